@@ -1,0 +1,185 @@
+"""Read a folder of images into an immutable index of files, classes and splits."""
+
+import os
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from engine.errors import EngineError
+from engine.files import is_hidden, is_image_name
+
+Split: TypeAlias = Literal["train", "val", "test"]
+
+SPLIT_FOLDERS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image file: its path below the root, the index of its class and its split."""
+
+    path: str
+    label: int
+    split: Split = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A scanned folder. `classes` are the names of the training split; every other split is matched by name."""
+
+    root: Path
+    classes: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences about what was left out and what looks odd."""
+    has_val: bool = False
+    """Whether the folder brings its own validation split."""
+
+    def of_split(self, split: Split) -> tuple[Sample, ...]:
+        """Return the samples of one split."""
+        return tuple(sample for sample in self.samples if sample.split == split)
+
+    def counts(self, split: Split | None = None) -> list[int]:
+        """Return the number of images per class, of one split or of all."""
+        counter = Counter(sample.label for sample in self.samples if split in (None, sample.split))
+        return [counter[label] for label in range(len(self.classes))]
+
+    def without(self, paths: frozenset[str]) -> "Dataset":
+        """Return the dataset without the samples of these paths."""
+        return replace(self, samples=tuple(sample for sample in self.samples if sample.path not in paths))
+
+
+def scan(root: Path) -> Dataset:
+    """Read the folder at `root`, whose layout is class/*.jpg or train/class/*.jpg with val/ and perhaps test/.
+
+    Files are judged by their names and not opened. Raises EngineError where no class can be found.
+    """
+    steps = scan_in_steps(root)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def scan_in_steps(root: Path) -> Generator[int, None, Dataset]:
+    """Do what `scan` does, yielding the number of images found after every folder."""
+    if not root.exists():
+        raise EngineError("This folder does not exist.", root)
+    if not root.is_dir():
+        raise EngineError("This is a file, not a folder. Choose the folder that holds one folder of images a class.", root)
+    try:
+        tops = _subfolders(root)
+        splits = _split_folders(root, tops)
+        notes: list[str] = []
+        samples: list[tuple[str, str, Split]] = []
+        for folder, split in splits or ((root, "train"),):
+            yield from _scan_classes(root, folder, split, samples, notes)
+    except PermissionError as error:
+        raise EngineError("You are not allowed to read this folder.", root) from error
+    return _build(root, samples, notes)
+
+
+def require_trainable(dataset: Dataset) -> None:
+    """Raise EngineError where the dataset cannot be trained on and validated with."""
+    if len(dataset.classes) < 2:
+        raise EngineError(
+            f"There is only one class, '{dataset.classes[0]}'. Add a folder of images for at least one more.",
+            dataset.root,
+        )
+    if not dataset.of_split("val"):
+        raise EngineError("No image is left to validate on: add images, at least two in one class.", dataset.root)
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+
+
+def _split_folders(root: Path, tops: list[Path]) -> list[tuple[Path, Split]]:
+    """Return the split folders, or nothing where the folders of `root` are classes.
+
+    A class may be called "train": only a `train` with folders inside and none but splits beside it is a split.
+    """
+    found = [(path, SPLIT_FOLDERS[path.name.lower()]) for path in tops if path.name.lower() in SPLIT_FOLDERS]
+    trains = [path for path, split in found if split == "train"]
+    is_split = len(found) == len(tops) and len(trains) == 1 and bool(_subfolders(trains[0]))
+    return sorted(found, key=lambda pair: pair[1] != "train") if is_split else []
+
+
+def _scan_classes(
+    root: Path, folder: Path, split: Split, samples: list[tuple[str, str, Split]], notes: list[str]
+) -> Generator[int, None, None]:
+    num_loose = sum(entry.is_file() and is_image_name(entry.name) for entry in os.scandir(folder))
+    if num_loose:
+        notes.append(
+            f"{num_loose} {_images(num_loose)} directly in '{folder.name}' left out: no class folder says what they show."
+        )
+    num_strays = 0
+    for class_folder in _subfolders(folder):
+        num_before = len(samples)
+        for path, is_image in _walk(class_folder):
+            if is_image:
+                samples.append((os.path.relpath(path, root).replace(os.sep, "/"), class_folder.name, split))
+            else:
+                num_strays += 1
+        if len(samples) == num_before:
+            notes.append(f"The folder '{class_folder.name}' holds no images and is left out.")
+        yield len(samples)
+    if num_strays:
+        notes.append(f"{num_strays} {'file' if num_strays == 1 else 'files'} left out that are not images.")
+
+
+def _images(count: int) -> str:
+    return "image" if count == 1 else "images"
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Yield each plain, visible file below `folder` and whether it is an image; links in circles are walked once."""
+    seen: set[str] = set()
+    waiting = [os.fspath(folder)]
+    while waiting:
+        current = waiting.pop()
+        real = os.path.realpath(current)
+        if real in seen:
+            continue
+        seen.add(real)
+        with os.scandir(current) as entries:
+            for entry in entries:
+                if is_hidden(entry.name):
+                    continue
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                elif entry.is_file():
+                    yield entry.path, is_image_name(entry.name)
+
+
+def _build(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) -> Dataset:
+    classes = tuple(sorted({name for _, name, split in found if split == "train"}))
+    if not classes:
+        raise EngineError(_why_no_classes(root), root)
+    labels = {name: label for label, name in enumerate(classes)}
+    splits = {split for _, _, split in found}
+    for split in splits - {"train"}:
+        here = {name for _, name, other in found if other == split}
+        notes += [f"Class '{name}' of {split} is left out: it has no training images." for name in sorted(here - set(classes))]
+        notes += [f"Class '{name}' has no images in {split}." for name in sorted(set(classes) - here)]
+    samples = sorted((path, labels[name], split) for path, name, split in found if name in labels)
+    counts = Counter(label for _, label, split in samples if split == "train")
+    alone = [classes[label] for label, count in sorted(counts.items()) if count == 1]
+    notes += [f"Class '{name}' has a single training image." for name in alone]
+    return Dataset(root, classes, tuple(Sample(*row) for row in samples), tuple(notes), "val" in splits)
+
+
+def _why_no_classes(root: Path) -> str:
+    advice = "Make one folder a class and put its images inside."
+    if any(entry.is_file() and is_image_name(entry.name) for entry in os.scandir(root)):
+        return f"The images lie directly in this folder, so nothing says what they show. {advice}"
+    return f"There are no images in this folder. {advice}"

@@ -1,0 +1,116 @@
+"""The closed list of events that work yields. Each is plain frozen data and one JSON line."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Scores(_Frozen):
+    """Loss and accuracy (0..1) of one split after one epoch."""
+
+    loss: float
+    accuracy: float
+
+
+class TrainScores(Scores):
+    """Scores of the training split as the network saw it: augmented and, where asked, mixed.
+
+    Under MixUp and CutMix `accuracy` weighs both labels of an image by their share. `plain_accuracy` is then measured
+    on training images as they are, so that it can be held against validation; without mixing the two are the same.
+    """
+
+    plain_accuracy: float
+
+
+class Best(_Frozen):
+    """The best epoch, counted from 1, with its validation scores."""
+
+    epoch: int
+    accuracy: float
+    loss: float
+
+
+class RunStarted(_Frozen):
+    """A run is about to train."""
+
+    event: Literal["run_started"] = "run_started"
+    run: str
+    classes: tuple[str, ...]
+    num_train: int
+    num_val: int
+    device: str
+    precision: str
+    parameters: int
+    """All parameters of the network."""
+    trainable: int
+    """Those that this run trains."""
+    epochs: int
+
+
+Stage: TypeAlias = Literal["scan", "check", "download", "prepare", "train", "validate", "predict", "test"]
+
+
+class Progress(_Frozen):
+    """How far a stage has come; at most ten a second. `done` and `total` count images, or bytes of a download."""
+
+    event: Literal["progress"] = "progress"
+    stage: Stage
+    done: int
+    total: int
+    images_per_second: float | None = None
+    epoch: int | None = None
+    loss: float | None = None
+    """Running mean of the training loss over the steps since the last such event."""
+    seconds_left: float | None = None
+    """For the whole job, as far as it can be told."""
+
+
+class EpochDone(_Frozen):
+    """An epoch was trained and validated."""
+
+    event: Literal["epoch_done"] = "epoch_done"
+    epoch: int
+    epochs: int
+    train: TrainScores
+    val: Scores
+    lr: float
+    """Learning rate of the head at the end of the epoch."""
+    seconds: float
+    best: bool
+
+
+class Warned(_Frozen):
+    """Something the user should know that does not stop the work."""
+
+    event: Literal["warning"] = "warning"
+    message: str
+    path: str | None = None
+
+
+class RunDone(_Frozen):
+    """A run ended, by itself or because the user stopped it. `best` is None where no epoch was finished."""
+
+    event: Literal["run_done"] = "run_done"
+    model: str
+    seconds: float
+    stopped: bool
+    best: Best | None = None
+
+
+Event: TypeAlias = RunStarted | Progress | EpochDone | Warned | RunDone
+
+_ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
+def to_line(event: Event) -> str:
+    """Return the event as one line of JSON, without the line end."""
+    return event.model_dump_json(exclude_none=True)
+
+
+def from_line(line: str) -> Event:
+    """Read an event back; raise pydantic.ValidationError where the line is none."""
+    return _ANY_EVENT.validate_json(line)

@@ -1,0 +1,82 @@
+"""What an evaluation found, as plain data that the window and the command line read alike."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.errors import EngineError
+from engine.files import write_text_atomic
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageResult(_Frozen):
+    """One image that was judged: what it is, what it was taken for and how surely (0..1)."""
+
+    path: str
+    label: str
+    predicted: str
+    confidence: float
+
+    @property
+    def is_wrong(self) -> bool:
+        """Say whether the image was taken for something else."""
+        return self.label != self.predicted
+
+
+class ClassResult(_Frozen):
+    """Precision, recall and F1 of one class (0..1), and its number of images."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    num_images: int
+
+
+class Unreadable(_Frozen):
+    """An image that could not be judged, and why."""
+
+    path: str
+    reason: str
+
+
+class Evaluation(_Frozen):
+    """All figures of a model on one split. Accuracies are fractions 0..1."""
+
+    root: str
+    classes: tuple[str, ...]
+    loss: float
+    accuracy: float
+    top5: float
+    """Share of images whose class is among the five likeliest; with five classes or fewer it is 1."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Row: the true class. Column: the predicted one."""
+    per_class: tuple[ClassResult, ...]
+    images: tuple[ImageResult, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def wrong(self) -> list[ImageResult]:
+        """The images taken for something else, the surest mistakes first."""
+        return sorted((image for image in self.images if image.is_wrong), key=lambda image: -image.confidence)
+
+    def of_cell(self, label: str, predicted: str) -> list[ImageResult]:
+        """Return the images of one cell of the confusion matrix, the surest first."""
+        cell = [image for image in self.images if (image.label, image.predicted) == (label, predicted)]
+        return sorted(cell, key=lambda image: -image.confidence)
+
+
+def write_evaluation(evaluation: Evaluation, path: Path) -> None:
+    """Write the evaluation as JSON in one step."""
+    write_text_atomic(path, evaluation.model_dump_json())
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """Read an evaluation back; raise EngineError where the file is missing or damaged."""
+    try:
+        return Evaluation.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        raise EngineError("The results of this run are missing or damaged. Evaluate its model again.", path) from error

@@ -1,0 +1,39 @@
+"""Settings chosen for a dataset and this machine, for people who press Train at once."""
+
+import os
+from pathlib import Path
+
+from engine.catalog import Backbone, find_backbone
+from engine.config import RunConfig
+from engine.dataset import Dataset
+
+PRETRAINED = "mobilenet_v2"
+"""Small, quick on a CPU and well known to the pitfalls of every device."""
+
+SCRATCH_STEPS = 400
+"""Steps after which a small network trained from scratch has learnt most of what it will on a small dataset."""
+
+
+def weights_folder() -> Path:
+    """Return where downloaded weights are kept: torch's own cache, so that none is fetched twice."""
+    cache = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "torch"
+    return Path(cache) / "hub" / "checkpoints"
+
+
+def is_downloaded(backbone: Backbone) -> bool:
+    """Say whether the ImageNet weights of `backbone` are on this machine."""
+    return bool(backbone.weights_file) and (weights_folder() / backbone.weights_file).is_file()
+
+
+def suggest(dataset: Dataset) -> RunConfig:
+    """Return settings for `dataset`: ImageNet weights where they are on this machine, else a small network from scratch.
+
+    Nothing is ever downloaded by default.
+    """
+    num_train = max(1, len(dataset.of_split("train")))
+    if is_downloaded(find_backbone(PRETRAINED)):
+        epochs = min(10, max(3, round(3000 / num_train)))
+        return RunConfig().changed("model", backbone=PRETRAINED, weights="default").changed("training", epochs=epochs)
+    batch_size = RunConfig().training.batch_size
+    epochs = min(40, max(10, round(SCRATCH_STEPS * batch_size / num_train)))
+    return RunConfig().changed("training", epochs=epochs)

@@ -1,0 +1,35 @@
+"""Do the same to many things in threads, keeping their order and a bound on what is held."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def num_workers() -> int:
+    """Return how many threads decode images: all the cores, for decoders release the interpreter lock."""
+    return min(16, os.cpu_count() or 1)
+
+
+def map_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], ahead: int, workers: int | None = None
+) -> Iterator[Result]:
+    """Yield `function(item)` in the order of `items`, at most `ahead` of them worked on beyond the one yielded.
+
+    An exception of `function` is raised where its result was due. Closing the iterator drops what has not begun.
+    """
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers or num_workers(), thread_name_prefix="images")
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
