@@ -5,7 +5,7 @@ of the 1000-class network at its image size, and ImageNet-1k top-1 accuracy. A t
 """
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from engine.errors import EngineError
 
@@ -48,6 +48,10 @@ class Backbone:
     def std(self) -> tuple[float, float, float]:
         """Standard deviation per channel that the ImageNet weights expect."""
         return (0.5, 0.5, 0.5) if self.name == "efficientnet_v2_l" else IMAGENET_STD
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields by name."""
+        return asdict(self)
 
     def check_image_size(self, size: int) -> None:
         """Raise EngineError where the network cannot take images of `size` x `size` pixels."""

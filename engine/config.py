@@ -128,7 +128,7 @@ class TrainingConfig(_Section):
         "quick: only the last layer, each image read once.",
     )
     epochs: int = Field(10, ge=1, le=10_000, title="Epochs", description="Passes over the training images.")
-    batch_size: int = Field(32, ge=1, le=4096, title="Batch size", description="Images per step.")
+    batch_size: int = Field(32, ge=2, le=4096, title="Batch size", description="Images per step.")
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, title="Label smoothing", description="Share of each label spread over all classes."
     )

@@ -88,6 +88,11 @@ def scan_in_steps(root: Path) -> Generator[int, None, Dataset]:
     return _build(root, samples, notes)
 
 
+def images_below(folder: Path) -> list[Path]:
+    """Return every visible image below `folder`, sorted."""
+    return sorted((Path(path) for path, is_image in _walk(folder) if is_image), key=Path.as_posix)
+
+
 def require_trainable(dataset: Dataset) -> None:
     """Raise EngineError where the dataset cannot be trained on and validated with."""
     if len(dataset.classes) < 2:

@@ -1,6 +1,7 @@
 """The run folder: what lies where, creating, listing and reading runs."""
 
 import os
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from engine.config import RunConfig, read_config
 from engine.dataset import Dataset
 from engine.errors import EngineError
-from engine.events import Event, Progress, from_line, to_line
+from engine.events import Event, Progress, RunDone, Warned, from_line, to_line
 from engine.files import unique_path, write_text_atomic
 from engine.history import History
 from engine.splits import read_split, write_split
@@ -94,10 +95,20 @@ class Run:
         return History.of(self.events())
 
 
-def default_runs_folder() -> Path:
-    """Return where the window keeps its runs: CLASSIFOLD_HOME, or a folder in the user's home."""
+def home_folder() -> Path:
+    """Return where the program keeps what is its own: CLASSIFOLD_HOME, or a folder in the user's home."""
     home = os.environ.get("CLASSIFOLD_HOME")
-    return (Path(home) if home else Path.home() / "Classifold") / "runs"
+    return Path(home) if home else Path.home() / "Classifold"
+
+
+def default_runs_folder() -> Path:
+    """Return where the window keeps its runs."""
+    return home_folder() / "runs"
+
+
+def default_log_path() -> Path:
+    """Return where the program logs."""
+    return home_folder() / "log.txt"
 
 
 def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
@@ -121,19 +132,35 @@ def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
 
 
 def record(run: Run, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
-    """Pass the events on and append each but progress to the run's journal as it comes."""
+    """Pass the events on and append each but progress to the run's journal as it comes.
+
+    The journal also gets what nobody is left to be told of: that the run was stopped, or why it failed.
+    """
+    history = History()
+    started = time.monotonic()
     with open(run.events_path, "a", encoding="utf-8") as journal:
+
+        def write(event: Event) -> None:
+            history.add(event)
+            if not isinstance(event, Progress):
+                print(to_line(event), file=journal, flush=True)  # noqa: T201
+
         try:
             while True:
                 try:
                     event = next(events)
                 except StopIteration as end:
                     return end.value  # type: ignore[no-any-return]
-                if not isinstance(event, Progress):
-                    print(to_line(event), file=journal, flush=True)
+                write(event)
                 yield event
-        finally:
+        except GeneratorExit:
             events.close()
+            seconds = time.monotonic() - started
+            write(RunDone(model=str(run.model_path), best=history.best, seconds=seconds, stopped=True))
+            raise
+        except EngineError as error:
+            write(Warned(message=error.message))
+            raise
 
 
 def list_runs(folder: Path) -> list[Run]:

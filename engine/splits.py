@@ -1,6 +1,5 @@
 """Set images of each class aside to measure on."""
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from engine.dataset import Dataset, Sample, Split
 from engine.errors import EngineError
 from engine.files import write_text_atomic
+from engine.seeds import stable_seed
 
 
 def split(dataset: Dataset, val_fraction: float, seed: int) -> Dataset:
@@ -28,7 +28,7 @@ def split(dataset: Dataset, val_fraction: float, seed: int) -> Dataset:
     chosen: set[int] = set()
     for label, positions in groups.items():
         num_val = min(max(1, round(len(positions) * val_fraction)), len(positions) - 1)
-        generator = np.random.default_rng([seed, _stable_hash(dataset.classes[label])])
+        generator = np.random.default_rng(stable_seed(seed, dataset.classes[label]))
         chosen.update(generator.permutation(positions)[:num_val].tolist())
     samples = tuple(
         replace(sample, split="val") if position in chosen else sample
@@ -66,8 +66,3 @@ def _as_split(name: str) -> Split:
     if name not in ("train", "val", "test"):
         raise ValueError(name)
     return name
-
-
-def _stable_hash(name: str) -> int:
-    # Python's own hash of a string differs from process to process
-    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:8], "big")

@@ -37,3 +37,14 @@ def suggest(dataset: Dataset) -> RunConfig:
     batch_size = RunConfig().training.batch_size
     epochs = min(40, max(10, round(SCRATCH_STEPS * batch_size / num_train)))
     return RunConfig().changed("training", epochs=epochs)
+
+
+def demo_config() -> RunConfig:
+    """Return the settings for the sample data set: its images are small and each class is symmetric."""
+    return (
+        RunConfig()
+        .changed("data", image_size=64)
+        .changed("augment", vertical_flip=0.5, crop_scale=0.7)
+        .changed("training", epochs=12)
+        .changed("optim", lr=3e-3)
+    )

@@ -16,14 +16,17 @@ def num_workers() -> int:
 
 
 def map_in_threads(
-    function: Callable[[Item], Result], items: Iterable[Item], ahead: int, workers: int | None = None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    ahead: int,
+    prepare_thread: Callable[[], object] = lambda: None,
 ) -> Iterator[Result]:
     """Yield `function(item)` in the order of `items`, at most `ahead` of them worked on beyond the one yielded.
 
     An exception of `function` is raised where its result was due. Closing the iterator drops what has not begun.
     """
     waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers or num_workers(), thread_name_prefix="images")
+    pool = ThreadPoolExecutor(num_workers(), "images", prepare_thread)
     try:
         for item in items:
             waiting.append(pool.submit(function, item))

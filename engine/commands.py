@@ -1,0 +1,317 @@
+"""What each subcommand does. Each returns the exit code."""
+
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from engine import jobs
+from engine.catalog import BACKBONES, find_backbone
+from engine.config import RunConfig
+from engine.console import Console
+from engine.dataset import Dataset
+from engine.errors import EngineError
+from engine.events import EpochDone, Event, Progress, RunStarted, Warned, to_line
+from engine.files import unique_path
+from engine.history import History
+from engine.predictions import CSV_COLUMNS, Prediction
+from engine.results import Unreadable
+from engine.runs import default_runs_folder, home_folder, list_runs
+from engine.sample import write_sample
+from engine.splits import split
+from engine.suggest import demo_config
+
+DONE = 0
+
+Flag = FlagCreatePairsOff[bool]
+
+
+def demo(out: Path | None = None) -> int:
+    """Draw the sample data, train on it, classify images held out and say where the model lies.
+
+    Args:
+        out: Run folder to make. Default: a new one in your home.
+    """
+    console = Console()
+    folder = home_folder() / "sample"
+    console.say("Drawing the sample images ...")
+    console.follow(write_sample(folder))
+    run_path = out or unique_path(default_runs_folder() / "demo")
+    train_on(console, folder, demo_config(), run_path, _tell_people(console))
+    model = run_path / "model.safetensors"
+    answers: list[Prediction] = []
+    console.follow(jobs.predict(model, [folder / "test"]), _collect(answers))
+    num_right = sum(Path(answer.path).parent.name == answer.label for answer in answers)
+    for answer in answers[::5]:
+        say_prediction(answer)
+    say(f"{num_right} of {len(answers)} images held out are classified right.")
+    say(f"The model lies at {model}")
+    return DONE
+
+
+def sample(folder: Annotated[Positional[Path], arg(metavar="DIR")], /) -> int:
+    """Write the sample data set.
+
+    Args:
+        folder: Folder to write to.
+    """
+    console = Console()
+    console.follow(write_sample(folder))
+    console.say(f"The sample data set lies at {folder}. Train on it with: classifold train {folder} --out RUN")
+    return DONE
+
+
+def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag = False) -> int:
+    """Say what is in a folder: classes, counts and unreadable files.
+
+    Args:
+        data: Folder with one folder of images a class, or with train/ and val/.
+        json: Print one JSON object.
+    """
+    console = Console()
+    dataset = console.follow(jobs.scan(data))
+    unreadable = console.follow(jobs.check(dataset))
+    if json:
+        say(_scan_json(dataset, unreadable))
+        return DONE
+    width = max(map(len, dataset.classes))
+    for name, count in zip(dataset.classes, dataset.counts()):
+        say(f"{name:<{width}}  {count:>7}")
+    say(f"{len(dataset.samples)} images in {len(dataset.classes)} classes, {len(unreadable)} unreadable")
+    for bad in unreadable:
+        say(f"unreadable: {bad.path}: {bad.reason}")
+    for note in dataset.notes:
+        say(f"note: {note}")
+    return DONE
+
+
+def evaluate(
+    model: Annotated[Positional[Path], arg(metavar="MODEL")],
+    data: Annotated[Positional[Path], arg(metavar="DATA")],
+    /,
+    json: Flag = False,
+) -> int:
+    """Measure a model on the validation images of a folder, or on all images where it has no val/.
+
+    Args:
+        model: A model.safetensors file.
+        data: Folder of images by class.
+        json: Print one JSON object with all figures.
+    """
+    console = Console()
+    result = console.follow(jobs.evaluate(model, data), _tell_people(console))
+    if json:
+        say(result.model_dump_json())
+        return DONE
+    say(f"{'class':<24} precision   recall       F1   images")
+    for row in result.per_class:
+        say(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
+    say(
+        f"accuracy {result.accuracy:.4f}, top-5 {result.top5:.4f}, loss {result.loss:.4f}, "
+        f"{len(result.images)} images, {len(result.unreadable)} unreadable"
+    )
+    return DONE
+
+
+def predict(
+    model: Annotated[Positional[Path], arg(metavar="MODEL")],
+    paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="PATH")],
+    /,
+    top: int = 5,
+    json: Flag = False,
+    csv: Path | None = None,
+) -> int:
+    """Classify image files and all images inside folders.
+
+    Args:
+        model: A model.safetensors file.
+        paths: Image files and folders.
+        top: How many classes to name for each image.
+        json: Print one JSON object a line.
+        csv: Write a CSV table to this file.
+    """
+    console = Console()
+    if not paths:
+        raise EngineError("Name at least one image or folder to classify.")
+    if csv is not None:
+        num_images = _predict_to_csv(console, model, paths, max(1, top), csv)
+        console.say(f"{num_images} answers are in {csv}")
+        return DONE
+
+    def tell(event: Event | Prediction) -> None:
+        if isinstance(event, Prediction):
+            say(event.to_json()) if json else say_prediction(event)
+
+    if not console.follow(jobs.predict(model, paths, max(1, top)), tell):
+        raise EngineError("There are no images in this folder.", paths[0])
+    return DONE
+
+
+def runs(
+    folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, /, json: Flag = False
+) -> int:
+    """List runs with their best figures.
+
+    Args:
+        folder: Folder of run folders. Default: where the window keeps its runs.
+        json: Print one JSON object a line.
+    """
+    for run in list_runs(folder or default_runs_folder()):
+        history = run.history
+        best = history.best
+        if json:
+            say(_run_json(run.path, run.config, history))
+        else:
+            score = f"{best.accuracy:.3f}" if best else "    -"
+            say(f"{score}  {run.config.model.backbone:<20} {len(history.epochs):>4} epochs  {run.path}")
+    return DONE
+
+
+def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = None, /, json: Flag = False) -> int:
+    """List the networks, or show one layer by layer.
+
+    Args:
+        name: Network to show layer by layer.
+        json: Print one JSON object a line.
+    """
+    if name is not None:
+        row = find_backbone(name)
+        summary = Console().follow(jobs.summarize(row.name, 1000, row.image_size))
+        for layer in summary.layers:
+            if json:
+                say(_json(layer.as_dict()))
+            else:
+                output = " x ".join(map(str, layer.output))
+                say(f"{layer.name:<44} {layer.kind:<20} {output:<18} {layer.num_parameters:>12,} {layer.multiply_adds:>14,}")
+        return DONE
+    for row in BACKBONES.values():
+        top1 = "-" if row.top1 is None else f"{row.top1:.1f}"
+        if json:
+            say(_json(row.as_dict()))
+        else:
+            say(f"{row.name:<20} {row.num_parameters / 1e6:>7.1f} M {row.multiply_adds:>9,} M {top1:>6} {row.image_size:>5} px")
+    return DONE
+
+
+def train_on(
+    console: Console, data: Path, config: RunConfig, out: Path, on_event: Callable[[Event | Prediction], None]
+) -> None:
+    """Scan, split and train, handing on each event."""
+    dataset = console.follow(jobs.scan(data), on_event)
+    for note in dataset.notes:
+        on_event(Warned(message=note))
+    dataset = split(dataset, config.data.val_fraction, config.data.seed)
+    console.follow(jobs.train(dataset, config, out), on_event)
+
+
+def run_training(data: Path, out: Path, config: RunConfig, events: bool) -> int:
+    """Train and tell of it: as JSON lines on stdout, or in words on stderr."""
+    console = Console()
+    train_on(console, data, config, out, _print_event if events else _tell_people(console))
+    console.say(f"The model lies at {out / 'model.safetensors'}")
+    return DONE
+
+
+def say(line: str) -> None:
+    """Print an answer on stdout."""
+    print(line, flush=True)  # noqa: T201
+
+
+def say_prediction(answer: Prediction) -> None:
+    """Print an answer in words on stdout."""
+    if answer.error is not None:
+        say(f"{answer.path}: not classified. {answer.error}")
+    else:
+        say(f"{answer.path}: " + ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3]))
+
+
+def _print_event(event: Event | Prediction) -> None:
+    if not isinstance(event, Prediction):
+        say(to_line(event))
+
+
+def _tell_people(console: Console) -> Callable[[Event | Prediction], None]:
+    def tell(event: Event | Prediction) -> None:
+        match event:
+            case RunStarted():
+                console.say(
+                    f"Training on {event.num_train} images of {len(event.classes)} classes, measuring on {event.num_val}. "
+                    f"{event.trainable:,} of {event.parameters:,} parameters learn on {event.device} in {event.precision}."
+                )
+            case EpochDone():
+                console.say(_epoch_line(event))
+            case Warned():
+                console.say(f"{event.path}: {event.message}" if event.path else event.message)
+
+    return tell
+
+
+def _epoch_line(event: EpochDone) -> str:
+    train, val = event.train, event.val
+    mixed = f" ({train.accuracy:.3f} mixed)" if train.accuracy != train.plain_accuracy else ""
+    return (
+        f"epoch {event.epoch}/{event.epochs}  "
+        f"training loss {train.loss:.4f} accuracy {train.plain_accuracy:.3f}{mixed}  "
+        f"validation loss {val.loss:.4f} accuracy {val.accuracy:.3f}  {event.seconds:.1f} s{'  best' if event.best else ''}"
+    )
+
+
+def _collect(answers: list[Prediction]) -> Callable[[Event | Prediction], None]:
+    def collect(event: Event | Prediction) -> None:
+        if isinstance(event, Prediction):
+            answers.append(event)
+
+    return collect
+
+
+def _predict_to_csv(console: Console, model: Path, paths: Sequence[Path], top: int, target: Path) -> int:
+    try:
+        with open(target, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(CSV_COLUMNS)
+
+            def write(event: Event | Prediction) -> None:
+                if isinstance(event, Prediction):
+                    writer.writerow(event.to_row())
+
+            return console.follow(jobs.predict(model, paths, top), write)
+    except OSError as error:
+        raise EngineError(f"The table could not be written: {error.strerror or error}.", target) from error
+
+
+def _json(document: object) -> str:
+    return json.dumps(document)
+
+
+def _scan_json(dataset: Dataset, unreadable: Sequence[Unreadable]) -> str:
+    splits = Counter(sample.split for sample in dataset.samples)
+    return _json(
+        {
+            "root": str(dataset.root),
+            "num_images": len(dataset.samples),
+            "classes": {
+                name: {"images": total, **{part: dataset.counts(part)[label] for part in splits}}
+                for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
+            },
+            "splits": splits,
+            "unreadable": [bad.model_dump() for bad in unreadable],
+            "notes": dataset.notes,
+        }
+    )
+
+
+def _run_json(path: Path, config: RunConfig, history: History) -> str:
+    return _json(
+        {
+            "run": str(path),
+            "backbone": config.model.backbone,
+            "epochs": len(history.epochs),
+            "best": history.best and history.best.model_dump(),
+            "stopped": history.done.stopped if history.done else None,
+        }
+    )

@@ -1,0 +1,97 @@
+"""The work the program can do, as generators of events; the only lazy door to `engine.ml`.
+
+Pull to go on, close to stop. An EngineError is for the user, any other exception is a bug, the result is returned.
+torch is imported when the first generator that needs it is pulled, so that the window opens without it.
+"""
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from engine.audit import check as check_files
+from engine.config import RunConfig
+from engine.dataset import Dataset, require_trainable, scan_in_steps
+from engine.decode import Pixels
+from engine.events import Event, Warned
+from engine.log import logged_to
+from engine.predictions import Prediction
+from engine.progress import Ticker
+from engine.results import Evaluation, Unreadable
+from engine.runs import Run, create_run, record
+from engine.summary import Summary
+
+Result = TypeVar("Result")
+Work: TypeAlias = Generator[Event, None, Result]
+
+
+def scan(root: Path) -> Work[Dataset]:
+    """Read a folder; return it unsplit."""
+    ticker = Ticker("scan", total=0)
+    steps = scan_in_steps(root)
+    while True:
+        try:
+            num_found = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield from ticker.at(num_found)
+
+
+def check(dataset: Dataset) -> Work[tuple[Unreadable, ...]]:
+    """Open every image once; warn of each that is unreadable, and return them."""
+    ticker = Ticker("check", total=len(dataset.samples))
+    unreadable = []
+    for num_done, checked in enumerate(check_files(dataset), start=1):
+        if checked.reason is not None:
+            unreadable.append(Unreadable(path=checked.sample.path, reason=checked.reason))
+            yield Warned(message=checked.reason, path=checked.sample.path)
+        yield from ticker.at(num_done)
+    return tuple(unreadable)
+
+
+def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
+    """Train on a split dataset and fill a new run folder at `path`; return the run.
+
+    Closing the generator stops the training and keeps the best model so far.
+    """
+    from engine.ml.figures import draw_history
+    from engine.ml.train import fit
+
+    require_trainable(dataset)
+    run = create_run(path, config, dataset)
+    with logged_to(run.log_path):
+        try:
+            yield from record(run, fit(config, dataset, run))
+        finally:
+            draw_history(run.history, run.figure_path)
+    return run
+
+
+def evaluate(model: Path, data: Path) -> Work[Evaluation]:
+    """Judge a model on the validation images of a folder, or on all images where it is not split."""
+    from engine.ml.evaluate import evaluate_folder
+
+    return (yield from evaluate_folder(model, data))
+
+
+def predict(model: Path, paths: Sequence[Path], num_top: int = 5) -> Generator[Event | Prediction, None, int]:
+    """Answer for image files and for all images inside folders; return how many were asked about."""
+    from engine.ml.predict import predict_paths
+
+    return (yield from predict_paths(model, paths, num_top))
+
+
+def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:
+    """Return training images as the network would see them, augmented."""
+    from engine.ml.setup import make_preprocessing
+    from engine.ml.transforms import preview_images
+
+    yield from ()
+    return preview_images(dataset, config, make_preprocessing(config), num_images)
+
+
+def summarize(backbone: str, num_classes: int, image_size: int) -> Work[Summary]:
+    """Return a network layer by layer."""
+    from engine.ml.summary import summarize as summarize_layers
+
+    yield from ()
+    return summarize_layers(backbone, num_classes, image_size)

@@ -1,0 +1,60 @@
+"""Write and read models: safetensors with a card in the metadata, so that opening one runs no code."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from engine import __version__
+from engine.card import CARD_KEY, ModelCard, read_card
+from engine.config import RunConfig
+from engine.errors import EngineError
+from engine.events import Best
+from engine.files import write_atomic
+from engine.ml.models import Classifier, build_model
+from engine.ml.transforms import Preprocessing
+
+
+def make_card(
+    config: RunConfig, classes: tuple[str, ...], preprocessing: Preprocessing, best: Best | None
+) -> ModelCard:
+    """Return the card for a model trained with these settings."""
+    return ModelCard(
+        program=__version__,
+        classes=classes,
+        backbone=config.model.backbone,
+        image_size=preprocessing.image_size,
+        geometry=preprocessing.geometry,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+        config=config,
+        best=best,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def save_model(path: Path, model: Classifier, card: ModelCard) -> None:
+    """Write weights and card into one file, in one step; raise EngineError where the disk refuses."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    metadata = {CARD_KEY: card.model_dump_json()}
+    try:
+        # Not safetensors' own `save_file`: that makes files which only their owner may read
+        write_atomic(path, lambda temporary: temporary.write_bytes(save(tensors, metadata)))
+    except OSError as error:
+        raise EngineError(
+            f"The model could not be saved: {error.strerror or error}. Free some space or choose another folder.", path
+        ) from error
+
+
+def load_model(path: Path) -> tuple[Classifier, ModelCard]:
+    """Return the model in a file, on the CPU and ready to answer; raise EngineError where it is none or damaged."""
+    card = read_card(path)
+    with torch.device("cpu"):
+        model = build_model(card.backbone, len(card.classes), card.image_size, card.config.model.dropout)
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise EngineError("The weights in this model file are damaged or of another network.", path) from error
+    return model.eval(), card

@@ -1,0 +1,61 @@
+"""Fetch ImageNet weights when the user asked for them; the only place of the engine that opens a connection."""
+
+import hashlib
+import re
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine.errors import EngineError
+from engine.events import Progress
+from engine.progress import Ticker
+
+_CHUNK_BYTES = 256 * 1024
+_TIMEOUT_SECONDS = 15
+
+
+def download(url: str, path: Path) -> Generator[Progress, None, None]:
+    """Fetch `url` into the file `path`, which appears only when whole and of the hash that its name ends with.
+
+    Yields progress in bytes. Closing the generator leaves nothing behind. Raises EngineError where the host cannot be
+    reached, has no such file, or sends another one.
+    """
+    host = urlsplit(url).netloc
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, open(temporary, "wb") as file:
+            digest = yield from _copy(response, file)
+        _check_hash(digest, path.name, host)
+        temporary.replace(path)
+    except urllib.error.HTTPError as error:
+        raise EngineError(f"{host} did not send the weights (answer {error.code}). Try later, or use a file.") from error
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise EngineError(
+            f"Could not reach {host}. Check the connection, or start from scratch or from a file."
+        ) from error
+    except OSError as error:
+        raise EngineError(f"The weights could not be saved: {error.strerror or error}.", path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _copy(response, file) -> Generator[Progress, None, str]:  # type: ignore[no-untyped-def]
+    ticker = Ticker("download", int(response.headers.get("Content-Length") or 0))
+    digest, num_bytes = hashlib.sha256(), 0
+    while chunk := response.read(_CHUNK_BYTES):
+        file.write(chunk)
+        digest.update(chunk)
+        num_bytes += len(chunk)
+        yield from ticker.at(num_bytes)
+    return digest.hexdigest()
+
+
+def _check_hash(digest: str, name: str, host: str) -> None:
+    # torchvision's files carry the first hex digits of their SHA-256 in their names
+    wanted = re.search(r"-([0-9a-f]{8,})\.pth$", name)
+    if wanted is None or not digest.startswith(wanted[1]):
+        raise EngineError(f"What {host} sent is not the file that was asked for: its hash is wrong. Try again later.")

@@ -1,0 +1,159 @@
+"""Let a network judge images and turn its answers into figures."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from torch import Tensor, nn
+
+from engine.dataset import Dataset, Sample, scan
+from engine.errors import EngineError
+from engine.events import Event, Progress, Scores, Stage, Warned
+from engine.ml.checkpoint import load_model
+from engine.ml.data import Batch, chunks_in_order, load_batches, measuring_loader
+from engine.ml.device import choose_device
+from engine.ml.transforms import Preprocessing, normalise
+from engine.progress import Ticker
+from engine.results import ClassResult, Evaluation, ImageResult, Unreadable
+from engine.splits import read_split
+
+Forward: TypeAlias = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the network said of the readable ones among some samples."""
+
+    samples: tuple[Sample, ...]
+    logits: Tensor
+    """Shape (N, K), float32, on the CPU."""
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def labels(self) -> Tensor:
+        """True classes, shape (N,)."""
+        return torch.tensor([sample.label for sample in self.samples], dtype=torch.int64)
+
+    @property
+    def scores(self) -> Scores:
+        """Cross-entropy and accuracy; raises EngineError where no image could be read or the network is broken."""
+        if not self.samples:
+            raise EngineError("None of the images to measure on could be read.")
+        loss = nn.functional.cross_entropy(self.logits, self.labels).item()
+        if not np.isfinite(loss):
+            raise EngineError("The network's answers are no longer numbers. Train again with a lower learning rate.")
+        accuracy = (self.logits.argmax(1) == self.labels).float().mean().item()
+        return Scores(loss=loss, accuracy=accuracy)
+
+
+def forward_images(model: nn.Module, preprocessing: Preprocessing, device: torch.device) -> Forward:
+    """Return the function from a uint8 batch (N, 3, S, S) to what `model` says of it."""
+
+    def forward(images: Tensor) -> Tensor:
+        batch = normalise(images.to(device), preprocessing).contiguous(memory_format=torch.channels_last)
+        result: Tensor = model(batch)
+        return result
+
+    return forward
+
+
+def judge(
+    batches: Generator[Batch, None, None] | Sequence[Batch],
+    num_samples: int,
+    forward: Forward,
+    stage: Stage,
+    epoch: int | None = None,
+) -> Generator[Progress, None, Judged]:
+    """Run all batches through `forward`, in full precision and without gradients.
+
+    Whoever calls has put the network in eval mode.
+    """
+    ticker = Ticker(stage, num_samples, epoch)
+    samples: list[Sample] = []
+    unreadable: list[Unreadable] = []
+    outputs: list[Tensor] = []
+    for batch in batches:
+        samples += batch.samples
+        unreadable += batch.unreadable
+        if batch.samples:
+            with torch.inference_mode():
+                outputs.append(forward(batch.inputs).float().cpu())
+        yield from ticker.at(len(samples) + len(unreadable))
+    return Judged(tuple(samples), torch.cat(outputs) if outputs else torch.empty(0, 0), tuple(unreadable))
+
+
+def measure(judged: Judged, root: Path, classes: tuple[str, ...]) -> Evaluation:
+    """Turn what the network said into all figures."""
+    scores = judged.scores
+    truth, probabilities = judged.labels.numpy(), judged.logits.softmax(1)
+    confidences, predicted = (tensor.numpy() for tensor in probabilities.max(1))
+    top5 = judged.logits.topk(min(5, len(classes)), dim=1).indices.numpy()
+    labels = np.arange(len(classes))
+    precision, recall, f1, support = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0.0)
+    images = (
+        ImageResult(path=sample.path, label=classes[sample.label], predicted=classes[guess], confidence=float(confidence))
+        for sample, guess, confidence in zip(judged.samples, predicted, confidences)
+    )
+    return Evaluation(
+        root=str(root.absolute()),
+        classes=classes,
+        loss=scores.loss,
+        accuracy=scores.accuracy,
+        top5=float((top5 == truth[:, None]).any(1).mean()),
+        confusion=tuple(tuple(map(int, row)) for row in confusion_matrix(truth, predicted, labels=labels)),
+        per_class=tuple(
+            ClassResult(name=name, precision=p, recall=r, f1=f, num_images=int(n))
+            for name, p, r, f, n in zip(classes, precision, recall, f1, support)
+        ),
+        images=tuple(images),
+        unreadable=judged.unreadable,
+    )
+
+
+def evaluate_folder(model_path: Path, data: Path) -> Generator[Event, None, Evaluation]:
+    """Judge the model in a file on the validation images of a folder, or on all where it has no split.
+
+    Where the folder is the one the model was trained on and was split by the run, the run's own split is used, so that
+    no image is counted that the model has learnt from. Classes are matched by name. Raises EngineError where the model
+    or the folder cannot be used.
+    """
+    model, card = load_model(model_path)
+    dataset = _split_of_run(model_path, data) or scan(data)
+    samples, warnings = _match_by_name(dataset, card.classes)
+    yield from warnings
+    device = choose_device("auto")
+    preprocessing = Preprocessing.of(card)
+    batches = load_batches(chunks_in_order(samples), measuring_loader(dataset.root, preprocessing))
+    judged = yield from judge(
+        batches, len(samples), forward_images(model.to(device), preprocessing, device), "validate"
+    )
+    yield from (Warned(message=image.reason, path=image.path) for image in judged.unreadable)
+    return measure(judged, dataset.root, card.classes)
+
+
+def _split_of_run(model_path: Path, data: Path) -> Dataset | None:
+    split_path = model_path.parent / "split.json"
+    if not split_path.is_file():
+        return None
+    dataset = read_split(split_path)
+    return dataset if dataset.root == data.absolute() else None
+
+
+def _match_by_name(dataset: Dataset, classes: tuple[str, ...]) -> tuple[list[Sample], list[Warned]]:
+    labels = {name: label for label, name in enumerate(classes)}
+    chosen = dataset.of_split("val") or dataset.samples
+    samples = [
+        replace(sample, label=labels[dataset.classes[sample.label]])
+        for sample in chosen
+        if dataset.classes[sample.label] in labels
+    ]
+    unknown = [name for name in dataset.classes if name not in labels]
+    if not samples:
+        raise EngineError(
+            f"The model knows {', '.join(classes[:5])}, and no folder here has one of these names.", dataset.root
+        )
+    return samples, [Warned(message=f"Class '{name}' is left out: the model does not know it.") for name in unknown]

@@ -1,0 +1,115 @@
+"""Build every backbone of the catalog with a head of its own."""
+
+from torch import Tensor, nn
+from torchvision import models
+
+from engine.catalog import find_backbone
+from engine.ml.se_resnet import SEResNet
+
+
+class Head(nn.Linear):
+    """A linear layer with dropout in front."""
+
+    def __init__(self, in_features: int, num_classes: int, dropout: float) -> None:
+        super().__init__(in_features, num_classes)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, shape (N, K), for embeddings of shape (N, D)."""
+        return super().forward(nn.functional.dropout(x, self.dropout, self.training))
+
+
+class Classifier(nn.Module):
+    """A backbone that turns images into embeddings and a head that turns those into logits."""
+
+    def __init__(self, backbone: nn.Module, head: Head, original_head_name: str) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.original_head_name = original_head_name
+        """What files of weights for this backbone call their head."""
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return embeddings, shape (N, D), of images of shape (N, 3, H, W)."""
+        embedding: Tensor = self.backbone(x)
+        return embedding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, shape (N, K), of images of shape (N, 3, H, W)."""
+        logits: Tensor = self.head(self.backbone(x))
+        return logits
+
+
+def build_model(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
+    """Return the network `name` with random weights and a head for `num_classes`.
+
+    Raises EngineError where there is no such backbone or it cannot take images of `image_size`.
+    """
+    find_backbone(name).check_image_size(image_size)
+    backbone = _build_backbone(name, image_size)
+    if name.startswith("squeezenet"):
+        original_head_name, in_features = _take_squeezenet_head(backbone)
+    else:
+        original_head_name, in_features = _take_linear_head(backbone)
+    head = Head(in_features, num_classes, dropout)
+    nn.init.trunc_normal_(head.weight, std=0.02)
+    nn.init.zeros_(head.bias)
+    return Classifier(backbone, head, original_head_name)
+
+
+def set_trainable(model: Classifier, head_only: bool) -> None:
+    """Freeze the backbone, or let everything learn."""
+    model.backbone.requires_grad_(not head_only)
+
+
+def train_mode(model: Classifier, head_only: bool) -> None:
+    """Switch to training; a frozen backbone stays in eval mode, so that its BatchNorm statistics stay too."""
+    model.train()
+    if head_only:
+        model.backbone.eval()
+
+
+def _build_backbone(name: str, image_size: int) -> nn.Module:
+    if name == "se_resnet":
+        return SEResNet()
+    options: dict[str, object] = {}
+    if name.startswith("vit_"):
+        options["image_size"] = image_size
+    if name == "maxvit_t":
+        options["input_size"] = (image_size, image_size)
+    if name in ("googlenet", "inception_v3"):
+        # Their own initialisation samples with scipy and takes a minute; the heads beside the main one are not used
+        options |= {"aux_logits": False, "init_weights": False}
+    backbone: nn.Module = models.get_model(name, weights=None, **options)
+    return backbone
+
+
+def _take_linear_head(backbone: nn.Module) -> tuple[str, int]:
+    """Take the last linear layer out of the network; return its name and number of inputs."""
+    name, head = [(name, module) for name, module in backbone.named_modules() if isinstance(module, nn.Linear)][-1]
+    parent_name, _, child_name = name.rpartition(".")
+    parent = backbone.get_submodule(parent_name)
+    setattr(parent, child_name, nn.Identity())
+    if isinstance(parent, nn.Sequential):
+        _switch_off_dropout_before(parent, int(child_name) if child_name.isdigit() else len(parent) - 1)
+    return name, head.in_features
+
+
+def _switch_off_dropout_before(parent: nn.Sequential, position: int) -> None:
+    # Its place is taken by the head's own, which the settings decide
+    if position > 0 and isinstance(parent[position - 1], nn.Dropout):
+        parent[position - 1] = nn.Identity()
+
+
+def _take_squeezenet_head(backbone: nn.Module) -> tuple[str, int]:
+    """Turn SqueezeNet's last convolution into a linear head on pooled features.
+
+    The two give the same logits, but for the ReLU that SqueezeNet has behind its convolution: it cuts off negative
+    logits, and a class whose logits are all negative would never learn.
+    """
+    classifier = backbone.get_submodule("classifier")
+    assert isinstance(classifier, nn.Sequential)
+    convolution = classifier[1]
+    assert isinstance(convolution, nn.Conv2d)
+    backbone.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return "classifier.1", convolution.in_channels
