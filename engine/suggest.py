@@ -10,8 +10,10 @@ from engine.dataset import Dataset
 PRETRAINED = "mobilenet_v2"
 """Small, quick on a CPU and well known to the pitfalls of every device."""
 
-SCRATCH_STEPS = 400
+SCRATCH_STEPS = 600
 """Steps after which a small network trained from scratch has learnt most of what it will on a small dataset."""
+SCRATCH_BATCH, SCRATCH_LR = 16, 5e-3
+"""Small steps and many of them: on the sample data a batch of 32 learnt half as much in the same time."""
 
 
 def weights_folder() -> Path:
@@ -34,17 +36,15 @@ def suggest(dataset: Dataset) -> RunConfig:
     if is_downloaded(find_backbone(PRETRAINED)):
         epochs = min(10, max(3, round(3000 / num_train)))
         return RunConfig().changed("model", backbone=PRETRAINED, weights="default").changed("training", epochs=epochs)
-    batch_size = RunConfig().training.batch_size
-    epochs = min(40, max(10, round(SCRATCH_STEPS * batch_size / num_train)))
-    return RunConfig().changed("training", epochs=epochs)
+    epochs = min(40, max(10, round(SCRATCH_STEPS * SCRATCH_BATCH / num_train)))
+    return _from_scratch(epochs)
 
 
 def demo_config() -> RunConfig:
-    """Return the settings for the sample data set: its images are small and each class is symmetric."""
-    return (
-        RunConfig()
-        .changed("data", image_size=64)
-        .changed("augment", vertical_flip=0.5, crop_scale=0.7)
-        .changed("training", epochs=12)
-        .changed("optim", lr=3e-3)
-    )
+    """Return the settings for the sample data set: its images are small, and look the same upside down."""
+    config = _from_scratch(epochs=20).changed("data", image_size=64)
+    return config.changed("augment", vertical_flip=0.5, crop_scale=0.7)
+
+
+def _from_scratch(epochs: int) -> RunConfig:
+    return RunConfig().changed("training", epochs=epochs, batch_size=SCRATCH_BATCH).changed("optim", lr=SCRATCH_LR)

@@ -1,12 +1,15 @@
 """Fetch ImageNet weights when the user asked for them; the only place of the engine that opens a connection."""
 
+import contextlib
 import hashlib
+import http.client
 import re
 import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from engine.errors import EngineError
@@ -24,33 +27,42 @@ def download(url: str, path: Path) -> Generator[Progress, None, None]:
     reached, has no such file, or sends another one.
     """
     host = urlsplit(url).netloc
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, open(temporary, "wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, temporary.open("wb") as file:
             digest = yield from _copy(response, file)
         _check_hash(digest, path.name, host)
         temporary.replace(path)
     except urllib.error.HTTPError as error:
-        raise EngineError(f"{host} did not send the weights (answer {error.code}). Try later, or use a file.") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        error.close()
+        raise EngineError(
+            f"{host} did not send the weights (answer {error.code}). Try later, or start from scratch or from a file."
+        ) from error
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
         raise EngineError(
             f"Could not reach {host}. Check the connection, or start from scratch or from a file."
         ) from error
     except OSError as error:
         raise EngineError(f"The weights could not be saved: {error.strerror or error}.", path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
-def _copy(response, file) -> Generator[Progress, None, str]:  # type: ignore[no-untyped-def]
-    ticker = Ticker("download", int(response.headers.get("Content-Length") or 0))
+def _copy(response: http.client.HTTPResponse, file: BinaryIO) -> Generator[Progress, None, str]:
+    """Copy the body; return its SHA-256 in hex."""
+    total = int(response.headers.get("Content-Length") or 0)
+    ticker = Ticker("download", total)
     digest, num_bytes = hashlib.sha256(), 0
-    while chunk := response.read(_CHUNK_BYTES):
+    # read1 gives what has come so far, so that a slow line is told of, and can be cancelled, all along
+    while chunk := response.read1(_CHUNK_BYTES):
         file.write(chunk)
         digest.update(chunk)
         num_bytes += len(chunk)
         yield from ticker.at(num_bytes)
+    if num_bytes < total:
+        raise http.client.IncompleteRead(b"", total - num_bytes)
     return digest.hexdigest()
 
 

@@ -1,15 +1,17 @@
 """MixUp and CutMix on the batch, from scratch. All randomness comes from a generator that is handed in."""
 
 import math
+import random
 
 import torch
 from torch import Generator, Tensor
 
 
 def mixup(images: Tensor, targets: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Blend each image with the one before it: share * x_i + (1 - share) * x_(i-1), and its target alike.
+    """Blend each image with the one before it in the batch, and its target alike.
 
-    `images` has shape (N, C, H, W), `targets` (N, K) and sums to 1 along K (Zhang et al., mixup, 2018, equation 1).
+    x = share * x_i + (1 - share) * x_(i-1) (Zhang et al., mixup, 2018, equation 1). `images` has shape (N, C, H, W),
+    `targets` (N, K) and sums to 1 along K. The batch is shuffled already, so the neighbour is a random partner.
     """
     return _blend(images, share), _blend(targets, share)
 
@@ -23,13 +25,13 @@ def cutmix(images: Tensor, targets: Tensor, share: float, centre: tuple[int, int
     height, width = images.shape[-2:]
     left, top, right, bottom = box_around(centre, width, height, share)
     mixed = images.clone()
-    mixed[..., top:bottom, left:right] = images.roll(1, 0)[..., top:bottom, left:right]
+    mixed[..., top:bottom, left:right] = images[..., top:bottom, left:right].roll(1, 0)
     real_share = 1 - (right - left) * (bottom - top) / (width * height)
     return mixed, _blend(targets, real_share)
 
 
 def box_around(centre: tuple[int, int], width: int, height: int, share: float) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of CutMix's box, clipped to the image."""
+    """Return left, top, right and bottom (the last two outside) of CutMix's box in pixels, clipped to the image."""
     x, y = centre
     half = 0.5 * math.sqrt(1 - share)
     half_width, half_height = int(half * width), int(half * height)
@@ -48,25 +50,16 @@ def mix_batch(
 
     An alpha of 0 turns its kind off; else the share of an image itself is drawn from Beta(alpha, alpha).
     """
-    use_cutmix = cutmix_alpha > 0 and (mixup_alpha == 0 or _uniform(generator) < cutmix_probability)
-    if use_cutmix:
+    # torch.distributions.Beta takes no generator; Python's own dice, seeded from it, do
+    dice = random.Random(int(torch.randint(2**62, (), generator=generator)))
+    if cutmix_alpha > 0 and (mixup_alpha == 0 or dice.random() < cutmix_probability):
         height, width = images.shape[-2:]
-        centre = (int(_uniform(generator) * width), int(_uniform(generator) * height))
-        return cutmix(images, targets, _beta(cutmix_alpha, generator), centre)
+        share = dice.betavariate(cutmix_alpha, cutmix_alpha)
+        return cutmix(images, targets, share, (dice.randrange(width), dice.randrange(height)))
     if mixup_alpha > 0:
-        return mixup(images, targets, _beta(mixup_alpha, generator))
+        return mixup(images, targets, dice.betavariate(mixup_alpha, mixup_alpha))
     return images, targets
 
 
 def _blend(values: Tensor, share: float) -> Tensor:
     return values * share + values.roll(1, 0) * (1 - share)
-
-
-def _uniform(generator: Generator) -> float:
-    return float(torch.rand((), generator=generator))
-
-
-def _beta(alpha: float, generator: Generator) -> float:
-    """Draw from Beta(alpha, alpha) as X / (X + Y) with X and Y from Gamma(alpha)."""
-    x, y = torch._standard_gamma(torch.full((2,), alpha, dtype=torch.float64), generator=generator).tolist()
-    return x / (x + y) if x + y > 0 else float(torch.rand((), generator=generator) < 0.5)

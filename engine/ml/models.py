@@ -1,5 +1,9 @@
 """Build every backbone of the catalog with a head of its own."""
 
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 from torchvision import models
 
@@ -39,11 +43,19 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.backbone(x))
         return logits
 
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load tensors by name, as of this version of torchvision; raise RuntimeError where they do not fit."""
+        # MNASNet and ViT look at the version of a state, which files of plain tensors do not keep
+        versioned = OrderedDict(state_dict)
+        versioned._metadata = self.state_dict()._metadata  # type: ignore[attr-defined]
+        return super().load_state_dict(versioned, strict, assign)
+
 
 def build_model(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
     """Return the network `name` with random weights and a head for `num_classes`.
 
-    Raises EngineError where there is no such backbone or it cannot take images of `image_size`.
+    Raises EngineError where there is no such backbone or it cannot take images of `image_size`. In training give it two
+    images or more: BatchNorm has no spread over the single value that some networks come down to.
     """
     find_backbone(name).check_image_size(image_size)
     backbone = _build_backbone(name, image_size)
@@ -72,33 +84,32 @@ def train_mode(model: Classifier, head_only: bool) -> None:
 def _build_backbone(name: str, image_size: int) -> nn.Module:
     if name == "se_resnet":
         return SEResNet()
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     if name.startswith("vit_"):
         options["image_size"] = image_size
     if name == "maxvit_t":
         options["input_size"] = (image_size, image_size)
     if name in ("googlenet", "inception_v3"):
-        # Their own initialisation samples with scipy and takes a minute; the heads beside the main one are not used
-        options |= {"aux_logits": False, "init_weights": False}
+        # Their ImageNet weights come from TensorFlow and want [-1, 1]: transform_input goes there from our
+        # normalisation. The heads beside the main one are not used. A BatchNorm follows each convolution, so torch's
+        # own initialisation does as well as theirs, which takes seconds.
+        options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
     backbone: nn.Module = models.get_model(name, weights=None, **options)
     return backbone
 
 
 def _take_linear_head(backbone: nn.Module) -> tuple[str, int]:
     """Take the last linear layer out of the network; return its name and number of inputs."""
-    name, head = [(name, module) for name, module in backbone.named_modules() if isinstance(module, nn.Linear)][-1]
-    parent_name, _, child_name = name.rpartition(".")
-    parent = backbone.get_submodule(parent_name)
-    setattr(parent, child_name, nn.Identity())
-    if isinstance(parent, nn.Sequential):
-        _switch_off_dropout_before(parent, int(child_name) if child_name.isdigit() else len(parent) - 1)
+    leaves = [(name, module) for name, module in backbone.named_modules() if next(module.children(), None) is None]
+    position = max(index for index, (_, module) in enumerate(leaves) if isinstance(module, nn.Linear))
+    name, head = leaves[position]
+    assert isinstance(head, nn.Linear)
+    backbone.set_submodule(name, nn.Identity())
+    name_before, before = leaves[position - 1]
+    if isinstance(before, nn.Dropout):
+        # Its place is taken by the head's own, which the settings decide
+        backbone.set_submodule(name_before, nn.Identity())
     return name, head.in_features
-
-
-def _switch_off_dropout_before(parent: nn.Sequential, position: int) -> None:
-    # Its place is taken by the head's own, which the settings decide
-    if position > 0 and isinstance(parent[position - 1], nn.Dropout):
-        parent[position - 1] = nn.Identity()
 
 
 def _take_squeezenet_head(backbone: nn.Module) -> tuple[str, int]:
@@ -107,9 +118,7 @@ def _take_squeezenet_head(backbone: nn.Module) -> tuple[str, int]:
     The two give the same logits, but for the ReLU that SqueezeNet has behind its convolution: it cuts off negative
     logits, and a class whose logits are all negative would never learn.
     """
-    classifier = backbone.get_submodule("classifier")
-    assert isinstance(classifier, nn.Sequential)
-    convolution = classifier[1]
+    convolution = backbone.get_submodule("classifier.1")
     assert isinstance(convolution, nn.Conv2d)
-    backbone.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    backbone.set_submodule("classifier", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()))
     return "classifier.1", convolution.in_channels

@@ -1,5 +1,6 @@
 """Optimizers over parameters grouped by depth, so that early layers can learn more slowly."""
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import torch
@@ -11,53 +12,42 @@ from engine.ml.models import Classifier
 Named: TypeAlias = tuple[str, nn.Parameter]
 
 NUM_STAGES = 5
-"""Into how many stages a backbone is cut; the head is one more."""
+"""Into how many stages a backbone is cut, where it is that deep; the head is one more."""
 
-_LARGEST_SHARE = 0.08
-"""A module with a larger share of the backbone's parameters is taken apart further, where it has parts."""
-
-_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm)
-_UNDECAYED_NAMES = {
-    "bias",
-    "class_token",
-    "pos_embedding",
-    "relative_position_bias_table",
-    "logit_scale",
-    "layer_scale",
-}
+_LARGEST_SHARE = 1 / 3
+"""A module that is no mere container stays whole up to this share of the depth: a block does, a whole encoder not."""
 
 
 def stages(model: Classifier) -> list[list[Named]]:
-    """Return all parameters from stem to head, as at most NUM_STAGES consecutive stages and the head.
+    """Return all parameters from stem to head: at most NUM_STAGES runs of blocks of about equal depth, then the head.
 
-    Works for any network whose modules are registered in the order they run in, as all of torchvision's are: the
-    backbone is taken apart into blocks until each is a small share of it, and the blocks are dealt out evenly.
+    Depth counts layers of weights, so that a norm stays with the convolution before it. Works for every network whose
+    modules are registered in the order they run in, as all of the catalog's are.
     """
-    total = sum(parameter.numel() for parameter in model.backbone.parameters())
-    blocks = _blocks(model.backbone, "backbone", total * _LARGEST_SHARE)
-    num_stages = min(NUM_STAGES, len(blocks))
-    cut: list[list[Named]] = [[] for _ in range(num_stages)]
-    for position, block in enumerate(blocks):
-        cut[position * num_stages // len(blocks)] += block
+    num_layers = _num_layers(list(model.backbone.named_parameters()))
+    cut: list[list[Named]] = [[] for _ in range(NUM_STAGES)]
+    depth = 0
+    for block in _blocks(model.backbone, "backbone", num_layers * _LARGEST_SHARE):
+        depth += _num_layers(block)
+        cut[max(depth - 1, 0) * NUM_STAGES // num_layers] += block
     head = [(f"head.{name}", parameter) for name, parameter in model.head.named_parameters()]
-    return [*cut, head]
+    return [*(stage for stage in cut if stage), head]
 
 
 def parameter_groups(model: Classifier, lr: float, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
-    """Return optimizer groups of the parameters that learn: lr * layer_decay^d for a stage d stages below the head.
+    """Return optimizer groups of the parameters that learn, those of the head last; each keeps its `initial_lr`.
 
-    Norms, biases, tokens and tables of positions have no weight decay. Each group keeps its `initial_lr`.
+    A stage d stages below the head has lr * layer_decay^d (Howard and Ruder, ULMFiT, 2018, section 3.1). Only matrices
+    and kernels have weight decay; norms, biases (He et al., Bag of Tricks, 2019, section 3.1), tokens, scales and
+    tables of positions have none.
     """
-    norms = {id(p) for module in model.modules() if isinstance(module, _NORMS) for p in module.parameters(recurse=False)}
     groups: list[dict[str, Any]] = []
     all_stages = stages(model)
     for number, stage in enumerate(all_stages):
         rate = lr * layer_decay ** (len(all_stages) - 1 - number)
         learning = [(name, parameter) for name, parameter in stage if parameter.requires_grad]
-        spared = [p for name, p in learning if id(p) in norms or name.rpartition(".")[2] in _UNDECAYED_NAMES]
-        spared_ids = {id(parameter) for parameter in spared}
-        decayed = [parameter for _, parameter in learning if id(parameter) not in spared_ids]
-        for parameters, decay in ((decayed, weight_decay), (spared, 0.0)):
+        for is_decayed, decay in ((False, 0.0), (True, weight_decay)):
+            parameters = [parameter for name, parameter in learning if _is_decayed(name, parameter) == is_decayed]
             if parameters:
                 groups.append({"params": parameters, "lr": rate, "initial_lr": rate, "weight_decay": decay})
     return groups
@@ -66,7 +56,11 @@ def parameter_groups(model: Classifier, lr: float, weight_decay: float, layer_de
 def make_optimizer(
     name: OptimizerName, groups: list[dict[str, Any]], lr: float, momentum: float
 ) -> torch.optim.Optimizer:
-    """Return the optimizer `name` over the groups; `momentum` is for SGD, where 0 makes it plain."""
+    """Return the optimizer `name` over the groups.
+
+    adamw decays weights apart from the gradient (Loshchilov and Hutter, 2019), adam adds the decay to it. `momentum` is
+    for sgd, where 0 makes it plain.
+    """
     match name:
         case "adamw":
             return torch.optim.AdamW(groups, lr=lr)
@@ -82,14 +76,27 @@ def set_rate(optimizer: torch.optim.Optimizer, multiplier: float) -> None:
         group["lr"] = group["initial_lr"] * multiplier
 
 
-def _blocks(module: nn.Module, name: str, largest: float) -> list[list[Named]]:
-    """Take `module` apart, in the order of registration, into blocks of at most `largest` parameters where it can be."""
+def _blocks(module: nn.Module, name: str, most_layers: float) -> Iterator[list[Named]]:
+    """Yield the parameters of `module` block by block, in the order of registration, its own ones first."""
     parameters = [(f"{name}.{key}", parameter) for key, parameter in module.named_parameters()]
-    if not parameters:
-        return []
     children = list(module.named_children())
-    if not children or sum(parameter.numel() for _, parameter in parameters) <= largest:
-        return [parameters]
+    is_container = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+    if not parameters:
+        return
+    if not children or not (is_container or _num_layers(parameters) > most_layers):
+        yield parameters
+        return
     own = [(f"{name}.{key}", parameter) for key, parameter in module.named_parameters(recurse=False)]
-    parts = [block for key, child in children for block in _blocks(child, f"{name}.{key}", largest)]
-    return [own, *parts] if own else parts
+    if own:
+        yield own
+    for key, child in children:
+        yield from _blocks(child, f"{name}.{key}", most_layers)
+
+
+def _num_layers(parameters: list[Named]) -> int:
+    return sum(_is_decayed(name, parameter) for name, parameter in parameters)
+
+
+def _is_decayed(name: str, parameter: nn.Parameter) -> bool:
+    # Tokens, scales and tables can have many dimensions, but are not called a weight
+    return name.endswith("weight") and parameter.ndim > 1
