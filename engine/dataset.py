@@ -76,15 +76,11 @@ def scan_in_steps(root: Path) -> Generator[int, None, Dataset]:
         raise EngineError("This folder does not exist.", root)
     if not root.is_dir():
         raise EngineError("This is a file, not a folder. Choose the folder that holds one folder of images a class.", root)
-    try:
-        tops = _subfolders(root)
-        splits = _split_folders(root, tops)
-        notes: list[str] = []
-        samples: list[tuple[str, str, Split]] = []
-        for folder, split in splits or ((root, "train"),):
-            yield from _scan_classes(root, folder, split, samples, notes)
-    except PermissionError as error:
-        raise EngineError("You are not allowed to read this folder.", root) from error
+    splits = _split_folders(root, _subfolders(root))
+    notes: list[str] = []
+    samples: list[tuple[str, str, Split]] = []
+    for folder, split in splits or [(root, "train")]:
+        yield from _scan_classes(root, folder, split, samples, notes)
     return _build(root, samples, notes)
 
 
@@ -104,8 +100,21 @@ def require_trainable(dataset: Dataset) -> None:
         raise EngineError("No image is left to validate on: add images, at least two in one class.", dataset.root)
 
 
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    """Return what is visible in a folder; raise EngineError where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not is_hidden(entry.name)]
+    except OSError as error:
+        raise EngineError(f"This folder cannot be read: {error.strerror or error}.", Path(folder)) from error
+
+
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+    return sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir())
+
+
+def _num_loose_images(folder: Path) -> int:
+    return sum(entry.is_file() and is_image_name(entry.name) for entry in _entries(folder))
 
 
 def _split_folders(root: Path, tops: list[Path]) -> list[tuple[Path, Split]]:
@@ -122,7 +131,7 @@ def _split_folders(root: Path, tops: list[Path]) -> list[tuple[Path, Split]]:
 def _scan_classes(
     root: Path, folder: Path, split: Split, samples: list[tuple[str, str, Split]], notes: list[str]
 ) -> Generator[int, None, None]:
-    num_loose = sum(entry.is_file() and is_image_name(entry.name) for entry in os.scandir(folder))
+    num_loose = _num_loose_images(folder)
     if num_loose:
         notes.append(
             f"{num_loose} {_images(num_loose)} directly in '{folder.name}' left out: no class folder says what they show."
@@ -139,7 +148,7 @@ def _scan_classes(
             notes.append(f"The folder '{class_folder.name}' holds no images and is left out.")
         yield len(samples)
     if num_strays:
-        notes.append(f"{num_strays} {'file' if num_strays == 1 else 'files'} left out that are not images.")
+        notes.append(f"{num_strays} {'file is' if num_strays == 1 else 'files are'} left out: no images.")
 
 
 def _images(count: int) -> str:
@@ -156,14 +165,11 @@ def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
         if real in seen:
             continue
         seen.add(real)
-        with os.scandir(current) as entries:
-            for entry in entries:
-                if is_hidden(entry.name):
-                    continue
-                if entry.is_dir():
-                    waiting.append(entry.path)
-                elif entry.is_file():
-                    yield entry.path, is_image_name(entry.name)
+        for entry in _entries(current):
+            if entry.is_dir():
+                waiting.append(entry.path)
+            elif entry.is_file():
+                yield entry.path, is_image_name(entry.name)
 
 
 def _build(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) -> Dataset:
@@ -185,6 +191,6 @@ def _build(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) ->
 
 def _why_no_classes(root: Path) -> str:
     advice = "Make one folder a class and put its images inside."
-    if any(entry.is_file() and is_image_name(entry.name) for entry in os.scandir(root)):
+    if _num_loose_images(root):
         return f"The images lie directly in this folder, so nothing says what they show. {advice}"
     return f"There are no images in this folder. {advice}"

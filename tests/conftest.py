@@ -1,0 +1,24 @@
+"""What every test gets: a home of its own, and the shared images where they are."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the runs and the log of a test away from the user's."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("CLASSIFOLD_HOME", str(folder))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return folder
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Return the folder of real images and weights; skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder of real images and weights is not beside this checkout")
+    return SHARED

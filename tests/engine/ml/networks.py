@@ -1,0 +1,42 @@
+"""Networks that cost tests little: the smallest of each family, and any without content."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.catalog import BACKBONES
+from engine.ml.models import Classifier, build_model
+
+_FROM_LARGE_TO_SMALL = sorted(BACKBONES.values(), key=lambda row: -row.num_parameters)
+SMALL = sorted({row.family: row.name for row in _FROM_LARGE_TO_SMALL}.values())
+"""The smallest network of each family."""
+
+
+def empty_model(name: str, num_classes: int = 5, image_size: int | None = None) -> Classifier:
+    """Build a network on the meta device: names and shapes only."""
+    row = BACKBONES[name]
+    if row.family == "RegNet":  # computes its widths with tensors
+        return build_model(name, num_classes, image_size or row.image_size, 0.1).to("meta")
+    with torch.device("meta"):
+        return build_model(name, num_classes, image_size or row.image_size, 0.1)
+
+
+def smallest_side(name: str) -> int:
+    """Return the least side in pixels that the network takes."""
+    row = BACKBONES[name]
+    return -(-row.min_size // row.multiple_of) * row.multiple_of
+
+
+def shared_file(*parts: str) -> Path:
+    """Return a file of the folder beside the repository; skip the test where it is not there."""
+    path = Path(__file__).parents[3].joinpath("..", "shared", *parts).resolve()
+    if not path.is_file():
+        pytest.skip(f"{'/'.join(parts)} is not on this machine")
+    return path
+
+
+def all_numbers(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+    """Return the content of all tensors as one row."""
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])

@@ -1,0 +1,33 @@
+"""Small picture folders for tests."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
+
+
+def draw_picture(colour: tuple[int, int, int], seed: int, size: tuple[int, int] = (40, 32)) -> Image.Image:
+    """Return a noisy picture of one colour."""
+    noise = np.random.default_rng(seed).normal(0, 25, (size[1], size[0], 3))
+    return Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8))
+
+
+def write_classes(root: Path, counts: Mapping[str, int], seed: int = 0) -> Path:
+    """Write a folder of pictures for each class; classes named like a colour look like it."""
+    for number, (name, count) in enumerate(counts.items()):
+        folder = root / name
+        folder.mkdir(parents=True)
+        colour = COLOURS.get(name, tuple(COLOURS.values())[number % 3])
+        for index in range(count):
+            draw_picture(colour, seed * 10_000 + number * 1000 + index).save(folder / f"{index:03}.png")
+    return root
+
+
+def break_file(path: Path) -> Path:
+    """Cut a file in half, so that it cannot be decoded any more."""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path
