@@ -36,8 +36,7 @@ def summarize(name: str, num_classes: int, image_size: int) -> Summary:
     model = _build_without_content(name, num_classes, image_size)
     layers: list[Layer] = []
     counter = FlopCounterMode(display=False)
-    # With gradients on, or attention would take a fused way that the counter cannot see
-    with counter, torch.enable_grad(), _listening(model, counter, layers):
+    with counter, torch.no_grad(), _listening(model, counter, layers):
         model(torch.empty(1, 3, image_size, image_size, device="meta"))
     total = sum(parameter.numel() for parameter in model.parameters())
     return Summary(name, image_size, tuple(layers), total, counter.get_total_flops() // 2)

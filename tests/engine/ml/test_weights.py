@@ -77,11 +77,11 @@ def test_real_half_precision_files_fill_the_whole_backbone(name):
     assert all(torch.equal(value, state[key].to(value.dtype)) for key, value in own.items())
 
 
-def test_squeezenets_convolution_becomes_the_head_where_the_classes_fit():
-    path = shared_file("weights", "squeezenet1_1.pth")
-    model, _ = load(path, "squeezenet1_1", num_classes=1000)
-    convolution = torch.load(path, weights_only=True)["classifier.1.weight"]
-    assert torch.equal(model.head.weight, convolution.flatten(1).float())
+def test_squeezenets_convolution_becomes_the_head_where_the_classes_fit(tmp_path):
+    theirs = models.squeezenet1_1(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    model, _ = load(tmp_path / "weights.pth", "squeezenet1_1", num_classes=1000)
+    assert torch.equal(model.head.weight, theirs.classifier[1].weight.flatten(1))
 
 
 def assert_everything_fits(name, tmp_path):
