@@ -1,0 +1,57 @@
+"""Decode image files in threads for the window."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage
+
+from engine.decode import Pixels
+from engine.errors import EngineError
+
+
+class Decoder(QObject):
+    """Turns requested files into images, the latest requests first where too many wait."""
+
+    decoded = Signal(Path, QImage, str)
+    """The file, its image or a null one, and why it is unreadable."""
+
+    def __init__(
+        self, read: Callable[[Path], Pixels], num_threads: int, max_waiting: int, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._read = read
+        self._max_waiting = max_waiting
+        self._waiting: OrderedDict[Path, Future[None]] = OrderedDict()
+        self._pool = ThreadPoolExecutor(num_threads, "decoder")
+        self.decoded.connect(self._on_decoded)
+        self.destroyed.connect(partial(self._pool.shutdown, wait=True, cancel_futures=True))
+
+    def request(self, path: Path) -> None:
+        """Decode a file soon, unless it is waiting already; the oldest requests beyond the bound are dropped."""
+        if path not in self._waiting:
+            self._waiting[path] = self._pool.submit(self._decode, path)
+            self.forget(self._max_waiting)
+
+    def forget(self, num_kept: int = 0) -> None:
+        """Drop the oldest requests that have not begun, down to `num_kept`."""
+        for path in list(self._waiting)[: max(0, len(self._waiting) - num_kept)]:
+            if self._waiting[path].cancel():
+                del self._waiting[path]
+
+    def _decode(self, path: Path) -> None:
+        # In a thread: a QImage may be made here, a QPixmap may not
+        try:
+            pixels = self._read(path)
+            height, width, _ = pixels.shape
+            image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+            message = ""
+        except EngineError as error:
+            image, message = QImage(), error.message
+        self.decoded.emit(path, image, message)
+
+    def _on_decoded(self, path: Path) -> None:
+        self._waiting.pop(path, None)

@@ -1,0 +1,74 @@
+"""What people are told when something goes wrong: a bar at the top of the page, never a dialog in their way."""
+
+import traceback
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+
+from engine.errors import EngineError
+from engine.runs import default_log_path
+from gui import theme
+from gui.theme import GRID
+
+
+def sentence(error: Exception) -> str:
+    """Return what to tell people of an error."""
+    if isinstance(error, EngineError):
+        return f"{error.message} ({error.path})" if error.path else error.message
+    return f"Something went wrong inside the program. The details are in {default_log_path()}."
+
+
+def details(error: Exception) -> str:
+    """Return all that is known of an error, for a report."""
+    return "".join(traceback.format_exception(error))
+
+
+class ErrorBar(QFrame):
+    """Shows one error until it is closed or the next one comes."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("ErrorBar")
+        self._details = ""
+        self._icon = QLabel(self)
+        self.label = QLabel(self)
+        self.label.setWordWrap(True)
+        self.label.setAccessibleName("Error message")
+        self.copy_button = QPushButton("Copy details", self)
+        self.copy_button.setProperty("flat", True)
+        self.copy_button.setToolTip("Copy what the program knows of this error, to send it to somebody")
+        self.copy_button.clicked.connect(self._on_copy)
+        self._close_button = QToolButton(self)
+        self._close_button.setAccessibleName("Close the message")
+        self._close_button.setToolTip("Close")
+        self._close_button.clicked.connect(self.clear)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2 * GRID, GRID, GRID, GRID)
+        row.setSpacing(GRID)
+        row.addWidget(self._icon)
+        row.addWidget(self.label, 1)
+        row.addWidget(self.copy_button)
+        row.addWidget(self._close_button)
+        self.hide()
+
+    def show_error(self, error: Exception) -> None:
+        """Show an error."""
+        self._details = details(error)
+        self.label.setText(sentence(error))
+        colors = theme.colors(self.palette())
+        self._icon.setPixmap(theme.pixmap("warning", colors.danger, 20))
+        self._close_button.setIcon(theme.icon("close", self.palette()))
+        self.copy_button.setText("Copy details")
+        self.show()
+
+    def clear(self) -> None:
+        """Put the message away."""
+        self.hide()
+        self.closed.emit()
+
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._details)
+        self.copy_button.setText("Copied")

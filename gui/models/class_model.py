@@ -1,0 +1,74 @@
+"""The figures of each class as a table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+from engine.results import ClassResult
+from gui.wording import percent
+
+Index = QModelIndex | QPersistentModelIndex
+SORT_ROLE = Qt.ItemDataRole.UserRole
+
+_COLUMNS = (
+    ("Class", "Name of the class."),
+    ("Found of all", "Of the images that show this class, the share that was named so (recall)."),
+    ("Right when named", "Of the images that were named so, the share that shows this class (precision)."),
+    ("Both in one", "Harmonic mean of the two (F1): high only where both are."),
+    ("Images", "Images of this class that were judged."),
+)
+
+
+class ClassModel(QAbstractTableModel):
+    """One row a class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: tuple[ClassResult, ...] = ()
+
+    def show_classes(self, rows: Sequence[ClassResult]) -> None:
+        """Show the figures of these classes."""
+        self.beginResetModel()
+        self._rows = tuple(rows)
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of classes."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(_COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a column's title, or what it means."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _COLUMNS[section][0]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _COLUMNS[section][1]
+        return _alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a cell."""
+        if not index.isValid():
+            return None
+        row = self._rows[index.row()]
+        if role == SORT_ROLE:
+            return (row.name, row.recall, row.precision, row.f1, row.num_images)[index.column()]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(index.column())
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{row.name}: {_COLUMNS[index.column()][1]}"
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        if row.num_images == 0 and index.column() in (1, 3):
+            return "–"
+        cells = (row.name, percent(row.recall), percent(row.precision), f"{row.f1:.2f}", f"{row.num_images:,}")
+        return cells[index.column()]
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    return (Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter

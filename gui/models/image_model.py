@@ -1,0 +1,102 @@
+"""An item model of image files whose thumbnails are decoded in threads, and only when they are looked at."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QImage
+
+from engine.decode import thumbnail
+from gui.decoder import Decoder
+
+THUMBNAIL_SIDE = 128
+_MAX_CACHED = 2000  # thumbnails of 64 KB each, about 130 MB at most
+_MAX_WAITING = 64  # older requests are for rows that have scrolled out of sight
+_NUM_THREADS = 2
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True, slots=True)
+class GridItem:
+    """One image in a grid."""
+
+    path: Path
+    caption: str
+    tooltip: str = ""
+    is_marked: bool = False
+    """Drawn with a thin red edge."""
+
+
+class ImageModel(QAbstractListModel):
+    """Rows of GridItem. ThumbnailRole gives a QImage, None while it is being decoded, or a null one if unreadable."""
+
+    ThumbnailRole = Qt.ItemDataRole.UserRole + 1
+    MarkedRole = Qt.ItemDataRole.UserRole + 2
+
+    def __init__(self, side: int = THUMBNAIL_SIDE, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._side = side
+        self._items: list[GridItem] = []
+        self._rows: dict[Path, list[int]] = {}
+        self._cache: OrderedDict[Path, QImage] = OrderedDict()
+        self._decoder = Decoder(partial(thumbnail, side=side), _NUM_THREADS, _MAX_WAITING, self)
+        self._decoder.decoded.connect(self._on_decoded)
+
+    def set_items(self, items: Sequence[GridItem]) -> None:
+        """Show other images."""
+        self.beginResetModel()
+        self._items = list(items)
+        self._rows = {}
+        for row, item in enumerate(self._items):
+            self._rows.setdefault(item.path, []).append(row)
+        self._decoder.forget()
+        self.endResetModel()
+
+    def item(self, row: int) -> GridItem:
+        """Return the image of a row."""
+        return self._items[row]
+
+    @property
+    def items(self) -> Sequence[GridItem]:
+        """All images."""
+        return self._items
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of images."""
+        return 0 if parent.isValid() else len(self._items)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return caption, tooltip, mark or thumbnail."""
+        if not index.isValid():
+            return None
+        item = self._items[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return item.caption
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return item.tooltip or item.path.name
+        if role == self.MarkedRole:
+            return item.is_marked
+        if role == self.ThumbnailRole:
+            return self._thumbnail(item.path)
+        if role == Qt.ItemDataRole.SizeHintRole:
+            return QSize(self._side, self._side)
+        return None
+
+    def _thumbnail(self, path: Path) -> QImage | None:
+        image = self._cache.get(path)
+        if image is not None:
+            self._cache.move_to_end(path)
+            return image
+        self._decoder.request(path)
+        return None
+
+    def _on_decoded(self, path: Path, image: QImage) -> None:
+        self._cache[path] = image
+        while len(self._cache) > _MAX_CACHED:
+            self._cache.popitem(last=False)
+        for row in self._rows.get(path, ()):
+            self.dataChanged.emit(self.index(row), self.index(row), [self.ThumbnailRole])

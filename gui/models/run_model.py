@@ -1,0 +1,133 @@
+"""The runs of a folder as a table that fills as they are read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from engine.runs import Run
+from gui.models.run_record import RunReader, RunRecord
+from gui.wording import duration, network_name, percent
+
+Index = QModelIndex | QPersistentModelIndex
+SORT_ROLE = Qt.ItemDataRole.UserRole
+RUN_ROLE = Qt.ItemDataRole.UserRole + 1
+
+_COLUMNS = (
+    ("Run", "Name of the run's folder."),
+    ("Started", "When it was started."),
+    ("Network", "The network it trained."),
+    ("Images", "Images it learnt from and was measured on."),
+    ("Epochs", "Passes over the training images that were finished."),
+    ("Best accuracy", "Accuracy on images it has not seen (validation), of the best epoch."),
+    ("Time", "How long it took."),
+    ("", "How it ended."),
+)
+_NUMBERS = (3, 4, 5, 6)
+
+
+class RunModel(QAbstractTableModel):
+    """One row a run, the latest first; the cells of a run not read yet are empty."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._runs: list[Run] = []
+        self._records: dict[Run, RunRecord] = {}
+        self._reader = RunReader(self)
+        self._reader.record_read.connect(self._on_record_read)
+
+    def show_runs(self, runs: Sequence[Run]) -> None:
+        """Show these runs; those shown before keep their cells while they are looked at again."""
+        if list(runs) != self._runs:
+            self.beginResetModel()
+            self._runs = list(runs)
+            self._records = {run: self._records[run] for run in runs if run in self._records}
+            self.endResetModel()
+        self._reader.read(self._runs)
+
+    def record(self, run: Run) -> RunRecord | None:
+        """Return what a run says, or None where it is not read yet."""
+        return self._records.get(run)
+
+    def is_reading(self) -> bool:
+        """Say whether runs are still being read."""
+        return self._reader.is_reading()
+
+    def _on_record_read(self, record: RunRecord) -> None:
+        if record.run not in self._runs or self._records.get(record.run) is record:
+            return
+        self._records[record.run] = record
+        row = self._runs.index(record.run)
+        self.dataChanged.emit(self.index(row, 0), self.index(row, len(_COLUMNS) - 1))
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of runs."""
+        return 0 if parent.isValid() else len(self._runs)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(_COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a column's title, or what it means."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _COLUMNS[section][0]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _COLUMNS[section][1]
+        return _alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a cell."""
+        if not index.isValid():
+            return None
+        run = self._runs[index.row()]
+        record = self._records.get(run)
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return run.name if index.column() == 0 else _text(record, index.column()) if record else ""
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _alignment(index.column())
+            case Qt.ItemDataRole.ToolTipRole:
+                return str(run.path) if index.column() == 0 else None
+        if role == SORT_ROLE:
+            return run.name.lower() if index.column() == 0 else _sort_key(record, index.column()) if record else None
+        return run if role == RUN_ROLE else None
+
+
+def _text(record: RunRecord, column: int) -> str:
+    match column:
+        case 1:
+            return f"{record.started:%Y-%m-%d %H:%M}" if record.started else "–"
+        case 2:
+            return network_name(record.config.model.backbone) if record.config else "–"
+        case 3:
+            return f"{record.num_images:,}" if record.num_images is not None else "–"
+        case 4:
+            return str(record.num_epochs)
+        case 5:
+            return percent(record.best.accuracy) if record.best else "–"
+        case 6:
+            return duration(record.seconds) if record.seconds is not None else "–"
+    return record.state
+
+
+def _sort_key(record: RunRecord, column: int) -> Any:
+    match column:
+        case 1:
+            return record.started.timestamp() if record.started else 0.0
+        case 3:
+            return record.num_images or 0
+        case 4:
+            return record.num_epochs
+        case 5:
+            return record.best.accuracy if record.best else -1.0
+        case 6:
+            return record.seconds or 0.0
+    return _text(record, column)
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in _NUMBERS else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter

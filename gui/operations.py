@@ -1,0 +1,184 @@
+"""The user's actions. Pages say what they want; nothing but this file starts a thread."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QFile, QObject, Signal
+
+from engine import jobs
+from engine.card import read_card
+from engine.dataset import Dataset
+from engine.errors import EngineError
+from engine.events import EpochDone, RunStarted
+from engine.results import Unreadable
+from engine.runs import Run, home_folder, new_run_path
+from engine.sample import write_sample
+from engine.splits import split
+from engine.suggest import demo_config, suggest
+from gui.job import Job
+from gui.state import AppState
+
+
+class Operations(QObject):
+    """Starts jobs, keeps them alive while they run and puts what they find into the state."""
+
+    failed = Signal(Exception)
+    """A job failed, or an action could not be done; the window shows it."""
+    job_started = Signal(str, Job)
+    """What is being done, in words, and the job."""
+
+    def __init__(self, state: AppState, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = state
+        self._jobs: set[Job] = set()
+        self._checking: Job | None = None
+
+    @property
+    def running_jobs(self) -> tuple[Job, ...]:
+        """The jobs under way."""
+        return tuple(self._jobs)
+
+    def open_dataset(self, path: Path) -> Job:
+        """Read a folder, show it, then check its files."""
+        job = self._start("Reading the folder", jobs.scan(path))
+        job.succeeded.connect(self._on_scanned)
+        return job
+
+    def open_sample(self) -> Job:
+        """Draw the sample images and show them."""
+        job = self._start("Drawing the sample images", write_sample(home_folder() / "sample"))
+        job.succeeded.connect(self.open_dataset)
+        return job
+
+    def resplit(self, val_fraction: float) -> None:
+        """Set another share of the shown images aside to measure on."""
+        dataset = self.state.dataset
+        self.state.set_config(self.state.config.changed("data", val_fraction=val_fraction))
+        if dataset is not None and not dataset.has_val:
+            self.state.set_dataset(self._split(_unsplit(dataset)), self.state.unreadable)
+
+    def train(self) -> Job:
+        """Train on the shown folder by the settings of the state."""
+        dataset = self.state.dataset
+        if dataset is None or self.state.training is not None:
+            raise RuntimeError("the page offers training only with a folder open and none under way")
+        parts = dataset if dataset.has_val else self._split(_unsplit(dataset))
+        parts = parts.without(frozenset(bad.path for bad in self.state.unreadable))
+        job = self._start("Training", jobs.train(parts, self.state.config, new_run_path(dataset.root)))
+        job.events_received.connect(self._on_training_events)
+        job.succeeded.connect(self.open_run)
+        job.finished.connect(self._on_training_finished)
+        self.state.set_training(job)
+        return job
+
+    def stop_training(self) -> None:
+        """End the training after this step and keep the best model."""
+        if self.state.training is not None:
+            self.state.training.stop()
+
+    def predict(self, paths: Sequence[Path], num_top: int = 5) -> Job:
+        """Classify files and folders with the model of the state."""
+        if self.state.model is None:
+            raise RuntimeError("the page offers this only with a model")
+        return self._start("Classifying", jobs.predict(self.state.model, paths, num_top))
+
+    def preview(self, num_images: int) -> Job:
+        """Draw training images as the network would see them."""
+        if self.state.dataset is None:
+            raise RuntimeError("the page offers this only with a folder open")
+        return self._start("Drawing the preview", jobs.preview(self.state.dataset, self.state.config, num_images))
+
+    def summarize(self, backbone: str, num_classes: int, image_size: int) -> Job:
+        """List the layers of a network."""
+        return self._start("Listing layers", jobs.summarize(backbone, num_classes, image_size))
+
+    def open_model(self, path: Path) -> None:
+        """Put dropped images to the model in a file."""
+        try:
+            read_card(path)
+        except EngineError as error:
+            self.failed.emit(error)
+        else:
+            self.state.set_model(path)
+
+    def open_run(self, run: Run) -> None:
+        """Show a run, and put dropped images to its model."""
+        self.state.set_run(run)
+        if run.model_path.is_file():
+            self.open_model(run.model_path)
+
+    def use_settings_of(self, run: Run) -> None:
+        """Take the settings of a run for the next one."""
+        try:
+            self.state.set_config(run.config)
+        except EngineError as error:
+            self.failed.emit(error)
+
+    def delete_run(self, run: Run) -> bool:
+        """Move a run folder to the trash; say whether that worked."""
+        if not QFile.moveToTrash(str(run.path)):
+            self.failed.emit(EngineError("The run could not be moved to the trash. Delete its folder by hand.", run.path))
+            return False
+        if self.state.run == run:
+            self.state.set_run(None)
+        if self.state.model == run.model_path:
+            self.state.set_model(None)
+        return True
+
+    def shut_down(self) -> None:
+        """Ask every job to stop; each saves what it has."""
+        for job in self._jobs:
+            job.stop()
+
+    def _start(self, words: str, work: Generator[Any, None, Any]) -> Job:
+        job = Job(work, self)
+        self._jobs.add(job)
+        job.failed.connect(self.failed)
+        job.finished.connect(lambda: self._jobs.discard(job))
+        job.start()
+        self.job_started.emit(words, job)
+        return job
+
+    def _split(self, dataset: Dataset) -> Dataset:
+        data = self.state.config.data
+        return split(dataset, data.val_fraction, data.seed)
+
+    def _on_scanned(self, dataset: Dataset) -> None:
+        is_sample = dataset.root == home_folder() / "sample"
+        if self.state.dataset is None or self.state.dataset.root != dataset.root:
+            self.state.set_config(demo_config() if is_sample else suggest(dataset))
+        self.state.set_dataset(self._split(dataset))
+        if self._checking is not None:
+            self._checking.stop()
+        job = self._start("Checking the files", jobs.check(dataset))
+        self._checking = job
+        job.succeeded.connect(lambda unreadable: self._on_checked(dataset.root, unreadable))
+        job.finished.connect(lambda: self._on_check_finished(job))
+
+    def _on_checked(self, root: Path, unreadable: tuple[Unreadable, ...]) -> None:
+        if self.state.dataset is not None and self.state.dataset.root == root:
+            self.state.set_dataset(self.state.dataset, unreadable)
+
+    def _on_check_finished(self, job: Job) -> None:
+        if self._checking is job:
+            self._checking = None
+
+    def _on_training_events(self, events: list[object]) -> None:
+        for event in events:
+            if isinstance(event, RunStarted):
+                self.state.set_run(Run(Path(event.run)))
+            if isinstance(event, EpochDone) and event.best and self.state.run is not None:
+                self.state.set_model(self.state.run.model_path)
+
+    def _on_training_finished(self) -> None:
+        run = self.state.run
+        self.state.set_training(None)
+        if run is not None:
+            self.open_run(run)  # stopped or failed, it has its best model all the same
+
+
+def _unsplit(dataset: Dataset) -> Dataset:
+    samples = tuple(replace(s, split="train") if s.split == "val" else s for s in dataset.samples)
+    return replace(dataset, samples=samples)

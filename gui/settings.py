@@ -1,0 +1,52 @@
+"""What the window remembers from one start to the next."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings
+
+from engine.runs import home_folder
+from gui.theme import Scheme
+
+_MAX_RECENT = 6
+
+
+class Settings:
+    """A thin face over an ini file beside the runs."""
+
+    def __init__(self) -> None:
+        self._store = QSettings(str(home_folder() / "window.ini"), QSettings.Format.IniFormat)
+
+    @property
+    def geometry(self) -> QByteArray | None:
+        """Place and size of the window."""
+        value = self._store.value("window/geometry")
+        return value if isinstance(value, QByteArray) else None
+
+    def set_geometry(self, geometry: QByteArray) -> None:
+        """Remember place and size of the window."""
+        self._store.setValue("window/geometry", geometry)
+
+    @property
+    def scheme(self) -> Scheme:
+        """Light, dark, or as the system has it."""
+        value = self._store.value("window/scheme", "system")
+        return "light" if value == "light" else "dark" if value == "dark" else "system"
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        """Remember the chosen scheme."""
+        self._store.setValue("window/scheme", scheme)
+
+    @property
+    def recent_folders(self) -> list[Path]:
+        """Datasets opened of late that are still there, the latest first."""
+        return [path for path in self._stored_folders() if path.is_dir()]
+
+    def add_recent_folder(self, folder: Path) -> None:
+        """Put a dataset at the head of the recent ones."""
+        others = [path for path in self._stored_folders() if path != folder]
+        self._store.setValue("recent/folders", [str(path) for path in [folder, *others][:_MAX_RECENT]])
+
+    def _stored_folders(self) -> list[Path]:
+        value = self._store.value("recent/folders", [])
+        texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        return [Path(text) for text in texts if isinstance(text, str) and text]

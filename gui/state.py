@@ -1,0 +1,86 @@
+"""What the window is about right now. Pages read it, operations change it."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.config import RunConfig
+from engine.dataset import Dataset
+from engine.results import Unreadable
+from engine.runs import Run
+from gui.job import Job
+
+
+class AppState(QObject):
+    """A handful of properties, each with a signal that is emitted when it gets another value."""
+
+    dataset_changed = Signal()
+    config_changed = Signal()
+    run_changed = Signal()
+    model_changed = Signal()
+    training_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._dataset: Dataset | None = None
+        self._unreadable: tuple[Unreadable, ...] = ()
+        self._config = RunConfig()
+        self._run: Run | None = None
+        self._model: Path | None = None
+        self._training: Job | None = None
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The opened folder, already split by the settings."""
+        return self._dataset
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """The images of the dataset that the check could not read."""
+        return self._unreadable
+
+    def set_dataset(self, dataset: Dataset | None, unreadable: tuple[Unreadable, ...] = ()) -> None:
+        """Show another folder, or the same after a check or another split."""
+        self._dataset, self._unreadable = dataset, unreadable
+        self.dataset_changed.emit()
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings of the next run."""
+        return self._config
+
+    def set_config(self, config: RunConfig) -> None:
+        """Take other settings for the next run."""
+        if config != self._config:
+            self._config = config
+            self.config_changed.emit()
+
+    @property
+    def run(self) -> Run | None:
+        """The run whose curves and results are shown."""
+        return self._run
+
+    def set_run(self, run: Run | None) -> None:
+        """Show another run, or the same one with new files."""
+        self._run = run
+        self.run_changed.emit()
+
+    @property
+    def model(self) -> Path | None:
+        """The model file that dropped images are put to."""
+        return self._model
+
+    def set_model(self, model: Path | None) -> None:
+        """Put dropped images to another model file, or to the same one, rewritten."""
+        self._model = model
+        self.model_changed.emit()
+
+    @property
+    def training(self) -> Job | None:
+        """The training under way, if any; one at a time."""
+        return self._training
+
+    def set_training(self, job: Job | None) -> None:
+        """Tell that a training has begun or ended."""
+        self._training = job
+        self.training_changed.emit()

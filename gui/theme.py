@@ -1,0 +1,213 @@
+"""Light and dark: palette, style sheet, fonts and icons, all from one table of colours."""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal, TypeAlias
+
+from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication
+
+Scheme: TypeAlias = Literal["system", "light", "dark"]
+
+GRID = 8
+"""Distances are multiples or halves of this many pixels."""
+RADIUS = 6
+
+_QT_SCHEMES = {
+    "system": Qt.ColorScheme.Unknown,
+    "light": Qt.ColorScheme.Light,
+    "dark": Qt.ColorScheme.Dark,
+}
+_ICON_SIZES = (16, 20, 24, 32, 48, 96)
+
+
+@dataclass(frozen=True)
+class Colors:
+    """The colours of one scheme. Those of plots are Okabe and Ito's, which colour-blind eyes tell apart."""
+
+    is_dark: bool
+    window: QColor
+    surface: QColor
+    """What is written and drawn on: lists, fields, plots."""
+    raised: QColor
+    """Under the mouse, and the shade behind a chosen row."""
+    text: QColor
+    muted: QColor
+    hairline: QColor
+    accent: QColor
+    """The next action and the chosen thing, nothing else."""
+    accent_text: QColor
+    danger: QColor
+    warning: QColor
+    success: QColor
+    train_line: QColor
+    val_line: QColor
+    grid: QColor
+
+
+def _table(is_dark: bool, **values: str) -> Colors:
+    return Colors(is_dark, **{name: QColor(value) for name, value in values.items()})
+
+
+_LIGHT = _table(
+    False,
+    window="#f6f6f7",
+    surface="#ffffff",
+    raised="#ececef",
+    text="#1c1c1f",
+    muted="#63636b",
+    hairline="#dcdce0",
+    accent="#0068a8",
+    accent_text="#ffffff",
+    danger="#b3261e",
+    warning="#8a5a00",
+    success="#00714f",
+    train_line="#b87400",
+    val_line="#0072b2",
+    grid="#e7e7ea",
+)
+_DARK = _table(
+    True,
+    window="#1b1b1e",
+    surface="#232327",
+    raised="#2f2f35",
+    text="#ececef",
+    muted="#a2a2ac",
+    hairline="#3a3a41",
+    accent="#2f8fd0",
+    accent_text="#ffffff",
+    danger="#ff8a80",
+    warning="#e6b450",
+    success="#3fbf95",
+    train_line="#e69f00",
+    val_line="#56b4e9",
+    grid="#333339",
+)
+
+
+def apply(app: QApplication, scheme: Scheme) -> None:
+    """Dress the program in light or dark, or in whichever the system has, now and when that changes."""
+    app.setStyle("Fusion")
+    hints = app.styleHints()
+    hints.setColorScheme(_QT_SCHEMES[scheme])
+    _dress(app)
+    hints.colorSchemeChanged.connect(lambda: _dress(app), Qt.ConnectionType.UniqueConnection)
+
+
+def colors(palette: QPalette) -> Colors:
+    """Return the colours of the scheme that a widget's palette belongs to."""
+    return _DARK if palette.color(QPalette.ColorRole.Window).lightness() < 128 else _LIGHT
+
+
+def title_font(font: QFont) -> QFont:
+    """Return the large size of a font, for the one sentence of a page."""
+    return _scaled(font, 20 / 13, QFont.Weight.DemiBold)
+
+
+def small_font(font: QFont) -> QFont:
+    """Return the small size of a font, for captions and notes."""
+    return _scaled(font, 11 / 13, QFont.Weight.Normal)
+
+
+def icon(name: str, palette: QPalette) -> QIcon:
+    """Return an icon of `resources/icons` in the colours of the text: plain, chosen and disabled."""
+    table = colors(palette)
+    picture = QIcon()
+    for size in _ICON_SIZES:
+        picture.addPixmap(_draw(name, table.text.name(), size), QIcon.Mode.Normal)
+        picture.addPixmap(_draw(name, table.hairline.name(), size), QIcon.Mode.Disabled)
+    return picture
+
+
+def accent_icon(name: str, palette: QPalette) -> QIcon:
+    """Return an icon for the accent button."""
+    return QIcon(_draw(name, colors(palette).accent_text.name(), 24))
+
+
+def pixmap(name: str, colour: QColor, size: int) -> QPixmap:
+    """Return an icon as a picture in one colour."""
+    return _draw(name, colour.name(), size)
+
+
+def app_icon() -> QIcon:
+    """Return the program's own icon."""
+    picture = QIcon()
+    svg = (files("resources") / "app.svg").read_bytes()
+    for size in (16, 32, 64, 128, 256):
+        picture.addPixmap(_render(svg, size))
+    return picture
+
+
+def _dress(app: QApplication) -> None:
+    is_dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+    table = _DARK if is_dark else _LIGHT
+    app.setPalette(_palette(table))
+    app.setStyleSheet(_style_sheet(table))
+
+
+def _palette(table: Colors) -> QPalette:
+    role = QPalette.ColorRole
+    palette = QPalette()
+    for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive, QPalette.ColorGroup.Disabled):
+        is_disabled = group == QPalette.ColorGroup.Disabled
+        text = table.muted if is_disabled else table.text
+        for which, colour in {
+            role.Window: table.window,
+            role.Base: table.surface,
+            role.AlternateBase: table.window,
+            role.Button: table.surface,
+            role.ToolTipBase: table.raised,
+            role.WindowText: text,
+            role.Text: text,
+            role.ButtonText: text,
+            role.ToolTipText: table.text,
+            role.PlaceholderText: table.muted,
+            role.Highlight: table.raised if is_disabled else table.accent,
+            role.HighlightedText: text if is_disabled else table.accent_text,
+            role.Link: table.accent,
+            role.Mid: table.hairline,
+            role.Midlight: table.raised,
+            role.Dark: table.hairline,
+            role.Light: table.surface,
+            role.Shadow: table.hairline,
+            role.Accent: table.accent,
+        }.items():
+            palette.setColor(group, which, colour)
+    return palette
+
+
+def _style_sheet(table: Colors) -> str:
+    sheet = (files("resources") / "style.qss").read_text(encoding="utf-8")
+    for field in fields(table):
+        value = getattr(table, field.name)
+        if isinstance(value, QColor):
+            sheet = sheet.replace(f"@{field.name}@", value.name())
+    return sheet.replace("@radius@", f"{RADIUS}px")
+
+
+def _scaled(font: QFont, factor: float, weight: QFont.Weight) -> QFont:
+    scaled = QFont(font)
+    if font.pointSizeF() > 0:
+        scaled.setPointSizeF(font.pointSizeF() * factor)
+    else:
+        scaled.setPixelSize(round(font.pixelSize() * factor))
+    scaled.setWeight(weight)
+    return scaled
+
+
+@lru_cache(maxsize=512)
+def _draw(name: str, colour: str, size: int) -> QPixmap:
+    svg = (files("resources") / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+    return _render(svg.replace("currentColor", colour).encode(), size)
+
+
+def _render(svg: bytes, size: int) -> QPixmap:
+    picture = QPixmap(QSize(size, size))
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    QSvgRenderer(QByteArray(svg)).render(painter)
+    painter.end()
+    return picture

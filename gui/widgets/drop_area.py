@@ -1,0 +1,101 @@
+"""What can be dropped on the window, and the inviting frame of an empty page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QSize, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from gui import theme
+from gui.theme import GRID
+
+
+def dropped_paths(data: QMimeData) -> list[Path]:
+    """Return the local files and folders in what was dropped; what lies on the web is passed over."""
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+
+
+class DropArea(QFrame):
+    """A dashed frame with an icon, a sentence and buttons, which takes files and folders."""
+
+    paths_dropped = Signal(list)
+    """Local paths; empty where only links to the web were dropped."""
+
+    def __init__(self, icon: str, title: str, sentence: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("DropArea")
+        self.setAcceptDrops(True)
+        self._icon_name = icon
+        self._icon = QLabel(self)
+        self._title = QLabel(title, self)
+        self._sentence = QLabel(sentence, self)
+        self._buttons = QHBoxLayout()
+        self._column = QVBoxLayout(self)
+        self._build()
+
+    def _build(self) -> None:
+        for label in (self._icon, self._title, self._sentence):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._title.setFont(theme.title_font(self.font()))
+        self._sentence.setWordWrap(True)
+        self._icon.setPixmap(theme.pixmap(self._icon_name, theme.colors(self.palette()).muted, 48))
+        self._buttons.setSpacing(GRID)
+        self._buttons.addStretch()
+        self._buttons.addStretch()
+        self._column.setContentsMargins(4 * GRID, 4 * GRID, 4 * GRID, 4 * GRID)
+        self._column.setSpacing(GRID + GRID // 2)
+        self._column.addStretch()
+        for label in (self._icon, self._title, self._sentence):
+            self._column.addWidget(label)
+        self._column.addSpacing(GRID)
+        self._column.addLayout(self._buttons)
+        self._column.addStretch()
+
+    def add_button(self, text: str, icon: str, tooltip: str, is_accent: bool = False) -> QPushButton:
+        """Add a button below the sentence and return it."""
+        button = QPushButton(text, self)
+        button.setProperty("accent", is_accent)
+        palette = self.palette()
+        button.setIcon(theme.accent_icon(icon, palette) if is_accent else theme.icon(icon, palette))
+        button.setIconSize(QSize(18, 18))
+        button.setToolTip(tooltip)
+        self._buttons.insertWidget(self._buttons.count() - 1, button)
+        return button
+
+    def set_texts(self, title: str, sentence: str) -> None:
+        """Say something else."""
+        self._title.setText(title)
+        self._sentence.setText(sentence)
+
+    def _set_active(self, is_active: bool) -> None:
+        self.setProperty("active", is_active)
+        self.style().unpolish(self)
+        self.style().polish(self)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Show that a drop is welcome."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+            self._set_active(True)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Keep welcoming; some systems ask at every move."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Calm down."""
+        self._set_active(False)
+        super().dragLeaveEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Hand on what was dropped."""
+        self._set_active(False)
+        event.acceptProposedAction()
+        self.paths_dropped.emit(dropped_paths(event.mimeData()))
+
+    @staticmethod
+    def is_folder(paths: Sequence[Path]) -> bool:
+        """Say whether a single folder was dropped."""
+        return len(paths) == 1 and paths[0].is_dir()

@@ -1,0 +1,103 @@
+"""A grid of thumbnails that stays smooth with ten thousand of them."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from gui import theme
+from gui.models.image_model import THUMBNAIL_SIDE, GridItem, ImageModel
+from gui.theme import GRID, RADIUS
+
+__all__ = ["GridItem", "ImageGrid"]
+
+
+class ImageGrid(QListView):
+    """Shows images as squares with captions; a click or Enter opens one."""
+
+    opened = Signal(int)
+    """Row of the image."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._images = ImageModel(parent=self)
+        self._delegate = _ThumbnailDelegate(self)
+        self.setModel(self._images)
+        self.setItemDelegate(self._delegate)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setUniformItemSizes(True)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Static)
+        self.setLayoutMode(QListView.LayoutMode.SinglePass)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setSpacing(GRID // 2)
+        self.setMouseTracking(True)
+        self.setFrameShape(QListView.Shape.NoFrame)
+        self.setAccessibleName("Images")
+        self.setToolTip("Click or press Enter to see an image large")
+        self.clicked.connect(lambda index: self.opened.emit(index.row()))
+
+    @property
+    def items(self) -> Sequence[GridItem]:
+        """The images shown."""
+        return self._images.items
+
+    def set_items(self, items: Sequence[GridItem]) -> None:
+        """Show other images, from the top."""
+        self._images.set_items(items)
+        self.scrollToTop()
+
+    def keyPressEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+        """Open the current image on Enter or Space."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self.currentIndex().isValid():
+            self.opened.emit(self.currentIndex().row())
+            return
+        super().keyPressEvent(event)
+
+
+class _ThumbnailDelegate(QStyledItemDelegate):
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        height = QFontMetrics(theme.small_font(option.font)).height()  # type: ignore[attr-defined]
+        return QSize(THUMBNAIL_SIDE + GRID, THUMBNAIL_SIDE + height + GRID + GRID // 2)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        colors = theme.colors(option.palette)  # type: ignore[attr-defined]
+        cell: QRect = option.rect  # type: ignore[attr-defined]
+        state = option.state  # type: ignore[attr-defined]
+        picture = QRect(cell.left() + GRID // 2, cell.top() + GRID // 2, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_picture(painter, picture, index, colors)
+        if index.data(ImageModel.MarkedRole):
+            painter.setPen(QPen(colors.danger, 2))
+            painter.drawRoundedRect(picture.adjusted(1, 1, -1, -1), RADIUS, RADIUS)
+        if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_HasFocus):
+            painter.setPen(QPen(colors.accent, 2))
+            painter.drawRoundedRect(picture.adjusted(-2, -2, 2, 2), RADIUS, RADIUS)
+        font = theme.small_font(option.font)  # type: ignore[attr-defined]
+        painter.setFont(font)
+        painter.setPen(colors.text if state & QStyle.StateFlag.State_MouseOver else colors.muted)
+        caption = QFontMetrics(font).elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, THUMBNAIL_SIDE)
+        below = QRect(picture.left(), picture.bottom() + GRID // 2, THUMBNAIL_SIDE, cell.bottom() - picture.bottom())
+        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, caption)
+        painter.restore()
+
+    def _paint_picture(
+        self, painter: QPainter, place: QRect, index: QModelIndex | QPersistentModelIndex, colors: theme.Colors
+    ) -> None:
+        path = QPainterPath()
+        path.addRoundedRect(place, RADIUS, RADIUS)
+        image = index.data(ImageModel.ThumbnailRole)
+        if isinstance(image, QImage) and not image.isNull():
+            painter.save()
+            painter.setClipPath(path)
+            painter.drawImage(place, image)
+            painter.restore()
+            return
+        painter.fillPath(path, colors.raised)
+        if isinstance(image, QImage):
+            mark = theme.pixmap("broken", colors.muted, 32)
+            painter.drawPixmap(place.center().x() - 16, place.center().y() - 16, mark)

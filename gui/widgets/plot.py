@@ -1,0 +1,185 @@
+"""The one look of every plot: light grid, quiet axes, colours of the palette, direct labels."""
+
+import math
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPen
+from PySide6.QtWidgets import QWidget
+
+from gui import theme
+
+_RIGHT_MARGIN = 8
+_AXIS_OVERHANG = 15
+_BELOW_ZERO = 0.004
+
+
+class EpochAxis(pg.AxisItem):  # type: ignore[misc]
+    """Counts whole epochs, up to the last one of the run."""
+
+    last_epoch = math.inf
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Put a tick at every 1, 2, 5, 10, ... epochs, as many as there is room for."""
+        step = _whole_step(high - low, max(2.0, size / 40))
+        last = math.floor(min(high, self.last_epoch))
+        return [(float(step), [float(value) for value in range(step, last + 1, step)])]
+
+    def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
+        """Write whole numbers, the first with its unit."""
+        return [f"epoch {value:.0f}" if value == spacing else f"{value:.0f}" for value in values]
+
+
+class _LeftAxis(pg.AxisItem):  # type: ignore[misc]
+    def boundingRect(self) -> QRectF:
+        """Leave room for half a line of text at both ends; with a grid pyqtgraph leaves none and drops the text."""
+        return super().boundingRect().adjusted(0, -_AXIS_OVERHANG, 0, _AXIS_OVERHANG)
+
+
+class PercentAxis(_LeftAxis):
+    """Writes shares (0..1) in percent, up to 100 %."""
+
+    def tickValues(self, _low: float, _high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Put a tick at every quarter, or at the ends where there is little room."""
+        step = 0.25 if size > 120 else 0.5
+        return [(step, [step * number for number in range(round(1 / step) + 1)])]
+
+    def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
+        """Write percent."""
+        return [f"{value * 100:.0f}\N{NO-BREAK SPACE}%" for value in values]
+
+
+class NumberAxis(_LeftAxis):
+    """Writes plain numbers, few of them."""
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Put three to six ticks at round numbers."""
+        step = _round_step(high - low, max(2.0, size / 48))
+        first = math.ceil(low / step - 1e-9)
+        return [(step, [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)])]
+
+    def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
+        """Write no more digits than are needed."""
+        return [f"{value:.6g}" for value in values]
+
+
+class Plot(pg.PlotWidget):  # type: ignore[misc]
+    """A plot over epochs that follows the palette. It is read, not dragged."""
+
+    pointed_at = Signal(object)
+    """The place on the x axis under the pointer, or None where it left."""
+
+    def __init__(self, y_axis: pg.AxisItem, parent: QWidget | None = None) -> None:
+        self._styled: list[tuple[pg.PlotDataItem | pg.TextItem, str, float, Qt.PenStyle, int]] = []
+        super().__init__(parent, axisItems={"left": y_axis, "bottom": EpochAxis("bottom")})
+        self.setMenuEnabled(False)
+        self.setMouseEnabled(False, False)
+        self.hideButtons()
+        self.setFrameShape(pg.PlotWidget.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.getPlotItem().getViewBox().setDefaultPadding(0)
+        self.getPlotItem().layout.setContentsMargins(0, 4, _RIGHT_MARGIN, 0)
+        self._cursor = pg.InfiniteLine(angle=90, movable=False)
+        self._cursor.hide()
+        self.addItem(self._cursor, ignoreBounds=True)
+        self.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        self.restyle()
+
+    def add_curve(
+        self, colour: str, width: float, style: Qt.PenStyle = Qt.PenStyle.SolidLine, alpha: int = 255
+    ) -> pg.PlotDataItem:
+        """Add an empty curve whose colour is a name of `theme.Colors`."""
+        curve = pg.PlotDataItem(antialias=True)
+        self.addItem(curve)
+        self._styled.append((curve, colour, width, style, alpha))
+        self._style_item(*self._styled[-1])
+        return curve
+
+    def add_label(self, colour: str, anchor: tuple[float, float]) -> pg.TextItem:
+        """Add an empty label that stands beside a point."""
+        label = pg.TextItem(anchor=anchor)
+        label.hide()
+        self.addItem(label, ignoreBounds=True)
+        self._styled.append((label, colour, 0, Qt.PenStyle.NoPen, 255))
+        self._style_item(*self._styled[-1])
+        return label
+
+    def remove_curve(self, curve: pg.PlotDataItem) -> None:
+        """Take a curve away for good."""
+        self.removeItem(curve)
+        self._styled = [styled for styled in self._styled if styled[0] is not curve]
+
+    def show_up_to(self, epochs: float, value: float) -> None:
+        """Show both axes from zero to these values."""
+        self.setXRange(0, epochs, padding=0)
+        self.setYRange(-_BELOW_ZERO * value, value, padding=0)  # a tick exactly at the edge would be lost to rounding
+
+    def units_per_pixel(self) -> tuple[float, float]:
+        """Return how much of each axis a pixel covers."""
+        width, height = self.getPlotItem().getViewBox().viewPixelSize()
+        return float(width), float(height)
+
+    def restyle(self) -> None:
+        """Take the colours and the font of the window."""
+        colors = theme.colors(self.palette())
+        self.setBackground(None)
+        font = theme.small_font(self.font())
+        for name in ("left", "bottom"):
+            axis = self.getAxis(name)
+            axis.setStyle(tickLength=0, tickFont=font, tickTextOffset=6, hideOverlappingLabels=False)
+            axis.setZValue(-1000)  # the grid lies under the curves
+            axis.setTextPen(colors.muted)
+            axis.setPen(QPen(QColor(colors.hairline)) if name == "bottom" else QPen(Qt.PenStyle.NoPen))
+            axis.setTickPen(QPen(QColor(colors.grid)))
+        self.getAxis("left").setWidth(self.fontMetrics().horizontalAdvance("100 %") + 10)
+        self.getAxis("left").setGrid(255)
+        self._cursor.setPen(pg.mkPen(colors.muted, width=1))
+        for styled in self._styled:
+            self._style_item(*styled)
+
+    def _style_item(
+        self, item: pg.PlotDataItem | pg.TextItem, colour: str, width: float, style: Qt.PenStyle, alpha: int
+    ) -> None:
+        chosen = QColor(getattr(theme.colors(self.palette()), colour))
+        if isinstance(item, pg.TextItem):
+            item.setColor(chosen)
+            item.setFont(theme.small_font(self.font()))
+            return
+        chosen.setAlpha(alpha)
+        item.setPen(pg.mkPen(chosen, width=width, style=style))
+        item.setSymbolBrush(chosen)
+        item.setSymbolPen(None)
+
+    def _on_mouse_moved(self, position: QPointF) -> None:
+        box = self.getPlotItem().getViewBox()
+        is_inside = box.sceneBoundingRect().contains(position)
+        self._cursor.setVisible(is_inside)
+        place = box.mapSceneToView(position).x() if is_inside else None
+        if place is not None:
+            self._cursor.setPos(place)
+        self.pointed_at.emit(place)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the reading away."""
+        self._cursor.hide()
+        self.pointed_at.emit(None)
+        super().leaveEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow light and dark and the font of the system."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and "_cursor" in self.__dict__:
+            self.restyle()
+
+
+def _round_step(span: float, most_ticks: float) -> float:
+    if span <= 0 or not math.isfinite(span):
+        return 1.0
+    raw = span / most_ticks
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw - 1e-12)
+
+
+def _whole_step(span: float, most_ticks: float) -> int:
+    return max(1, round(_round_step(span, most_ticks)))

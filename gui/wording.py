@@ -1,0 +1,105 @@
+"""Figures and settings as words that need no training to read."""
+
+import math
+import re
+
+from engine.catalog import BACKBONES
+from engine.config import RunConfig
+from engine.dataset import Dataset
+
+NBSP = "\N{NO-BREAK SPACE}"
+_Z = 1.96  # standard deviations that hold 95 % of a normal distribution
+
+
+def percent(share: float) -> str:
+    """Return a share (0..1) in percent, with a decimal only where rounding would claim perfection or nothing."""
+    figure = share * 100
+    decimals = 1 if 99 < figure < 99.95 or 0 < figure < 1 else 0
+    return f"{figure:.{decimals}f}{NBSP}%"
+
+
+def percent_with_range(share: float, num_images: int) -> str:
+    """Return a share measured on `num_images` with its 95 % range: `92 % (88 to 95)`; formula of Wilson, 1927."""
+    if not num_images:
+        return percent(share)
+    scale = 1 + _Z**2 / num_images
+    middle = (share + _Z**2 / (2 * num_images)) / scale
+    reach = _Z / scale * math.sqrt(share * (1 - share) / num_images + (_Z / (2 * num_images)) ** 2)
+    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    return f"{percent(share)} ({low * 100:.0f} to {high * 100:.0f})"
+
+
+def count(number: int, thing: str, things: str = "") -> str:
+    """Return a number with its noun: `1 image`, `12,000 images`."""
+    return f"{number:,}{NBSP}{thing if number == 1 else things or thing + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}{NBSP}s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes}{NBSP}min" + (f" {rest}{NBSP}s" if rest and minutes < 10 else "")
+    hours, rest = divmod(round(whole / 60), 60)
+    return f"{hours}{NBSP}h" + (f" {rest}{NBSP}min" if rest else "")
+
+
+def size(megabytes: float) -> str:
+    """Return a file size with two or three digits."""
+    if megabytes >= 1000:
+        return f"{megabytes / 1000:.1f}{NBSP}GB"
+    return f"{megabytes:.0f}{NBSP}MB"
+
+
+def millions(number: float) -> str:
+    """Return a number in millions or thousand millions with two or three digits."""
+    figure = number / 1e6
+    if figure >= 1000:
+        return f"{figure / 1000:.3g}{NBSP}G" if figure < 1e6 else f"{figure / 1000:,.0f}{NBSP}G"
+    return f"{figure:.0f}{NBSP}M" if figure >= 100 else f"{figure:.2g}{NBSP}M" if figure < 10 else f"{figure:.3g}{NBSP}M"
+
+
+def exact_or_millions(number: int) -> str:
+    """Return a small number to the digit, none for zero, and a large one in millions."""
+    return "–" if not number else f"{number:,}" if number < 100_000 else millions(number)
+
+
+def plain_number(number: float) -> str:
+    """Return a number without exponent and without zeros at its end."""
+    return f"{number:.10f}".rstrip("0").rstrip(".") or "0"
+
+
+def network_name(backbone: str) -> str:
+    """Return the usual spelling of a backbone's registry name."""
+    row = BACKBONES.get(backbone)
+    if row is None:
+        return backbone
+    backbone = re.sub(r"(?<!\d)(\d)_(\d)", r"\1.\2", backbone)
+    letters = re.sub(r"[^a-z]", "", row.family.lower())
+    match = re.match("_?".join(letters), backbone)
+    rest = backbone[match.end() :] if match else ""
+    if not match or rest[:1].isdigit():
+        return row.family + rest.replace("_", "-") if match else backbone
+    words = [word.capitalize() if len(word) <= 2 else word for word in rest.strip("_").split("_") if word]
+    if not words:
+        return row.family
+    joint = "" if re.fullmatch(r"V\d", words[0]) else " "
+    return row.family + joint + " ".join(words)
+
+
+def start_words(weights: str) -> str:
+    """Say what a network starts from."""
+    return {"none": "from scratch", "default": "from ImageNet weights"}.get(weights, "from a file of weights")
+
+
+def plan(config: RunConfig, dataset: Dataset | None) -> str:
+    """Say in one line what training will do."""
+    parts = [
+        f"{network_name(config.model.backbone)} {start_words(config.model.weights)}",
+        count(config.training.epochs, "epoch"),
+    ]
+    if dataset is not None:
+        parts.append(count(len(dataset.of_split("train")) + len(dataset.of_split("val")), "image"))
+    return ", ".join(parts)

@@ -1,0 +1,1 @@
+"""Icons, the style sheet and the assets of the sample data."""
