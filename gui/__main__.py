@@ -1,0 +1,72 @@
+"""The entry of the program: the window, or a subcommand before Qt is imported."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+NO_DISPLAY = (
+    "There is no display to open the window on. The command line does all the window does: see `classifold --help`."
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Open the window where nothing or a folder is named, else run the subcommand; return the exit code."""
+    _replace_missing_streams()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and not Path(arguments[0]).is_dir():
+        return _run_subcommand(arguments)
+    if not has_display():
+        print(NO_DISPLAY, file=sys.stderr)  # noqa: T201
+        return 1
+    return _open_window(dataset=Path(arguments[0]) if arguments else None)
+
+
+def has_display() -> bool:
+    """Say whether a window can be shown: always on Windows and macOS."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def _run_subcommand(arguments: list[str]) -> int:
+    from engine.cli import main as run_command
+
+    if arguments[0] != "demo":
+        return run_command(arguments)
+    arguments, run_path = _with_run_path(arguments)
+    code = run_command(arguments)
+    if code == 0 and run_path is not None and has_display() and "QT_QPA_PLATFORM" not in os.environ:
+        return _open_window(run_path=run_path)
+    return code
+
+
+def _with_run_path(arguments: list[str]) -> tuple[list[str], Path | None]:
+    """Return the arguments with the run folder named, and that folder, so that the window can be opened on it."""
+    from engine.files import unique_path
+    from engine.runs import default_runs_folder
+
+    if {"-h", "--help"} & set(arguments):
+        return arguments, None
+    if "--out" in arguments[:-1]:
+        return arguments, Path(arguments[arguments.index("--out") + 1])
+    path = unique_path(default_runs_folder() / "demo")
+    return [*arguments, "--out", str(path)], path
+
+
+def _open_window(dataset: Path | None = None, run_path: Path | None = None) -> int:
+    from gui.app import run
+
+    return run(dataset, run_path)
+
+
+def _replace_missing_streams() -> None:
+    # A windowed executable has no streams, and whoever prints would fail
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

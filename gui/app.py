@@ -1,0 +1,37 @@
+"""Start the window."""
+
+import sys
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication
+
+from engine.log import log_to_rotating_file
+from engine.runs import Run, default_log_path
+from gui import theme
+from gui.main_window import DATASET, PREDICT, RESULTS, MainWindow
+from gui.settings import Settings
+
+
+def make_window(app: QApplication) -> MainWindow:
+    """Dress the program and return its window, not shown yet."""
+    settings = Settings()
+    app.setApplicationName("Classifold")
+    app.setDesktopFileName("classifold")
+    app.setWindowIcon(theme.app_icon())
+    theme.apply(app, settings.scheme)
+    return MainWindow(settings)
+
+
+def run(dataset: Path | None = None, run_path: Path | None = None) -> int:
+    """Open the window, on a folder or on a run where one is given, and return the exit code."""
+    log_to_rotating_file(default_log_path())
+    app = QApplication(sys.argv[:1])
+    window = make_window(app)
+    if dataset is not None:
+        window.show_page(DATASET)
+        window.operations.open_dataset(dataset)
+    if run_path is not None:
+        window.operations.open_run(Run(run_path))
+        window.show_page(RESULTS if Run(run_path).results_path.is_file() else PREDICT)
+    window.show()
+    return app.exec()

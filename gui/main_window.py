@@ -1,0 +1,185 @@
+"""The window: a rail, the pages, an error bar above them and a job bar below."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.errors import EngineError
+from gui import theme
+from gui.errors import ErrorBar
+from gui.job import Job
+from gui.operations import Operations
+from gui.pages.dataset_page import DatasetPage
+from gui.pages.predict_page import PredictPage
+from gui.pages.results_page import ResultsPage
+from gui.pages.runs_page import RunsPage
+from gui.pages.train_page import TrainPage
+from gui.settings import Settings
+from gui.state import AppState
+from gui.widgets.drop_area import dropped_paths
+from gui.widgets.job_bar import JobBar
+from gui.widgets.rail import Rail
+
+DATASET, TRAIN, RESULTS, PREDICT, RUNS = range(5)
+
+_PAGES = (
+    ("dataset", "Dataset", "The images to learn from"),
+    ("train", "Train", "Choose a network and train it"),
+    ("results", "Results", "How good the model is, and where it is wrong"),
+    ("predict", "Predict", "Put images to the model"),
+    ("runs", "Runs", "All trainings so far"),
+)
+
+
+class MainWindow(QMainWindow):
+    """Wires the pages to each other through state and operations."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._is_closing = False
+        self.state = AppState(self)
+        self.operations = Operations(self.state, self)
+        self.rail = Rail(_PAGES, self)
+        self.error_bar = ErrorBar(self)
+        self.job_bar = JobBar(self)
+        self.dataset_page = DatasetPage(self.state, self.operations, settings, self)
+        self.train_page = TrainPage(self.state, self.operations, self)
+        self.results_page = ResultsPage(self.state, self.operations, self)
+        self.predict_page = PredictPage(self.state, self.operations, self)
+        self.runs_page = RunsPage(self.state, self.operations, self)
+        self.stack = QStackedWidget(self)
+        self.setWindowTitle("Classifold")
+        self.setWindowIcon(theme.app_icon())
+        self.setMinimumSize(960, 640)
+        self.resize(1280, 840)
+        self.setAcceptDrops(True)
+        self._lay_out()
+        self._connect()
+        self.show_page(DATASET)
+
+    def show_page(self, number: int) -> None:
+        """Lead to a page."""
+        self.stack.setCurrentIndex(number)
+        self.rail.show_chosen(number)
+
+    def _lay_out(self) -> None:
+        pages = (self.dataset_page, self.train_page, self.results_page, self.predict_page, self.runs_page)
+        for page in pages:
+            self.stack.addWidget(page)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self.error_bar)
+        right.addWidget(self.stack, 1)
+        right.addWidget(self.job_bar)
+        centre = QWidget(self)
+        row = QHBoxLayout(centre)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addLayout(right, 1)
+        self.setCentralWidget(centre)
+        geometry = self._settings.geometry
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+
+    def _connect(self) -> None:
+        self.rail.chosen.connect(self.show_page)
+        self.rail.scheme_asked.connect(self._on_scheme_asked)
+        self.operations.failed.connect(self.error_bar.show_error)
+        self.operations.job_started.connect(self._on_job_started)
+        self.job_bar.stop_asked.connect(self._on_stop_asked)
+        self.dataset_page.train_requested.connect(lambda: self.show_page(TRAIN))
+        self.train_page.dataset_requested.connect(lambda: self.show_page(DATASET))
+        self.train_page.results_requested.connect(lambda: self.show_page(RESULTS))
+        self.train_page.predict_requested.connect(lambda: self.show_page(PREDICT))
+        self.results_page.train_requested.connect(lambda: self.show_page(TRAIN))
+        self.predict_page.train_requested.connect(lambda: self.show_page(TRAIN))
+        self.runs_page.run_opened.connect(lambda: self.show_page(RESULTS))
+        self.runs_page.settings_taken.connect(lambda: self.show_page(TRAIN))
+
+    def _on_job_started(self, words: str, job: Job) -> None:
+        self.error_bar.clear()
+        self.job_bar.follow(words, job, is_training=words == "Training")
+
+    def _on_stop_asked(self) -> None:
+        self.job_bar.stop_button.setEnabled(False)
+        self.operations.stop_training()
+
+    def _on_scheme_asked(self) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        scheme: theme.Scheme = "light" if theme.colors(self.palette()).is_dark else "dark"
+        self._settings.set_scheme(scheme)
+        theme.apply(app, scheme)
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Do what a drop on the window means: a folder without a model is a dataset, the rest is to be classified."""
+        if not paths:
+            self.operations.failed.emit(
+                EngineError("Only files and folders on this computer can be dropped. Save the image first.")
+            )
+        elif len(paths) == 1 and paths[0].is_dir() and self._wants_dataset():
+            self.show_page(DATASET)
+            self.operations.open_dataset(paths[0])
+        else:
+            self.show_page(PREDICT)
+            self.predict_page.ask(paths)
+
+    def _wants_dataset(self) -> bool:
+        return self.state.model is None or self.stack.currentIndex() in (DATASET, TRAIN)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome files and folders on every page."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Keep welcoming; some systems ask at every move."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        event.acceptProposedAction()
+        self.open_paths(dropped_paths(event.mimeData()))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask during a training; then let every job save what it has before the window goes."""
+        if self.operations.running_jobs:
+            event.ignore()
+            if not self._is_closing and (self.state.training is None or self._may_stop()):
+                self._is_closing = True
+                self.setEnabled(False)
+                self.operations.shut_down()
+                self._close_when_done()
+            return
+        self._settings.set_geometry(self.saveGeometry())
+        super().closeEvent(event)
+
+    def _close_when_done(self) -> None:
+        if not self.operations.running_jobs:
+            self.close()
+            return
+        for job in self.operations.running_jobs:
+            job.finished.connect(lambda: QTimer.singleShot(0, self.close), Qt.ConnectionType.SingleShotConnection)
+
+    def _may_stop(self) -> bool:
+        box = QMessageBox(self)
+        box.setWindowTitle("Training is under way")
+        box.setText("Stop training and close?")
+        box.setInformativeText("The best model so far is kept in its run folder.")
+        stop = box.addButton("Stop, keep best and close", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
+        box.exec()
+        return box.clickedButton() is stop

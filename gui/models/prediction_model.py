@@ -1,0 +1,81 @@
+"""An item model of answers."""
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+from engine.predictions import Prediction
+
+Index = QModelIndex | QPersistentModelIndex
+
+IMAGE, ANSWER, CONFIDENCE = range(3)
+_HEADERS = ("Image", "Answer", "Sure")
+_HELP = ("Name of the file", "The likeliest class, or why there is none", "Confidence of the model in its answer")
+
+
+class PredictionModel(QAbstractTableModel):
+    """One row an image, in the order they were asked about."""
+
+    SortRole = Qt.ItemDataRole.UserRole
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers: list[Prediction] = []
+
+    @property
+    def answers(self) -> list[Prediction]:
+        """All answers so far."""
+        return self._answers
+
+    def clear(self) -> None:
+        """Forget all answers."""
+        self.beginResetModel()
+        self._answers = []
+        self.endResetModel()
+
+    def add(self, answers: list[Prediction]) -> None:
+        """Append answers."""
+        if answers:
+            first = len(self._answers)
+            self.beginInsertRows(QModelIndex(), first, first + len(answers) - 1)
+            self._answers += answers
+            self.endInsertRows()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of answers."""
+        return 0 if parent.isValid() else len(self._answers)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(_HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return the name of a column, or what it means."""
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return _HEADERS[section]
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return _HELP[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return what a cell shows."""
+        if not index.isValid():
+            return None
+        answer, column = self._answers[index.row()], index.column()
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column == CONFIDENCE else Qt.AlignmentFlag.AlignLeft
+            return int(side | Qt.AlignmentFlag.AlignVCenter)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return answer.path
+        if role == self.SortRole and column == CONFIDENCE:
+            return answer.confidence if answer.confidence is not None else -1.0
+        if role in (Qt.ItemDataRole.DisplayRole, self.SortRole):
+            return _text(answer, column)
+        return None
+
+
+def _text(answer: Prediction, column: int) -> str:
+    if column == IMAGE:
+        return answer.path.replace("\\", "/").rpartition("/")[2]
+    if column == ANSWER:
+        return answer.label if answer.label is not None else f"Unreadable. {answer.error}"
+    return "" if answer.confidence is None else f"{answer.confidence:.1%}"

@@ -1,0 +1,180 @@
+"""The folder of images: its classes, its faces, and what is odd about it."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from engine.dataset import Dataset, Sample
+from gui.models.image_model import GridItem
+from gui.operations import Operations
+from gui.settings import Settings
+from gui.state import AppState
+from gui.theme import GRID
+from gui.widgets.class_list import ClassList
+from gui.widgets.drop_area import DropArea
+from gui.widgets.image_grid import ImageGrid
+from gui.widgets.image_view import ImageViewer
+from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
+from gui.widgets.split_box import SplitBox
+from gui.wording import count
+
+_SPLIT_WORDS = {"train": "to learn from", "val": "to measure on", "test": "kept for a last test"}
+_MOST_NOTES = 6
+
+
+class DatasetPage(QWidget):
+    """An invitation while no folder is open, then the folder."""
+
+    train_requested = Signal()
+
+    def __init__(
+        self, state: AppState, operations: Operations, settings: Settings, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._operations, self._settings = state, operations, settings
+        self._root: Path | None = None
+        self.title = TitleLabel(parent=self)
+        self.sentence = MutedLabel(parent=self)
+        self.notes = NoteLabel(parent=self)
+        self.classes = ClassList(self)
+        self.split_box = SplitBox(self)
+        self.grid = ImageGrid(self)
+        self._stack = QStackedWidget(self)
+        self.viewer = ImageViewer(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._stack)
+        self._stack.addWidget(self._build_invitation())
+        self._stack.addWidget(self._build_folder())
+        self._connect()
+
+    def _build_invitation(self) -> QWidget:
+        page = QWidget(self)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(4 * GRID, 4 * GRID, 4 * GRID, 4 * GRID)
+        self.invitation = DropArea(
+            "drop",
+            "Drop a folder of images",
+            "One folder for each kind of thing, with its images inside. Nothing leaves this computer.",
+            page,
+        )
+        choose = self.invitation.add_button("Choose a folder…", "folder", "Choose a folder of images", is_accent=True)
+        choose.clicked.connect(self._on_choose)
+        sample = self.invitation.add_button("Try the sample", "sample", "Draw six classes of shapes and use those")
+        sample.clicked.connect(self._operations.open_sample)
+        self.invitation.paths_dropped.connect(self._on_dropped)
+        column.addWidget(self.invitation, 1)
+        recent = self._settings.recent_folders
+        if recent:
+            column.addSpacing(GRID)
+            column.addWidget(MutedLabel("Opened before", page))
+            row = QHBoxLayout()
+            for folder in recent[:4]:
+                button = QPushButton(folder.name, page)
+                button.setProperty("flat", True)
+                button.setToolTip(str(folder))
+                button.clicked.connect(lambda _checked=False, folder=folder: self._operations.open_dataset(folder))
+                row.addWidget(button)
+            row.addStretch()
+            column.addLayout(row)
+        return page
+
+    def _build_folder(self) -> QWidget:
+        page = QWidget(self)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
+        column.setSpacing(GRID)
+        head = QHBoxLayout()
+        words = QVBoxLayout()
+        words.setSpacing(GRID // 2)
+        words.addWidget(self.title)
+        words.addWidget(self.sentence)
+        head.addLayout(words, 1)
+        self.open_button = QPushButton("Open another…", page)
+        self.open_button.setToolTip("Choose another folder of images")
+        self.train_button = QPushButton("Train…", page)
+        self.train_button.setProperty("accent", True)
+        self.train_button.setToolTip("Go on to training a network on these images")
+        head.addWidget(self.open_button)
+        head.addWidget(self.train_button)
+        column.addLayout(head)
+        column.addWidget(self.notes)
+        body = QHBoxLayout()
+        body.setSpacing(2 * GRID)
+        left = QVBoxLayout()
+        left.addWidget(self.classes, 1)
+        left.addWidget(self.split_box)
+        body.addLayout(left, 1)
+        body.addWidget(self.grid, 3)
+        column.addLayout(body, 1)
+        return page
+
+    def _connect(self) -> None:
+        self._state.dataset_changed.connect(self._on_dataset_changed)
+        self.open_button.clicked.connect(self._on_choose)
+        self.train_button.clicked.connect(self.train_requested)
+        self.classes.class_chosen.connect(self._on_class_chosen)
+        self.split_box.fraction_chosen.connect(self._operations.resplit)
+        self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
+        self.viewer.closed.connect(self.grid.setFocus)
+
+    def _on_choose(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
+        if name:
+            self._operations.open_dataset(Path(name))
+
+    def _on_dropped(self, paths: list[Path]) -> None:
+        if DropArea.is_folder(paths):
+            self._operations.open_dataset(paths[0])
+        else:
+            self.invitation.set_texts("A folder, please", "Drop the folder that holds one folder of images a class.")
+
+    def _on_dataset_changed(self) -> None:
+        dataset = self._state.dataset
+        self._stack.setCurrentIndex(1 if dataset is not None else 0)
+        if dataset is None:
+            return
+        self._describe(dataset)
+        self.classes.show_dataset(dataset)
+        self.split_box.show_fraction(self._state.config.data.val_fraction, is_own=self._has_own_split(dataset))
+        if dataset.root != self._root:
+            self._root = dataset.root
+            self._settings.add_recent_folder(dataset.root.absolute())
+            self._on_class_chosen(-1)
+
+    def _has_own_split(self, dataset: Dataset) -> bool:
+        return dataset.has_val
+
+    def _describe(self, dataset: Dataset) -> None:
+        self.title.setText(dataset.root.resolve().name)
+        self.title.setToolTip(str(dataset.root))
+        parts = [
+            f"{count(len(dataset.of_split(name)), 'image').split()[0]} {words}"
+            for name, words in _SPLIT_WORDS.items()
+            if dataset.of_split(name)  # type: ignore[arg-type]
+        ]
+        self.sentence.setText(
+            f"{count(len(dataset.samples), 'image')} in {count(len(dataset.classes), 'class', 'classes')}: "
+            + ", ".join(parts)
+        )
+        unreadable = [f"Unreadable, left out: {bad.path}. {bad.reason}" for bad in self._state.unreadable]
+        notes = [*unreadable, *dataset.notes]
+        if len(dataset.classes) < 2:
+            notes.insert(0, "There is only one class. Add a folder of images for at least one more.")
+        more = [f"and {len(notes) - _MOST_NOTES} more"] if len(notes) > _MOST_NOTES else []
+        self.notes.setText("\n".join(notes[:_MOST_NOTES] + more))
+        self.notes.setToolTip("\n".join(notes[:100]))
+        self.notes.setVisible(bool(notes))
+        self.train_button.setEnabled(len(dataset.classes) > 1)
+
+    def _on_class_chosen(self, label: int) -> None:
+        dataset = self._state.dataset
+        if dataset is None:
+            return
+        samples = [sample for sample in dataset.samples if label in (-1, sample.label)]
+        self.grid.set_items([self._item(dataset, sample) for sample in samples])
+
+    def _item(self, dataset: Dataset, sample: Sample) -> GridItem:
+        tooltip = f"{sample.path}\n{_SPLIT_WORDS[sample.split]}"
+        return GridItem(dataset.root / sample.path, dataset.classes[sample.label], tooltip)

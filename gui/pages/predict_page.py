@@ -1,0 +1,210 @@
+"""Put images to the model and read its answers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from engine.card import read_card
+from engine.errors import EngineError
+from engine.files import IMAGE_SUFFIXES, write_text_atomic
+from engine.predictions import Prediction, to_csv
+from gui.job import Job
+from gui.models.prediction_model import ANSWER, PredictionModel
+from gui.operations import Operations
+from gui.state import AppState
+from gui.theme import GRID
+from gui.widgets.answer_view import AnswerView
+from gui.widgets.drop_area import DropArea
+from gui.widgets.labels import MutedLabel, TitleLabel
+from gui.widgets.tables import make_table
+from gui.wording import count, network_name, percent
+
+_IMAGE_FILTER = "Images (" + " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)) + ")"
+
+
+class PredictPage(QWidget):
+    """An invitation to drop images, then their answers. Follows the latest model."""
+
+    train_requested = Signal()
+
+    def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._operations = state, operations
+        self._paths: list[Path] = []
+        self._job: Job | None = None
+        self._pasted = TemporaryDirectory(prefix="classifold-")
+        self._num_pasted = 0
+        self.title = TitleLabel("Predict", self)
+        self.model_label = MutedLabel("", self)
+        self.model = PredictionModel()
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSourceModel(self.model)
+        self._sorted.setSortRole(PredictionModel.SortRole)
+        self.table = make_table(self._sorted, "Answers", "Choose a row to see its image", stretched=ANSWER)
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.answer = AnswerView(self)
+        self.invitation = DropArea("predict", "", "", self)
+        self._stack = QStackedWidget(self)
+        self._lay_out()
+        self._connect()
+        self._on_model_changed()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
+        column.setSpacing(2 * GRID)
+        head = QHBoxLayout()
+        words = QVBoxLayout()
+        words.setSpacing(GRID // 2)
+        words.addWidget(self.title)
+        words.addWidget(self.model_label)
+        head.addLayout(words, 1)
+        self.save_button = self._button("Save table…", "Save all answers as a CSV table")
+        self.choose_button = self._button("Choose images…", "Choose images to classify")
+        self.open_button = self._button("Open another model…", "Open a model.safetensors file made by Classifold")
+        for button in (self.save_button, self.choose_button, self.open_button):
+            head.addWidget(button)
+        column.addLayout(head)
+        self.first_choose = self.invitation.add_button("Choose images…", "images", "Choose images to classify", True)
+        self.train_button = self.invitation.add_button("Go to training", "train", "Train a model first", True)
+        splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        splitter.addWidget(self.answer)
+        splitter.addWidget(self.table)
+        splitter.setStretchFactor(0, 3)
+        splitter.setStretchFactor(1, 2)
+        splitter.setChildrenCollapsible(False)
+        splitter.setHandleWidth(2 * GRID)
+        self._stack.addWidget(self.invitation)
+        self._stack.addWidget(splitter)
+        column.addWidget(self._stack, 1)
+
+    def _button(self, text: str, tooltip: str) -> QPushButton:
+        button = QPushButton(text, self)
+        button.setToolTip(tooltip)
+        return button
+
+    def _connect(self) -> None:
+        self._state.model_changed.connect(self._on_model_changed)
+        self.invitation.paths_dropped.connect(self.ask)
+        self.first_choose.clicked.connect(self._on_choose)
+        self.choose_button.clicked.connect(self._on_choose)
+        self.train_button.clicked.connect(self.train_requested)
+        self.open_button.clicked.connect(self._on_open_model)
+        self.save_button.clicked.connect(self._on_save)
+        self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
+        self._paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
+        self._paste.activated.connect(self._on_paste)
+
+    def ask(self, paths: Sequence[Path]) -> None:
+        """Classify these files and folders; the answers take the place of the last ones."""
+        if not paths:
+            self._operations.failed.emit(
+                EngineError("Only files and folders on this computer can be dropped. Save the image first.")
+            )
+            return
+        self._paths = list(paths)
+        if self._state.model is None:
+            return
+        if self._job is not None:
+            self._job.stop()
+        self.model.clear()
+        self.answer.show_prediction(None)
+        self._stack.setCurrentIndex(1)
+        job = self._operations.predict(self._paths)
+        self._job = job
+        job.events_received.connect(lambda events: self._on_events(job, events))
+        job.succeeded.connect(lambda num_images: self._on_succeeded(job, num_images))
+
+    def _on_events(self, job: Job, events: list[object]) -> None:
+        if job is not self._job:
+            return
+        is_first = self.model.rowCount() == 0
+        self.model.add([event for event in events if isinstance(event, Prediction)])
+        if is_first and self.model.rowCount():
+            self.table.selectRow(0)
+        self.table.setVisible(self.model.rowCount() > 1)
+        self.save_button.setEnabled(self.model.rowCount() > 0)
+        self._describe()
+
+    def _on_succeeded(self, job: Job, num_images: int) -> None:
+        if job is self._job and not num_images:
+            self._stack.setCurrentIndex(0)
+            self._operations.failed.emit(EngineError("There are no images in this folder.", self._paths[0]))
+
+    def _on_row_changed(self, current: QModelIndex) -> None:
+        if current.isValid():
+            self.answer.show_prediction(self.model.answers[self._sorted.mapToSource(current).row()])
+
+    def _on_model_changed(self) -> None:
+        self._describe()
+        has_model = self._state.model is not None
+        for button in (self.choose_button, self.first_choose):
+            button.setVisible(has_model)
+        self.train_button.setVisible(not has_model)
+        if has_model:
+            self.invitation.set_texts(
+                "Drop images or folders here", "Or paste a picture with Ctrl+V. The answers come at once."
+            )
+        else:
+            self.invitation.set_texts("There is no model yet", "Train one first, or open a model file.")
+        self.save_button.setEnabled(self.model.rowCount() > 0)
+        if has_model and self._paths:
+            self.ask(self._paths)
+
+    def _describe(self) -> None:
+        path = self._state.model
+        if path is None:
+            self.model_label.setText("No model is open.")
+            return
+        try:
+            card = read_card(path)
+        except EngineError as error:
+            self.model_label.setText(error.message)
+            return
+        words = [f"{network_name(card.backbone)} that knows {', '.join(card.classes[:6])}"]
+        if len(card.classes) > 6:
+            words[0] += f" and {len(card.classes) - 6} more"
+        if card.best is not None:
+            words.append(f"right on {percent(card.best.accuracy)} of images it had not seen")
+        num_answers = self.model.rowCount()
+        if num_answers > 1:
+            words.append(count(num_answers, "answer"))
+        self.model_label.setText("; ".join(words) + ".")
+        self.model_label.setToolTip(str(path))
+
+    def _on_choose(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", _IMAGE_FILTER)
+        if names:
+            self.ask([Path(name) for name in names])
+
+    def _on_open_model(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors)")
+        if name:
+            self._operations.open_model(Path(name))
+
+    def _on_paste(self) -> None:
+        data = QGuiApplication.clipboard().mimeData()
+        if data.hasUrls():
+            self.ask([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()])
+        elif data.hasImage():
+            self._num_pasted += 1
+            path = Path(self._pasted.name) / f"pasted picture {self._num_pasted}.png"
+            QGuiApplication.clipboard().image().save(str(path))
+            self.ask([path])
+
+    def _on_save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the answers", "answers.csv", "Tables (*.csv)")
+        if name:
+            self.save_table(Path(name))
+
+    def save_table(self, path: Path) -> None:
+        """Write all answers as CSV; with the mark that lets spreadsheets read its letters right."""
+        try:
+            write_text_atomic(path, "\ufeff" + to_csv(self.model.answers))
+        except OSError as error:
+            self._operations.failed.emit(EngineError(f"The table could not be saved: {error.strerror}.", path))
