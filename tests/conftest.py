@@ -1,8 +1,11 @@
 """What every test gets: a home of its own, and the shared images where they are."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

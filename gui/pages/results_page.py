@@ -1,0 +1,131 @@
+"""How good the model is, and where it is wrong."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
+
+from engine.errors import EngineError
+from engine.results import Evaluation, ImageResult, read_evaluation
+from gui.models.class_model import ClassModel
+from gui.models.image_model import GridItem
+from gui.operations import Operations
+from gui.state import AppState
+from gui.theme import GRID
+from gui.widgets.confusion_view import ConfusionView
+from gui.widgets.image_grid import ImageGrid
+from gui.widgets.image_view import ImageViewer
+from gui.widgets.labels import HeadingLabel, MutedLabel, TitleLabel
+from gui.widgets.tables import make_table
+from gui.wording import count, percent_with_range
+
+
+class ResultsPage(QWidget):
+    """Headline, confusion matrix, per-class table and the wrong images."""
+
+    train_requested = Signal()
+
+    def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._operations = state, operations
+        self._evaluation: Evaluation | None = None
+        self.title = TitleLabel("", self)
+        self.note = MutedLabel("", self)
+        self.confusion = ConfusionView(self)
+        self.classes = ClassModel()
+        self.images_title = HeadingLabel("", self)
+        self.grid = ImageGrid(self)
+        self._lay_out()
+        self.viewer = ImageViewer(self)
+        self._state.run_changed.connect(self._on_run_changed)
+        self._state.training_changed.connect(self._on_run_changed)
+        self.confusion.cell_chosen.connect(self._on_cell)
+        self.back_button.clicked.connect(self._show_wrong)
+        self.train_button.clicked.connect(self.train_requested)
+        self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
+        self.viewer.closed.connect(self.grid.setFocus)
+        self._on_run_changed()
+
+    def _lay_out(self) -> None:
+        self.train_button = QPushButton("Go to training", self)
+        self.train_button.setToolTip("Train a model first")
+        self.back_button = QPushButton("All wrong ones", self)
+        self.back_button.setToolTip("Show all images that were taken for something else")
+        left, right = QWidget(self), QWidget(self)
+        left_column = QVBoxLayout(left)
+        left_column.setContentsMargins(0, 0, GRID, 0)
+        left_column.addWidget(HeadingLabel("What was taken for what", left))
+        left_column.addWidget(self.confusion, 3)
+        left_column.addWidget(make_table(self.classes, "Classes", "How well each class is recognised"), 2)
+        right_column = QVBoxLayout(right)
+        right_column.setContentsMargins(GRID, 0, 0, 0)
+        row = QHBoxLayout()
+        row.addWidget(self.images_title, 1)
+        row.addWidget(self.back_button)
+        right_column.addLayout(row)
+        right_column.addWidget(self.grid, 1)
+        self._body = QSplitter(Qt.Orientation.Horizontal, self)
+        self._body.addWidget(left)
+        self._body.addWidget(right)
+        self._body.setChildrenCollapsible(False)
+        self._body.setSizes([480, 560])
+        column = QVBoxLayout(self)
+        column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
+        column.setSpacing(GRID)
+        column.addWidget(self.title)
+        column.addWidget(self.note)
+        column.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._body, 1)
+        column.addStretch()
+
+    def _on_run_changed(self) -> None:
+        run = self._state.run
+        self._evaluation = None
+        if run is None or not run.results_path.is_file():
+            self.title.setText("No results yet")
+            self.note.setText("They are here after the first epoch of a training.")
+        else:
+            try:
+                self._evaluation = read_evaluation(run.results_path)
+            except EngineError as error:
+                self.title.setText("No results")
+                self.note.setText(error.message)
+        self._body.setVisible(self._evaluation is not None)
+        self.train_button.setVisible(self._evaluation is None)
+        self.confusion.show_evaluation(self._evaluation)
+        if self._evaluation is not None and run is not None:
+            self._show(self._evaluation, run.name)
+
+    def _show(self, evaluation: Evaluation, name: str) -> None:
+        share = percent_with_range(evaluation.accuracy, len(evaluation.images))
+        self.title.setText(f"Accuracy on images it has not seen: {share}")
+        skipped = f", {len(evaluation.unreadable)} unreadable left out" if evaluation.unreadable else ""
+        self.note.setText(f"{name}: measured on {count(len(evaluation.images), 'image')}{skipped}.")
+        self.classes.show_classes(evaluation.per_class)
+        self._show_wrong()
+
+    def _show_wrong(self) -> None:
+        if self._evaluation is not None:
+            wrong = self._evaluation.wrong
+            self.confusion.choose(None)
+            self.back_button.hide()
+            words = count(len(wrong), "wrong image") + ", the surest mistakes first"
+            self._show_images(words if wrong else "Not one image is wrong", wrong)
+
+    def _on_cell(self, row: int, column: int) -> None:
+        if self._evaluation is not None:
+            names = self._evaluation.classes
+            self.confusion.choose((row, column))
+            self.back_button.show()
+            self._show_images(self.confusion.words(row, column), self._evaluation.of_cell(names[row], names[column]))
+
+    def _show_images(self, title: str, images: list[ImageResult]) -> None:
+        assert self._evaluation is not None
+        self.images_title.setText(title)
+        root = Path(self._evaluation.root)
+        self.grid.set_items([_item(root, image) for image in images])
+
+
+def _item(root: Path, image: ImageResult) -> GridItem:
+    words = f"{image.label} taken for {image.predicted}" if image.is_wrong else image.label
+    return GridItem(root / image.path, f"{words}, {image.confidence:.2f}", image.path, image.is_wrong)

@@ -1,0 +1,102 @@
+"""Every training so far: open it, compare it, take its settings, delete it."""
+
+from PySide6.QtCore import QSortFilterProxyModel, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
+
+from engine.history import History
+from engine.runs import Run, default_runs_folder, list_runs
+from gui.models.run_model import RunModel
+from gui.operations import Operations
+from gui.state import AppState
+from gui.theme import GRID
+from gui.widgets.labels import MutedLabel, TitleLabel
+from gui.widgets.live_plot import LivePlot
+from gui.widgets.tables import make_table
+from gui.wording import count
+
+
+class RunsPage(QWidget):
+    """A table of runs and the curves of the chosen ones."""
+
+    run_opened = Signal()
+    settings_taken = Signal()
+
+    def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._operations = state, operations
+        self._runs: list[Run] = []
+        self.title = TitleLabel("Runs", self)
+        self.note = MutedLabel("", self)
+        self.model = RunModel()
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSourceModel(self.model)
+        self.table = make_table(self._sorted, "Runs", "Choose runs to compare their curves; Ctrl chooses several")
+        self.plot = LivePlot(self)
+        self.open_button = self._button("Open", "See the results of this run and use its model")
+        self.settings_button = self._button("Use its settings", "Take the settings of this run for the next one")
+        self.delete_button = self._button("Delete…", "Move this run to the trash")
+        buttons = QHBoxLayout()
+        for button in (self.open_button, self.settings_button, self.delete_button):
+            buttons.addWidget(button)
+        buttons.addStretch()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
+        column.setSpacing(GRID)
+        column.addWidget(self.title)
+        column.addWidget(self.note)
+        column.addWidget(self.table, 2)
+        column.addLayout(buttons)
+        column.addWidget(self.plot, 3)
+        self._connect()
+        self.refresh()
+
+    def _button(self, text: str, tooltip: str) -> QPushButton:
+        button = QPushButton(text, self)
+        button.setToolTip(tooltip)
+        return button
+
+    def _connect(self) -> None:
+        self._state.training_changed.connect(self.refresh)
+        self.table.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        self.table.doubleClicked.connect(self._on_open)
+        self.open_button.clicked.connect(self._on_open)
+        self.settings_button.clicked.connect(self._on_use_settings)
+        self.delete_button.clicked.connect(self._on_delete)
+
+    def refresh(self) -> None:
+        """Read the list of runs again."""
+        self._runs = list_runs(default_runs_folder())
+        self.model.show_runs(self._runs)
+        self.note.setText(count(len(self._runs), "run") + f" in {default_runs_folder()}")
+        self._on_selection_changed()
+
+    def chosen(self) -> list[Run]:
+        """Return the chosen runs."""
+        rows = self.table.selectionModel().selectedRows()
+        return [self._runs[self._sorted.mapToSource(index).row()] for index in rows]
+
+    def _on_selection_changed(self) -> None:
+        runs = self.chosen()
+        for button in (self.open_button, self.settings_button, self.delete_button):
+            button.setEnabled(len(runs) == 1)
+        self.plot.setVisible(bool(runs))
+        if runs:
+            self.plot.show_history(runs[0].history, runs[0].config)
+            self.plot.show_earlier([run.history for run in runs[1:]] or [History()])
+
+    def _on_open(self) -> None:
+        for run in self.chosen()[:1]:
+            self._operations.open_run(run)
+            self.run_opened.emit()
+
+    def _on_use_settings(self) -> None:
+        for run in self.chosen()[:1]:
+            self._operations.use_settings_of(run)
+            self.settings_taken.emit()
+
+    def _on_delete(self) -> None:
+        for run in self.chosen()[:1]:
+            question = f"Move the run '{run.name}' with its model to the trash?"
+            if QMessageBox.question(self, "Delete a run", question) == QMessageBox.StandardButton.Yes:
+                self._operations.delete_run(run)
+                self.refresh()

@@ -1,0 +1,171 @@
+"""Choose a network, train it and watch it learn."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from engine.catalog import BACKBONES, find_backbone
+from engine.config import RunConfig
+from engine.events import RunDone, Warned
+from engine.suggest import is_downloaded
+from gui.form import SettingsForm
+from gui.operations import Operations
+from gui.state import AppState
+from gui.theme import GRID
+from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
+from gui.widgets.live_plot import LivePlot
+from gui.widgets.start_from import StartFrom
+from gui.wording import millions, network_name, percent_with_range, plan, size
+
+_SECTIONS = ("data", "training", "optim", "schedule", "augment")
+
+
+class TrainPage(QWidget):
+    """What will happen in one sentence, one large button, live curves; everything else behind Adjust."""
+
+    dataset_requested = Signal()
+    results_requested = Signal()
+    predict_requested = Signal()
+
+    def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._operations = state, operations
+        self.title = TitleLabel("", self)
+        self.note = MutedLabel("", self)
+        self.warnings = NoteLabel("", self)
+        self.plot = LivePlot(self)
+        self.backbones = QComboBox(self)
+        self.start_from = StartFrom(self)
+        names = {name: list(RunConfig.model_fields[name].annotation.model_fields) for name in _SECTIONS}  # type: ignore[union-attr]
+        self.form = SettingsForm(names, self)
+        self.adjust = self._build_adjust()
+        self._lay_out()
+        self._connect()
+        self._refresh()
+
+    def _button(self, text: str, tooltip: str) -> QPushButton:
+        button = QPushButton(text, self)
+        button.setToolTip(tooltip)
+        return button
+
+    def _build_adjust(self) -> QScrollArea:
+        for row in BACKBONES.values():
+            score = f", {row.top1:.1f} % ImageNet" if row.top1 is not None else ""
+            cost = f"{millions(row.num_parameters)} parameters, {row.multiply_adds:,} M multiply-adds"
+            self.backbones.addItem(f"{network_name(row.name)}   {cost}{score}", row.name)
+        self.backbones.setEditable(True)
+        self.backbones.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.backbones.completer().setFilterMode(Qt.MatchFlag.MatchContains)
+        self.backbones.completer().setCompletionMode(self.backbones.completer().CompletionMode.PopupCompletion)
+        self.backbones.setMinimumContentsLength(16)
+        self.backbones.setToolTip("The network to train (backbone); type to search")
+        self.backbones.setAccessibleName("Network")
+        inside = QWidget(self)
+        column = QVBoxLayout(inside)
+        column.setSpacing(2 * GRID)
+        column.addWidget(self.backbones)
+        column.addWidget(self.start_from)
+        column.addWidget(self.form)
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFixedWidth(46 * GRID)
+        area.setWidget(inside)
+        area.hide()
+        return area
+
+    def _lay_out(self) -> None:
+        self.train_button = self._button("Train", "Train a model by these settings")
+        self.train_button.setProperty("accent", True)
+        self.adjust_button = self._button("Adjust", "Change the network and all settings")
+        self.adjust_button.setCheckable(True)
+        self.dataset_button = self._button("Choose images…", "Go to the dataset page")
+        self.results_button = self._button("See results", "See what the model gets right and wrong")
+        self.predict_button = self._button("Try it on an image", "Drop images on the model")
+        head = QHBoxLayout()
+        words = QVBoxLayout()
+        words.setSpacing(GRID // 2)
+        words.addWidget(self.title)
+        words.addWidget(self.note)
+        head.addLayout(words, 1)
+        for button in (self.results_button, self.predict_button, self.dataset_button, self.adjust_button):
+            head.addWidget(button)
+        head.addWidget(self.train_button)
+        body = QHBoxLayout()
+        body.addWidget(self.plot, 1)
+        body.addWidget(self.adjust)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
+        column.setSpacing(GRID)
+        column.addLayout(head)
+        column.addWidget(self.warnings)
+        column.addLayout(body, 1)
+
+    def _connect(self) -> None:
+        for signal in (self._state.dataset_changed, self._state.config_changed):
+            signal.connect(self._refresh)
+        self._state.training_changed.connect(self._on_training_changed)
+        self.train_button.clicked.connect(self._on_train)
+        self.adjust_button.toggled.connect(self.adjust.setVisible)
+        self.dataset_button.clicked.connect(self.dataset_requested)
+        self.results_button.clicked.connect(self.results_requested)
+        self.predict_button.clicked.connect(self.predict_requested)
+        self.form.config_edited.connect(self._state.set_config)
+        self.backbones.activated.connect(self._on_backbone)
+        self.start_from.weights_chosen.connect(lambda weights: self._change_model(weights=weights))
+
+    def _on_backbone(self) -> None:
+        name = self.backbones.currentData()
+        weights = self._state.config.model.weights
+        fits = weights == "none" or (weights == "default" and bool(find_backbone(name).weights_file))
+        self._change_model(backbone=name, weights=weights if fits else "none")
+
+    def _change_model(self, **values: object) -> None:
+        self._state.set_config(self._state.config.changed("model", **values))
+        self._refresh()
+
+    def _on_train(self) -> None:
+        if self._state.training is not None:
+            self._operations.stop_training()
+            return
+        self.plot.begin(self._state.config)
+        self.warnings.setText("")
+        self._operations.train()
+
+    def _on_training_changed(self) -> None:
+        if self._state.training is not None:
+            self._state.training.events_received.connect(self._on_events)
+        self._refresh()
+
+    def _on_events(self, events: list[object]) -> None:
+        self.plot.add_events(events)  # type: ignore[arg-type]
+        named = [f"{w.path}: {w.message}" if w.path else w.message for w in self.plot.history.warnings]
+        self.warnings.setText("\n".join(named[:4] + ([f"and {len(named) - 4} more"] if len(named) > 4 else [])))
+        self.warnings.setVisible(bool(named))
+        if any(isinstance(event, RunDone | Warned) for event in events):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        config, dataset, is_training = self._state.config, self._state.dataset, self._state.training is not None
+        row = find_backbone(config.model.backbone)
+        self.form.show_config(config)
+        self.backbones.setCurrentIndex(self.backbones.findData(row.name))
+        self.start_from.show_choice(row, config.model.weights)
+        if not is_training:
+            self.plot.show_plan(config)
+        needs_download = config.model.weights == "default" and not is_downloaded(row)
+        start = f"Download {size(row.weights_mb)} and train" if needs_download else "Train"
+        self.train_button.setText("Stop and keep best" if is_training else start)
+        self.train_button.setEnabled(is_training or (dataset is not None and len(dataset.classes) > 1))
+        self.adjust.setEnabled(not is_training)
+        self.dataset_button.setVisible(dataset is None)
+        best, started = self.plot.history.best, self.plot.history.started
+        has_result = best is not None and not is_training
+        self.results_button.setVisible(has_result)
+        self.predict_button.setVisible(has_result)
+        self.warnings.setVisible(bool(self.warnings.text()))
+        if has_result and best is not None and started is not None:
+            share = percent_with_range(best.accuracy, started.num_val)
+            self.title.setText(f"Accuracy on images it has not seen: {share}")
+        else:
+            self.title.setText("Learning …" if is_training else "Train a model" if dataset else "Choose images first")
+        self.note.setText(plan(config, dataset))

@@ -1,0 +1,72 @@
+"""The real window with the real engine, and that opening it costs no torch."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from engine.config import RunConfig
+from gui.__main__ import main
+from gui.app import make_window
+from gui.main_window import DATASET, PREDICT, MainWindow
+from tests.pictures import draw_picture, write_classes
+
+
+@pytest.fixture
+def window(qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
+    window = make_window(qapp)
+    window.show()
+    yield window
+    window.operations.shut_down()
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=60_000)
+    window.close()
+    window.deleteLater()
+
+
+def test_a_folder_is_trained_on_and_a_dropped_file_gets_its_label(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window.open_paths([write_classes(tmp_path / "data", {"red": 12, "green": 12, "blue": 12})])
+    qtbot.waitUntil(lambda: window.state.dataset is not None, timeout=20_000)
+    assert window.stack.currentIndex() == DATASET
+    config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
+    window.state.set_config(config.changed("training", epochs=2, batch_size=8, device="cpu"))
+    window.train_page.train_button.click()
+    qtbot.waitUntil(lambda: window.state.training is None, timeout=120_000)
+    assert len(window.train_page.plot.history.epochs) == 2
+    assert window.state.model is not None
+    picture = tmp_path / "new.png"
+    draw_picture((200, 40, 40), seed=7).save(picture)
+    window.open_paths([picture])
+    assert window.stack.currentIndex() == PREDICT
+    qtbot.waitUntil(lambda: window.predict_page.model.rowCount() == 1, timeout=60_000)
+    label = window.predict_page.model.answers[0].label
+    assert label is not None
+    assert window.predict_page.answer.answer.text().startswith(label)
+    assert "Accuracy" in window.results_page.title.text()
+
+
+def test_a_bad_folder_is_a_sentence_above_the_page(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    window.open_paths([tmp_path / "empty"])
+    qtbot.waitUntil(window.error_bar.isVisible, timeout=20_000)
+    assert "no images" in window.error_bar.label.text()
+
+
+def test_opening_the_window_leaves_torch_out() -> None:
+    code = "import sys, gui.app; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_a_display_the_program_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert main([]) == 1
+    assert "command line" in capsys.readouterr().err
