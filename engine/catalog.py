@@ -61,7 +61,8 @@ class Backbone:
             below = size // self.multiple_of * self.multiple_of
             fitting = max(below, self.min_size)
             raise EngineError(
-                f"{self.name} needs an image size that is a multiple of {self.multiple_of}, such as {fitting}, not {size}."
+                f"{self.name} needs an image size that is a multiple of {self.multiple_of}, "
+                f"such as {fitting}, not {size}."
             )
 
 

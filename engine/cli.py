@@ -51,10 +51,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _build_app(settings: RunConfig) -> SubcommandApp:
     app = SubcommandApp()
-    for command in (commands.demo, commands.sample, commands.scan):
-        app.command(command)
-    app.command(_train_command(settings), name="train")
-    for command in (commands.evaluate, commands.predict, commands.runs, commands.backbones):
+    all_commands: tuple[Callable[..., int], ...] = (
+        commands.demo,
+        commands.sample,
+        commands.scan,
+        _train_command(settings),
+        commands.evaluate,
+        commands.predict,
+        commands.runs,
+        commands.backbones,
+    )
+    for command in all_commands:
         app.command(command)
     return app
 

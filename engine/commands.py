@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from engine.config import RunConfig
 from engine.console import Console
 from engine.dataset import Dataset
 from engine.errors import EngineError
-from engine.events import EpochDone, Event, Progress, RunStarted, Warned, to_line
+from engine.events import EpochDone, Event, RunStarted, Warned, to_line
 from engine.files import unique_path
 from engine.history import History
 from engine.predictions import CSV_COLUMNS, Prediction
@@ -152,9 +151,7 @@ def predict(
     return DONE
 
 
-def runs(
-    folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, /, json: Flag = False
-) -> int:
+def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, /, json: Flag = False) -> int:
     """List runs with their best figures.
 
     Args:
@@ -187,14 +184,20 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
                 say(_json(layer.as_dict()))
             else:
                 output = " x ".join(map(str, layer.output))
-                say(f"{layer.name:<44} {layer.kind:<20} {output:<18} {layer.num_parameters:>12,} {layer.multiply_adds:>14,}")
+                say(
+                    f"{layer.name:<44} {layer.kind:<20} {output:<18} "
+                    f"{layer.num_parameters:>12,} {layer.multiply_adds:>14,}"
+                )
         return DONE
     for row in BACKBONES.values():
         top1 = "-" if row.top1 is None else f"{row.top1:.1f}"
         if json:
             say(_json(row.as_dict()))
         else:
-            say(f"{row.name:<20} {row.num_parameters / 1e6:>7.1f} M {row.multiply_adds:>9,} M {top1:>6} {row.image_size:>5} px")
+            say(
+                f"{row.name:<20} {row.num_parameters / 1e6:>7.1f} M {row.multiply_adds:>9,} M "
+                f"{top1:>6} {row.image_size:>5} px"
+            )
     return DONE
 
 
@@ -240,8 +243,10 @@ def _tell_people(console: Console) -> Callable[[Event | Prediction], None]:
         match event:
             case RunStarted():
                 console.say(
-                    f"Training on {event.num_train} images of {len(event.classes)} classes, measuring on {event.num_val}. "
-                    f"{event.trainable:,} of {event.parameters:,} parameters learn on {event.device} in {event.precision}."
+                    f"Training on {event.num_train} images of {len(event.classes)} classes, "
+                    f"measuring on {event.num_val}. "
+                    f"{event.trainable:,} of {event.parameters:,} parameters learn "
+                    f"on {event.device} in {event.precision}."
                 )
             case EpochDone():
                 console.say(_epoch_line(event))
@@ -257,7 +262,8 @@ def _epoch_line(event: EpochDone) -> str:
     return (
         f"epoch {event.epoch}/{event.epochs}  "
         f"training loss {train.loss:.4f} accuracy {train.plain_accuracy:.3f}{mixed}  "
-        f"validation loss {val.loss:.4f} accuracy {val.accuracy:.3f}  {event.seconds:.1f} s{'  best' if event.best else ''}"
+        f"validation loss {val.loss:.4f} accuracy {val.accuracy:.3f}  {event.seconds:.1f} s"
+        f"{'  best' if event.best else ''}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Everything a run is told, frozen. Title, help and limits stand on the field; form, flags and checks read them there."""
+"""Everything a run is told, frozen. Title, help and limits stand on the field, for form, flags and checks alike."""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -51,9 +51,7 @@ class AugmentConfig(_Section):
     vertical_flip: float = Field(
         0.0, ge=0, le=1, title="Upside down", description="Probability of mirroring top and bottom."
     )
-    rotation: float = Field(
-        0.0, ge=0, le=180, title="Rotation", description="Largest rotation either way, in degrees."
-    )
+    rotation: float = Field(0.0, ge=0, le=180, title="Rotation", description="Largest rotation either way, in degrees.")
     brightness: float = Field(0.2, ge=0, le=1, title="Brightness", description="Largest relative change of brightness.")
     contrast: float = Field(0.2, ge=0, le=1, title="Contrast", description="Largest relative change of contrast.")
     saturation: float = Field(0.2, ge=0, le=1, title="Saturation", description="Largest relative change of saturation.")
@@ -155,9 +153,7 @@ class RunConfig(_Section):
 
     def changed(self, section: str, **values: object) -> "RunConfig":
         """Return a copy with fields of one section replaced and checked."""
-        return RunConfig.model_validate(
-            self.model_dump() | {section: getattr(self, section).model_dump() | values}
-        )
+        return RunConfig.model_validate(self.model_dump() | {section: getattr(self, section).model_dump() | values})
 
 
 def read_config(path: Path) -> RunConfig:

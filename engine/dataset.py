@@ -75,8 +75,10 @@ def scan_in_steps(root: Path) -> Generator[int, None, Dataset]:
     if not root.exists():
         raise EngineError("This folder does not exist.", root)
     if not root.is_dir():
-        raise EngineError("This is a file, not a folder. Choose the folder that holds one folder of images a class.", root)
-    splits = _split_folders(root, _subfolders(root))
+        raise EngineError(
+            "This is a file, not a folder. Choose the folder that holds one folder of images a class.", root
+        )
+    splits = _split_folders(_subfolders(root))
     notes: list[str] = []
     samples: list[tuple[str, str, Split]] = []
     for folder, split in splits or [(root, "train")]:
@@ -117,8 +119,8 @@ def _num_loose_images(folder: Path) -> int:
     return sum(entry.is_file() and is_image_name(entry.name) for entry in _entries(folder))
 
 
-def _split_folders(root: Path, tops: list[Path]) -> list[tuple[Path, Split]]:
-    """Return the split folders, or nothing where the folders of `root` are classes.
+def _split_folders(tops: list[Path]) -> list[tuple[Path, Split]]:
+    """Return the split folders, or nothing where the folders are classes.
 
     A class may be called "train": only a `train` with folders inside and none but splits beside it is a split.
     """
@@ -134,7 +136,8 @@ def _scan_classes(
     num_loose = _num_loose_images(folder)
     if num_loose:
         notes.append(
-            f"{num_loose} {_images(num_loose)} directly in '{folder.name}' left out: no class folder says what they show."
+            f"{num_loose} {_images(num_loose)} directly in '{folder.name}' left out: "
+            "no class folder says what they show."
         )
     num_strays = 0
     for class_folder in _subfolders(folder):
@@ -180,7 +183,9 @@ def _build(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) ->
     splits = {split for _, _, split in found}
     for split in splits - {"train"}:
         here = {name for _, name, other in found if other == split}
-        notes += [f"Class '{name}' of {split} is left out: it has no training images." for name in sorted(here - set(classes))]
+        notes += [
+            f"Class '{name}' of {split} is left out: it has no training images." for name in sorted(here - set(classes))
+        ]
         notes += [f"Class '{name}' has no images in {split}." for name in sorted(set(classes) - here)]
     samples = sorted((path, labels[name], split) for path, name, split in found if name in labels)
     counts = Counter(label for _, label, split in samples if split == "train")

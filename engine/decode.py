@@ -75,7 +75,7 @@ def _reduce(image: Image.Image, min_side: int) -> None:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # a broken tag must not cost the picture
+    except Exception:  # noqa: BLE001 - a broken tag must not cost the picture
         return 1
 
 
@@ -93,11 +93,11 @@ def _to_8_bits(grey: npt.NDArray[np.generic]) -> Pixels:
     """Scale grey values of 16 or 32 bits or floats: by the range of their type, else by their own range."""
     values = np.nan_to_num(grey.astype(np.float64), posinf=0, neginf=0)
     low, high = float(values.min()), float(values.max())
-    if np.issubdtype(grey.dtype, np.floating) and 0 <= low and high <= 1:
+    if np.issubdtype(grey.dtype, np.floating) and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    elif 0 <= low and high <= 255 and np.issubdtype(grey.dtype, np.floating):
+    elif low >= 0 and high <= 255 and np.issubdtype(grey.dtype, np.floating):
         low, high = 0.0, 255.0
-    elif 0 <= low and high <= 65535 and not np.issubdtype(grey.dtype, np.floating):
+    elif low >= 0 and high <= 65535 and not np.issubdtype(grey.dtype, np.floating):
         low, high = 0.0, 65535.0
     span = high - low or 1.0
     return np.round((values - low) * (255 / span)).astype(np.uint8)

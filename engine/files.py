@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .gif .bmp .tif .tiff .webp .avif .heic .heif .mpo .ppm .pgm .pbm .ico .tga .jp2".split()
-)
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif")
+) | frozenset((".mpo", ".ppm", ".pgm", ".pbm", ".ico", ".tga", ".jp2"))
 
 
 def is_hidden(name: str) -> bool:

@@ -48,4 +48,6 @@ class History:
     def best(self) -> Best | None:
         """The best epoch so far."""
         best = next((epoch for epoch in reversed(self.epochs) if epoch.best), None)
-        return best and Best(epoch=best.epoch, accuracy=best.val.accuracy, loss=best.val.loss)
+        if best is None:
+            return None
+        return Best(epoch=best.epoch, accuracy=best.val.accuracy, loss=best.val.loss)

@@ -16,7 +16,9 @@ _FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 def log_to_rotating_file(path: Path) -> None:
     """Send all log records of the process to `path`, at most a few megabytes in all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=3, encoding="utf-8", delay=True)
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=1_000_000, backupCount=3, encoding="utf-8", delay=True
+    )
     handler.setFormatter(_FORMAT)
     root = logging.getLogger()
     root.addHandler(handler)

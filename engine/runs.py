@@ -143,7 +143,7 @@ def record(run: Run, events: Generator[Event, None, Result]) -> Generator[Event,
         def write(event: Event) -> None:
             history.add(event)
             if not isinstance(event, Progress):
-                print(to_line(event), file=journal, flush=True)  # noqa: T201
+                print(to_line(event), file=journal, flush=True)
 
         try:
             while True:

@@ -142,9 +142,7 @@ def _paint_zigzag(draw: ImageDraw.ImageDraw, generator: np.random.Generator, col
     for number in range(-reach, reach + 1):
         offset = number * distance + shift
         corners = [(t * distance / 2, offset + (t % 2) * distance * 0.5) for t in range(-2 * reach, 2 * reach + 1)]
-        points = [
-            (_CANVAS / 2 + u * cosine - v * sine, _CANVAS / 2 + u * sine + v * cosine) for u, v in corners
-        ]
+        points = [(_CANVAS / 2 + u * cosine - v * sine, _CANVAS / 2 + u * sine + v * cosine) for u, v in corners]
         draw.line(points, fill=colour, width=round(distance * 0.25), joint="curve")
 
 

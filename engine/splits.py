@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.dataset import Dataset, Sample, Split
+from engine.dataset import SPLIT_FOLDERS, Dataset, Sample, Split
 from engine.errors import EngineError
 from engine.files import write_text_atomic
 from engine.seeds import stable_seed
@@ -63,6 +63,4 @@ def read_split(path: Path) -> Dataset:
 
 
 def _as_split(name: str) -> Split:
-    if name not in ("train", "val", "test"):
-        raise ValueError(name)
-    return name
+    return SPLIT_FOLDERS[name]

@@ -28,7 +28,7 @@ def is_downloaded(backbone: Backbone) -> bool:
 
 
 def suggest(dataset: Dataset) -> RunConfig:
-    """Return settings for `dataset`: ImageNet weights where they are on this machine, else a small network from scratch.
+    """Return settings for `dataset`: from ImageNet weights where they are on this machine, else from scratch.
 
     Nothing is ever downloaded by default.
     """

@@ -63,9 +63,9 @@ def _open_window(dataset: Path | None = None, run_path: Path | None = None) -> i
 def _replace_missing_streams() -> None:
     # A windowed executable has no streams, and whoever prints would fail
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 if __name__ == "__main__":

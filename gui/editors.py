@@ -58,7 +58,7 @@ class NumberBox(QDoubleSpinBox):
             self.setSingleStep(1)
         else:
             self.setSingleStep(0.1)
-        is_wide = 0 < low and high > 1 and math.log10(high / low) > 4
+        is_wide = low > 0 and high > 1 and math.log10(high / low) > 4
         if is_wide and not self._is_whole:
             self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
 
@@ -71,7 +71,7 @@ class NumberBox(QDoubleSpinBox):
         number = _read_number(text)
         return self.minimum() if number is None else number
 
-    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:  # type: ignore[override]
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         """Let half a number stand while it is typed; what is out of limits is mended on leaving."""
         state = QValidator.State.Intermediate
         number = _read_number(text)

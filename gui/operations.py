@@ -119,7 +119,9 @@ class Operations(QObject):
     def delete_run(self, run: Run) -> bool:
         """Move a run folder to the trash; say whether that worked."""
         if not QFile.moveToTrash(str(run.path)):
-            self.failed.emit(EngineError("The run could not be moved to the trash. Delete its folder by hand.", run.path))
+            self.failed.emit(
+                EngineError("The run could not be moved to the trash. Delete its folder by hand.", run.path)
+            )
             return False
         if self.state.run == run:
             self.state.set_run(None)

@@ -94,7 +94,9 @@ def apply(app: QApplication, scheme: Scheme) -> None:
     hints = app.styleHints()
     hints.setColorScheme(_QT_SCHEMES[scheme])
     _dress(app)
-    hints.colorSchemeChanged.connect(lambda: _dress(app), Qt.ConnectionType.UniqueConnection)
+    if not app.property("follows_system"):
+        app.setProperty("follows_system", True)
+        hints.colorSchemeChanged.connect(lambda: _dress(app))
 
 
 def colors(palette: QPalette) -> Colors:

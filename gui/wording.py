@@ -58,7 +58,9 @@ def millions(number: float) -> str:
     figure = number / 1e6
     if figure >= 1000:
         return f"{figure / 1000:.3g}{NBSP}G" if figure < 1e6 else f"{figure / 1000:,.0f}{NBSP}G"
-    return f"{figure:.0f}{NBSP}M" if figure >= 100 else f"{figure:.2g}{NBSP}M" if figure < 10 else f"{figure:.3g}{NBSP}M"
+    return (
+        f"{figure:.0f}{NBSP}M" if figure >= 100 else f"{figure:.2g}{NBSP}M" if figure < 10 else f"{figure:.3g}{NBSP}M"
+    )
 
 
 def exact_or_millions(number: int) -> str:

@@ -1,6 +1,6 @@
 """Let a network judge images and turn its answers into figures."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -62,7 +62,7 @@ def forward_images(model: nn.Module, preprocessing: Preprocessing, device: torch
 
 
 def judge(
-    batches: Generator[Batch, None, None] | Sequence[Batch],
+    batches: Iterable[Batch],
     num_samples: int,
     forward: Forward,
     stage: Stage,
@@ -95,7 +95,9 @@ def measure(judged: Judged, root: Path, classes: tuple[str, ...]) -> Evaluation:
     labels = np.arange(len(classes))
     precision, recall, f1, support = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0.0)
     images = (
-        ImageResult(path=sample.path, label=classes[sample.label], predicted=classes[guess], confidence=float(confidence))
+        ImageResult(
+            path=sample.path, label=classes[sample.label], predicted=classes[guess], confidence=float(confidence)
+        )
         for sample, guess, confidence in zip(judged.samples, predicted, confidences)
     )
     return Evaluation(

@@ -27,9 +27,9 @@ from engine.ml.transforms import normalise
 class Feed(Protocol):
     """Batches of an epoch and the functions that take them."""
 
-    train_samples: Sequence[Sample]
-    val_samples: Sequence[Sample]
-    plain_train_samples: Sequence[Sample]
+    train_samples: tuple[Sample, ...]
+    val_samples: tuple[Sample, ...]
+    plain_train_samples: tuple[Sample, ...]
     """As many training images as validation has, spread evenly."""
     mixes: bool
     """Whether batches are to be mixed."""
@@ -94,12 +94,12 @@ class ImageFeed:
 class EmbeddingFeed:
     """Holds what the frozen backbone says of every image, so that an epoch costs the head alone."""
 
-    mixes = False
+    mixes: bool = False
 
     def __init__(self, setup: Setup, config: RunConfig, train: Batch, val: Batch) -> None:
         self._setup, self._training, self._train, self._val = setup, config.training, train, val
         self.train_samples, self.val_samples = train.samples, val.samples
-        self.plain_train_samples: Sequence[Sample] = ()
+        self.plain_train_samples: tuple[Sample, ...] = ()
         self._rows = {sample.path: row for row, sample in enumerate(train.samples)}
 
     def train_batches(self, epoch: int) -> Iterable[Batch]:
@@ -152,6 +152,6 @@ def _measured(root: Path, samples: Sequence[Sample], setup: Setup) -> Iterable[B
     return load_batches(chunks_in_order(samples), measuring_loader(root, setup.preprocessing))
 
 
-def _spread(samples: Sequence[Sample], num_samples: int) -> Sequence[Sample]:
+def _spread(samples: tuple[Sample, ...], num_samples: int) -> tuple[Sample, ...]:
     step = max(1, len(samples) // max(1, num_samples))
     return samples[::step][:num_samples]

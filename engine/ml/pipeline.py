@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine import jobs
 from engine.catalog import find_backbone
@@ -102,7 +102,7 @@ class ImageClassificationPipeline:
         draw_history(self.run.history, Path(path))
 
 
-def _finish(work: Generator[Event, None, Result], on_event: Callable[..., object] | None = None) -> Result:
+def _finish(work: Generator[Any, None, Result], on_event: Callable[..., object] | None = None) -> Result:
     while True:
         try:
             event = next(work)

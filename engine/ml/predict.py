@@ -20,9 +20,7 @@ from engine.predictions import Prediction
 from engine.progress import Ticker
 
 
-def predict_paths(
-    model_path: Path, paths: Sequence[Path], num_top: int
-) -> Generator[Event | Prediction, None, int]:
+def predict_paths(model_path: Path, paths: Sequence[Path], num_top: int) -> Generator[Event | Prediction, None, int]:
     """Yield an answer for each file, and for each image inside each folder, in their order; return their number.
 
     The answer for an image is exactly what validation made of it. A file that cannot be read gets an answer with its

@@ -67,7 +67,7 @@ class SEResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, shape (N, num_classes), for images of shape (N, 3, H, W)."""
-        return self.fc(self.pool(self.stages(self.stem(x))).flatten(1))
+        return self.fc(self.pool(self.stages(self.stem(x))).flatten(1))  # type: ignore[no-any-return]
 
 
 def _initialise(model: nn.Module) -> None:

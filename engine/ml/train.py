@@ -97,7 +97,7 @@ def _begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run, feed: Fe
     decay = config.training.ema_decay
     averaged = None
     if decay:
-        averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
     return Session(setup, config, dataset, run, feed, averaged, EarlyStopping(patience=config.training.early_stopping))
 
 
@@ -199,7 +199,7 @@ def _step(session: Session, batch: Batch, seed: int) -> Tensor:
 
 def _descend(setup: Setup, loss: Tensor, clip_norm: float) -> None:
     setup.optimizer.zero_grad(set_to_none=True)
-    setup.scaler.scale(loss).backward()
+    setup.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     if clip_norm:
         setup.scaler.unscale_(setup.optimizer)
         nn.utils.clip_grad_norm_((p for group in setup.optimizer.param_groups for p in group["params"]), clip_norm)
@@ -237,9 +237,7 @@ def _score_plain(session: Session, epoch: int) -> Generator[Event, None, Scores]
     return judged.scores
 
 
-def _with_time_left(
-    session: Session, judging: Generator[Progress, None, Judged]
-) -> Generator[Progress, None, Judged]:
+def _with_time_left(session: Session, judging: Generator[Progress, None, Judged]) -> Generator[Progress, None, Judged]:
     while True:
         try:
             event = next(judging)

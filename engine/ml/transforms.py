@@ -45,7 +45,7 @@ def prepare(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
     image = to_tensor(pixels)
     size = preprocessing.image_size
     if preprocessing.geometry == "squash":
-        return F.resize(image, [size, size], antialias=True)
+        return F.resize(image, [size, size], antialias=True)  # type: ignore[no-any-return]
     height, width = image.shape[1:]
     if preprocessing.geometry == "pad":
         scale = size / max(height, width)
@@ -53,7 +53,7 @@ def prepare(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
         return pad_to_square(image, size)
     scale = preprocessing.min_side / min(height, width)
     image = F.resize(image, [max(size, round(height * scale)), max(size, round(width * scale))], antialias=True)
-    return F.center_crop(image, [size, size])
+    return F.center_crop(image, [size, size])  # type: ignore[no-any-return]
 
 
 def augment(pixels: Pixels, preprocessing: Preprocessing, config: AugmentConfig, generator: Generator) -> Tensor:
@@ -88,7 +88,7 @@ def pad_to_square(image: Tensor, size: int) -> Tensor:
     """Return the picture in the middle of a grey square of `size` pixels."""
     height, width = image.shape[1:]
     left, top = (size - width) // 2, (size - height) // 2
-    return F.pad(image, [left, top, size - width - left, size - height - top], fill=PAD_GREY)
+    return F.pad(image, [left, top, size - width - left, size - height - top], fill=PAD_GREY)  # type: ignore[no-any-return]
 
 
 def training_min_side(preprocessing: Preprocessing, crop_scale: float) -> int:
@@ -100,7 +100,7 @@ def preview_images(dataset: Dataset, config: RunConfig, preprocessing: Preproces
     """Return training images spread over the dataset, each augmented as in training."""
     samples = dataset.of_split("train")
     step = max(1, len(samples) // max(1, num_images))
-    pictures = []
+    pictures: list[Pixels] = []
     for sample in samples[::step][:num_images]:
         seed = stable_seed(config.training.seed, len(pictures), sample.path)
         pixels = decode(dataset.root / sample.path, training_min_side(preprocessing, config.augment.crop_scale))
@@ -124,12 +124,14 @@ def _random_crop(image: Tensor, preprocessing: Preprocessing, smallest: float, g
     height, width = image.shape[1:]
     area = height * width * _uniform(generator, smallest, 1.0)
     spread = math.log(4 / 3) if smallest < 1 else 0.0
-    aspect = math.exp(_uniform(generator, -spread, spread)) * (width / height if preprocessing.geometry == "squash" else 1)
+    aspect = math.exp(_uniform(generator, -spread, spread)) * (
+        width / height if preprocessing.geometry == "squash" else 1
+    )
     crop_width = min(width, max(1, round(math.sqrt(area * aspect))))
     crop_height = min(height, max(1, round(math.sqrt(area / aspect))))
     left = round(_uniform(generator, 0, width - crop_width))
     top = round(_uniform(generator, 0, height - crop_height))
-    return F.resized_crop(image, top, left, crop_height, crop_width, [size, size], antialias=True)
+    return F.resized_crop(image, top, left, crop_height, crop_width, [size, size], antialias=True)  # type: ignore[no-any-return]
 
 
 def _jitter(image: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
@@ -156,4 +158,4 @@ def _erase(image: Tensor, generator: Generator) -> Tensor:
     box_height = min(height, max(1, round(math.sqrt(area / aspect))))
     left, top = round(_uniform(generator, 0, width - box_width)), round(_uniform(generator, 0, height - box_height))
     noise = torch.randint(0, 256, (3, box_height, box_width), dtype=torch.uint8, generator=generator)
-    return F.erase(image, top, left, box_height, box_width, noise)
+    return F.erase(image, top, left, box_height, box_width, noise)  # type: ignore[no-any-return]

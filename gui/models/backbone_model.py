@@ -15,7 +15,10 @@ BACKBONE_ROLE = Qt.ItemDataRole.UserRole + 1
 _COLUMNS = (
     ("Network", "Name of the network. In the catalogue of torchvision it is written as the tooltip of each row says."),
     ("Family", "Networks of one family differ in size."),
-    ("Parameters", "Numbers that are learnt (M: million). More can learn more, and needs more images, memory and time."),
+    (
+        "Parameters",
+        "Numbers that are learnt (M: million). More can learn more, and needs more images, memory and time.",
+    ),
     ("Multiply-adds", "Work for one image (M: million, G: thousand million). Twice as many take about twice as long."),
     ("ImageNet top-1", "Share of ImageNet's validation images that its ready-made weights name right."),
     ("Weights", "Size of its ImageNet weights, and whether they are on this machine already."),

@@ -61,7 +61,7 @@ class LayerModel(QAbstractTableModel):
             return layer.name
         if role != Qt.ItemDataRole.DisplayRole:
             return None
-        shape = " × ".join(map(str, layer.output))  # noqa: RUF001
+        shape = " × ".join(map(str, layer.output))
         work = exact_or_millions(layer.multiply_adds)
         return (layer.name, layer.kind, shape, exact_or_millions(layer.num_parameters), work)[index.column()]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from engine.dataset import Dataset, Sample
+from engine.dataset import Dataset, Sample, Split
 from gui.models.image_model import GridItem
 from gui.operations import Operations
 from gui.settings import Settings
@@ -19,7 +19,7 @@ from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
 from gui.widgets.split_box import SplitBox
 from gui.wording import count
 
-_SPLIT_WORDS = {"train": "to learn from", "val": "to measure on", "test": "kept for a last test"}
+_SPLIT_WORDS: dict[Split, str] = {"train": "to learn from", "val": "to measure on", "test": "kept for a last test"}
 _MOST_NOTES = 6
 
 
@@ -152,7 +152,7 @@ class DatasetPage(QWidget):
         parts = [
             f"{count(len(dataset.of_split(name)), 'image').split()[0]} {words}"
             for name, words in _SPLIT_WORDS.items()
-            if dataset.of_split(name)  # type: ignore[arg-type]
+            if dataset.of_split(name)
         ]
         self.sentence.setText(
             f"{count(len(dataset.samples), 'image')} in {count(len(dataset.classes), 'class', 'classes')}: "

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
@@ -12,6 +11,7 @@ from engine.card import read_card
 from engine.errors import EngineError
 from engine.files import IMAGE_SUFFIXES, write_text_atomic
 from engine.predictions import Prediction, to_csv
+from engine.runs import home_folder
 from gui.job import Job
 from gui.models.prediction_model import ANSWER, PredictionModel
 from gui.operations import Operations
@@ -36,7 +36,6 @@ class PredictPage(QWidget):
         self._state, self._operations = state, operations
         self._paths: list[Path] = []
         self._job: Job | None = None
-        self._pasted = TemporaryDirectory(prefix="classifold-")
         self._num_pasted = 0
         self.title = TitleLabel("Predict", self)
         self.model_label = MutedLabel("", self)
@@ -193,7 +192,9 @@ class PredictPage(QWidget):
             self.ask([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()])
         elif data.hasImage():
             self._num_pasted += 1
-            path = Path(self._pasted.name) / f"pasted picture {self._num_pasted}.png"
+            folder = home_folder() / "pasted"
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"pasted picture {self._num_pasted}.png"
             QGuiApplication.clipboard().image().save(str(path))
             self.ask([path])
 

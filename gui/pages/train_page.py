@@ -1,7 +1,7 @@
 """Choose a network, train it and watch it learn."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from engine.catalog import BACKBONES, find_backbone
 from engine.config import RunConfig
@@ -54,8 +54,10 @@ class TrainPage(QWidget):
             self.backbones.addItem(f"{network_name(row.name)}   {cost}{score}", row.name)
         self.backbones.setEditable(True)
         self.backbones.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.backbones.completer().setFilterMode(Qt.MatchFlag.MatchContains)
-        self.backbones.completer().setCompletionMode(self.backbones.completer().CompletionMode.PopupCompletion)
+        completer = self.backbones.completer()
+        if completer is not None:
+            completer.setFilterMode(Qt.MatchFlag.MatchContains)
+            completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
         self.backbones.setMinimumContentsLength(16)
         self.backbones.setToolTip("The network to train (backbone); type to search")
         self.backbones.setAccessibleName("Network")

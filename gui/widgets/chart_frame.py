@@ -100,9 +100,7 @@ class ChartFrame(QWidget):
 
     def save_picture(self) -> None:
         """Ask for a place and save the picture there."""
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Save picture", f"{self._title_text}.png", "Pictures (*.png *.jpg)"
-        )
+        name, _ = QFileDialog.getSaveFileName(self, "Save picture", f"{self._title_text}.png", "Pictures (*.png *.jpg)")
         if name:
             path = Path(name) if Path(name).suffix else Path(f"{name}.png")
             is_saved = self._picture().save(str(path))

@@ -31,7 +31,9 @@ class ClassList(QListWidget):
         self._delegate = _ClassDelegate(self)
         self.setItemDelegate(self._delegate)
         self.setAccessibleName("Classes")
-        self.setToolTip("Choose a class to see its images; the bar shows images to learn from, then those to measure on")
+        self.setToolTip(
+            "Choose a class to see its images; the bar shows images to learn from, then those to measure on"
+        )
         self.setMinimumWidth(24 * GRID)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.currentRowChanged.connect(lambda row: self.class_chosen.emit(row - 1))
@@ -60,25 +62,25 @@ class ClassList(QListWidget):
 
 class _ClassDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        height = QFontMetrics(option.font).height()  # type: ignore[attr-defined]
+        height = QFontMetrics(option.font).height()
         return QSize(20 * GRID, height + 3 * GRID)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        colors = theme.colors(option.palette)  # type: ignore[attr-defined]
-        rect: QRect = option.rect  # type: ignore[attr-defined]
+        colors = theme.colors(option.palette)
+        rect: QRect = option.rect
         painter.save()
-        if option.state & QStyle.StateFlag.State_Selected:  # type: ignore[attr-defined]
+        if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, colors.raised)
             painter.fillRect(QRect(rect.left(), rect.top(), 3, rect.height()), colors.accent)
-        elif option.state & QStyle.StateFlag.State_MouseOver:  # type: ignore[attr-defined]
+        elif option.state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, colors.window)
         num_train, num_val, largest = index.data(_COUNTS)
         inner = rect.adjusted(GRID + GRID // 2, GRID // 2, -GRID - GRID // 2, -GRID)
         painter.setPen(colors.text)
         number = f"{num_train + num_val:,}"
-        metrics = QFontMetrics(option.font)  # type: ignore[attr-defined]
+        metrics = QFontMetrics(option.font)
         room = inner.width() - metrics.horizontalAdvance(number) - GRID
         name = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideRight, room)
         painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, name)

@@ -151,7 +151,9 @@ class CurvePlot(ChartFrame):
             return
         value = next(self._measure.val(epoch) for epoch in epochs if epoch.epoch == best.epoch)
         colors = theme.colors(self.palette())
-        self._best.setData([best.epoch], [value], brush=pg.mkBrush(colors.val_line), pen=pg.mkPen(colors.window, width=2))
+        self._best.setData(
+            [best.epoch], [value], brush=pg.mkBrush(colors.val_line), pen=pg.mkPen(colors.window, width=2)
+        )
         if not is_best_last:
             self._place_best(best.epoch, value)
 
@@ -219,7 +221,9 @@ def thinned(places: Sequence[float], values: Sequence[float], most: int) -> tupl
     if each == 1:
         return list(places), list(values)
     num_groups = len(values) // each
-    groups = (np.asarray(column[: num_groups * each]).reshape(num_groups, each).mean(axis=1) for column in (places, values))
+    groups = (
+        np.asarray(column[: num_groups * each]).reshape(num_groups, each).mean(axis=1) for column in (places, values)
+    )
     first, second = groups
     return first.tolist(), second.tolist()
 

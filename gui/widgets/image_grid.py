@@ -58,15 +58,15 @@ class ImageGrid(QListView):
 
 class _ThumbnailDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        height = QFontMetrics(theme.small_font(option.font)).height()  # type: ignore[attr-defined]
+        height = QFontMetrics(theme.small_font(option.font)).height()
         return QSize(THUMBNAIL_SIDE + GRID, THUMBNAIL_SIDE + height + GRID + GRID // 2)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        colors = theme.colors(option.palette)  # type: ignore[attr-defined]
-        cell: QRect = option.rect  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        colors = theme.colors(option.palette)
+        cell: QRect = option.rect
+        state = option.state
         picture = QRect(cell.left() + GRID // 2, cell.top() + GRID // 2, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -77,7 +77,7 @@ class _ThumbnailDelegate(QStyledItemDelegate):
         if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_HasFocus):
             painter.setPen(QPen(colors.accent, 2))
             painter.drawRoundedRect(picture.adjusted(-2, -2, 2, 2), RADIUS, RADIUS)
-        font = theme.small_font(option.font)  # type: ignore[attr-defined]
+        font = theme.small_font(option.font)
         painter.setFont(font)
         painter.setPen(colors.text if state & QStyle.StateFlag.State_MouseOver else colors.muted)
         caption = QFontMetrics(font).elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, THUMBNAIL_SIDE)

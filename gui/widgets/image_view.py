@@ -120,7 +120,7 @@ class ImageViewer(QFrame):
     def show_item(self, items: Sequence[GridItem], row: int) -> None:
         """Cover the parent with the image of a row."""
         self._items = items
-        self.setGeometry(self.parentWidget().rect())
+        self._cover_parent()
         self._show_row(row)
         self.show()
         self.raise_()
@@ -136,6 +136,11 @@ class ImageViewer(QFrame):
         self.hide()
         self.view.show_file(None)
         self.closed.emit()
+
+    def _cover_parent(self) -> None:
+        parent = self.parentWidget()
+        if parent is not None:
+            self.setGeometry(parent.rect())
 
     def _step(self, distance: int) -> None:
         self._show_row(min(max(self._row + distance, 0), len(self._items) - 1))
@@ -175,7 +180,7 @@ class ImageViewer(QFrame):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep covering the parent when it is resized."""
         if event.type() == QEvent.Type.Resize and self.isVisible():
-            self.setGeometry(self.parentWidget().rect())
+            self._cover_parent()
         return super().eventFilter(watched, event)
 
 

@@ -26,7 +26,8 @@ class StyledLabel(QLabel):
 
     def _restyle(self) -> None:
         self._is_styling = True
-        base = self.parentWidget().font() if self.parentWidget() else QLabel().font()
+        parent = self.parentWidget()
+        base = parent.font() if parent is not None else QLabel().font()
         self.setFont(self.choose_font(base))
         palette = self.palette()
         colour = self.choose_colour(theme.colors(palette))

@@ -34,7 +34,7 @@ class EpochAxis(pg.AxisItem):  # type: ignore[misc]
 class _LeftAxis(pg.AxisItem):  # type: ignore[misc]
     def boundingRect(self) -> QRectF:
         """Leave room for half a line of text at both ends; with a grid pyqtgraph leaves none and drops the text."""
-        return super().boundingRect().adjusted(0, -_AXIS_OVERHANG, 0, _AXIS_OVERHANG)
+        return super().boundingRect().adjusted(0, -_AXIS_OVERHANG, 0, _AXIS_OVERHANG)  # type: ignore[no-any-return]
 
 
 class PercentAxis(_LeftAxis):

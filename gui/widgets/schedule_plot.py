@@ -70,7 +70,9 @@ class SchedulePlot(ChartFrame):
 
     def _on_pointed_at(self, place: float | None) -> None:
         is_told = place is not None and self._rates
-        self.show_reading(f"{self.rate_at(place):.2g} after {place:.1f} epochs" if is_told and place is not None else "")
+        self.show_reading(
+            f"{self.rate_at(place):.2g} after {place:.1f} epochs" if is_told and place is not None else ""
+        )
 
     def _fill(self) -> None:
         colors = theme.colors(self.palette())

@@ -5,8 +5,19 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from engine.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
-from engine.events import from_line, to_line
+from engine.events import (
+    Best,
+    EpochDone,
+    Event,
+    Progress,
+    RunDone,
+    RunStarted,
+    Scores,
+    TrainScores,
+    Warned,
+    from_line,
+    to_line,
+)
 
 EVENTS: list[Event] = [
     RunStarted(

@@ -54,14 +54,9 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
 def test_the_journal_gets_everything_but_progress_and_the_result_is_handed_on(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig(), DATASET)
     events = record(run, _work([]))
-    seen = []
-    while True:
-        try:
-            seen.append(next(events))
-        except StopIteration as end:
-            assert end.value == "result"
-            break
-    assert len(seen) == 3
+    assert len([next(events) for _ in range(3)]) == 3
+    with pytest.raises(StopIteration, match="result"):
+        next(events)
     assert list(run.events()) == [EPOCH, Warned(message="odd")]
 
 

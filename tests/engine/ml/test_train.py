@@ -13,7 +13,7 @@ from engine.dataset import Dataset, scan
 from engine.errors import EngineError
 from engine.events import EpochDone, Event, Progress, RunDone, RunStarted, Warned
 from engine.ml.checkpoint import load_model
-from engine.results import read_evaluation
+from engine.results import Evaluation, read_evaluation
 from engine.runs import Run
 from engine.splits import split
 from tests.pictures import break_file, write_classes
@@ -39,6 +39,15 @@ def _train(dataset: Dataset, config: RunConfig, path: Path) -> tuple[Run, list[E
             events.append(next(work))
         except StopIteration as end:
             return end.value, events
+
+
+def _evaluate(run: Run, dataset: Dataset) -> Evaluation:
+    work = jobs.evaluate(run.model_path, dataset.root)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
 
 
 def _epochs(events: list[Event]) -> list[EpochDone]:
@@ -96,9 +105,7 @@ def test_the_best_epoch_is_the_one_that_is_kept(dataset: Dataset, tmp_path: Path
 
 @pytest.mark.parametrize("backbone", ["se_resnet", "mobilenet_v3_small"])
 @pytest.mark.parametrize("mode", ["head", "quick"])
-def test_a_frozen_backbone_does_not_change_at_all(
-    dataset: Dataset, tmp_path: Path, backbone: str, mode: str
-) -> None:
+def test_a_frozen_backbone_does_not_change_at_all(dataset: Dataset, tmp_path: Path, backbone: str, mode: str) -> None:
     config = TINY.changed("training", mode=mode).changed("model", backbone=backbone).changed("data", image_size=32)
     short, _ = _train(dataset, config.changed("training", epochs=1), tmp_path / "short")
     longer, _ = _train(dataset, config.changed("training", epochs=3).changed("optim", lr=0.1), tmp_path / "longer")
@@ -118,11 +125,7 @@ def test_full_training_changes_the_first_layer_too(dataset: Dataset, tmp_path: P
 
 def test_quick_mode_ends_with_a_model_that_scores_what_was_told(dataset: Dataset, tmp_path: Path) -> None:
     run, events = _train(dataset, TINY.changed("training", mode="quick", epochs=5), tmp_path / "run")
-    work = jobs.evaluate(run.model_path, dataset.root)
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(work)
-    assert end.value.value.accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
+    assert _evaluate(run, dataset).accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
 
 
 def test_under_mixing_the_plain_accuracy_is_measured_apart(dataset: Dataset, tmp_path: Path) -> None:
@@ -153,11 +156,7 @@ def test_every_option_trains_and_its_model_answers_as_reported(
     dataset: Dataset, tmp_path: Path, section: str, values: dict[str, object]
 ) -> None:
     run, events = _train(dataset, TINY.changed(section, **values), tmp_path / "run")
-    work = jobs.evaluate(run.model_path, dataset.root)
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(work)
-    assert end.value.value.accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
+    assert _evaluate(run, dataset).accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
 
 
 def test_early_stopping_ends_the_run(dataset: Dataset, tmp_path: Path) -> None:
@@ -180,9 +179,7 @@ def test_unreadable_images_are_named_once_and_skipped(dataset: Dataset, tmp_path
 
 
 @pytest.mark.parametrize("split_name", ["train", "val"])
-def test_a_split_of_unreadable_images_alone_is_a_sentence(
-    dataset: Dataset, tmp_path: Path, split_name: str
-) -> None:
+def test_a_split_of_unreadable_images_alone_is_a_sentence(dataset: Dataset, tmp_path: Path, split_name: str) -> None:
     for sample in dataset.of_split(split_name):  # type: ignore[arg-type]
         (dataset.root / sample.path).write_bytes(b"")
     with pytest.raises(EngineError, match="could be read"):
