@@ -151,6 +151,9 @@ class TrainPage(QWidget):
         row = find_backbone(config.model.backbone)
         self.form.show_config(config)
         self.backbones.setCurrentIndex(self.backbones.findData(row.name))
+        line = self.backbones.lineEdit()
+        if line is not None:
+            line.setCursorPosition(0)
         self.start_from.show_choice(row, config.model.weights)
         if not is_training:
             self.plot.show_plan(config)

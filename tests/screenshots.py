@@ -1,0 +1,69 @@
+"""`python -m tests.screenshots DIR`: drive the real window on the sample data and save a picture of every page."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QApplication
+
+from gui import theme
+from gui.app import make_window
+from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
+
+_PAGES = {"dataset": DATASET, "train": TRAIN, "results": RESULTS, "predict": PREDICT, "runs": RUNS}
+
+
+def wait_until(condition: Callable[[], bool], milliseconds: int = 300) -> None:
+    """Let the window work until the condition holds, and then a moment longer."""
+    loop = QEventLoop()
+    timer = QTimer()
+    timer.timeout.connect(lambda: loop.quit() if condition() else None)
+    timer.start(50)
+    loop.exec()
+    timer.stop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def save_pages(window: MainWindow, app: QApplication, folder: Path) -> None:
+    """Save every page in light and dark."""
+    for scheme in ("light", "dark"):
+        theme.apply(app, scheme)  # type: ignore[arg-type]
+        for name, number in _PAGES.items():
+            window.show_page(number)
+            wait_until(lambda: True, 700)
+            window.grab().save(str(folder / f"{name}-{scheme}.png"))
+
+
+def main(folder: Path) -> None:
+    """Open the sample, train on it, ask for the images held out, and save all pages."""
+    app = QApplication(sys.argv[:1])
+    folder.mkdir(parents=True, exist_ok=True)
+    window = make_window(app)
+    window.resize(1280, 800)
+    window.show()
+    wait_until(lambda: True)
+    window.grab().save(str(folder / "start-light.png"))
+    window.operations.open_sample()
+    wait_until(lambda: window.state.dataset is not None and not window.operations.running_jobs)
+    sample = window.state.dataset
+    assert sample is not None
+    window.show_page(TRAIN)
+    window.train_page.train_button.click()
+    wait_until(lambda: len(window.train_page.plot.history.epochs) >= 6)
+    window.train_page.adjust_button.setChecked(True)
+    wait_until(lambda: True, 500)
+    window.grab().save(str(folder / "adjust-light.png"))
+    window.train_page.adjust_button.setChecked(False)
+    wait_until(lambda: window.state.training is None)
+    window.open_paths([sample.root / "test"])
+    wait_until(lambda: window.predict_page.model.rowCount() == 30 and not window.operations.running_jobs)
+    window.show_page(RUNS)
+    window.runs_page.table.selectRow(0)
+    save_pages(window, app, folder)
+    window.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
