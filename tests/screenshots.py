@@ -57,6 +57,7 @@ def main(folder: Path) -> None:
     window.grab().save(str(folder / "adjust-light.png"))
     window.train_page.adjust_button.setChecked(False)
     wait_until(lambda: window.state.training is None)
+    window.show_page(PREDICT)
     window.open_paths([sample.root / "test"])
     wait_until(lambda: window.predict_page.model.rowCount() == 30 and not window.operations.running_jobs)
     window.show_page(RUNS)
