@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Literal, TypeAlias
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -93,9 +93,10 @@ def apply(app: QApplication, scheme: Scheme) -> None:
     app.setStyle("Fusion")
     hints = app.styleHints()
     hints.setColorScheme(_QT_SCHEMES[scheme])
+    is_first = app.property("scheme") is None
+    app.setProperty("scheme", scheme)
     _dress(app)
-    if not app.property("follows_system"):
-        app.setProperty("follows_system", True)
+    if is_first:
         hints.colorSchemeChanged.connect(lambda: _dress(app))
 
 
@@ -144,7 +145,9 @@ def app_icon() -> QIcon:
 
 
 def _dress(app: QApplication) -> None:
-    is_dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+    # Asked for by name, a scheme must come even where the desktop tells Qt of none
+    scheme = app.property("scheme")
+    is_dark = scheme == "dark" or (scheme == "system" and app.styleHints().colorScheme() == Qt.ColorScheme.Dark)
     table = _DARK if is_dark else _LIGHT
     app.setPalette(_palette(table))
     app.setStyleSheet(_style_sheet(table))

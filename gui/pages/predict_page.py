@@ -77,7 +77,6 @@ class PredictPage(QWidget):
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
         splitter.setChildrenCollapsible(False)
-        splitter.setHandleWidth(2 * GRID)
         self._stack.addWidget(self.invitation)
         self._stack.addWidget(splitter)
         column.addWidget(self._stack, 1)

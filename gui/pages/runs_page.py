@@ -67,7 +67,8 @@ class RunsPage(QWidget):
         """Read the list of runs again."""
         self._runs = list_runs(default_runs_folder())
         self.model.show_runs(self._runs)
-        self.note.setText(count(len(self._runs), "run") + f" in {default_runs_folder()}")
+        self.note.setText(count(len(self._runs), "run"))
+        self.note.setToolTip(str(default_runs_folder()))
         self._on_selection_changed()
 
     def chosen(self) -> list[Run]:

@@ -24,7 +24,7 @@ class AnswerView(QWidget):
         self.file_name = MutedLabel("", self)
         self.bars = _Bars(self)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 0, 2 * GRID, 0)
         column.setSpacing(GRID)
         column.addWidget(self.view, 1)
         column.addWidget(self.answer)

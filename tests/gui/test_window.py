@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.config import RunConfig
+from gui import theme
 from gui.__main__ import main
 from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, MainWindow
@@ -70,3 +71,9 @@ def test_without_a_display_the_program_says_how_to_go_on(
     monkeypatch.setattr(sys, "platform", "linux")
     assert main([]) == 1
     assert "command line" in capsys.readouterr().err
+
+
+def test_a_scheme_asked_for_by_name_comes_and_goes(window: MainWindow, qapp: QApplication) -> None:
+    for scheme, is_dark in (("dark", True), ("light", False)):
+        theme.apply(qapp, scheme)  # type: ignore[arg-type]
+        assert theme.colors(window.palette()).is_dark == is_dark

@@ -1,0 +1,96 @@
+"""Tests of the train page with scripted events."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine.dataset import Dataset, Sample
+from engine.errors import EngineError
+from engine.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
+from gui.job import Job
+from gui.operations import Operations
+from gui.pages.train_page import TrainPage
+from gui.state import AppState
+
+DATASET = Dataset(Path("/data"), ("ant", "bee"), (Sample("a", 0), Sample("b", 1), Sample("c", 0, "val")), has_val=True)
+
+
+def _story() -> list[Event]:
+    scores = TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5)
+    return [
+        RunStarted(
+            run="/none", classes=("ant", "bee"), num_train=2, num_val=1, device="cpu", precision="float32",
+            parameters=9, trainable=9, epochs=1,
+        ),
+        Progress(stage="train", done=1, total=2, epoch=1, loss=1.5),
+        Warned(message="Left out: It is empty.", path="b.jpg"),
+        EpochDone(
+            epoch=1, epochs=1, train=scores, val=Scores(loss=1, accuracy=0.75), lr=0.1, seconds=1, best=True,
+        ),
+        RunDone(model="m", best=Best(epoch=1, accuracy=0.75, loss=1), seconds=1, stopped=False),
+    ]  # fmt: skip
+
+
+def _replay(events: list[Event]) -> Generator[Event, None, None]:
+    yield from events
+
+
+@pytest.fixture
+def page(qtbot: QtBot) -> Iterator[TrainPage]:
+    state = AppState()
+    page = TrainPage(state, Operations(state, state))
+    state.setParent(page)
+    qtbot.addWidget(page)
+    yield page
+
+
+def _play(page: TrainPage, qtbot: QtBot, work: Generator[Event, None, None]) -> None:
+    state = page._state
+    state.set_dataset(DATASET)
+    job = Job(work, page)
+    state.set_training(job)
+    with qtbot.waitSignal(job.finished, timeout=20_000):
+        job.start()
+    state.set_training(None)
+
+
+def test_a_finished_run_says_its_accuracy_and_leads_on(page: TrainPage, qtbot: QtBot) -> None:
+    _play(page, qtbot, _replay(_story()))
+    assert "75" in page.title.text()
+    assert "b.jpg" in page.warnings.text()
+    assert not page.results_button.isHidden()
+    assert not page.predict_button.isHidden()
+
+
+def test_while_training_the_button_stops_and_settings_rest(page: TrainPage) -> None:
+    page._state.set_dataset(DATASET)
+    assert page.train_button.text() == "Train"
+    page._state.set_training(Job(_replay([]), page))
+    assert page.train_button.text() == "Stop and keep best"
+    assert not page.adjust.isEnabled()
+
+
+def test_weights_that_must_be_fetched_are_said_on_the_button(page: TrainPage) -> None:
+    page._state.set_dataset(DATASET)
+    page._state.set_config(page._state.config.changed("model", backbone="mobilenet_v2", weights="default"))
+    assert page.train_button.text().startswith("Download 14")
+
+
+def test_without_images_training_cannot_begin(page: TrainPage) -> None:
+    assert not page.train_button.isEnabled()
+    assert not page.dataset_button.isHidden()
+
+
+def test_a_job_that_fails_hands_on_its_error(qtbot: QtBot) -> None:
+    def fail() -> Generator[Event, None, None]:
+        yield Progress(stage="train", done=1, total=2)
+        raise EngineError("The disk is full.")
+
+    job = Job(fail())
+    with qtbot.waitSignal(job.failed, timeout=20_000) as caught:
+        job.start()
+    assert job.wait()
+    assert caught.args == [caught.args[0]]
+    assert caught.args[0].message == "The disk is full."
