@@ -6,16 +6,21 @@ from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QPushButton, Q
 from engine.catalog import BACKBONES, find_backbone
 from engine.config import RunConfig
 from engine.events import RunDone, Warned
+from engine.history import History
+from engine.runs import default_runs_folder, list_runs
 from engine.suggest import is_downloaded
 from gui.form import SettingsForm
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
+from gui.widgets.layer_list import LayerList
 from gui.widgets.live_plot import LivePlot
+from gui.widgets.preview_strip import PreviewStrip
 from gui.widgets.start_from import StartFrom
 from gui.wording import millions, network_name, percent_with_range, plan, size
 
+_NUM_EARLIER = 3
 _SECTIONS = ("data", "training", "optim", "schedule", "augment")
 
 
@@ -65,8 +70,10 @@ class TrainPage(QWidget):
         column = QVBoxLayout(inside)
         column.setSpacing(2 * GRID)
         column.addWidget(self.backbones)
+        column.addWidget(LayerList(self._state, self._operations, inside))
         column.addWidget(self.start_from)
         column.addWidget(self.form)
+        column.addWidget(PreviewStrip(self._state, self._operations, inside))
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -130,8 +137,16 @@ class TrainPage(QWidget):
             self._operations.stop_training()
             return
         self.plot.begin(self._state.config)
+        self.plot.show_earlier(self._earlier())
         self.warnings.setText("")
         self._operations.train()
+
+    def _earlier(self) -> list[History]:
+        """Return the histories of the latest runs on the same folder, by the names such runs get."""
+        dataset = self._state.dataset
+        name = dataset.root.resolve().name if dataset is not None else ""
+        runs = [run for run in list_runs(default_runs_folder()) if run.name.startswith(f"{name} ")]
+        return [run.history for run in runs[:_NUM_EARLIER]]
 
     def _on_training_changed(self) -> None:
         if self._state.training is not None:

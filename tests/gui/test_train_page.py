@@ -1,6 +1,6 @@
 """Tests of the train page with scripted events."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -38,12 +38,12 @@ def _replay(events: list[Event]) -> Generator[Event, None, None]:
 
 
 @pytest.fixture
-def page(qtbot: QtBot) -> Iterator[TrainPage]:
+def page(qtbot: QtBot) -> TrainPage:
     state = AppState()
     page = TrainPage(state, Operations(state, state))
     state.setParent(page)
     qtbot.addWidget(page)
-    yield page
+    return page
 
 
 def _play(page: TrainPage, qtbot: QtBot, work: Generator[Event, None, None]) -> None:

@@ -14,6 +14,8 @@ from gui import theme
 from gui.__main__ import main
 from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, MainWindow
+from gui.widgets.layer_list import LayerList
+from gui.widgets.preview_strip import PreviewStrip
 from tests.pictures import draw_picture, write_classes
 
 
@@ -77,3 +79,13 @@ def test_a_scheme_asked_for_by_name_comes_and_goes(window: MainWindow, qapp: QAp
     for scheme, is_dark in (("dark", True), ("light", False)):
         theme.apply(qapp, scheme)  # type: ignore[arg-type]
         assert theme.colors(window.palette()).is_dark == is_dark
+
+
+def test_changed_images_and_layers_are_shown_when_asked_for(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    window.operations.open_dataset(write_classes(tmp_path / "data", {"red": 6, "blue": 6}))
+    qtbot.waitUntil(lambda: window.state.dataset is not None, timeout=20_000)
+    strip, layers = window.findChild(PreviewStrip), window.findChild(LayerList)
+    strip.button.click()
+    layers.button.click()
+    qtbot.waitUntil(lambda: len(strip.pictures) == 8 and layers.model.rowCount() > 20, timeout=60_000)
+    assert not layers.table.isHidden()
