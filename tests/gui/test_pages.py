@@ -1,0 +1,126 @@
+"""Tests of the results, runs, predict and dataset pages with scripted answers."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine import jobs
+from engine.config import RunConfig
+from engine.dataset import Dataset, Sample, scan
+from engine.events import Event, Progress
+from engine.predictions import Prediction
+from engine.results import ClassResult, Evaluation, ImageResult, Unreadable, write_evaluation
+from engine.runs import Run, create_run, default_runs_folder
+from gui.operations import Operations
+from gui.pages.dataset_page import DatasetPage
+from gui.pages.predict_page import PredictPage
+from gui.pages.results_page import ResultsPage
+from gui.pages.runs_page import RunsPage
+from gui.settings import Settings
+from gui.state import AppState
+from tests.pictures import write_classes
+
+
+@pytest.fixture
+def state(qtbot: QtBot) -> AppState:
+    return AppState()
+
+
+@pytest.fixture
+def operations(state: AppState) -> Operations:
+    return Operations(state, state)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A finished run on four pictures, one of which is wrong."""
+    root = write_classes(tmp_path / "data", {"ant": 2, "bee": 2})
+    run = create_run(default_runs_folder() / "data 1", RunConfig(), scan(root))
+    images = tuple(
+        ImageResult(path=path, label=path[:3], predicted=predicted, confidence=0.9)
+        for path, predicted in (
+            ("ant/000.png", "ant"),
+            ("ant/001.png", "bee"),
+            ("bee/000.png", "bee"),
+            ("bee/001.png", "bee"),
+        )
+    )
+    rows = tuple(ClassResult(name=name, precision=1, recall=0.5, f1=0.67, num_images=2) for name in ("ant", "bee"))
+    evaluation = Evaluation(
+        root=str(root),
+        classes=("ant", "bee"),
+        loss=0.5,
+        accuracy=0.75,
+        top5=1,
+        confusion=((1, 1), (0, 2)),
+        per_class=rows,
+        images=images,
+    )
+    write_evaluation(evaluation, run.results_path)
+    return run
+
+
+def test_results_show_the_wrong_images_and_those_of_a_chosen_cell(
+    qtbot: QtBot, state: AppState, operations: Operations, run: Run
+) -> None:
+    page = ResultsPage(state, operations)
+    qtbot.addWidget(page)
+    assert page.title.text() == "No results yet"
+    state.set_run(run)
+    assert "75" in page.title.text()
+    assert [item.caption for item in page.grid.items] == ["ant taken for bee, 0.90"]
+    page.confusion.cell_chosen.emit(1, 1)
+    assert [item.caption for item in page.grid.items] == ["bee, 0.90", "bee, 0.90"]
+    page.back_button.click()
+    assert len(page.grid.items) == 1
+
+
+def test_settings_of_a_run_can_be_taken_again(qtbot: QtBot, state: AppState, operations: Operations, run: Run) -> None:
+    state.set_config(RunConfig().changed("training", epochs=99))
+    page = RunsPage(state, operations)
+    qtbot.addWidget(page)
+    assert not page.open_button.isEnabled()
+    page.table.selectRow(0)
+    assert page.chosen() == [run]
+    with qtbot.waitSignal(page.settings_taken):
+        page.settings_button.click()
+    assert state.config == run.config
+
+
+def test_answers_come_as_they_are_made_and_a_bad_file_is_one_of_them(
+    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(model: Path, paths: list[Path], num_top: int) -> Generator[Event | Prediction, None, int]:
+        yield Progress(stage="predict", done=0, total=2)
+        yield Prediction("/x/a.png", (("bee", 0.75), ("ant", 0.25)))
+        yield Prediction("/x/b.png", error="It is empty.")
+        return 2
+
+    monkeypatch.setattr(jobs, "predict", answer)
+    page = PredictPage(state, operations)
+    qtbot.addWidget(page)
+    state.set_model(tmp_path / "model.safetensors")
+    page.ask([Path("/x")])
+    qtbot.waitUntil(lambda: not operations.running_jobs and page.model.rowCount() == 2, timeout=20_000)
+    assert page.answer.answer.text().startswith("bee, 75")
+    page.table.selectRow(1)
+    assert page.answer.answer.text() == "It is empty."
+    page.save_table(tmp_path / "answers.csv")
+    assert "It is empty." in (tmp_path / "answers.csv").read_text(encoding="utf-8-sig")
+
+
+def test_a_folder_is_described_and_its_unreadable_files_are_named(
+    qtbot: QtBot, state: AppState, operations: Operations
+) -> None:
+    page = DatasetPage(state, operations, Settings())
+    qtbot.addWidget(page)
+    samples = (Sample("ant/1.png", 0), Sample("ant/2.png", 0), Sample("bee/1.png", 1), Sample("bee/2.png", 1, "val"))
+    dataset = Dataset(Path("/photos"), ("ant", "bee"), samples)
+    state.set_dataset(dataset, (Unreadable(path="ant/2.png", reason="It is empty."),))
+    assert "2 classes" in page.sentence.text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "ant/2.png" in page.notes.text()
+    assert len(page.grid.items) == 4
+    page.classes.setCurrentRow(2)
+    assert {item.caption for item in page.grid.items} == {"bee"}
