@@ -10,6 +10,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
 from engine import __version__, commands
+from engine.answers import say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError
 from engine.errors import EngineError
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return 0 when done, 1 when it failed, 2 for wrong usage, 130 when stopped by the user."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
-        commands.say(f"classifold {__version__}")
+        say(f"classifold {__version__}")
         return commands.DONE
     try:
         app = _build_app(_settings_file(arguments))

@@ -1,25 +1,22 @@
 """What each subcommand does. Each returns the exit code."""
 
 import csv
-import json
-from collections import Counter
 from collections.abc import Callable, Sequence
+from json import dumps as dump_json
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from engine import jobs
+from engine.answers import collect_into, print_event, run_json, say, say_prediction, scan_json, tell_people
 from engine.catalog import BACKBONES, find_backbone
 from engine.config import RunConfig
 from engine.console import Console
-from engine.dataset import Dataset
 from engine.errors import EngineError
-from engine.events import EpochDone, Event, RunStarted, Warned, to_line
+from engine.events import Event, Warned
 from engine.files import unique_path
-from engine.history import History
 from engine.predictions import CSV_COLUMNS, Prediction
-from engine.results import Unreadable
 from engine.runs import default_runs_folder, home_folder, list_runs
 from engine.sample import write_sample
 from engine.splits import split
@@ -41,10 +38,10 @@ def demo(out: Path | None = None) -> int:
     console.say("Drawing the sample images ...")
     console.follow(write_sample(folder))
     run_path = out or unique_path(default_runs_folder() / "demo")
-    train_on(console, folder, demo_config(), run_path, _tell_people(console))
+    train_on(console, folder, demo_config(), run_path, tell_people(console))
     model = run_path / "model.safetensors"
     answers: list[Prediction] = []
-    console.follow(jobs.predict(model, [folder / "test"]), _collect(answers))
+    console.follow(jobs.predict(model, [folder / "test"]), collect_into(answers))
     num_right = sum(Path(answer.path).parent.name == answer.label for answer in answers)
     for answer in answers[::5]:
         say_prediction(answer)
@@ -76,7 +73,7 @@ def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag =
     dataset = console.follow(jobs.scan(data))
     unreadable = console.follow(jobs.check(dataset))
     if json:
-        say(_scan_json(dataset, unreadable))
+        say(scan_json(dataset, unreadable))
         return DONE
     width = max(map(len, dataset.classes))
     for name, count in zip(dataset.classes, dataset.counts()):
@@ -103,7 +100,7 @@ def evaluate(
         json: Print one JSON object with all figures.
     """
     console = Console()
-    result = console.follow(jobs.evaluate(model, data), _tell_people(console))
+    result = console.follow(jobs.evaluate(model, data), tell_people(console))
     if json:
         say(result.model_dump_json())
         return DONE
@@ -162,7 +159,7 @@ def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, 
         history = run.history
         best = history.best
         if json:
-            say(_run_json(run.path, run.config, history))
+            say(run_json(run.path, run.config, history))
         else:
             score = f"{best.accuracy:.3f}" if best else "    -"
             say(f"{score}  {run.config.model.backbone:<20} {len(history.epochs):>4} epochs  {run.path}")
@@ -181,7 +178,7 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
         summary = Console().follow(jobs.summarize(row.name, 1000, row.image_size))
         for layer in summary.layers:
             if json:
-                say(_json(layer.as_dict()))
+                say(dump_json(layer.as_dict()))
             else:
                 output = " x ".join(map(str, layer.output))
                 say(
@@ -192,7 +189,7 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
     for row in BACKBONES.values():
         top1 = "-" if row.top1 is None else f"{row.top1:.1f}"
         if json:
-            say(_json(row.as_dict()))
+            say(dump_json(row.as_dict()))
         else:
             say(
                 f"{row.name:<20} {row.num_parameters / 1e6:>7.1f} M {row.multiply_adds:>9,} M "
@@ -215,64 +212,9 @@ def train_on(
 def run_training(data: Path, out: Path, config: RunConfig, events: bool) -> int:
     """Train and tell of it: as JSON lines on stdout, or in words on stderr."""
     console = Console()
-    train_on(console, data, config, out, _print_event if events else _tell_people(console))
+    train_on(console, data, config, out, print_event if events else tell_people(console))
     console.say(f"The model lies at {out / 'model.safetensors'}")
     return DONE
-
-
-def say(line: str) -> None:
-    """Print an answer on stdout."""
-    print(line, flush=True)  # noqa: T201
-
-
-def say_prediction(answer: Prediction) -> None:
-    """Print an answer in words on stdout."""
-    if answer.error is not None:
-        say(f"{answer.path}: not classified. {answer.error}")
-    else:
-        say(f"{answer.path}: " + ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3]))
-
-
-def _print_event(event: Event | Prediction) -> None:
-    if not isinstance(event, Prediction):
-        say(to_line(event))
-
-
-def _tell_people(console: Console) -> Callable[[Event | Prediction], None]:
-    def tell(event: Event | Prediction) -> None:
-        match event:
-            case RunStarted():
-                console.say(
-                    f"Training on {event.num_train} images of {len(event.classes)} classes, "
-                    f"measuring on {event.num_val}. "
-                    f"{event.trainable:,} of {event.parameters:,} parameters learn "
-                    f"on {event.device} in {event.precision}."
-                )
-            case EpochDone():
-                console.say(_epoch_line(event))
-            case Warned():
-                console.say(f"{event.path}: {event.message}" if event.path else event.message)
-
-    return tell
-
-
-def _epoch_line(event: EpochDone) -> str:
-    train, val = event.train, event.val
-    mixed = f" ({train.accuracy:.3f} mixed)" if train.accuracy != train.plain_accuracy else ""
-    return (
-        f"epoch {event.epoch}/{event.epochs}  "
-        f"training loss {train.loss:.4f} accuracy {train.plain_accuracy:.3f}{mixed}  "
-        f"validation loss {val.loss:.4f} accuracy {val.accuracy:.3f}  {event.seconds:.1f} s"
-        f"{'  best' if event.best else ''}"
-    )
-
-
-def _collect(answers: list[Prediction]) -> Callable[[Event | Prediction], None]:
-    def collect(event: Event | Prediction) -> None:
-        if isinstance(event, Prediction):
-            answers.append(event)
-
-    return collect
 
 
 def _predict_to_csv(console: Console, model: Path, paths: Sequence[Path], top: int, target: Path) -> int:
@@ -288,36 +230,3 @@ def _predict_to_csv(console: Console, model: Path, paths: Sequence[Path], top: i
             return console.follow(jobs.predict(model, paths, top), write)
     except OSError as error:
         raise EngineError(f"The table could not be written: {error.strerror or error}.", target) from error
-
-
-def _json(document: object) -> str:
-    return json.dumps(document)
-
-
-def _scan_json(dataset: Dataset, unreadable: Sequence[Unreadable]) -> str:
-    splits = Counter(sample.split for sample in dataset.samples)
-    return _json(
-        {
-            "root": str(dataset.root),
-            "num_images": len(dataset.samples),
-            "classes": {
-                name: {"images": total, **{part: dataset.counts(part)[label] for part in splits}}
-                for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
-            },
-            "splits": splits,
-            "unreadable": [bad.model_dump() for bad in unreadable],
-            "notes": dataset.notes,
-        }
-    )
-
-
-def _run_json(path: Path, config: RunConfig, history: History) -> str:
-    return _json(
-        {
-            "run": str(path),
-            "backbone": config.model.backbone,
-            "epochs": len(history.epochs),
-            "best": history.best and history.best.model_dump(),
-            "stopped": history.done.stopped if history.done else None,
-        }
-    )

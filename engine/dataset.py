@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from engine.errors import EngineError
 from engine.files import is_hidden, is_image_name
+from engine.work import finish
 
 Split: TypeAlias = Literal["train", "val", "test"]
 
@@ -62,12 +63,7 @@ def scan(root: Path) -> Dataset:
 
     Files are judged by their names and not opened. Raises EngineError where no class can be found.
     """
-    steps = scan_in_steps(root)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+    return finish(scan_in_steps(root))
 
 
 def scan_in_steps(root: Path) -> Generator[int, None, Dataset]:

@@ -2,7 +2,6 @@
 
 import traceback
 
-from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
@@ -26,8 +25,6 @@ def details(error: Exception) -> str:
 
 class ErrorBar(QFrame):
     """Shows one error until it is closed or the next one comes."""
-
-    closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,7 +64,6 @@ class ErrorBar(QFrame):
     def clear(self) -> None:
         """Put the message away."""
         self.hide()
-        self.closed.emit()
 
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setText(self._details)

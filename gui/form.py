@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic.fields import FieldInfo
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from engine.config import RunConfig
@@ -16,8 +16,6 @@ class SettingsForm(QWidget):
 
     config_edited = Signal(object)
     """A RunConfig with one field replaced."""
-    help_changed = Signal(str)
-    """What the editor in focus or under the pointer is about; empty for none."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]], parent: QWidget | None = None) -> None:
         """Make editors for `fields`: names of sections, each with the names of its fields."""
@@ -75,7 +73,6 @@ class SettingsForm(QWidget):
         label.setMinimumWidth(14 * GRID)
         label.setBuddy(editor)
         form.addRow(label, editor)
-        editor.installEventFilter(self)
         editor.edited.connect(lambda: self._on_edited(section, name))
 
     def _on_edited(self, section: str, name: str) -> None:
@@ -84,12 +81,6 @@ class SettingsForm(QWidget):
             return
         self._config = self._config.changed(section, **{name: value})
         self.config_edited.emit(self._config)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Tell what the editor in focus is about."""
-        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.Enter) and isinstance(watched, QWidget):
-            self.help_changed.emit(f"{watched.accessibleName()}: {watched.toolTip()}")
-        return super().eventFilter(watched, event)
 
 
 def _fields_of(section: str) -> Iterator[tuple[str, FieldInfo]]:

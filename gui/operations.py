@@ -68,7 +68,6 @@ class Operations(QObject):
         parts = parts.without(frozenset(bad.path for bad in self.state.unreadable))
         job = self._start("Training", jobs.train(parts, self.state.config, new_run_path(dataset.root)))
         job.events_received.connect(self._on_training_events)
-        job.succeeded.connect(self.open_run)
         job.finished.connect(self._on_training_finished)
         self.state.set_training(job)
         return job

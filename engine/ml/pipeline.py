@@ -1,8 +1,7 @@
 """A small Python face for people who come from scripts."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 from engine import jobs
 from engine.catalog import find_backbone
@@ -16,8 +15,7 @@ from engine.predictions import Prediction
 from engine.results import Evaluation
 from engine.runs import Run, new_run_path
 from engine.splits import split
-
-Result = TypeVar("Result")
+from engine.work import finish
 
 
 class ImageClassificationPipeline:
@@ -50,7 +48,7 @@ class ImageClassificationPipeline:
         Raises EngineError where the folder holds another number of classes than the network was made for.
         """
         self.config = self.config.changed("data", **settings)
-        dataset = _finish(jobs.scan(Path(folder)))
+        dataset = finish(jobs.scan(Path(folder)))
         if len(dataset.classes) != self._num_classes:
             raise EngineError(
                 f"The folder holds {len(dataset.classes)} classes, not {self._num_classes}.", dataset.root
@@ -72,7 +70,7 @@ class ImageClassificationPipeline:
         if self._dataset is None:
             raise EngineError("Call prepare_data first.")
         path = Path(run) if run is not None else new_run_path(self._dataset.root)
-        self._run = _finish(jobs.train(self._dataset, self.config, path), on_event)
+        self._run = finish(jobs.train(self._dataset, self.config, path), on_event)
         return self._run.history
 
     @property
@@ -84,7 +82,7 @@ class ImageClassificationPipeline:
 
     def validate(self, folder: str | Path | None = None) -> Evaluation:
         """Measure the best model on the validation images of the run, or on another folder."""
-        return _finish(jobs.evaluate(self.run.model_path, Path(folder or self.run.dataset.root)))
+        return finish(jobs.evaluate(self.run.model_path, Path(folder or self.run.dataset.root)))
 
     def predict(self, paths: Sequence[str | Path], top: int = 5) -> list[Prediction]:
         """Return an answer for each image file and each image inside a folder."""
@@ -94,19 +92,9 @@ class ImageClassificationPipeline:
             if isinstance(event, Prediction):
                 answers.append(event)
 
-        _finish(jobs.predict(self.run.model_path, [Path(path) for path in paths], top), collect)
+        finish(jobs.predict(self.run.model_path, [Path(path) for path in paths], top), collect)
         return answers
 
     def plot_history(self, path: str | Path) -> None:
         """Draw loss and accuracy over the epochs into a PNG file."""
         draw_history(self.run.history, Path(path))
-
-
-def _finish(work: Generator[Any, None, Result], on_event: Callable[..., object] | None = None) -> Result:
-    while True:
-        try:
-            event = next(work)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        if on_event is not None:
-            on_event(event)

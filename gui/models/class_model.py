@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import Qt
 
 from engine.results import ClassResult
+from gui.models.table_model import Index, TableModel
 from gui.wording import percent
 
-Index = QModelIndex | QPersistentModelIndex
 SORT_ROLE = Qt.ItemDataRole.UserRole
 
 _COLUMNS = (
@@ -20,8 +20,11 @@ _COLUMNS = (
 )
 
 
-class ClassModel(QAbstractTableModel):
+class ClassModel(TableModel):
     """One row a class."""
+
+    columns = _COLUMNS
+    figures = frozenset({1, 2, 3, 4})
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,23 +36,9 @@ class ClassModel(QAbstractTableModel):
         self._rows = tuple(rows)
         self.endResetModel()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of classes."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(_COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return a column's title, or what it means."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _COLUMNS[section][0]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _COLUMNS[section][1]
-        return _alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+    def num_rows(self) -> int:
+        """Return the number of rows."""
+        return len(self._rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell."""
@@ -59,7 +48,7 @@ class ClassModel(QAbstractTableModel):
         if role == SORT_ROLE:
             return (row.name, row.recall, row.precision, row.f1, row.num_images)[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column())
+            return self.alignment(index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{row.name}: {_COLUMNS[index.column()][1]}"
         if role != Qt.ItemDataRole.DisplayRole:
@@ -68,7 +57,3 @@ class ClassModel(QAbstractTableModel):
             return "–"
         cells = (row.name, percent(row.recall), percent(row.precision), f"{row.f1:.2f}", f"{row.num_images:,}")
         return cells[index.column()]
-
-
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    return (Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter

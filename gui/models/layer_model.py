@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
 from engine.summary import Layer, Summary
+from gui.models.table_model import Index, TableModel
 from gui.wording import exact_or_millions
-
-Index = QModelIndex | QPersistentModelIndex
 
 _COLUMNS = (
     ("Layer", "Where the layer sits in the network."),
@@ -16,11 +15,13 @@ _COLUMNS = (
     ("Parameters", "Numbers it learns."),
     ("Multiply-adds", "Its work for one image."),
 )
-_TEXTS = (0, 1)
 
 
-class LayerModel(QAbstractTableModel):
+class LayerModel(TableModel):
     """One row a layer, from the image to the answer."""
+
+    columns = _COLUMNS
+    figures = frozenset({2, 3, 4})
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -32,23 +33,9 @@ class LayerModel(QAbstractTableModel):
         self._layers = summary.layers if summary else ()
         self.endResetModel()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of layers."""
-        return 0 if parent.isValid() else len(self._layers)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(_COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return a column's title, or what it means."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _COLUMNS[section][0]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _COLUMNS[section][1]
-        return _alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+    def num_rows(self) -> int:
+        """Return the number of rows."""
+        return len(self._layers)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell."""
@@ -56,7 +43,7 @@ class LayerModel(QAbstractTableModel):
             return None
         layer = self._layers[index.row()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column())
+            return self.alignment(index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
             return layer.name
         if role != Qt.ItemDataRole.DisplayRole:
@@ -64,8 +51,3 @@ class LayerModel(QAbstractTableModel):
         shape = " × ".join(map(str, layer.output))
         work = exact_or_millions(layer.multiply_adds)
         return (layer.name, layer.kind, shape, exact_or_millions(layer.num_parameters), work)[index.column()]
-
-
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignLeft if column in _TEXTS else Qt.AlignmentFlag.AlignRight
-    return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,18 +1,20 @@
 """An item model of answers."""
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QModelIndex, Qt
 
 from engine.predictions import Prediction
-
-Index = QModelIndex | QPersistentModelIndex
+from gui.models.table_model import Index, TableModel
 
 IMAGE, ANSWER, CONFIDENCE = range(3)
 _HEADERS = ("Image", "Answer", "Sure")
 _HELP = ("Name of the file", "The likeliest class, or why there is none", "Confidence of the model in its answer")
 
 
-class PredictionModel(QAbstractTableModel):
+class PredictionModel(TableModel):
     """One row an image, in the order they were asked about."""
+
+    columns = tuple(zip(_HEADERS, _HELP))
+    figures = frozenset({CONFIDENCE})
 
     SortRole = Qt.ItemDataRole.UserRole
 
@@ -39,22 +41,9 @@ class PredictionModel(QAbstractTableModel):
             self._answers += answers
             self.endInsertRows()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of answers."""
-        return 0 if parent.isValid() else len(self._answers)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Return the name of a column, or what it means."""
-        if orientation == Qt.Orientation.Horizontal:
-            if role == Qt.ItemDataRole.DisplayRole:
-                return _HEADERS[section]
-            if role == Qt.ItemDataRole.ToolTipRole:
-                return _HELP[section]
-        return None
+    def num_rows(self) -> int:
+        """Return the number of rows."""
+        return len(self._answers)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what a cell shows."""
@@ -62,8 +51,7 @@ class PredictionModel(QAbstractTableModel):
             return None
         answer, column = self._answers[index.row()], index.column()
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column == CONFIDENCE else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
+            return self.alignment(column)
         if role == Qt.ItemDataRole.ToolTipRole:
             return answer.path
         if role == self.SortRole and column == CONFIDENCE:

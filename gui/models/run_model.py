@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
 from engine.runs import Run
 from gui.models.run_record import RunReader, RunRecord
+from gui.models.table_model import Index, TableModel
 from gui.wording import duration, network_name, percent
 
-Index = QModelIndex | QPersistentModelIndex
 SORT_ROLE = Qt.ItemDataRole.UserRole
 RUN_ROLE = Qt.ItemDataRole.UserRole + 1
 
@@ -23,11 +23,13 @@ _COLUMNS = (
     ("Time", "How long it took."),
     ("", "How it ended."),
 )
-_NUMBERS = (3, 4, 5, 6)
 
 
-class RunModel(QAbstractTableModel):
+class RunModel(TableModel):
     """One row a run, the latest first; the cells of a run not read yet are empty."""
+
+    columns = _COLUMNS
+    figures = frozenset({3, 4, 5, 6})
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -60,23 +62,9 @@ class RunModel(QAbstractTableModel):
         row = self._runs.index(record.run)
         self.dataChanged.emit(self.index(row, 0), self.index(row, len(_COLUMNS) - 1))
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of runs."""
-        return 0 if parent.isValid() else len(self._runs)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        """Return the number of columns."""
-        return 0 if parent.isValid() else len(_COLUMNS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return a column's title, or what it means."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _COLUMNS[section][0]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _COLUMNS[section][1]
-        return _alignment(section) if role == Qt.ItemDataRole.TextAlignmentRole else None
+    def num_rows(self) -> int:
+        """Return the number of rows."""
+        return len(self._runs)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell."""
@@ -88,7 +76,7 @@ class RunModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return run.name if index.column() == 0 else _text(record, index.column()) if record else ""
             case Qt.ItemDataRole.TextAlignmentRole:
-                return _alignment(index.column())
+                return self.alignment(index.column())
             case Qt.ItemDataRole.ToolTipRole:
                 return str(run.path) if index.column() == 0 else None
         if role == SORT_ROLE:
@@ -126,8 +114,3 @@ def _sort_key(record: RunRecord, column: int) -> Any:
         case 6:
             return record.seconds or 0.0
     return _text(record, column)
-
-
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column in _NUMBERS else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter

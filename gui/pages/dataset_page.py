@@ -137,14 +137,11 @@ class DatasetPage(QWidget):
             return
         self._describe(dataset)
         self.classes.show_dataset(dataset)
-        self.split_box.show_fraction(self._state.config.data.val_fraction, is_own=self._has_own_split(dataset))
+        self.split_box.show_fraction(self._state.config.data.val_fraction, is_own=dataset.has_val)
         if dataset.root != self._root:
             self._root = dataset.root
             self._settings.add_recent_folder(dataset.root.absolute())
             self._on_class_chosen(-1)
-
-    def _has_own_split(self, dataset: Dataset) -> bool:
-        return dataset.has_val
 
     def _describe(self, dataset: Dataset) -> None:
         self.title.setText(dataset.root.resolve().name)

@@ -37,6 +37,7 @@ class PredictPage(QWidget):
         self._paths: list[Path] = []
         self._job: Job | None = None
         self._num_pasted = 0
+        self._model_words = ""
         self.title = TitleLabel("Predict", self)
         self.model_label = MutedLabel("", self)
         self.model = PredictionModel()
@@ -139,6 +140,7 @@ class PredictPage(QWidget):
             self.answer.show_prediction(self.model.answers[self._sorted.mapToSource(current).row()])
 
     def _on_model_changed(self) -> None:
+        self._model_words = self._describe_model()
         self._describe()
         has_model = self._state.model is not None
         for button in (self.choose_button, self.first_choose):
@@ -154,26 +156,26 @@ class PredictPage(QWidget):
         if has_model and self._paths:
             self.ask(self._paths)
 
-    def _describe(self) -> None:
+    def _describe_model(self) -> str:
         path = self._state.model
+        self.model_label.setToolTip(str(path or ""))
         if path is None:
-            self.model_label.setText("No model is open.")
-            return
+            return "No model is open."
         try:
             card = read_card(path)
         except EngineError as error:
-            self.model_label.setText(error.message)
-            return
-        words = [f"{network_name(card.backbone)} that knows {', '.join(card.classes[:6])}"]
+            return error.message
+        words = f"{network_name(card.backbone)} that knows {', '.join(card.classes[:6])}"
         if len(card.classes) > 6:
-            words[0] += f" and {len(card.classes) - 6} more"
+            words += f" and {len(card.classes) - 6} more"
         if card.best is not None:
-            words.append(f"right on {percent(card.best.accuracy)} of images it had not seen")
+            words += f"; right on {percent(card.best.accuracy)} of images it had not seen"
+        return f"{words}."
+
+    def _describe(self) -> None:
         num_answers = self.model.rowCount()
-        if num_answers > 1:
-            words.append(count(num_answers, "answer"))
-        self.model_label.setText("; ".join(words) + ".")
-        self.model_label.setToolTip(str(path))
+        answers = f" {count(num_answers, 'answer')}." if num_answers > 1 else ""
+        self.model_label.setText(self._model_words + answers)
 
     def _on_choose(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", _IMAGE_FILTER)

@@ -36,11 +36,6 @@ class ImageView(QWidget):
         """The file shown."""
         return self._path
 
-    @property
-    def is_loaded(self) -> bool:
-        """Say whether the picture has been decoded."""
-        return not self._image.isNull()
-
     def show_file(self, path: Path | None) -> None:
         """Show another file, or nothing."""
         self._path, self._image, self._message = path, QImage(), ""

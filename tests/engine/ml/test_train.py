@@ -13,9 +13,10 @@ from engine.dataset import Dataset, scan
 from engine.errors import EngineError
 from engine.events import EpochDone, Event, Progress, RunDone, RunStarted, Warned
 from engine.ml.checkpoint import load_model
-from engine.results import Evaluation, read_evaluation
+from engine.results import read_evaluation
 from engine.runs import Run
 from engine.splits import split
+from engine.work import finish
 from tests.pictures import break_file, write_classes
 
 TINY = (
@@ -33,21 +34,8 @@ def dataset(tmp_path: Path) -> Dataset:
 
 def _train(dataset: Dataset, config: RunConfig, path: Path) -> tuple[Run, list[Event]]:
     events: list[Event] = []
-    work = jobs.train(dataset, config, path)
-    while True:
-        try:
-            events.append(next(work))
-        except StopIteration as end:
-            return end.value, events
-
-
-def _evaluate(run: Run, dataset: Dataset) -> Evaluation:
-    work = jobs.evaluate(run.model_path, dataset.root)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+    run = finish(jobs.train(dataset, config, path), events.append)
+    return run, events
 
 
 def _epochs(events: list[Event]) -> list[EpochDone]:
@@ -125,7 +113,8 @@ def test_full_training_changes_the_first_layer_too(dataset: Dataset, tmp_path: P
 
 def test_quick_mode_ends_with_a_model_that_scores_what_was_told(dataset: Dataset, tmp_path: Path) -> None:
     run, events = _train(dataset, TINY.changed("training", mode="quick", epochs=5), tmp_path / "run")
-    assert _evaluate(run, dataset).accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
+    measured = finish(jobs.evaluate(run.model_path, dataset.root))
+    assert measured.accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
 
 
 def test_under_mixing_the_plain_accuracy_is_measured_apart(dataset: Dataset, tmp_path: Path) -> None:
@@ -156,7 +145,8 @@ def test_every_option_trains_and_its_model_answers_as_reported(
     dataset: Dataset, tmp_path: Path, section: str, values: dict[str, object]
 ) -> None:
     run, events = _train(dataset, TINY.changed(section, **values), tmp_path / "run")
-    assert _evaluate(run, dataset).accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
+    measured = finish(jobs.evaluate(run.model_path, dataset.root))
+    assert measured.accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
 
 
 def test_early_stopping_ends_the_run(dataset: Dataset, tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""What the command line says: answers on stdout, in words or as JSON, and words for people on stderr."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.config import RunConfig
+from engine.console import Console
+from engine.dataset import Dataset
+from engine.events import EpochDone, Event, RunStarted, Warned, to_line
+from engine.history import History
+from engine.predictions import Prediction
+from engine.results import Unreadable
+
+
+def say(line: str) -> None:
+    """Print an answer on stdout."""
+    print(line, flush=True)  # noqa: T201
+
+
+def say_prediction(answer: Prediction) -> None:
+    """Print an answer in words on stdout."""
+    if answer.error is not None:
+        say(f"{answer.path}: not classified. {answer.error}")
+    else:
+        say(f"{answer.path}: " + ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3]))
+
+
+def print_event(event: Event | Prediction) -> None:
+    """Print an event on stdout as a line of JSON."""
+    if not isinstance(event, Prediction):
+        say(to_line(event))
+
+
+def tell_people(console: Console) -> Callable[[Event | Prediction], None]:
+    """Return the function that tells people of events on stderr."""
+
+    def tell(event: Event | Prediction) -> None:
+        match event:
+            case RunStarted():
+                console.say(
+                    f"Training on {event.num_train} images of {len(event.classes)} classes, "
+                    f"measuring on {event.num_val}. "
+                    f"{event.trainable:,} of {event.parameters:,} parameters learn "
+                    f"on {event.device} in {event.precision}."
+                )
+            case EpochDone():
+                console.say(_epoch_line(event))
+            case Warned():
+                console.say(f"{event.path}: {event.message}" if event.path else event.message)
+
+    return tell
+
+
+def _epoch_line(event: EpochDone) -> str:
+    train, val = event.train, event.val
+    mixed = f" ({train.accuracy:.3f} mixed)" if train.accuracy != train.plain_accuracy else ""
+    return (
+        f"epoch {event.epoch}/{event.epochs}  "
+        f"training loss {train.loss:.4f} accuracy {train.plain_accuracy:.3f}{mixed}  "
+        f"validation loss {val.loss:.4f} accuracy {val.accuracy:.3f}  {event.seconds:.1f} s"
+        f"{'  best' if event.best else ''}"
+    )
+
+
+def collect_into(answers: list[Prediction]) -> Callable[[Event | Prediction], None]:
+    """Return the function that appends the answers among events to `answers`."""
+
+    def collect(event: Event | Prediction) -> None:
+        if isinstance(event, Prediction):
+            answers.append(event)
+
+    return collect
+
+
+def scan_json(dataset: Dataset, unreadable: Sequence[Unreadable]) -> str:
+    """Return what a scan found as one JSON object."""
+    splits = Counter(sample.split for sample in dataset.samples)
+    return json.dumps(
+        {
+            "root": str(dataset.root),
+            "num_images": len(dataset.samples),
+            "classes": {
+                name: {"images": total, **{part: dataset.counts(part)[label] for part in splits}}
+                for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
+            },
+            "splits": splits,
+            "unreadable": [bad.model_dump() for bad in unreadable],
+            "notes": dataset.notes,
+        }
+    )
+
+
+def run_json(path: Path, config: RunConfig, history: History) -> str:
+    """Return a run in short as one JSON object."""
+    return json.dumps(
+        {
+            "run": str(path),
+            "backbone": config.model.backbone,
+            "epochs": len(history.epochs),
+            "best": history.best and history.best.model_dump(),
+            "stopped": history.done.stopped if history.done else None,
+        }
+    )
