@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +30,8 @@ class ModelCard(BaseModel):
     geometry: Geometry
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the validation figures were measured in; answers come in the same where the device does it natively."""
     config: RunConfig
     best: Best | None
     """Validation figures of these weights; None where training was stopped before the first validation."""

@@ -123,7 +123,13 @@ class TrainingConfig(_Section):
         "full",
         title="What learns",
         description="full: every layer. head: only the last layer, on augmented images. "
-        "quick: only the last layer, each image read once.",
+        "quick: only the last block, each image read once.",
+    )
+    budget: str = Field(
+        "",
+        pattern=r"^([1-9]\d*(\.\d+)?[smh])?$",
+        title="Time budget",
+        description="Such as 90s, 5m or 2h: the best model this computer makes in that time. Empty: by epochs.",
     )
     epochs: int = Field(10, ge=1, le=10_000, title="Epochs", description="Passes over the training images.")
     batch_size: int = Field(32, ge=2, le=4096, title="Batch size", description="Images per step.")
@@ -138,7 +144,12 @@ class TrainingConfig(_Section):
     )
     seed: int = Field(0, ge=0, lt=2**32, title="Seed", description="The same seed on the CPU gives the same numbers.")
     device: Device = Field("auto", title="Device", description="auto: the fastest one there is.")
-    precision: Precision = Field("auto", title="Precision", description="auto: float32 on the CPU, half on a GPU.")
+    precision: Precision = Field("auto", title="Precision", description="auto: the fastest that agrees with float32.")
+
+    @property
+    def budget_seconds(self) -> float | None:
+        """The time budget in seconds; None where there is none."""
+        return float(self.budget[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.budget[-1]] if self.budget else None
 
 
 class RunConfig(_Section):

@@ -44,6 +44,8 @@ class RunStarted(_Frozen):
     num_val: int
     device: str
     precision: str
+    precision_reason: str = ""
+    """Why this one."""
     parameters: int
     """All parameters of the network."""
     trainable: int

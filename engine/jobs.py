@@ -82,11 +82,11 @@ def predict(model: Path, paths: Sequence[Path], num_top: int = 5) -> Generator[E
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:
     """Return training images as the network would see them, augmented."""
+    from engine.ml.augment import preview_images
     from engine.ml.setup import make_preprocessing
-    from engine.ml.transforms import preview_images
 
     yield from ()
-    return preview_images(dataset, config, make_preprocessing(config), num_images)
+    return preview_images(dataset, config.augment, config.training.seed, make_preprocessing(config), num_images)
 
 
 def summarize(backbone: str, num_classes: int, image_size: int) -> Work[Summary]:

@@ -53,6 +53,11 @@ class Run:
         return self.path / "model.safetensors"
 
     @property
+    def checkpoint_path(self) -> Path:
+        """What is needed to go on behind the last epoch; gone when the run is over."""
+        return self.path / "checkpoint.pt"
+
+    @property
     def results_path(self) -> Path:
         """The evaluation of the best model on the validation split."""
         return self.path / "results.json"

@@ -18,7 +18,11 @@ from engine.ml.transforms import Preprocessing
 
 
 def make_card(
-    config: RunConfig, classes: tuple[str, ...], preprocessing: Preprocessing, best: Best | None
+    config: RunConfig,
+    classes: tuple[str, ...],
+    preprocessing: Preprocessing,
+    answer_dtype: torch.dtype,
+    best: Best | None,
 ) -> ModelCard:
     """Return the card for a model trained with these settings."""
     return ModelCard(
@@ -29,6 +33,7 @@ def make_card(
         geometry=preprocessing.geometry,
         mean=preprocessing.mean,
         std=preprocessing.std,
+        precision="bfloat16" if answer_dtype == torch.bfloat16 else "float32",
         config=config,
         best=best,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -9,11 +9,12 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from engine.config import AugmentConfig
 from engine.dataset import Sample
 from engine.decode import decode
 from engine.errors import EngineError
-from engine.ml.transforms import Preprocessing, augment, prepare, training_min_side
+from engine.ml.augment import draw
+from engine.ml.store import PictureStore
+from engine.ml.transforms import Preprocessing, canvas, prepare
 from engine.results import Unreadable
 from engine.seeds import stable_seed
 from engine.threads import map_in_threads
@@ -21,36 +22,56 @@ from engine.threads import map_in_threads
 MEASURE_BATCH = 32
 """Images per step when measuring and predicting: the same for both, so that both give the same numbers."""
 
-Load: TypeAlias = Callable[[Sample], Tensor]
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One image of uint8, (3, S, S) to measure or (3, C, C) to train on, then with its aspect and its draws."""
+
+    image: Tensor
+    aspect: float = 1.0
+    draws: Tensor | None = None
+
+
+Load: TypeAlias = Callable[[Sample], Loaded]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images of one step. `inputs` has shape (N, 3, S, S) and is uint8, or is (N, D) embeddings."""
+    """Images of one step. `inputs` has shape (N, 3, S, S) and is uint8, or holds activations (N, ...)."""
 
     inputs: Tensor
     labels: Tensor
     """Shape (N,), int64."""
     samples: tuple[Sample, ...]
     unreadable: tuple[Unreadable, ...] = ()
+    aspects: Tensor | None = None
+    """Width over height of pictures to be augmented, shape (N,)."""
+    draws: Tensor | None = None
+    """What is random about each of them, shape (N, NUM_DRAWS)."""
 
 
-def measuring_loader(root: Path, preprocessing: Preprocessing) -> Load:
+def measuring_loader(root: Path, preprocessing: Preprocessing, store: PictureStore | None = None) -> Load:
     """Return the function that loads a sample as the network sees it when measured."""
 
-    def load(sample: Sample) -> Tensor:
-        return prepare(decode(root / sample.path, preprocessing.min_side), preprocessing)
+    def load(sample: Sample) -> Loaded:
+        def make() -> tuple[Tensor, float]:
+            return prepare(decode(root / sample.path, preprocessing.min_side), preprocessing), 1.0
+
+        image, _ = store.get(sample, make) if store else make()
+        return Loaded(image)
 
     return load
 
 
-def training_loader(root: Path, preprocessing: Preprocessing, config: AugmentConfig, seed: int, epoch: int) -> Load:
-    """Return the function that loads a sample augmented; its draws depend on seed, epoch and path alone."""
-    min_side = training_min_side(preprocessing, config.crop_scale)
+def training_loader(root: Path, preprocessing: Preprocessing, store: PictureStore, seed: int, epoch: int) -> Load:
+    """Return the function that loads the canvas of a sample and draws what is random about it in this epoch."""
 
-    def load(sample: Sample) -> Tensor:
-        generator = torch.Generator().manual_seed(stable_seed(seed, epoch, sample.path))
-        return augment(decode(root / sample.path, min_side), preprocessing, config, generator)
+    def load(sample: Sample) -> Loaded:
+        def make() -> tuple[Tensor, float]:
+            return canvas(decode(root / sample.path, preprocessing.canvas_size), preprocessing)
+
+        image, aspect = store.get(sample, make)
+        return Loaded(image, aspect, draw(seed, epoch, sample.path))
 
     return load
 
@@ -79,7 +100,7 @@ def num_steps(num_samples: int, batch_size: int) -> int:
 def load_batches(chunks: Sequence[Sequence[Sample]], load: Load) -> Iterator[Batch]:
     """Yield a batch for each chunk, its images loaded in threads ahead of time; unreadable ones are named apart."""
 
-    def attempt(sample: Sample) -> Tensor | Unreadable:
+    def attempt(sample: Sample) -> Loaded | Unreadable:
         try:
             return load(sample)
         except EngineError as error:
@@ -89,11 +110,16 @@ def load_batches(chunks: Sequence[Sequence[Sample]], load: Load) -> Iterator[Bat
     loaded = map_in_threads(attempt, (sample for chunk in chunks for sample in chunk), 2 * longest, _one_torch_thread)
     for chunk in chunks:
         outcomes = [next(loaded) for _ in chunk]
-        kept = [(sample, image) for sample, image in zip(chunk, outcomes) if isinstance(image, Tensor)]
-        unreadable = tuple(outcome for outcome in outcomes if isinstance(outcome, Unreadable))
-        images = torch.stack([image for _, image in kept]) if kept else torch.empty(0)
-        labels = torch.tensor([sample.label for sample, _ in kept], dtype=torch.int64)
-        yield Batch(images, labels, tuple(sample for sample, _ in kept), unreadable)
+        kept = [(sample, outcome) for sample, outcome in zip(chunk, outcomes) if isinstance(outcome, Loaded)]
+        draws = [outcome.draws for _, outcome in kept if outcome.draws is not None]
+        yield Batch(
+            inputs=torch.stack([outcome.image for _, outcome in kept]) if kept else torch.empty(0),
+            labels=torch.tensor([sample.label for sample, _ in kept], dtype=torch.int64),
+            samples=tuple(sample for sample, _ in kept),
+            unreadable=tuple(outcome for outcome in outcomes if isinstance(outcome, Unreadable)),
+            aspects=torch.tensor([outcome.aspect for _, outcome in kept]),
+            draws=torch.stack(draws) if draws else None,
+        )
 
 
 def _one_torch_thread() -> None:

@@ -1,15 +1,9 @@
-"""Choose the device and the precision of a run."""
+"""Choose the device of a run."""
 
 import torch
 
-from engine.config import Device, Precision
+from engine.config import Device
 from engine.errors import EngineError
-
-DTYPES: dict[str, torch.dtype] = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
 
 
 def choose_device(wanted: Device) -> torch.device:
@@ -19,15 +13,6 @@ def choose_device(wanted: Device) -> torch.device:
     if not _is_usable(wanted):
         raise EngineError(f"This computer has no usable {wanted} device. Choose auto or cpu.")
     return torch.device(wanted)
-
-
-def choose_precision(wanted: Precision, device: torch.device) -> torch.dtype:
-    """Return the type to multiply in while training: float32 on the CPU, half where a GPU is built for it."""
-    if wanted != "auto":
-        return DTYPES[wanted]
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def _is_usable(name: str) -> bool:

@@ -1,9 +1,8 @@
 """Let a network judge images and turn its answers into figures."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -16,12 +15,12 @@ from engine.events import Event, Progress, Scores, Stage, Warned
 from engine.ml.checkpoint import load_model
 from engine.ml.data import Batch, chunks_in_order, load_batches, measuring_loader
 from engine.ml.device import choose_device
-from engine.ml.transforms import Preprocessing, normalise
+from engine.ml.inference import Forward, images_forward
+from engine.ml.precision import answer_dtype
+from engine.ml.transforms import Preprocessing
 from engine.progress import Ticker
 from engine.results import ClassResult, Evaluation, ImageResult, Unreadable
 from engine.splits import read_split
-
-Forward: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,17 @@ class Judged:
     logits: Tensor
     """Shape (N, K), float32, on the CPU."""
     unreadable: tuple[Unreadable, ...] = ()
+
+    @classmethod
+    def merged(cls, parts: Sequence["Judged"]) -> "Judged":
+        """Return what several processes judged, in the order of the paths."""
+        if len(parts) == 1:
+            return parts[0]
+        samples = [sample for part in parts for sample in part.samples]
+        order = sorted(range(len(samples)), key=lambda position: samples[position].path)
+        logits = torch.cat([part.logits for part in parts if part.samples])
+        unreadable = tuple(image for part in parts for image in part.unreadable)
+        return cls(tuple(samples[position] for position in order), logits[order], unreadable)
 
     @property
     def labels(self) -> Tensor:
@@ -50,17 +60,6 @@ class Judged:
         return Scores(loss=loss, accuracy=accuracy)
 
 
-def forward_images(model: nn.Module, preprocessing: Preprocessing, device: torch.device) -> Forward:
-    """Return the function from a uint8 batch (N, 3, S, S) to what `model` says of it."""
-
-    def forward(images: Tensor) -> Tensor:
-        batch = normalise(images.to(device), preprocessing).contiguous(memory_format=torch.channels_last)
-        result: Tensor = model(batch)
-        return result
-
-    return forward
-
-
 def judge(
     batches: Iterable[Batch],
     num_samples: int,
@@ -68,10 +67,7 @@ def judge(
     stage: Stage,
     epoch: int | None = None,
 ) -> Generator[Progress, None, Judged]:
-    """Run all batches through `forward`, in full precision and without gradients.
-
-    Whoever calls has put the network in eval mode.
-    """
+    """Run all batches through `forward`, without gradients."""
     ticker = Ticker(stage, num_samples, epoch)
     samples: list[Sample] = []
     unreadable: list[Unreadable] = []
@@ -130,9 +126,8 @@ def evaluate_folder(model_path: Path, data: Path) -> Generator[Event, None, Eval
     device = choose_device("auto")
     preprocessing = Preprocessing.of(card)
     batches = load_batches(chunks_in_order(samples), measuring_loader(dataset.root, preprocessing))
-    judged = yield from judge(
-        batches, len(samples), forward_images(model.to(device), preprocessing, device), "validate"
-    )
+    forward = images_forward(model, preprocessing, device, answer_dtype(card.precision, device))
+    judged = yield from judge(batches, len(samples), forward, "validate")
     yield from (Warned(message=image.reason, path=image.path) for image in judged.unreadable)
     return measure(judged, dataset.root, card.classes)
 
@@ -142,7 +137,7 @@ def _split_of_run(model_path: Path, data: Path) -> Dataset | None:
     if not split_path.is_file():
         return None
     dataset = read_split(split_path)
-    return dataset if dataset.root == data.absolute() else None
+    return dataset if dataset.root.resolve() == data.resolve() else None
 
 
 def _match_by_name(dataset: Dataset, classes: tuple[str, ...]) -> tuple[list[Sample], list[Warned]]:

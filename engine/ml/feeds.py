@@ -1,16 +1,19 @@
-"""Where the loop gets its batches: from images, or from embeddings computed once."""
+"""Where the loop gets its batches: from images, or from activations computed once."""
 
-from collections.abc import Generator, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Generator, Iterable
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.config import RunConfig
 from engine.dataset import Dataset, Sample
-from engine.events import Event, Warned
+from engine.events import Event
+from engine.ml.activations import Activations, compute_activations
+from engine.ml.augment import augment
+from engine.ml.blocks import Cut, cut_before_last_block
 from engine.ml.data import (
+    MEASURE_BATCH,
     Batch,
     chunks_in_order,
     load_batches,
@@ -18,9 +21,11 @@ from engine.ml.data import (
     shuffled_chunks,
     training_loader,
 )
-from engine.ml.evaluate import Forward, forward_images, judge
+from engine.ml.distributed import share
+from engine.ml.inference import Forward, fuse_for_inference, images_forward, with_head
 from engine.ml.models import Classifier
 from engine.ml.setup import Setup
+from engine.ml.store import MEMORY_BUDGET, PictureStore
 from engine.ml.transforms import normalise
 
 
@@ -43,113 +48,143 @@ class Feed(Protocol):
     def plain_train_batches(self) -> Iterable[Batch]:
         """Return `plain_train_samples` as they are measured."""
 
-    def to_input(self, inputs: Tensor) -> Tensor:
-        """Return inputs of a batch as the trained part takes them, on its device."""
+    def to_input(self, batch: Batch) -> Tensor:
+        """Return a batch to learn from as the trained part takes it, on its device."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits, shape (N, K), of the network that is trained."""
 
     def measuring_forward(self, model: Classifier) -> Forward:
-        """Return the function from inputs of a batch to the logits of `model`."""
+        """Return the function from inputs of a batch to the logits of `model` as it is now."""
 
 
 class ImageFeed:
-    """Reads images anew in every epoch, augmented for training."""
+    """Decodes each image once and augments it anew in every epoch."""
 
-    def __init__(self, setup: Setup, config: RunConfig, dataset: Dataset) -> None:
-        self._setup, self._config, self._root = setup, config, dataset.root
+    def __init__(self, setup: Setup, config: RunConfig, dataset: Dataset, network: nn.Module) -> None:
+        """`network` is the model of `setup`, perhaps spread over processes, each of which has its share of images."""
+        self._setup, self._config, self._root, self._network = setup, config, dataset.root, network
         self.train_samples, self.val_samples = dataset.of_split("train"), dataset.of_split("val")
         self.plain_train_samples = _spread(self.train_samples, len(self.val_samples))
         self.mixes = config.augment.mixup_alpha > 0 or config.augment.cutmix_alpha > 0
+        side, canvas_side = setup.preprocessing.image_size, setup.preprocessing.canvas_size
+        name, device = repr(setup.preprocessing), setup.device
+        self._canvases = PictureStore(
+            dataset.root, self.train_samples, (3, canvas_side, canvas_side), f"canvas {name}", device
+        )
+        self._prepared = PictureStore(dataset.root, self.val_samples, (3, side, side), name, device)
 
     def train_batches(self, epoch: int) -> Iterable[Batch]:
-        """Return augmented images, shuffled."""
+        """Return canvases with what is random about them, shuffled."""
         training = self._config.training
-        load = training_loader(self._root, self._setup.preprocessing, self._config.augment, training.seed, epoch)
-        return load_batches(shuffled_chunks(self.train_samples, training.batch_size, training.seed, epoch), load)
+        load = training_loader(self._root, self._setup.preprocessing, self._canvases, training.seed, epoch)
+        chunks = shuffled_chunks(self.train_samples, training.batch_size, training.seed, epoch)
+        return load_batches([share(chunk) for chunk in chunks], load)
 
     def val_batches(self) -> Iterable[Batch]:
         """Return the validation images."""
-        return _measured(self._root, self.val_samples, self._setup)
+        load = measuring_loader(self._root, self._setup.preprocessing, self._prepared)
+        return load_batches(chunks_in_order(share(self.val_samples)), load)
 
     def plain_train_batches(self) -> Iterable[Batch]:
         """Return training images as they are measured."""
-        return _measured(self._root, self.plain_train_samples, self._setup)
+        load = measuring_loader(self._root, self._setup.preprocessing)
+        return load_batches(chunks_in_order(share(self.plain_train_samples)), load)
 
-    def to_input(self, inputs: Tensor) -> Tensor:
-        """Return normalised images."""
-        images = normalise(inputs.to(self._setup.device), self._setup.preprocessing)
-        return images.contiguous(memory_format=torch.channels_last)
+    def to_input(self, batch: Batch) -> Tensor:
+        """Return augmented, normalised images."""
+        setup = self._setup
+        assert batch.aspects is not None
+        assert batch.draws is not None
+        canvases = batch.inputs.to(setup.device)
+        images = augment(canvases, batch.aspects, batch.draws, setup.preprocessing, self._config.augment)
+        return normalise(images, setup.preprocessing).contiguous(memory_format=setup.layout)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits of the whole network."""
-        logits: Tensor = self._setup.model(inputs)
+        logits: Tensor = self._network(inputs)
         return logits
 
     def measuring_forward(self, model: Classifier) -> Forward:
         """Return the whole network."""
-        return forward_images(model, self._setup.preprocessing, self._setup.device)
+        return images_forward(model, self._setup.preprocessing, self._setup.device, self._setup.answer_dtype)
 
 
-class EmbeddingFeed:
-    """Holds what the frozen backbone says of every image, so that an epoch costs the head alone."""
+class ActivationFeed:
+    """Holds what the frozen part of the network says of every image, so that an epoch costs the last block alone."""
 
     mixes: bool = False
 
-    def __init__(self, setup: Setup, config: RunConfig, train: Batch, val: Batch) -> None:
-        self._setup, self._training, self._train, self._val = setup, config.training, train, val
+    def __init__(self, setup: Setup, config: RunConfig, cut: Cut, train: Activations, val: Activations) -> None:
+        self._setup, self._training, self._cut, self._train, self._val = setup, config.training, cut, train, val
+        self._mirror = config.augment.horizontal_flip
         self.train_samples, self.val_samples = train.samples, val.samples
         self.plain_train_samples: tuple[Sample, ...] = ()
-        self._rows = {sample.path: row for row, sample in enumerate(train.samples)}
+        self._positions = {sample.path: position for position, sample in enumerate(train.samples)}
 
     def train_batches(self, epoch: int) -> Iterable[Batch]:
-        """Return embeddings, shuffled."""
-        training = self._training
+        """Return activations of images or of their mirror images, shuffled."""
+        training, rows, labels = self._training, self._train.rows, self._train.labels
+        dice = torch.Generator().manual_seed(training.seed + epoch)
         for chunk in shuffled_chunks(self.train_samples, training.batch_size, training.seed, epoch):
-            rows = torch.tensor([self._rows[sample.path] for sample in chunk])
-            yield Batch(self._train.inputs[rows], self._train.labels[rows], tuple(chunk))
+            positions = torch.tensor([self._positions[sample.path] for sample in chunk])
+            is_mirrored = (torch.rand(len(chunk), generator=dice) < self._mirror).long()
+            yield Batch(rows[positions, is_mirrored * (rows.shape[1] - 1)], labels[positions], tuple(chunk))
 
     def val_batches(self) -> Iterable[Batch]:
-        """Return all validation embeddings at once."""
-        return (self._val,)
+        """Return the activations of the validation images as they are."""
+        rows, labels, samples = self._val.rows[:, 0], self._val.labels, self._val.samples
+        for start in range(0, len(samples), MEASURE_BATCH):
+            some = slice(start, start + MEASURE_BATCH)
+            yield Batch(rows[some], labels[some], samples[some])
 
     def plain_train_batches(self) -> Iterable[Batch]:
-        """Return nothing: embeddings are of images as they are already."""
+        """Return nothing: nothing is mixed."""
         return ()
 
-    def to_input(self, inputs: Tensor) -> Tensor:
-        """Return embeddings on the device."""
-        return inputs.to(self._setup.device)
+    def to_input(self, batch: Batch) -> Tensor:
+        """Return activations on the device."""
+        return batch.inputs.to(self._setup.device, torch.float32)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits of the head."""
-        logits: Tensor = self._setup.model.head(inputs)
+        """Return logits of the last block and the head."""
+        logits: Tensor = self._setup.model.head(self._cut.suffix(inputs))
         return logits
 
     def measuring_forward(self, model: Classifier) -> Forward:
-        """Return the head."""
-        return lambda inputs: model.head(self.to_input(inputs))
+        """Return the last block and the head."""
+        setup = self._setup
+        suffix = self._cut.suffix if model is setup.model else cut_before_last_block(model.backbone).suffix
+        return with_head(fuse_for_inference(suffix, setup.device, setup.answer_dtype), model, setup.device)
 
 
-def make_feed(setup: Setup, config: RunConfig, dataset: Dataset) -> Generator[Event, None, Feed]:
-    """Return the feed for the mode; in quick mode compute the embeddings, warning of unreadable images."""
-    if config.training.mode != "quick":
-        return ImageFeed(setup, config, dataset)
-    train = yield from _embed(setup, dataset.root, dataset.of_split("train"))
-    val = yield from _embed(setup, dataset.root, dataset.of_split("val"))
-    return EmbeddingFeed(setup, config, train, val)
-
-
-def _embed(setup: Setup, root: Path, samples: Sequence[Sample]) -> Generator[Event, None, Batch]:
+def make_activation_feed(setup: Setup, config: RunConfig, dataset: Dataset) -> Generator[Event, None, ActivationFeed]:
+    """Compute what the frozen part says of all images and return the feed, with only the rest left to learn."""
     setup.model.eval()
-    forward = forward_images(setup.model.backbone, setup.preprocessing, setup.device)
-    judged = yield from judge(_measured(root, samples, setup), len(samples), forward, "prepare")
-    yield from (Warned(message=f"Left out: {image.reason}", path=image.path) for image in judged.unreadable)
-    return Batch(judged.logits.clone(), judged.labels, judged.samples)
+    cut = _affordable_cut(setup, len(dataset.samples))
+    train, val = dataset.of_split("train"), dataset.of_split("val")
+    activations = yield from compute_activations(
+        dataset.root,
+        [*train, *val],
+        cut.prefix,
+        setup.preprocessing,
+        setup.device,
+        setup.answer_dtype,
+        mirrored=config.augment.horizontal_flip > 0,
+    )
+    setup.model.backbone.requires_grad_(False)
+    cut.suffix.requires_grad_(True)
+    return ActivationFeed(setup, config, cut, activations.of(train), activations.of(val))
 
 
-def _measured(root: Path, samples: Sequence[Sample], setup: Setup) -> Iterable[Batch]:
-    return load_batches(chunks_in_order(samples), measuring_loader(root, setup.preprocessing))
+def _affordable_cut(setup: Setup, num_images: int) -> Cut:
+    """Cut before the last block, or before the head where what lies between would not fit in memory."""
+    cut = cut_before_last_block(setup.model.backbone)
+    size = setup.preprocessing.image_size
+    with torch.inference_mode():
+        row = cut.prefix(torch.zeros(1, 3, size, size, device=setup.device))
+    is_affordable = 2 * num_images * row.numel() * setup.answer_dtype.itemsize <= MEMORY_BUDGET
+    return cut if is_affordable else Cut("", setup.model.backbone, nn.Identity())
 
 
 def _spread(samples: tuple[Sample, ...], num_samples: int) -> tuple[Sample, ...]:

@@ -74,11 +74,15 @@ def set_trainable(model: Classifier, head_only: bool) -> None:
     model.backbone.requires_grad_(not head_only)
 
 
-def train_mode(model: Classifier, head_only: bool) -> None:
-    """Switch to training; a frozen backbone stays in eval mode, so that its BatchNorm statistics stay too."""
+def train_mode(model: Classifier, head_only: bool, freeze_norms: bool = False) -> None:
+    """Switch to training; what is frozen stays in eval mode, so that its BatchNorm statistics stay too."""
     model.train()
     if head_only:
         model.backbone.eval()
+    if freeze_norms:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
 
 
 def _build_backbone(name: str, image_size: int) -> nn.Module:

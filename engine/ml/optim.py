@@ -1,21 +1,15 @@
 """Optimizers over parameters grouped by depth, so that early layers can learn more slowly."""
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
-from torch import nn
 
 from engine.config import OptimizerName
+from engine.ml.blocks import Named, blocks, is_weight, num_layers
 from engine.ml.models import Classifier
-
-Named: TypeAlias = tuple[str, nn.Parameter]
 
 NUM_STAGES = 5
 """Into how many stages a backbone is cut, where it is that deep; the head is one more."""
-
-_LARGEST_SHARE = 1 / 3
-"""A module that is no mere container stays whole up to this share of the depth: a block does, a whole encoder not."""
 
 
 def stages(model: Classifier) -> list[list[Named]]:
@@ -24,12 +18,12 @@ def stages(model: Classifier) -> list[list[Named]]:
     Depth counts layers of weights, so that a norm stays with the convolution before it. Works for every network whose
     modules are registered in the order they run in, as all of the catalog's are.
     """
-    num_layers = _num_layers(list(model.backbone.named_parameters()))
+    total = num_layers(list(model.backbone.named_parameters()))
     cut: list[list[Named]] = [[] for _ in range(NUM_STAGES)]
     depth = 0
-    for block in _blocks(model.backbone, "backbone", num_layers * _LARGEST_SHARE):
-        depth += _num_layers(block)
-        cut[max(depth - 1, 0) * NUM_STAGES // num_layers] += block
+    for _, block in blocks(model.backbone):
+        depth += num_layers(block)
+        cut[max(depth - 1, 0) * NUM_STAGES // total] += [(f"backbone.{name}", parameter) for name, parameter in block]
     head = [(f"head.{name}", parameter) for name, parameter in model.head.named_parameters()]
     return [*(stage for stage in cut if stage), head]
 
@@ -47,7 +41,7 @@ def parameter_groups(model: Classifier, lr: float, weight_decay: float, layer_de
         rate = lr * layer_decay ** (len(all_stages) - 1 - number)
         learning = [(name, parameter) for name, parameter in stage if parameter.requires_grad]
         for is_decayed, decay in ((False, 0.0), (True, weight_decay)):
-            parameters = [parameter for name, parameter in learning if _is_decayed(name, parameter) == is_decayed]
+            parameters = [parameter for name, parameter in learning if is_weight(name, parameter) == is_decayed]
             if parameters:
                 groups.append({"params": parameters, "lr": rate, "initial_lr": rate, "weight_decay": decay})
     return groups
@@ -63,40 +57,14 @@ def make_optimizer(
     """
     match name:
         case "adamw":
-            return torch.optim.AdamW(groups, lr=lr)
+            return torch.optim.AdamW(groups, lr=lr, fused=True)
         case "adam":
-            return torch.optim.Adam(groups, lr=lr)
+            return torch.optim.Adam(groups, lr=lr, fused=True)
         case "sgd":
-            return torch.optim.SGD(groups, lr=lr, momentum=momentum)
+            return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=True)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, multiplier: float) -> None:
     """Set the learning rate of each group to `multiplier` times its initial one."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * multiplier
-
-
-def _blocks(module: nn.Module, name: str, most_layers: float) -> Iterator[list[Named]]:
-    """Yield the parameters of `module` block by block, in the order of registration, its own ones first."""
-    parameters = [(f"{name}.{key}", parameter) for key, parameter in module.named_parameters()]
-    children = list(module.named_children())
-    is_container = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
-    if not parameters:
-        return
-    if not children or not (is_container or _num_layers(parameters) > most_layers):
-        yield parameters
-        return
-    own = [(f"{name}.{key}", parameter) for key, parameter in module.named_parameters(recurse=False)]
-    if own:
-        yield own
-    for key, child in children:
-        yield from _blocks(child, f"{name}.{key}", most_layers)
-
-
-def _num_layers(parameters: list[Named]) -> int:
-    return sum(_is_decayed(name, parameter) for name, parameter in parameters)
-
-
-def _is_decayed(name: str, parameter: nn.Parameter) -> bool:
-    # Tokens, scales and tables can have many dimensions, but are not called a weight
-    return name.endswith("weight") and parameter.ndim > 1

@@ -11,10 +11,12 @@ from torch import Tensor
 from engine.card import ModelCard, read_card
 from engine.dataset import Sample, images_below
 from engine.events import Event
+from engine.ml.allocator import keep_freed_memory
 from engine.ml.checkpoint import load_model
 from engine.ml.data import chunks_in_order, load_batches, measuring_loader
 from engine.ml.device import choose_device
-from engine.ml.evaluate import Forward, forward_images
+from engine.ml.inference import Forward, images_forward
+from engine.ml.precision import answer_dtype
 from engine.ml.transforms import Preprocessing
 from engine.predictions import Prediction
 from engine.progress import Ticker
@@ -48,9 +50,9 @@ def predict_paths(model_path: Path, paths: Sequence[Path], num_top: int) -> Gene
 def _open(model_path: Path, _changed: int) -> tuple[Forward, ModelCard]:
     # Kept, so that the second drop is answered at once; a rewritten file has another time of change
     model, card = load_model(model_path)
+    keep_freed_memory()
     device = choose_device("auto")
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return forward_images(model, Preprocessing.of(card), device), card
+    return images_forward(model, Preprocessing.of(card), device, answer_dtype(card.precision, device)), card
 
 
 def _expand(paths: Sequence[Path]) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Everything a run needs before its first step: device, network, start weights, optimizer."""
+"""Everything a run needs before its first step: device, network, start weights, precision."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -9,11 +9,16 @@ from engine.catalog import find_backbone
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.events import Event
-from engine.ml.device import choose_device, choose_precision
-from engine.ml.models import Classifier, build_model, set_trainable
+from engine.ml.allocator import keep_freed_memory
+from engine.ml.data import load_batches, measuring_loader
+from engine.ml.device import choose_device
+from engine.ml.models import Classifier, build_model
 from engine.ml.optim import make_optimizer, parameter_groups
-from engine.ml.transforms import Preprocessing
+from engine.ml.precision import Choice, choose_precision
+from engine.ml.transforms import Preprocessing, normalise
 from engine.ml.weights import load_start_weights
+
+_TRIAL_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,25 @@ class Setup:
     """The parts of a run that are made once."""
 
     device: torch.device
-    dtype: torch.dtype
-    """Type of the multiplications while training; measuring is always float32."""
+    precision: Choice
     model: Classifier
     preprocessing: Preprocessing
-    optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the multiplications while training."""
+        return self.precision.dtype
+
+    @property
+    def answer_dtype(self) -> torch.dtype:
+        """Type of the multiplications while measuring; the model file asks for the same in prediction."""
+        return self.precision.answer_dtype
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """Order of images in memory."""
+        return self.precision.layout
 
     @property
     def device_name(self) -> str:
@@ -44,18 +62,40 @@ def make_preprocessing(config: RunConfig) -> Preprocessing:
 
 def prepare_run(config: RunConfig, dataset: Dataset) -> Generator[Event, None, Setup]:
     """Build everything for a run, telling of downloads and of weights that did not fit."""
+    keep_freed_memory()
     torch.manual_seed(config.training.seed)
     backbone = find_backbone(config.model.backbone)
     preprocessing = make_preprocessing(config)
     device = choose_device(config.training.device)
-    dtype = choose_precision(config.training.precision, device)
     model = build_model(backbone.name, len(dataset.classes), preprocessing.image_size, config.model.dropout)
     yield from load_start_weights(model, backbone, config.model.weights)
-    set_trainable(model, head_only=config.training.mode != "full")
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    precision = _choose_precision(config, dataset, model, preprocessing, device)
+    model.to(memory_format=precision.layout)  # type: ignore[call-overload]
+    scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
+    torch.manual_seed(config.training.seed)
+    return Setup(device, precision, model, preprocessing, scaler)
+
+
+def make_run_optimizer(config: RunConfig, model: Classifier, lr: float) -> torch.optim.Optimizer:
+    """Return the optimizer of what learns in `model`, whose head has the rate `lr`."""
     # Without start weights the first layers have everything to learn, so none is slowed down
     layer_decay = 1.0 if config.model.weights == "none" else config.optim.layer_decay
-    groups = parameter_groups(model, config.optim.lr, config.optim.weight_decay, layer_decay)
-    optimizer = make_optimizer(config.optim.name, groups, config.optim.lr, config.optim.momentum)
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
-    return Setup(device, dtype, model, preprocessing, optimizer, scaler)
+    groups = parameter_groups(model, lr, config.optim.weight_decay, layer_decay)
+    return make_optimizer(config.optim.name, groups, lr, config.optim.momentum)
+
+
+def _choose_precision(
+    config: RunConfig, dataset: Dataset, model: Classifier, preprocessing: Preprocessing, device: torch.device
+) -> Choice:
+    train, val = dataset.of_split("train"), dataset.of_split("val")
+    (batch,) = load_batches([train[:_TRIAL_BATCH]], measuring_loader(dataset.root, preprocessing))
+    if not batch.samples:
+        return Choice(torch.float32, "the first images could not be read")
+    images = normalise(batch.inputs.to(device), preprocessing)
+    training = config.training
+    if training.mode == "quick":
+        num_images = 2 * len(train) + len(val)
+        return choose_precision(training.precision, device, model.backbone, images, num_images, learns=False)
+    num_images = training.epochs * len(train) if training.budget_seconds is None else 10**6
+    return choose_precision(training.precision, device, model, images, num_images, learns=True)

@@ -1,213 +1,212 @@
 """The training loop: per epoch train, validate, keep the best, tell."""
 
+import itertools
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import EpochDone, Event, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
-from engine.ml.checkpoint import make_card, save_model
-from engine.ml.data import Batch, num_steps
+from engine.ml import distributed
 from engine.ml.evaluate import Judged, judge, measure
-from engine.ml.feeds import Feed, make_feed
-from engine.ml.mixing import mix_batch
-from engine.ml.models import Classifier, train_mode
+from engine.ml.feeds import ImageFeed, make_activation_feed
+from engine.ml.models import set_trainable, train_mode
 from engine.ml.optim import set_rate
-from engine.ml.setup import Setup, prepare_run
+from engine.ml.phases import QUICK_EPOCHS, QUICK_RATE, QUICK_SHARE, REFINING_RATE, Phase
+from engine.ml.resume import load_training, save_training
+from engine.ml.session import MEASURING_COST, Session, begin
+from engine.ml.setup import make_run_optimizer, prepare_run
+from engine.ml.step import learn
 from engine.progress import Ticker
 from engine.results import Unreadable, write_evaluation
 from engine.runs import Run
-from engine.schedule import rate_multiplier
 from engine.seeds import stable_seed
-from engine.stopping import EarlyStopping
 
-MEASURING_COST = 1 / 3
-"""Time to measure an image, as a share of the time to train on it: a forward pass without the backward one."""
-
-
-@dataclass
-class Session:
-    """Everything that changes while a run trains."""
-
-    setup: Setup
-    config: RunConfig
-    dataset: Dataset
-    run: Run
-    feed: Feed
-    averaged: AveragedModel | None
-    stopping: EarlyStopping
-    started: float = field(default_factory=time.monotonic)
-    warned: set[str] = field(default_factory=set)
-    """Paths of unreadable images the user has been told of."""
-    num_steps_done: int = 0
-    work_done: float = 0.0
-    """In images trained on; a measured image counts MEASURING_COST."""
-
-    @property
-    def measured_model(self) -> Classifier:
-        """The network that is validated and saved: the average where one is kept."""
-        return self.setup.model if self.averaged is None else self.averaged.module  # type: ignore[return-value]
-
-    def seconds_left(self, work_in_stage: float) -> float | None:
-        """Return how long the rest of the run takes at the speed so far."""
-        done = self.work_done + work_in_stage
-        elapsed = time.monotonic() - self.started
-        return elapsed / done * (self.total_work - done) if done > 0 else None
-
-    @property
-    def total_work(self) -> float:
-        """All the work of the run, in images trained on."""
-        per_epoch = len(self.feed.train_samples) + MEASURING_COST * len(self.feed.val_samples)
-        return per_epoch * self.config.training.epochs
+_FEWEST_STEPS = 2
+"""A time budget with less left than this many steps ends where it is."""
 
 
 def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None, None]:
     """Train on the split `dataset` and leave the best model and its results in the run folder.
 
-    Closing the generator stops; the best model so far is in its file by then, and where no epoch was finished yet,
-    the weights as they are. Raises EngineError where settings or images do not allow to train or the loss diverges.
+    Where the folder holds a checkpoint of such a run, go on behind its last epoch. Closing the generator stops; the
+    best model so far is in its file by then, and where no epoch was finished yet, the weights as they are. Raises
+    EngineError where settings or images do not allow to train or the loss diverges.
     """
-    setup = yield from prepare_run(config, dataset)
-    feed = yield from make_feed(setup, config, dataset)
-    session = _begin(setup, config, dataset, run, feed)
-    yield _run_started(session)
-    try:
-        for epoch in range(1, config.training.epochs + 1):
-            yield from _run_epoch(session, epoch)
-            if session.stopping.should_stop:
-                break
-    finally:
-        if session.stopping.best is None and session.num_steps_done > 0:
-            _save(session)
-    yield RunDone(
-        model=str(run.model_path),
-        best=session.stopping.best,
-        seconds=time.monotonic() - session.started,
-        stopped=False,
+    with distributed.process_group():
+        setup = yield from prepare_run(config, dataset)
+        session = begin(setup, config, dataset, run)
+        training = config.training
+        try:
+            if training.mode == "quick" or _begins_quickly(config):
+                yield from _run_on_activations(session)
+            if training.mode != "quick" and not session.stopping.should_stop:
+                yield from _run_on_images(session)
+        finally:
+            if session.stopping.best is None and session.num_steps_done > 0:
+                session.save()
+        run.checkpoint_path.unlink(missing_ok=True)
+        seconds = time.monotonic() - session.started
+        yield RunDone(model=str(run.model_path), best=session.stopping.best, seconds=seconds, stopped=False)
+
+
+def _begins_quickly(config: RunConfig) -> bool:
+    """A time budget begins with what gives a good model at once: the last block, on activations of start weights."""
+    training = config.training
+    is_transfer = config.model.weights != "none" and training.mode == "full"
+    return training.budget_seconds is not None and is_transfer and distributed.world_size() == 1
+
+
+def _run_on_activations(session: Session) -> Generator[Event, None, None]:
+    setup, config = session.setup, session.config
+    if distributed.world_size() > 1:
+        raise EngineError("Quick mode takes seconds on one process: start it without torchrun, or choose mode full.")
+    feed = yield from make_activation_feed(setup, config, session.dataset)
+    budget = config.training.budget_seconds
+    phase = Phase(
+        kind="quick",
+        feed=feed,
+        optimizer=make_run_optimizer(config, setup.model, config.optim.lr * QUICK_RATE),
+        num_epochs=config.training.epochs if config.training.mode == "quick" else QUICK_EPOCHS,
+        batch_size=config.training.batch_size,
+        warmup_epochs=config.schedule.warmup_epochs,
+        deadline=None if budget is None else session.started + budget * _quick_share(config),
     )
+    yield from _run_phase(session, phase)
 
 
-def _begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run, feed: Feed) -> Session:
-    decay = config.training.ema_decay
-    averaged = None
-    if decay:
-        averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
-    return Session(setup, config, dataset, run, feed, averaged, EarlyStopping(patience=config.training.early_stopping))
+def _quick_share(config: RunConfig) -> float:
+    return 1.0 if config.training.mode == "quick" else QUICK_SHARE
 
 
-def _run_started(session: Session) -> RunStarted:
+def _run_on_images(session: Session) -> Generator[Event, None, None]:
+    setup, config = session.setup, session.config
+    set_trainable(setup.model, head_only=config.training.mode == "head")
+    session.spread_model = distributed.spread(setup.model)
+    budget = config.training.budget_seconds
+    refines = session.epoch > 0
+    phase = Phase(
+        kind="head" if config.training.mode == "head" else "full",
+        feed=ImageFeed(setup, config, session.dataset, session.spread_model),
+        optimizer=make_run_optimizer(config, setup.model, config.optim.lr * (REFINING_RATE if refines else 1)),
+        freezes_norms=refines,
+        num_epochs=config.training.epochs if budget is None else None,
+        batch_size=config.training.batch_size,
+        warmup_epochs=config.schedule.warmup_epochs,
+        first_epoch=session.epoch + 1,
+        deadline=None if budget is None else session.started + budget,
+    )
+    if budget is None and session.run.checkpoint_path.is_file():
+        load_training(session.run.checkpoint_path, session, phase)
+    yield from _run_phase(session, phase)
+
+
+def _run_phase(session: Session, phase: Phase) -> Generator[Event, None, None]:
+    first = session.epoch + 1
+    if not session.is_told:
+        session.is_told = True
+        yield _run_started(session, phase)
+    for own_epoch in itertools.count(first - phase.first_epoch):
+        is_done = phase.num_epochs is not None and own_epoch >= phase.num_epochs
+        if is_done or distributed.of_first(_has_no_time(session, phase)):
+            return
+        yield from _run_epoch(session, phase, own_epoch)
+        if session.stopping.should_stop:
+            return
+
+
+def _has_no_time(session: Session, phase: Phase) -> bool:
+    if phase.deadline is None or session.epoch == 0:
+        return False
+    return phase.clock() + session.measuring_seconds + _FEWEST_STEPS * session.step_seconds >= phase.deadline
+
+
+def _run_started(session: Session, phase: Phase) -> RunStarted:
     parameters = list(session.setup.model.parameters())
     return RunStarted(
         run=str(session.run.path),
         classes=session.dataset.classes,
-        num_train=len(session.feed.train_samples),
-        num_val=len(session.feed.val_samples),
+        num_train=len(phase.feed.train_samples),
+        num_val=len(phase.feed.val_samples),
         device=session.setup.device_name,
         precision=str(session.setup.dtype).removeprefix("torch."),
+        precision_reason=session.setup.precision.reason,
         parameters=sum(parameter.numel() for parameter in parameters),
         trainable=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-        epochs=session.config.training.epochs,
+        epochs=session.config.training.epochs if phase.num_epochs is None else phase.num_epochs,
     )
 
 
-def _run_epoch(session: Session, epoch: int) -> Generator[Event, None, None]:
+def _run_epoch(session: Session, phase: Phase, own_epoch: int) -> Generator[Event, None, None]:
     started = time.monotonic()
-    scores = yield from _train_epoch(session, epoch)
-    judged = yield from _validate(session, epoch)
-    if session.feed.mixes:
-        plain = yield from _score_plain(session, epoch)
+    epoch = session.epoch + 1
+    scores = yield from _train_epoch(session, phase, epoch, own_epoch)
+    judged = yield from _validate(session, phase, epoch)
+    if phase.feed.mixes:
+        plain = yield from _score_plain(session, phase, epoch)
         scores = scores.model_copy(update={"plain_accuracy": plain.accuracy})
     yield from _warn_of(session, judged.unreadable)
     best = session.stopping.update(epoch, judged.scores)
-    if best:
+    if best and distributed.rank() == 0:
         write_evaluation(measure(judged, session.dataset.root, session.dataset.classes), session.run.results_path)
-        _save(session)
+        session.save()
+    session.epoch = epoch
+    seconds = time.monotonic() - started
     yield EpochDone(
         epoch=epoch,
-        epochs=session.config.training.epochs,
+        epochs=_planned_epochs(session, phase, seconds),
         train=scores,
         val=judged.scores,
-        lr=session.setup.optimizer.param_groups[-1]["lr"],
-        seconds=time.monotonic() - started,
+        lr=phase.optimizer.param_groups[-1]["lr"],
+        seconds=seconds,
         best=best,
     )
+    if phase.kind != "quick" and phase.num_epochs is not None and distributed.rank() == 0:
+        save_training(session.run.checkpoint_path, session, phase)
 
 
-def _train_epoch(session: Session, epoch: int) -> Generator[Event, None, TrainScores]:
+def _planned_epochs(session: Session, phase: Phase, seconds: float) -> int:
+    """Return how many epochs the run will have, as far as it can be told."""
+    if phase.num_epochs is not None and session.config.training.budget_seconds is None:
+        return phase.num_epochs
+    left = session.seconds_left(phase, 0) or 0.0
+    return session.epoch + (round(left / seconds) if seconds and phase.kind != "quick" else int(left > 0))
+
+
+def _train_epoch(session: Session, phase: Phase, epoch: int, own_epoch: int) -> Generator[Event, None, TrainScores]:
     setup, training = session.setup, session.config.training
-    train_mode(setup.model, head_only=training.mode != "full")
-    num_samples = len(session.feed.train_samples)
-    steps_per_epoch = num_steps(num_samples, training.batch_size)
-    total_steps = steps_per_epoch * training.epochs
-    warmup_steps = round(steps_per_epoch * session.config.schedule.warmup_epochs)
+    train_mode(setup.model, head_only=phase.kind != "full", freeze_norms=phase.freezes_norms)
+    num_samples = len(phase.feed.train_samples)
     ticker = Ticker("train", num_samples, epoch)
     sums = torch.zeros(3, device=setup.device)  # loss, weight of the right label, images
     told = torch.zeros(3)
     num_done = 0
-    for step, batch in enumerate(session.feed.train_batches(epoch)):
-        num_done += len(batch.samples) + len(batch.unreadable)
+    began = time.monotonic()
+    for step, batch in enumerate(phase.feed.train_batches(epoch)):
+        num_done += (len(batch.samples) + len(batch.unreadable)) * distributed.world_size()
         yield from _warn_of(session, batch.unreadable)
-        if len(batch.samples) > 1:
-            done_before = (epoch - 1) * steps_per_epoch + step
-            set_rate(setup.optimizer, rate_multiplier(done_before, total_steps, min(warmup_steps, total_steps)))
-            sums += _step(session, batch, seed=stable_seed(training.seed, epoch, step))
-        for event in ticker.at(num_done, seconds_left=session.seconds_left(num_done)):
+        if len(batch.samples) > 1 or distributed.world_size() > 1:
+            set_rate(phase.optimizer, distributed.of_first(phase.rate(own_epoch * phase.steps_per_epoch + step)))
+            sums += learn(session, phase, batch, seed=stable_seed(training.seed, epoch, step))
+        yield from _notices(session)
+        for event in ticker.at(min(num_done, num_samples), seconds_left=session.seconds_left(phase, num_done)):
             now = sums.cpu()
             yield event.model_copy(update={"loss": _mean_loss(now - told)})
             told = now
+        session.step_seconds = (time.monotonic() - began) / (step + 1)
+        if phase.deadline is not None and distributed.of_first(_has_no_time(session, phase)):
+            break
     session.work_done += num_samples
-    loss, right, num_images = sums.tolist()
+    loss, right, num_images = distributed.total_tensor(sums).tolist()
     if not num_images:
         raise EngineError("None of the training images could be read.", session.dataset.root)
     return TrainScores(loss=loss / num_images, accuracy=right / num_images, plain_accuracy=right / num_images)
 
 
-def _step(session: Session, batch: Batch, seed: int) -> Tensor:
-    """Learn from one batch; return sums over its images of loss, weight of the predicted label, and 1.
-
-    The loss told is the cross-entropy without label smoothing, so that it can be held against validation's.
-    """
-    setup, config = session.setup, session.config
-    targets = nn.functional.one_hot(batch.labels, len(session.dataset.classes)).float()
-    inputs = session.feed.to_input(batch.inputs)
-    targets = targets.to(setup.device)
-    if session.feed.mixes:
-        generator = torch.Generator().manual_seed(seed)
-        augment = config.augment
-        inputs, targets = mix_batch(
-            inputs, targets, augment.mixup_alpha, augment.cutmix_alpha, augment.mix_switch, generator
-        )
-    with torch.autocast(setup.device.type, setup.dtype, enabled=setup.dtype != torch.float32):
-        logits = session.feed.forward(inputs)
-    logits = logits.float()
-    loss = nn.functional.cross_entropy(logits, targets, label_smoothing=config.training.label_smoothing)
-    _descend(setup, loss, config.optim.clip_norm)
-    session.num_steps_done += 1
-    if session.averaged is not None:
-        session.averaged.update_parameters(setup.model)
-    with torch.no_grad():
-        plain_loss = nn.functional.cross_entropy(logits, targets, reduction="sum")
-        right = targets.gather(1, logits.argmax(1, keepdim=True)).sum()
-        return torch.stack((plain_loss, right, torch.full_like(right, len(batch.samples))))
-
-
-def _descend(setup: Setup, loss: Tensor, clip_norm: float) -> None:
-    setup.optimizer.zero_grad(set_to_none=True)
-    setup.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-    if clip_norm:
-        setup.scaler.unscale_(setup.optimizer)
-        nn.utils.clip_grad_norm_((p for group in setup.optimizer.param_groups for p in group["params"]), clip_norm)
-    setup.scaler.step(setup.optimizer)
-    setup.scaler.update()
-
-
-def _mean_loss(sums: Tensor) -> float | None:
+def _mean_loss(sums: torch.Tensor) -> float | None:
     loss, _, num_images = sums.tolist()
     if not num_images:
         return None
@@ -219,31 +218,35 @@ def _mean_loss(sums: Tensor) -> float | None:
     return float(mean)
 
 
-def _validate(session: Session, epoch: int) -> Generator[Event, None, Judged]:
-    num_samples = len(session.feed.val_samples)
+def _validate(session: Session, phase: Phase, epoch: int) -> Generator[Event, None, Judged]:
+    num_samples = len(phase.feed.val_samples)
     session.measured_model.eval()
-    forward = session.feed.measuring_forward(session.measured_model)
-    judging = judge(session.feed.val_batches(), num_samples, forward, "validate", epoch)
-    judged = yield from _with_time_left(session, judging)
+    began = time.monotonic()
+    forward = phase.feed.measuring_forward(session.measured_model)
+    judging = judge(phase.feed.val_batches(), num_samples, forward, "validate", epoch)
+    judged = yield from _with_time_left(session, phase, judging)
     session.work_done += MEASURING_COST * num_samples
-    return judged
+    session.measuring_seconds = time.monotonic() - began
+    return Judged.merged(distributed.gather(judged))
 
 
-def _score_plain(session: Session, epoch: int) -> Generator[Event, None, Scores]:
+def _score_plain(session: Session, phase: Phase, epoch: int) -> Generator[Event, None, Scores]:
     """Measure on training images as they are, as many as validation has: mixed ones tell little of what was learnt."""
-    forward = session.feed.measuring_forward(session.measured_model)
-    samples = session.feed.plain_train_samples
-    judged = yield from judge(session.feed.plain_train_batches(), len(samples), forward, "validate", epoch)
-    return judged.scores
+    forward = phase.feed.measuring_forward(session.measured_model)
+    samples = phase.feed.plain_train_samples
+    judged = yield from judge(phase.feed.plain_train_batches(), len(samples), forward, "validate", epoch)
+    return Judged.merged(distributed.gather(judged)).scores
 
 
-def _with_time_left(session: Session, judging: Generator[Progress, None, Judged]) -> Generator[Progress, None, Judged]:
+def _with_time_left(
+    session: Session, phase: Phase, judging: Generator[Progress, None, Judged]
+) -> Generator[Progress, None, Judged]:
     while True:
         try:
             event = next(judging)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
-        left = session.seconds_left(MEASURING_COST * event.done)
+        left = session.seconds_left(phase, MEASURING_COST * event.done)
         yield event.model_copy(update={"seconds_left": left})
 
 
@@ -254,6 +257,6 @@ def _warn_of(session: Session, unreadable: tuple[Unreadable, ...]) -> Generator[
             yield Warned(message=f"Left out: {image.reason}", path=image.path)
 
 
-def _save(session: Session) -> None:
-    card = make_card(session.config, session.dataset.classes, session.setup.preprocessing, session.stopping.best)
-    save_model(session.run.model_path, session.measured_model, card)
+def _notices(session: Session) -> Generator[Event, None, None]:
+    while session.notices:
+        yield Warned(message=session.notices.pop(0))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.config import AugmentConfig
 from engine.dataset import Sample, scan
 from engine.ml.data import chunks_in_order, load_batches, measuring_loader, num_steps, shuffled_chunks, training_loader
+from engine.ml.store import PictureStore
 from engine.ml.transforms import Preprocessing
 from tests.pictures import break_file, write_classes
 
@@ -61,13 +61,16 @@ def test_a_batch_of_unreadable_images_is_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_augmentation_is_drawn_anew_in_every_epoch_and_again_the_same(tmp_path: Path, epoch: int) -> None:
+def test_what_is_random_is_drawn_anew_in_every_epoch_and_again_the_same(tmp_path: Path, epoch: int) -> None:
     root = write_classes(tmp_path, {"red": 2})
     samples = scan(root).samples
+    store = PictureStore(root, samples, (3, 19, 19), "", torch.device("cpu"))
 
-    def load(epoch: int) -> torch.Tensor:
-        loader = training_loader(root, PREPROCESSING, AugmentConfig(), seed=0, epoch=epoch)
-        return next(iter(load_batches([samples], loader))).inputs
+    def draws(epoch: int) -> torch.Tensor:
+        (batch,) = load_batches([samples], training_loader(root, PREPROCESSING, store, seed=0, epoch=epoch))
+        assert batch.draws is not None
+        return batch.draws
 
-    assert torch.equal(load(epoch), load(epoch))
-    assert not torch.equal(load(epoch), load(epoch + 1))
+    assert torch.equal(draws(epoch), draws(epoch))
+    assert not torch.equal(draws(epoch), draws(epoch + 1))
+    assert not torch.equal(*draws(epoch))

@@ -1,0 +1,1 @@
+"""Speed side by side with other tools, as ratios from one run."""

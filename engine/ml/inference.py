@@ -1,0 +1,56 @@
+"""The fastest form of a network that only answers: convolutions and norms fused, in the precision of the run."""
+
+import copy
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.experimental.optimization import fuse
+
+from engine.ml.models import Classifier
+from engine.ml.transforms import Preprocessing, normalise
+
+Forward: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def images_forward(
+    model: Classifier, preprocessing: Preprocessing, device: torch.device, dtype: torch.dtype
+) -> Forward:
+    """Return the function from uint8 images (N, 3, S, S) to logits (N, K), float32."""
+    embed = embedding_forward(model.backbone, preprocessing, device, dtype)
+    return with_head(embed, model, device)
+
+
+def embedding_forward(
+    network: nn.Module, preprocessing: Preprocessing, device: torch.device, dtype: torch.dtype
+) -> Forward:
+    """Return the function from uint8 images (N, 3, S, S) to what `network` says of them, in `dtype`."""
+    fused = fuse_for_inference(network, device, dtype)
+
+    def forward(images: Tensor) -> Tensor:
+        batch = normalise(images.to(device), preprocessing).to(dtype)
+        result: Tensor = fused(batch.contiguous(memory_format=torch.channels_last))
+        return result
+
+    return forward
+
+
+def with_head(embed: Forward, model: Classifier, device: torch.device) -> Forward:
+    """Return `embed` followed by the head as it is now, in float32: half precision would blur close answers."""
+    weight, bias = (tensor.detach().float().clone() for tensor in (model.head.weight, model.head.bias))
+
+    def forward(inputs: Tensor) -> Tensor:
+        return nn.functional.linear(embed(inputs.to(device)).float(), weight, bias)
+
+    return forward
+
+
+def fuse_for_inference(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Return a copy in eval mode, each BatchNorm folded into the convolution before it."""
+    network = copy.deepcopy(network).eval()
+    # A network whose graph depends on its input cannot be traced and answers as it is
+    with suppress(fx.proxy.TraceError, NotImplementedError, TypeError, ValueError, RuntimeError):
+        network = fuse(network)
+    return network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,86 @@
+"""What changes while a run trains, and how long it still takes."""
+
+import time
+from dataclasses import dataclass, field
+
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from engine.config import RunConfig
+from engine.dataset import Dataset
+from engine.ml import distributed
+from engine.ml.checkpoint import make_card, save_model
+from engine.ml.models import Classifier
+from engine.ml.phases import Phase
+from engine.ml.setup import Setup
+from engine.runs import Run
+from engine.stopping import EarlyStopping
+
+MEASURING_COST = 1 / 5
+"""Time to measure an image, as a share of the time to train on it: a fused forward pass without the backward one."""
+
+
+@dataclass
+class Session:
+    """Everything that changes while a run trains."""
+
+    setup: Setup
+    config: RunConfig
+    dataset: Dataset
+    run: Run
+    stopping: EarlyStopping
+    averaged: AveragedModel | None
+    spread_model: nn.Module
+    """The network as it is trained: itself, or spread over processes."""
+    started: float
+    epoch: int = 0
+    """Epochs that are over."""
+    num_parts: int = 1
+    """Into how many parts a batch is cut, since memory did not hold all of it."""
+    notices: list[str] = field(default_factory=list)
+    """Sentences the user has to be told."""
+    warned: set[str] = field(default_factory=set)
+    """Paths of unreadable images the user has been told of."""
+    num_steps_done: int = 0
+    work_done: float = 0.0
+    """In images trained on; a measured image counts MEASURING_COST."""
+    measuring_seconds: float = 0.0
+    """How long the last validation took."""
+    step_seconds: float = 0.0
+    """How long a step took in the last epoch."""
+    is_told: bool = False
+    """Whether the start of the run was told."""
+
+    @property
+    def measured_model(self) -> Classifier:
+        """The network that is validated and saved: the average where one is kept."""
+        return self.setup.model if self.averaged is None else self.averaged.module  # type: ignore[return-value]
+
+    def seconds_left(self, phase: Phase, work_in_stage: float) -> float | None:
+        """Return how long the rest of the run takes: what is left of its budget, else at the speed so far."""
+        now = time.monotonic()
+        budget = self.config.training.budget_seconds
+        if budget is not None:
+            return max(0.0, self.started + budget - now)
+        done = self.work_done + work_in_stage
+        per_epoch = len(phase.feed.train_samples) + MEASURING_COST * len(phase.feed.val_samples)
+        total = per_epoch * self.config.training.epochs
+        return (now - self.started) / done * (total - done) if done > 0 else None
+
+    def save(self) -> None:
+        """Write the measured network into the run folder."""
+        if distributed.rank() == 0:
+            setup = self.setup
+            best = self.stopping.best
+            card = make_card(self.config, self.dataset.classes, setup.preprocessing, setup.answer_dtype, best)
+            save_model(self.run.model_path, self.measured_model, card)
+
+
+def begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run) -> Session:
+    """Return a session before its first step."""
+    decay = config.training.ema_decay
+    averaged = None
+    if decay:
+        averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+    stopping = EarlyStopping(patience=config.training.early_stopping)
+    return Session(setup, config, dataset, run, stopping, averaged, setup.model, time.monotonic())
