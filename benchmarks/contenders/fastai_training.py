@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import torch
-import fastai.callback.progress  # noqa: F401 - gives Learner its no_bar
+import fastai.callback.progress
 import fastai.callback.schedule  # noqa: F401 - and its fine_tune
+import torch
 from fastai.callback.core import Callback
 from fastai.data.block import CategoryBlock, DataBlock
 from fastai.data.transforms import IndexSplitter, Normalize

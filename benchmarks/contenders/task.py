@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.dataset import Dataset, scan
@@ -25,8 +25,17 @@ class Task:
     seed: int = 0
     budget: float = 0.0
     """Seconds to train for; only ours takes one."""
-    num_images: int = 0
-    """Images to train on or to predict, the same few over and over; 0 takes the folder as it is."""
+    mode: str = "full"
+    """What learns; only ours takes one."""
+    model: str = ""
+    """A model file of ours, for prediction."""
+
+    keep: str = ""
+    """Where to put the model file; only ours."""
+
+    def but(self, **values: object) -> "Task":
+        """Return the task with some values changed."""
+        return replace(self, **values)  # type: ignore[arg-type]
 
     @property
     def dataset(self) -> Dataset:

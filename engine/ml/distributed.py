@@ -97,13 +97,14 @@ class _SyncedBatchNorm(nn.BatchNorm2d):
         values = x.float()
         own_count = values.new_full((1,), x.numel() / x.shape[1])
         sums = torch.cat([values.sum(axes), values.square().sum(axes), own_count])
-        means, squares, count = all_reduce(sums).split([x.shape[1], x.shape[1], 1])
+        means, squares, count = all_reduce(sums).split([x.shape[1], x.shape[1], 1])  # type: ignore[no-untyped-call]
         mean = means / count
         variance = (squares / count - mean.square()).clamp_min(0)
         self._remember(mean.detach(), variance.detach(), float(count))
         shape = [1, -1, *[1] * (x.ndim - 2)]
-        scaled = (values - mean.view(shape)) * (variance.view(shape) + self.eps).rsqrt()
-        return (scaled * self.weight.view(shape) + self.bias.view(shape)).to(x.dtype)
+        scaled: Tensor = (values - mean.view(shape)) * (variance.view(shape) + self.eps).rsqrt()
+        scaled = scaled * self.weight.view(shape) + self.bias.view(shape)
+        return scaled.to(x.dtype)
 
     def _remember(self, mean: Tensor, variance: Tensor, count: float) -> None:
         assert self.running_mean is not None

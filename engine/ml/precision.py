@@ -107,7 +107,7 @@ def _try(
     reference: Tensor | None,
 ) -> tuple[Tensor, _Trial]:
     """Run the images through a copy a few times; return what it said and the shortest time it took."""
-    trial = copy.deepcopy(network).to(memory_format=layout)  # type: ignore[call-overload]
+    trial = copy.deepcopy(network).to(memory_format=layout)
     trial.train(learns)
     batch = images.contiguous(memory_format=layout)
     seconds = float("inf")

@@ -71,7 +71,7 @@ def prepare_run(config: RunConfig, dataset: Dataset) -> Generator[Event, None, S
     yield from load_start_weights(model, backbone, config.model.weights)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     precision = _choose_precision(config, dataset, model, preprocessing, device)
-    model.to(memory_format=precision.layout)  # type: ignore[call-overload]
+    model.to(memory_format=precision.layout)
     scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
     torch.manual_seed(config.training.seed)
     return Setup(device, precision, model, preprocessing, scaler)

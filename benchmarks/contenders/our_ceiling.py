@@ -1,0 +1,52 @@
+"""Our own training step on one batch that lies in memory: what is left when images cost nothing."""
+
+from pathlib import Path
+
+import torch
+
+from benchmarks.contenders.our_training import config_for
+from benchmarks.contenders.task import Clock, task_from_arguments, tell
+from engine.ml.data import Batch
+from engine.ml.feeds import ImageFeed
+from engine.ml.phases import Phase
+from engine.ml.session import begin
+from engine.ml.setup import make_run_optimizer, prepare_run
+from engine.ml.step import learn
+from engine.runs import Run
+from engine.work import finish
+
+
+class _SameBatch(ImageFeed):
+    """Gives the same images again and again."""
+
+    inputs: torch.Tensor
+
+    def to_input(self, batch: Batch) -> torch.Tensor:
+        """Return the batch that lies there."""
+        return self.inputs[: len(batch.samples)]
+
+
+def main() -> None:
+    """Step through as many batches as the epochs would have, and tell the speed of each epoch."""
+    task = task_from_arguments()
+    config, dataset = config_for(task), task.dataset
+    setup = finish(prepare_run(config, dataset))
+    feed = _SameBatch(setup, config, dataset, setup.model)
+    images = torch.randn(task.batch_size, 3, task.image_size, task.image_size)
+    feed.inputs = images.contiguous(memory_format=setup.layout)
+    phase = Phase("full", feed, make_run_optimizer(config, setup.model, 1e-3), task.epochs, task.batch_size, 0.5)
+    session = begin(setup, config, dataset, Run(Path()))
+    setup.model.train()
+    batches = [
+        Batch(torch.empty(0), torch.tensor([s.label for s in batch.samples]), batch.samples)
+        for batch in feed.train_batches(1)
+    ]
+    for _ in range(task.epochs):
+        clock = Clock()
+        for batch in batches:
+            learn(session, phase, batch, 0)
+        tell(images_per_second=len(feed.train_samples) / clock.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Classifold's own prediction: the folder three times, then single images with the model warm."""
+
+import statistics
+from pathlib import Path
+
+from benchmarks.contenders.task import Clock, task_from_arguments, tell
+from engine.dataset import images_below
+from engine.ml.predict import predict_paths
+from engine.work import finish
+
+NUM_SINGLE = 40
+
+
+def main() -> None:
+    """Tell the speed of each pass and the median time of a single image."""
+    task = task_from_arguments()
+    model = Path(task.model)
+    for _ in range(3):
+        clock = Clock()
+        num_images = finish(predict_paths(model, [Path(task.data)], 5))
+        tell(images_per_second=num_images / clock.seconds)
+    times = []
+    for path in images_below(Path(task.data))[:NUM_SINGLE]:
+        clock = Clock()
+        finish(predict_paths(model, [path], 5))
+        times.append(clock.seconds)
+    tell(single_milliseconds=1000 * statistics.median(times))
+
+
+if __name__ == "__main__":
+    main()

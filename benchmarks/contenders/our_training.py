@@ -1,0 +1,42 @@
+"""Classifold's own training: by epochs, or by a time budget."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.contenders.task import Clock, Task, task_from_arguments, tell
+from engine.config import RunConfig
+from engine.events import EpochDone, Progress, RunStarted
+from engine.ml.train import fit
+from engine.runs import create_run
+
+
+def config_for(task: Task) -> RunConfig:
+    """Return the usual settings with what the task asks for."""
+    training = {"epochs": task.epochs, "batch_size": task.batch_size, "seed": task.seed, "mode": task.mode}
+    if task.budget:
+        training["budget"] = f"{task.budget:.0f}s"
+    config = RunConfig().changed("model", backbone=task.backbone, weights=task.weights)
+    return config.changed("data", image_size=task.image_size).changed("training", **training)
+
+
+def main() -> None:
+    """Train and tell after every epoch."""
+    task = task_from_arguments()
+    dataset, config = task.dataset, config_for(task)
+    with tempfile.TemporaryDirectory() as folder:
+        run = create_run(Path(folder) / "run", config, dataset)
+        clock = Clock()
+        for event in fit(config, dataset, run):
+            if isinstance(event, RunStarted):
+                tell(precision=event.precision, reason=event.precision_reason)
+            elif isinstance(event, EpochDone):
+                tell(seconds=clock.seconds, accuracy=event.val.accuracy)
+            elif isinstance(event, Progress) and event.stage == "train" and event.done == event.total:
+                tell(images_per_second=event.images_per_second)
+        if task.keep:
+            shutil.copy(run.model_path, task.keep)
+
+
+if __name__ == "__main__":
+    main()

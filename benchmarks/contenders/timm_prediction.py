@@ -1,0 +1,35 @@
+"""timm's inference: its data set, its loader with worker processes and its transforms, as its inference script does."""
+
+import torch
+from timm.data import create_dataset, create_loader
+from torchvision.models import get_model
+
+from benchmarks.contenders.task import Clock, task_from_arguments, tell
+
+
+def main() -> None:
+    """Predict the folder three times and tell the speed of each."""
+    task = task_from_arguments()
+    network = get_model(task.backbone)
+    network.load_state_dict(torch.load(task.weights, weights_only=True))
+    network.float().eval()
+    dataset = create_dataset("", root=task.data)
+    loader = create_loader(
+        dataset,
+        (3, task.image_size, task.image_size),
+        task.batch_size,
+        use_prefetcher=False,
+        num_workers=2,
+        crop_pct=0.875,
+        device=torch.device("cpu"),
+    )
+    for _ in range(3):
+        clock = Clock()
+        with torch.inference_mode():
+            for batch, _ in loader:
+                network(batch).softmax(-1).topk(5)
+        tell(images_per_second=len(dataset) / clock.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Watch a timer of the window while a network trains in it."""
+
+import itertools
+import tempfile
+import time
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication
+
+from engine.dataset import scan
+from engine.events import EpochDone
+from engine.splits import split
+from gui.app import make_window
+from gui.main_window import TRAIN
+
+INTERVAL_MS = 16
+
+
+def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
+    """Return the milliseconds between ticks of a 16 ms timer, sorted, from the first training step on."""
+    import os  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["CLASSIFOLD_HOME"] = home
+        app = QApplication.instance() or QApplication([])
+        assert isinstance(app, QApplication)
+        main_window = make_window(app)
+        main_window.show_page(TRAIN)
+        main_window.show()
+        state = main_window.operations.state
+        state.set_config(state.config.changed("model", backbone="resnet18").changed("training", epochs=50))
+        state.set_dataset(split(scan(folder), 0.2, 0))
+        ticks: list[float] = []
+        timer = QTimer()
+        timer.setTimerType(Qt.TimerType.PreciseTimer)
+        timer.setInterval(INTERVAL_MS)
+        timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
+
+        def begin(events: list[object]) -> None:
+            if not timer.isActive() and any(isinstance(event, EpochDone) for event in events):
+                timer.start()
+                QTimer.singleShot(round(seconds * 1000), app.quit)
+
+        job = main_window.operations.train()
+        job.events_received.connect(begin)
+        app.exec()
+        job.stop()
+        job.wait()
+        main_window.close()
+    return sorted(1000 * (after - before) for before, after in itertools.pairwise(ticks))
