@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
+from tyro.conf import Positional
 
 from benchmarks import local
 from benchmarks.contenders.task import Task
@@ -14,7 +15,9 @@ from benchmarks.measure import best, interleaved, last_seconds, ratios, run, sec
 Name = Literal["training", "reaching", "budget", "quick", "prediction", "augmentation", "scan", "start", "window"]
 
 
-def main(name: Name, shared: Path = Path("../shared"), repeats: int = 3, data: str = "hymenoptera") -> None:
+def main(
+    name: Positional[Name], /, shared: Path = Path("../shared"), repeats: int = 3, data: str = "hymenoptera"
+) -> None:
     """Measure one thing.
 
     Args:

@@ -43,7 +43,7 @@ def tell_people(console: Console) -> Callable[[Event | Prediction], None]:
                     f"Training on {event.num_train} images of {len(event.classes)} classes, "
                     f"measuring on {event.num_val}. "
                     f"{event.trainable:,} of {event.parameters:,} parameters learn "
-                    f"on {event.device} in {event.precision}."
+                    f"on {event.device} in {event.precision} ({event.precision_reason})."
                 )
             case EpochDone():
                 console.say(_epoch_line(event))

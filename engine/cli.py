@@ -57,6 +57,7 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         commands.sample,
         commands.scan,
         _train_command(settings),
+        commands.resume,
         commands.evaluate,
         commands.predict,
         commands.runs,

@@ -21,6 +21,7 @@ from engine.runs import default_runs_folder, home_folder, list_runs
 from engine.sample import write_sample
 from engine.splits import split
 from engine.suggest import demo_config
+from engine.workers import leads
 
 DONE = 0
 
@@ -201,19 +202,38 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
 def train_on(
     console: Console, data: Path, config: RunConfig, out: Path, on_event: Callable[[Event | Prediction], None]
 ) -> None:
-    """Scan, split and train, handing on each event."""
-    dataset = console.follow(jobs.scan(data), on_event)
+    """Scan, split and train, handing on each event where this process speaks for all."""
+    tell = on_event if leads() else _say_nothing
+    dataset = console.follow(jobs.scan(data), tell)
     for note in dataset.notes:
-        on_event(Warned(message=note))
+        tell(Warned(message=note))
     dataset = split(dataset, config.data.val_fraction, config.data.seed)
-    console.follow(jobs.train(dataset, config, out), on_event)
+    console.follow(jobs.train(dataset, config, out), tell)
+
+
+def _say_nothing(_event: Event | Prediction) -> None:
+    pass
 
 
 def run_training(data: Path, out: Path, config: RunConfig, events: bool) -> int:
     """Train and tell of it: as JSON lines on stdout, or in words on stderr."""
     console = Console()
     train_on(console, data, config, out, print_event if events else tell_people(console))
-    console.say(f"The model lies at {out / 'model.safetensors'}")
+    if leads():
+        console.say(f"The model lies at {out / 'model.safetensors'}")
+    return DONE
+
+
+def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag = False) -> int:
+    """Go on with a run that was interrupted, behind its last whole epoch.
+
+    Args:
+        run: The run folder.
+        events: Print one JSON object a line on stdout, and nothing else there.
+    """
+    console = Console()
+    console.follow(jobs.resume(run), print_event if events else tell_people(console))
+    console.say(f"The model lies at {run / 'model.safetensors'}")
     return DONE
 
 

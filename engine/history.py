@@ -25,7 +25,8 @@ class History:
             case RunStarted():
                 self.started = event
             case EpochDone():
-                self.epochs.append(event)
+                # A run that went on after a crash does the epoch again that was not saved
+                self.epochs = [*(done for done in self.epochs if done.epoch < event.epoch), event]
             case Progress():
                 self.progress = event
                 if event.stage == "train" and event.loss is not None and event.epoch is not None and event.total:

@@ -12,6 +12,7 @@ from engine.audit import check as check_files
 from engine.config import RunConfig
 from engine.dataset import Dataset, require_trainable, scan_in_steps
 from engine.decode import Pixels
+from engine.errors import EngineError
 from engine.events import Event, Warned
 from engine.log import logged_to
 from engine.predictions import Prediction
@@ -19,6 +20,7 @@ from engine.progress import Ticker
 from engine.results import Evaluation, Unreadable
 from engine.runs import Run, create_run, record
 from engine.summary import Summary
+from engine.workers import is_restarted, leads
 
 Result = TypeVar("Result")
 Work: TypeAlias = Generator[Event, None, Result]
@@ -51,13 +53,31 @@ def check(dataset: Dataset) -> Work[tuple[Unreadable, ...]]:
 def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     """Train on a split dataset and fill a new run folder at `path`; return the run.
 
-    Closing the generator stops the training and keeps the best model so far.
+    Closing the generator stops the training and keeps the best model so far. Under torchrun the first process speaks
+    and writes, the others work silently; started again after one was killed, they go on where the run stands.
     """
+    require_trainable(dataset)
+    if not leads():
+        from engine.ml.train import fit
+
+        yield from fit(config, dataset, Run(path))
+        return Run(path)
+    run = Run(path) if is_restarted() and Run(path).config_path.is_file() else create_run(path, config, dataset)
+    return (yield from _fill(run, config, dataset))
+
+
+def resume(path: Path) -> Work[Run]:
+    """Go on with a run that was interrupted, behind its last whole epoch; return it."""
+    run = Run(path)
+    if not run.checkpoint_path.is_file():
+        raise EngineError("This run cannot go on: it is over, or it was stopped before its first epoch.", path)
+    return (yield from _fill(run, run.config, run.dataset))
+
+
+def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
     from engine.ml.figures import draw_history
     from engine.ml.train import fit
 
-    require_trainable(dataset)
-    run = create_run(path, config, dataset)
     with logged_to(run.log_path):
         try:
             yield from record(run, fit(config, dataset, run))

@@ -10,6 +10,9 @@ from engine.dataset import Dataset
 PRETRAINED = "mobilenet_v2"
 """Small, quick on a CPU and well known to the pitfalls of every device."""
 
+LEAST_SECONDS, MOST_SECONDS = 60, 600
+"""Time budget from start weights: a first score comes in seconds, and whoever is content stops."""
+
 SCRATCH_STEPS = 600
 """Steps after which a small network trained from scratch has learnt most of what it will on a small dataset."""
 SCRATCH_BATCH, SCRATCH_LR = 16, 5e-3
@@ -34,8 +37,9 @@ def suggest(dataset: Dataset) -> RunConfig:
     """
     num_train = max(1, len(dataset.of_split("train")))
     if is_downloaded(find_backbone(PRETRAINED)):
-        epochs = min(10, max(3, round(3000 / num_train)))
-        return RunConfig().changed("model", backbone=PRETRAINED, weights="default").changed("training", epochs=epochs)
+        seconds = min(MOST_SECONDS, max(LEAST_SECONDS, num_train // 4))
+        config = RunConfig().changed("model", backbone=PRETRAINED, weights="default")
+        return config.changed("training", budget=f"{seconds}s")
     epochs = min(40, max(10, round(SCRATCH_STEPS * SCRATCH_BATCH / num_train)))
     return _from_scratch(epochs)
 

@@ -6,8 +6,8 @@ from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QValidator, QWheelEvent
+from PySide6.QtCore import QRegularExpression, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QRegularExpressionValidator, QValidator, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit
 
 from gui.wording import plain_number
@@ -15,6 +15,7 @@ from gui.wording import plain_number
 _MAX_DECIMALS = 8
 _SMALL_SHARE = 0.001
 AUTO = "auto"
+OFF = "off"
 
 
 class NumberBox(QDoubleSpinBox):
@@ -159,12 +160,15 @@ class SwitchBox(QCheckBox):
 
 
 class TextBox(QLineEdit):
-    """A line of text."""
+    """A line of text, of the form that the setting allows; what is not goes back to what was there."""
 
     edited = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, pattern: str = "") -> None:
         super().__init__()
+        self._shown = ""
+        if pattern:
+            self.setValidator(QRegularExpressionValidator(QRegularExpression(pattern), self))
         self.editingFinished.connect(self.edited)
 
     def value_now(self) -> str:
@@ -173,7 +177,14 @@ class TextBox(QLineEdit):
 
     def show_value(self, value: str) -> None:
         """Show a text; nothing is emitted."""
+        self._shown = value
         self.setText(value)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take back a text that the setting does not allow."""
+        if not self.hasAcceptableInput():
+            self.setText(self._shown)
+        super().focusOutEvent(event)
 
 
 Editor: TypeAlias = NumberBox | ChoiceBox | SwitchBox | TextBox
@@ -191,7 +202,8 @@ def make_editor(field: FieldInfo) -> Editor:
         low, high = limits(field, is_whole=kind is int)
         editor = NumberBox(low, high, is_whole=kind is int, is_optional=is_optional)
     else:
-        editor = TextBox()
+        editor = TextBox(next((limit.pattern for limit in field.metadata if hasattr(limit, "pattern")), ""))
+        editor.setPlaceholderText(OFF)
     editor.setToolTip(field.description or "")
     editor.setAccessibleName(field.title or "")
     editor.setAccessibleDescription(field.description or "")

@@ -6,6 +6,7 @@ import re
 from engine.catalog import BACKBONES
 from engine.config import RunConfig
 from engine.dataset import Dataset
+from engine.events import RunStarted
 
 NBSP = "\N{NO-BREAK SPACE}"
 _Z = 1.96  # standard deviations that hold 95 % of a normal distribution
@@ -96,11 +97,18 @@ def start_words(weights: str) -> str:
     return {"none": "from scratch", "default": "from ImageNet weights"}.get(weights, "from a file of weights")
 
 
+def computed_on(started: RunStarted) -> str:
+    """Say what a run computes on, in which precision and why."""
+    reason = f": {started.precision_reason}" if started.precision_reason else ""
+    return f"On {started.device} in {started.precision}{reason}."
+
+
 def plan(config: RunConfig, dataset: Dataset | None) -> str:
     """Say in one line what training will do."""
+    budget = config.training.budget_seconds
     parts = [
         f"{network_name(config.model.backbone)} {start_words(config.model.weights)}",
-        count(config.training.epochs, "epoch"),
+        count(config.training.epochs, "epoch") if budget is None else f"within {duration(budget)}",
     ]
     if dataset is not None:
         parts.append(count(len(dataset.of_split("train")) + len(dataset.of_split("val")), "image"))

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QPushButton, Q
 
 from engine.catalog import BACKBONES, find_backbone
 from engine.config import RunConfig
-from engine.events import RunDone, Warned
+from engine.events import RunDone, RunStarted, Warned
 from engine.history import History
 from engine.runs import default_runs_folder, list_runs
 from engine.suggest import is_downloaded
@@ -18,7 +18,7 @@ from gui.widgets.layer_list import LayerList
 from gui.widgets.live_plot import LivePlot
 from gui.widgets.preview_strip import PreviewStrip
 from gui.widgets.start_from import StartFrom
-from gui.wording import millions, network_name, percent_with_range, plan, size
+from gui.wording import computed_on, millions, network_name, percent_with_range, plan, size
 
 _NUM_EARLIER = 3
 _SECTIONS = ("data", "training", "optim", "schedule", "augment")
@@ -158,7 +158,7 @@ class TrainPage(QWidget):
         named = [f"{w.path}: {w.message}" if w.path else w.message for w in self.plot.history.warnings]
         self.warnings.setText("\n".join(named[:4] + ([f"and {len(named) - 4} more"] if len(named) > 4 else [])))
         self.warnings.setVisible(bool(named))
-        if any(isinstance(event, RunDone | Warned) for event in events):
+        if any(isinstance(event, RunStarted | RunDone | Warned) for event in events):
             self._refresh()
 
     def _refresh(self) -> None:
@@ -188,4 +188,5 @@ class TrainPage(QWidget):
             self.title.setText(f"Accuracy on images it has not seen: {share}")
         else:
             self.title.setText("Learning …" if is_training else "Train a model" if dataset else "Choose images first")
-        self.note.setText(plan(config, dataset))
+        words = computed_on(started) if started is not None and is_training else ""
+        self.note.setText(f"{plan(config, dataset)}. {words}" if words else plan(config, dataset))

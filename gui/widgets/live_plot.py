@@ -75,6 +75,8 @@ class LivePlot(QWidget):
         self._is_stale = False
         started = self.history.started
         num_epochs = started.epochs if started else self._config.training.epochs
+        if self.history.epochs:  # under a time budget the plan grows clearer as the run goes on
+            num_epochs = self.history.epochs[-1].epochs
         for plot in (self.accuracy, self.loss):
             plot.show_history(self.history, num_epochs)
             plot.draw()
