@@ -232,8 +232,10 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
         events: Print one JSON object a line on stdout, and nothing else there.
     """
     console = Console()
-    console.follow(jobs.resume(run), print_event if events else tell_people(console))
-    console.say(f"The model lies at {run / 'model.safetensors'}")
+    tell = print_event if events else tell_people(console)
+    console.follow(jobs.resume(run), tell if leads() else _say_nothing)
+    if leads():
+        console.say(f"The model lies at {run / 'model.safetensors'}")
     return DONE
 
 

@@ -57,12 +57,9 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     and writes, the others work silently; started again after one was killed, they go on where the run stands.
     """
     require_trainable(dataset)
-    if not leads():
-        from engine.ml.train import fit
-
-        yield from fit(config, dataset, Run(path))
-        return Run(path)
-    run = Run(path) if is_restarted() and Run(path).config_path.is_file() else create_run(path, config, dataset)
+    run = Run(path)
+    if leads() and not (is_restarted() and run.config_path.is_file()):
+        run = create_run(path, config, dataset)
     return (yield from _fill(run, config, dataset))
 
 
@@ -78,6 +75,9 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
     from engine.ml.figures import draw_history
     from engine.ml.train import fit
 
+    if not leads():
+        yield from fit(config, dataset, run)
+        return run
     with logged_to(run.log_path):
         try:
             yield from record(run, fit(config, dataset, run))

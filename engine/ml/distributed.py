@@ -3,12 +3,11 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 Item = TypeVar("Item")
@@ -84,7 +83,19 @@ def spread(model: nn.Module) -> nn.Module:
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.__class__ = _SyncedBatchNorm  # torch's own SyncBatchNorm is for GPUs alone
     # Averages of BatchNorm are equal everywhere, so none has to be sent
-    return DistributedDataParallel(model, broadcast_buffers=False)
+    return DistributedDataParallel(model, forward_sync_buffers=False)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; each has the sum of all gradients."""
+
+    @staticmethod
+    def forward(_context: Any, values: Tensor) -> Tensor:
+        return total_tensor(values.clone())
+
+    @staticmethod
+    def backward(_context: Any, gradients: Tensor) -> Tensor:
+        return total_tensor(gradients.clone())
 
 
 class _SyncedBatchNorm(nn.BatchNorm2d):
@@ -97,7 +108,7 @@ class _SyncedBatchNorm(nn.BatchNorm2d):
         values = x.float()
         own_count = values.new_full((1,), x.numel() / x.shape[1])
         sums = torch.cat([values.sum(axes), values.square().sum(axes), own_count])
-        means, squares, count = all_reduce(sums).split([x.shape[1], x.shape[1], 1])  # type: ignore[no-untyped-call]
+        means, squares, count = _Sum.apply(sums).split([x.shape[1], x.shape[1], 1])
         mean = means / count
         variance = (squares / count - mean.square()).clamp_min(0)
         self._remember(mean.detach(), variance.detach(), float(count))

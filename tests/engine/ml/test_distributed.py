@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,57 +9,44 @@ from pathlib import Path
 
 import pytest
 
+from engine import jobs
+from engine.errors import EngineError
 from engine.events import EpochDone
 from engine.runs import Run
 from tests.pictures import write_classes
 
 FLAGS = [
-    "--data.image-size",
-    "32",
-    "--training.epochs",
-    "3",
-    "--training.batch-size",
-    "8",
-    "--training.device",
-    "cpu",
-    "--training.precision",
-    "float32",
-    "--model.dropout",
-    "0",
-    "--optim.lr",
-    "5e-3",
+    *("--data.image-size", "32", "--training.epochs", "3", "--training.batch-size", "8", "--training.device", "cpu"),
+    *("--training.precision", "float32", "--model.dropout", "0", "--optim.lr", "5e-3"),
 ]
 
 
-def _command(num_processes: int, data: Path, out: Path, *flags: str) -> list[str]:
-    engine = ["-m", "engine", "train", str(data), "--out", str(out), *FLAGS, *flags]
-    if num_processes == 1:
-        return [sys.executable, *engine]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(num_processes)]
-    return [*launcher, "--master-addr", "127.0.0.1", "--master-port", str(port), "--max-restarts", "2", *engine]
+def _command(num_processes: int, *arguments: str) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num_processes)]
+    return [sys.executable, *(launcher if num_processes > 1 else ()), "-m", "engine", *arguments]
 
 
 def _environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def _train(num_processes: int, data: Path, out: Path, *flags: str) -> list[EpochDone]:
-    result = subprocess.run(
-        _command(num_processes, data, out, *flags), env=_environment(), capture_output=True, text=True, check=False
-    )
+def _run(num_processes: int, *arguments: str) -> None:
+    command = _command(num_processes, *arguments)
+    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
-    return [event for event in Run(out).events() if isinstance(event, EpochDone)]
+
+
+def _epochs(run: Path) -> list[EpochDone]:
+    return [event for event in Run(run).events() if isinstance(event, EpochDone)]
 
 
 @pytest.mark.parametrize("backbone", ["se_resnet", "squeezenet1_1"])
 def test_two_processes_give_the_metrics_of_one_at_an_equal_global_batch(tmp_path: Path, backbone: str) -> None:
     data = write_classes(tmp_path / "data", {"red": 13, "green": 12, "blue": 12})
-    flags = ("--model.backbone", backbone)
-    alone = _train(1, data, tmp_path / "alone", *flags)
-    together = _train(2, data, tmp_path / "together", *flags)
+    for num_processes in (1, 2):
+        out = str(tmp_path / str(num_processes))
+        _run(num_processes, "train", str(data), "--out", out, *FLAGS, "--model.backbone", backbone)
+    alone, together = _epochs(tmp_path / "1"), _epochs(tmp_path / "2")
     assert len(alone) == len(together) == 3
     for one, two in zip(alone, together):
         assert two.train.loss == pytest.approx(one.train.loss, abs=1e-3)
@@ -68,26 +54,34 @@ def test_two_processes_give_the_metrics_of_one_at_an_equal_global_batch(tmp_path
         assert (two.train.accuracy, two.val.accuracy) == (one.train.accuracy, one.val.accuracy)
 
 
-def test_a_run_goes_on_behind_its_last_epoch_when_a_process_was_killed(tmp_path: Path) -> None:
+def test_a_run_one_of_whose_processes_was_killed_goes_on_behind_its_last_epoch(tmp_path: Path) -> None:
     data = write_classes(tmp_path / "data", {"red": 13, "green": 12, "blue": 12})
-    whole = _train(1, data, tmp_path / "whole", "--training.epochs", "40")
     out = tmp_path / "run"
+    command = _command(2, "train", str(data), "--out", str(out), *FLAGS, "--training.epochs", "30")
     launcher = subprocess.Popen(
-        _command(2, data, out, "--training.epochs", "40"),
-        env=_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    deadline = time.monotonic() + 200
-    while not (out / "checkpoint.pt").is_file() and time.monotonic() < deadline:
-        time.sleep(0.02)  # nothing tells another process that a file is there
-    workers = subprocess.check_output(["pgrep", "-P", str(launcher.pid)], text=True).split()
-    os.kill(int(workers[-1]), signal.SIGKILL)
-    _, errors = launcher.communicate(timeout=250)
-    assert launcher.returncode == 0, errors[-3000:]
-    epochs = [event for event in Run(out).events() if isinstance(event, EpochDone)]
-    assert sorted({event.epoch for event in epochs}) == list(range(1, 41))
-    assert len(epochs) < 2 * 40, "the second start began anew"
-    assert not (out / "checkpoint.pt").exists()
-    last = Run(out).history.epochs[-1]
-    assert last.val.loss == pytest.approx(whole[-1].val.loss, abs=2e-2)
+    try:
+        deadline = time.monotonic() + 100
+        while not Run(out).checkpoint_path.is_file() and time.monotonic() < deadline:
+            time.sleep(0.02)  # nothing tells another process that a file is there
+        workers = subprocess.check_output(["pgrep", "-P", str(launcher.pid)], text=True).split()
+        os.kill(int(workers[-1]), signal.SIGKILL)
+        assert launcher.wait(100) != 0
+    finally:
+        if launcher.poll() is None:
+            os.killpg(launcher.pid, signal.SIGKILL)
+    num_before = len(_epochs(out))
+    assert 0 < num_before < 30
+    _run(2, "resume", str(out))
+    epochs = _epochs(out)
+    assert sorted({event.epoch for event in epochs}) == list(range(1, 31))
+    assert len(epochs) <= 31, "it began anew"
+    assert not Run(out).checkpoint_path.exists()
+
+
+def test_a_run_that_is_over_cannot_go_on(tmp_path: Path) -> None:
+    data = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
+    _run(1, "train", str(data), "--out", str(tmp_path / "run"), *FLAGS)
+    with pytest.raises(EngineError, match="cannot go on"):
+        next(jobs.resume(tmp_path / "run"))
