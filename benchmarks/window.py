@@ -1,6 +1,7 @@
 """Watch a timer of the window while a network trains in it."""
 
 import itertools
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -19,8 +20,6 @@ INTERVAL_MS = 16
 
 def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
     """Return the milliseconds between ticks of a 16 ms timer, sorted, from the first training step on."""
-    import os  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory() as home:
         os.environ["CLASSIFOLD_HOME"] = home
         app = QApplication.instance() or QApplication([])
@@ -45,7 +44,9 @@ def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
         job = main_window.operations.train()
         job.events_received.connect(begin)
         app.exec()
+        # A window in which training is under way would ask before it closes
+        job.finished.connect(app.quit)
         job.stop()
-        job.wait()
+        app.exec()
         main_window.close()
     return sorted(1000 * (after - before) for before, after in itertools.pairwise(ticks))

@@ -1,8 +1,10 @@
-"""Tell the C library to keep freed memory for the next step instead of giving it back."""
+"""Keep freed memory for the next step instead of giving it back, and know when there is none."""
 
 import ctypes
 import platform
 from functools import cache
+
+import torch
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
 _MEGABYTE = 1024 * 1024
@@ -13,7 +15,7 @@ def keep_freed_memory() -> None:
     """Let glibc serve large blocks from memory it has; elsewhere do nothing.
 
     As it comes, it maps each large block anew and hands it back, and the kernel clears every page again: MobileNetV2
-    answered batches of 32 half as fast again without that (`python -m benchmarks allocator`).
+    answered batches of 32 half as fast again without that.
     """
     if platform.libc_ver()[0] != "glibc":
         return
@@ -21,3 +23,8 @@ def keep_freed_memory() -> None:
     mallopt(_MMAP_THRESHOLD, 32 * _MEGABYTE)  # the most it takes
     mallopt(_TRIM_THRESHOLD, 1024 * _MEGABYTE)
     mallopt(_TOP_PAD, 64 * _MEGABYTE)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Say whether a failure of torch means that a GPU or the computer has no memory left."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

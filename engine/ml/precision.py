@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.config import Precision
+from engine.ml.allocator import is_out_of_memory
 
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
@@ -78,6 +79,15 @@ def choose_precision(
     """
     if wanted != "auto":
         return Choice(DTYPES[wanted], "as set")
+    try:
+        return _fastest(device, network, images, num_images, learns)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return Choice(torch.float32, "memory does not hold a trial")
+
+
+def _fastest(device: torch.device, network: nn.Module, images: Tensor, num_images: int, learns: bool) -> Choice:
     halves = [dtype for dtype in (torch.bfloat16, torch.float16) if is_native(dtype, device)]
     if not halves:
         return Choice(torch.float32, "this device has no faster precision")

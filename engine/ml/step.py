@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from engine.errors import EngineError
 from engine.ml import distributed
+from engine.ml.allocator import is_out_of_memory
 from engine.ml.data import Batch
 from engine.ml.mixing import mix_batch
 from engine.ml.phases import Phase
@@ -31,7 +32,7 @@ def learn(session: Session, phase: Phase, batch: Batch, seed: int) -> Tensor:
             sums = _backward(session, phase, inputs, targets, num_images)
             break
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             _take_smaller_parts(session, len(inputs))
     _descend(session, phase)
@@ -96,7 +97,3 @@ def _take_smaller_parts(session: Session, num_images: int) -> None:
         f"Memory did not hold a batch of {num_images}: it is now learnt in {session.num_parts} parts, with the same "
         "result but for the norms."
     )
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -119,9 +119,11 @@ def _run_phase(session: Session, phase: Phase) -> Generator[Event, None, None]:
 
 
 def _has_no_time(session: Session, phase: Phase) -> bool:
-    if phase.deadline is None or session.epoch == 0:
+    if phase.deadline is None or session.num_steps_done < _FEWEST_STEPS:
         return False
-    return phase.clock() + session.measuring_seconds + _FEWEST_STEPS * session.step_seconds >= phase.deadline
+    num_val_steps = len(phase.feed.val_samples) / phase.batch_size
+    measuring = session.measuring_seconds or MEASURING_COST * num_val_steps * session.step_seconds
+    return phase.clock() + measuring + _FEWEST_STEPS * session.step_seconds >= phase.deadline
 
 
 def _run_started(session: Session, phase: Phase) -> RunStarted:

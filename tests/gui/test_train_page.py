@@ -4,11 +4,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.dataset import Dataset, Sample
 from engine.errors import EngineError
 from engine.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
+from gui.editors import TextBox
 from gui.job import Job
 from gui.operations import Operations
 from gui.pages.train_page import TrainPage
@@ -94,3 +98,31 @@ def test_a_job_that_fails_hands_on_its_error(qtbot: QtBot) -> None:
     assert job.wait()
     assert caught.args == [caught.args[0]]
     assert caught.args[0].message == "The disk is full."
+
+
+def test_a_time_budget_is_typed_and_a_text_that_is_none_goes_back(page: TrainPage, qtbot: QtBot) -> None:
+    page.show()
+    page.adjust_button.click()
+    box = page.form.editor("training", "budget")
+    assert isinstance(box, TextBox)
+    qtbot.keyClicks(box, "5m")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert page._state.config.training.budget_seconds == 300
+    assert "within 5" in page.note.text()
+    box.clear()
+    qtbot.keyClicks(box, "5")
+    QApplication.sendEvent(box, QFocusEvent(QEvent.Type.FocusOut))
+    assert box.text() == "5m"
+    assert page._state.config.training.budget == "5m"
+
+
+def test_while_training_the_page_says_what_it_computes_on_and_why(page: TrainPage, qtbot: QtBot) -> None:
+    seen = []
+    story = [_story()[0].model_copy(update={"precision_reason": "twice as fast"}), *_story()[1:]]
+    page._state.set_dataset(DATASET)
+    job = Job(_replay(story), page)
+    page._state.set_training(job)
+    job.events_received.connect(lambda _: seen.append(page.note.text()))
+    with qtbot.waitSignal(job.finished, timeout=20_000):
+        job.start()
+    assert any("On cpu in float32: twice as fast." in text for text in seen)
