@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass, field
 
-from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.config import RunConfig
@@ -30,8 +29,6 @@ class Session:
     run: Run
     stopping: EarlyStopping
     averaged: AveragedModel | None
-    spread_model: nn.Module
-    """The network as it is trained: itself, or spread over processes."""
     started: float
     epoch: int = 0
     """Epochs that are over."""
@@ -83,4 +80,4 @@ def begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run) -> Sessio
     if decay:
         averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
     stopping = EarlyStopping(patience=config.training.early_stopping)
-    return Session(setup, config, dataset, run, stopping, averaged, setup.model, time.monotonic())
+    return Session(setup, config, dataset, run, stopping, averaged, time.monotonic())

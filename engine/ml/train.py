@@ -85,12 +85,14 @@ def _quick_share(config: RunConfig) -> float:
 def _run_on_images(session: Session) -> Generator[Event, None, None]:
     setup, config = session.setup, session.config
     set_trainable(setup.model, head_only=config.training.mode == "head")
-    session.spread_model = distributed.spread(setup.model)
+    if config.training.batch_size < 2 * distributed.world_size():
+        raise EngineError("Each process needs two images of a batch at least. Choose a larger batch.")
+    network = distributed.spread(setup.model)
     budget = config.training.budget_seconds
     refines = session.epoch > 0
     phase = Phase(
         kind="head" if config.training.mode == "head" else "full",
-        feed=ImageFeed(setup, config, session.dataset, session.spread_model),
+        feed=ImageFeed(setup, config, session.dataset, network),
         optimizer=make_run_optimizer(config, setup.model, config.optim.lr * (REFINING_RATE if refines else 1)),
         freezes_norms=refines,
         num_epochs=config.training.epochs if budget is None else None,

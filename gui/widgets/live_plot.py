@@ -42,6 +42,8 @@ class LivePlot(QWidget):
         """Show a run that is over, or has not begun."""
         self.history, self._config = history, config
         self.schedule.show_plan(config)
+        # Under a time budget the rate follows the clock, so a plan by epochs would be wrong
+        self.schedule.setVisible(config.training.budget_seconds is None)
         self._make_stale()
 
     def show_plan(self, config: RunConfig) -> None:
