@@ -169,7 +169,7 @@ class TextBox(QLineEdit):
         self._shown = ""
         if pattern:
             self.setValidator(QRegularExpressionValidator(QRegularExpression(pattern), self))
-        self.editingFinished.connect(self.edited)
+        self.editingFinished.connect(self._on_editing_finished)
 
     def value_now(self) -> str:
         """Return the text."""
@@ -179,6 +179,10 @@ class TextBox(QLineEdit):
         """Show a text; nothing is emitted."""
         self._shown = value
         self.setText(value)
+
+    def _on_editing_finished(self) -> None:
+        self._shown = self.text()
+        self.edited.emit()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Take back a text that the setting does not allow."""

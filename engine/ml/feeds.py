@@ -170,7 +170,8 @@ def make_activation_feed(setup: Setup, config: RunConfig, dataset: Dataset) -> G
         setup.preprocessing,
         setup.device,
         setup.answer_dtype,
-        mirrored=config.augment.horizontal_flip > 0,
+        # Under a time budget the first score is worth more: what follows learns mirror images anyway
+        mirrored=config.augment.horizontal_flip > 0 and config.training.mode == "quick",
     )
     setup.model.backbone.requires_grad_(False)
     cut.suffix.requires_grad_(True)

@@ -9,6 +9,7 @@ from engine.catalog import find_backbone
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.events import Event
+from engine.ml import distributed
 from engine.ml.allocator import keep_freed_memory
 from engine.ml.data import load_batches, measuring_loader
 from engine.ml.device import choose_device
@@ -18,7 +19,7 @@ from engine.ml.precision import Choice, choose_precision
 from engine.ml.transforms import Preprocessing, normalise
 from engine.ml.weights import load_start_weights
 
-_TRIAL_BATCH = 16
+_TRIAL_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,13 @@ def prepare_run(config: RunConfig, dataset: Dataset) -> Generator[Event, None, S
     return Setup(device, precision, model, preprocessing, scaler)
 
 
+def begins_quickly(config: RunConfig) -> bool:
+    """A time budget begins with what gives a good model at once: the last block, on activations of start weights."""
+    training = config.training
+    is_transfer = config.model.weights != "none" and training.mode == "full"
+    return training.budget_seconds is not None and is_transfer and distributed.world_size() == 1
+
+
 def make_run_optimizer(config: RunConfig, model: Classifier, lr: float) -> torch.optim.Optimizer:
     """Return the optimizer of what learns in `model`, whose head has the rate `lr`."""
     # Without start weights the first layers have everything to learn, so none is slowed down
@@ -94,7 +102,8 @@ def _choose_precision(
         return Choice(torch.float32, "the first images could not be read")
     images = normalise(batch.inputs.to(device), preprocessing)
     training = config.training
-    if training.mode == "quick":
+    if training.mode == "quick" or begins_quickly(config):
+        # The first score is worth more than a trial of the backward pass
         num_images = 2 * len(train) + len(val)
         return choose_precision(training.precision, device, model.backbone, images, num_images, learns=False)
     num_images = training.epochs * len(train) if training.budget_seconds is None else 10**6

@@ -18,7 +18,7 @@ from engine.ml.optim import set_rate
 from engine.ml.phases import QUICK_EPOCHS, QUICK_RATE, QUICK_SHARE, REFINING_RATE, Phase
 from engine.ml.resume import load_training, save_training
 from engine.ml.session import MEASURING_COST, Session, begin
-from engine.ml.setup import make_run_optimizer, prepare_run
+from engine.ml.setup import begins_quickly, make_run_optimizer, prepare_run
 from engine.ml.step import learn
 from engine.progress import Ticker
 from engine.results import Unreadable, write_evaluation
@@ -41,7 +41,7 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
         session = begin(setup, config, dataset, run)
         training = config.training
         try:
-            if training.mode == "quick" or _begins_quickly(config):
+            if training.mode == "quick" or begins_quickly(config):
                 yield from _run_on_activations(session)
             if training.mode != "quick" and not session.stopping.should_stop:
                 yield from _run_on_images(session)
@@ -51,13 +51,6 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
         run.checkpoint_path.unlink(missing_ok=True)
         seconds = time.monotonic() - session.started
         yield RunDone(model=str(run.model_path), best=session.stopping.best, seconds=seconds, stopped=False)
-
-
-def _begins_quickly(config: RunConfig) -> bool:
-    """A time budget begins with what gives a good model at once: the last block, on activations of start weights."""
-    training = config.training
-    is_transfer = config.model.weights != "none" and training.mode == "full"
-    return training.budget_seconds is not None and is_transfer and distributed.world_size() == 1
 
 
 def _run_on_activations(session: Session) -> Generator[Event, None, None]:

@@ -101,8 +101,6 @@ def test_a_job_that_fails_hands_on_its_error(qtbot: QtBot) -> None:
 
 
 def test_a_time_budget_is_typed_and_a_text_that_is_none_goes_back(page: TrainPage, qtbot: QtBot) -> None:
-    page.show()
-    page.adjust_button.click()
     box = page.form.editor("training", "budget")
     assert isinstance(box, TextBox)
     qtbot.keyClicks(box, "5m")

@@ -66,10 +66,11 @@ def test_under_a_budget_the_rate_follows_the_time() -> None:
 def test_a_batch_that_memory_does_not_hold_is_learnt_in_parts_and_the_user_told(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _refuse_more_than(2, monkeypatch)
+    _refuse_more_than(4, monkeypatch)
     events = _train(dataset, TINY.changed("training", epochs=2), tmp_path / "run")
     told = [event.message for event in events if isinstance(event, Warned)]
-    assert [("2 parts" in message, "4 parts" in message) for message in told] == [(True, False), (False, True)]
+    assert len(told) == 1
+    assert "in 2 parts" in told[0]
     assert isinstance(events[-1], RunDone)
 
 
