@@ -39,13 +39,14 @@ def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
         def begin(events: list[object]) -> None:
             if not timer.isActive() and any(isinstance(event, EpochDone) for event in events):
                 timer.start()
-                QTimer.singleShot(round(seconds * 1000), app.quit)
+                # Not quit: it would close the window first, which asks about the training under way
+                QTimer.singleShot(round(seconds * 1000), app.exit)
 
         job = main_window.operations.train()
         job.events_received.connect(begin)
         app.exec()
-        # A window in which training is under way would ask before it closes
-        job.finished.connect(app.quit)
+        # Stopped before the window closes, or it would ask
+        job.finished.connect(app.exit)
         job.stop()
         app.exec()
         main_window.close()
