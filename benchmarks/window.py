@@ -19,7 +19,7 @@ INTERVAL_MS = 16
 
 
 def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
-    """Return the milliseconds between ticks of a 16 ms timer, sorted, from the first training step on."""
+    """Return the milliseconds between ticks of a 16 ms timer, sorted, from the end of the first epoch on."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["CLASSIFOLD_HOME"] = home
         app = QApplication.instance() or QApplication([])
