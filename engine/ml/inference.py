@@ -2,11 +2,10 @@
 
 import copy
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeAlias
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
 from engine.ml.models import Classifier
@@ -49,8 +48,5 @@ def with_head(embed: Forward, model: Classifier, device: torch.device) -> Forwar
 
 def fuse_for_inference(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
     """Return a copy in eval mode, each BatchNorm folded into the convolution before it."""
-    network = copy.deepcopy(network).eval()
-    # A network whose graph depends on its input cannot be traced and answers as it is
-    with suppress(fx.proxy.TraceError, NotImplementedError, TypeError, ValueError, RuntimeError):
-        network = fuse(network)
+    network = fuse(copy.deepcopy(network).eval())
     return network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
