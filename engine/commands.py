@@ -72,7 +72,7 @@ def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag =
     """
     console = Console()
     dataset = console.follow(jobs.scan(data))
-    unreadable = console.follow(jobs.check(dataset))
+    unreadable = console.follow(jobs.check(dataset)).unreadable
     if json:
         say(scan_json(dataset, unreadable))
         return DONE

@@ -14,6 +14,7 @@ from engine.dataset import Dataset, require_trainable, scan_in_steps
 from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
+from engine.findings import Audit
 from engine.log import logged_to
 from engine.predictions import Prediction
 from engine.progress import Ticker
@@ -38,8 +39,8 @@ def scan(root: Path) -> Work[Dataset]:
         yield from ticker.at(num_found)
 
 
-def check(dataset: Dataset) -> Work[tuple[Unreadable, ...]]:
-    """Open every image once; warn of each that is unreadable, and return them."""
+def check(dataset: Dataset) -> Work[Audit]:
+    """Open every image once, warn of each that is unreadable, and return all that is odd about the data set."""
     ticker = Ticker("check", total=len(dataset.samples))
     unreadable = []
     for num_done, checked in enumerate(check_files(dataset), start=1):
@@ -47,7 +48,7 @@ def check(dataset: Dataset) -> Work[tuple[Unreadable, ...]]:
             unreadable.append(Unreadable(path=checked.sample.path, reason=checked.reason))
             yield Warned(message=checked.reason, path=checked.sample.path)
         yield from ticker.at(num_done)
-    return tuple(unreadable)
+    return Audit(unreadable=tuple(unreadable))
 
 
 def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:

@@ -12,7 +12,7 @@ from engine.card import read_card
 from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import EpochDone, RunStarted
-from engine.results import Unreadable
+from engine.findings import Audit
 from engine.runs import Run, home_folder, new_run_path
 from engine.sample import write_sample
 from engine.splits import split
@@ -57,7 +57,7 @@ class Operations(QObject):
         dataset = self.state.dataset
         self.state.set_config(self.state.config.changed("data", val_fraction=val_fraction))
         if dataset is not None and not dataset.has_val:
-            self.state.set_dataset(self._split(_unsplit(dataset)), self.state.unreadable)
+            self.state.set_dataset(self._split(_unsplit(dataset)), self.state.audit)
 
     def train(self) -> Job:
         """Train on the shown folder by the settings of the state."""
@@ -65,7 +65,7 @@ class Operations(QObject):
         if dataset is None or self.state.training is not None:
             raise RuntimeError("the page offers training only with a folder open and none under way")
         parts = dataset if dataset.has_val else self._split(_unsplit(dataset))
-        parts = parts.without(frozenset(bad.path for bad in self.state.unreadable))
+        parts = parts.without(frozenset(bad.path for bad in self.state.audit.unreadable))
         job = self._start("Training", jobs.train(parts, self.state.config, new_run_path(dataset.root)))
         job.events_received.connect(self._on_training_events)
         job.finished.connect(self._on_training_finished)
@@ -155,12 +155,12 @@ class Operations(QObject):
             self._checking.stop()
         job = self._start("Checking the files", jobs.check(dataset))
         self._checking = job
-        job.succeeded.connect(lambda unreadable: self._on_checked(dataset.root, unreadable))
+        job.succeeded.connect(lambda audit: self._on_checked(dataset.root, audit))
         job.finished.connect(lambda: self._on_check_finished(job))
 
-    def _on_checked(self, root: Path, unreadable: tuple[Unreadable, ...]) -> None:
+    def _on_checked(self, root: Path, audit: Audit) -> None:
         if self.state.dataset is not None and self.state.dataset.root == root:
-            self.state.set_dataset(self.state.dataset, unreadable)
+            self.state.set_dataset(self.state.dataset, audit)
 
     def _on_check_finished(self, job: Job) -> None:
         if self._checking is job:

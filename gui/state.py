@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.config import RunConfig
 from engine.dataset import Dataset
-from engine.results import Unreadable
+from engine.findings import Audit
 from engine.runs import Run
 from gui.job import Job
 
@@ -23,7 +23,7 @@ class AppState(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._dataset: Dataset | None = None
-        self._unreadable: tuple[Unreadable, ...] = ()
+        self._audit = Audit()
         self._config = RunConfig()
         self._run: Run | None = None
         self._model: Path | None = None
@@ -35,13 +35,13 @@ class AppState(QObject):
         return self._dataset
 
     @property
-    def unreadable(self) -> tuple[Unreadable, ...]:
-        """The images of the dataset that the check could not read."""
-        return self._unreadable
+    def audit(self) -> Audit:
+        """What the check of the folder has found; nothing before it is over."""
+        return self._audit
 
-    def set_dataset(self, dataset: Dataset | None, unreadable: tuple[Unreadable, ...] = ()) -> None:
+    def set_dataset(self, dataset: Dataset | None, audit: Audit = Audit()) -> None:  # noqa: B008 - frozen
         """Show another folder, or the same after a check or another split."""
-        self._dataset, self._unreadable = dataset, unreadable
+        self._dataset, self._audit = dataset, audit
         self.dataset_changed.emit()
 
     @property

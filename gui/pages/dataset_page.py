@@ -17,6 +17,7 @@ from gui.widgets.image_grid import ImageGrid
 from gui.widgets.image_view import ImageViewer
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
 from gui.widgets.split_box import SplitBox
+from gui.widgets.tabs import Tabs
 from gui.wording import count
 
 _SPLIT_WORDS: dict[Split, str] = {"train": "to learn from", "val": "to measure on", "test": "kept for a last test"}
@@ -40,6 +41,7 @@ class DatasetPage(QWidget):
         self.classes = ClassList(self)
         self.split_box = SplitBox(self)
         self.grid = ImageGrid(self)
+        self.tabs = Tabs("Parts of the data set", self)
         self._stack = QStackedWidget(self)
         self.viewer = ImageViewer(self)
         column = QVBoxLayout(self)
@@ -100,14 +102,17 @@ class DatasetPage(QWidget):
         head.addWidget(self.train_button)
         column.addLayout(head)
         column.addWidget(self.notes)
-        body = QHBoxLayout()
+        images = QWidget(self)
+        body = QHBoxLayout(images)
+        body.setContentsMargins(0, GRID, 0, 0)
         body.setSpacing(2 * GRID)
         left = QVBoxLayout()
         left.addWidget(self.classes, 1)
         left.addWidget(self.split_box)
         body.addLayout(left, 1)
         body.addWidget(self.grid, 3)
-        column.addLayout(body, 1)
+        self.tabs.addTab(images, "Images")
+        column.addWidget(self.tabs, 1)
         return page
 
     def _connect(self) -> None:
@@ -155,7 +160,7 @@ class DatasetPage(QWidget):
             f"{count(len(dataset.samples), 'image')} in {count(len(dataset.classes), 'class', 'classes')}: "
             + ", ".join(parts)
         )
-        unreadable = [f"Unreadable, left out: {bad.path}. {bad.reason}" for bad in self._state.unreadable]
+        unreadable = [f"Unreadable, left out: {bad.path}. {bad.reason}" for bad in self._state.audit.unreadable]
         notes = [*unreadable, *dataset.notes]
         if len(dataset.classes) < 2:
             notes.insert(0, "There is only one class. Add a folder of images for at least one more.")

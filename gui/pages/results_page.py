@@ -17,6 +17,7 @@ from gui.widgets.image_grid import ImageGrid
 from gui.widgets.image_view import ImageViewer
 from gui.widgets.labels import HeadingLabel, MutedLabel, TitleLabel
 from gui.widgets.tables import make_table
+from gui.widgets.tabs import Tabs
 from gui.wording import count, percent_with_range
 
 
@@ -53,29 +54,31 @@ class ResultsPage(QWidget):
         self.back_button.setToolTip("Show all images that were taken for something else")
         left, right = QWidget(self), QWidget(self)
         left_column = QVBoxLayout(left)
-        left_column.setContentsMargins(0, 0, GRID, 0)
+        left_column.setContentsMargins(0, GRID, GRID, 0)
         left_column.addWidget(HeadingLabel("What was taken for what", left))
         left_column.addWidget(self.confusion, 3)
         left_column.addWidget(make_table(self.classes, "Classes", "How well each class is recognised"), 2)
         right_column = QVBoxLayout(right)
-        right_column.setContentsMargins(GRID, 0, 0, 0)
+        right_column.setContentsMargins(GRID, GRID, 0, 0)
         row = QHBoxLayout()
         row.addWidget(self.images_title, 1)
         row.addWidget(self.back_button)
         right_column.addLayout(row)
         right_column.addWidget(self.grid, 1)
-        self._body = QSplitter(Qt.Orientation.Horizontal, self)
-        self._body.addWidget(left)
-        self._body.addWidget(right)
-        self._body.setChildrenCollapsible(False)
-        self._body.setSizes([480, 560])
+        body = QSplitter(Qt.Orientation.Horizontal, self)
+        body.addWidget(left)
+        body.addWidget(right)
+        body.setChildrenCollapsible(False)
+        body.setSizes([480, 560])
+        self.tabs = Tabs("Parts of the results", self)
+        self.tabs.addTab(body, "Wrong images")
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
         column.addWidget(self.title)
         column.addWidget(self.note)
         column.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self._body, 1)
+        column.addWidget(self.tabs, 1)
         column.addStretch()
 
     def _on_run_changed(self) -> None:
@@ -90,7 +93,7 @@ class ResultsPage(QWidget):
             except EngineError as error:
                 self.title.setText("No results")
                 self.note.setText(error.message)
-        self._body.setVisible(self._evaluation is not None)
+        self.tabs.setVisible(self._evaluation is not None)
         self.train_button.setVisible(self._evaluation is None)
         self.confusion.show_evaluation(self._evaluation)
         if self._evaluation is not None and run is not None:

@@ -10,6 +10,7 @@ from engine import jobs
 from engine.config import RunConfig
 from engine.dataset import Dataset, Sample, scan
 from engine.events import Event, Progress
+from engine.findings import Audit
 from engine.predictions import Prediction
 from engine.results import ClassResult, Evaluation, ImageResult, Unreadable, write_evaluation
 from engine.runs import Run, create_run, default_runs_folder
@@ -118,7 +119,7 @@ def test_a_folder_is_described_and_its_unreadable_files_are_named(
     qtbot.addWidget(page)
     samples = (Sample("ant/1.png", 0), Sample("ant/2.png", 0), Sample("bee/1.png", 1), Sample("bee/2.png", 1, "val"))
     dataset = Dataset(Path("/photos"), ("ant", "bee"), samples)
-    state.set_dataset(dataset, (Unreadable(path="ant/2.png", reason="It is empty."),))
+    state.set_dataset(dataset, Audit(unreadable=(Unreadable(path="ant/2.png", reason="It is empty."),)))
     assert "2 classes" in page.sentence.text().replace("\N{NO-BREAK SPACE}", " ")
     assert "ant/2.png" in page.notes.text()
     assert len(page.grid.items) == 4

@@ -1,0 +1,1 @@
+"""Parts of pages: each follows the state and starts its own work."""
