@@ -10,8 +10,13 @@ from engine.console import Console
 from engine.dataset import Dataset
 from engine.events import EpochDone, Event, RunStarted, Warned, to_line
 from engine.history import History
-from engine.predictions import Prediction
-from engine.results import Unreadable
+from engine.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results import Evaluation, Unreadable
+
+_DECISION_WORDS: dict[str | None, str] = {
+    UNSURE: "not sure. Perhaps ",
+    UNKNOWN: "unlike anything in training. Nearest to ",
+}
 
 
 def say(line: str) -> None:
@@ -24,7 +29,24 @@ def say_prediction(answer: Prediction) -> None:
     if answer.error is not None:
         say(f"{answer.path}: not classified. {answer.error}")
     else:
-        say(f"{answer.path}: " + ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3]))
+        words = ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3])
+        say(f"{answer.path}: {_DECISION_WORDS.get(answer.decision, '')}{words}")
+
+
+def say_evaluation(evaluation: Evaluation, as_json: bool) -> None:
+    """Print all figures of an evaluation on stdout."""
+    if as_json:
+        say(evaluation.model_dump_json())
+        return
+    say(f"{'class':<24} precision   recall       F1   images")
+    for row in evaluation.per_class:
+        say(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
+    low, high = evaluation.interval
+    say(
+        f"accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}), top-5 {evaluation.top5:.4f}, "
+        f"loss {evaluation.loss:.4f}, {len(evaluation.images)} images, {len(evaluation.unreadable)} unreadable"
+    )
+    say(f"calibration error {evaluation.calibration_error:.4f}")
 
 
 def print_event(event: Event | Prediction) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.calibration import Calibration
 from engine.config import Geometry, RunConfig
 from engine.errors import EngineError
 from engine.events import Best
@@ -33,6 +34,8 @@ class ModelCard(BaseModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the validation figures were measured in; answers come in the same where the device does it natively."""
     config: RunConfig
+    calibration: Calibration | None = None
+    """What validation says of its confidences; None where training was stopped before."""
     best: Best | None
     """Validation figures of these weights; None where training was stopped before the first validation."""
     created: str

@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
-from engine import __version__, commands
+from engine import __version__, commands, trust_commands
 from engine.answers import say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError
@@ -60,11 +60,13 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         commands.resume,
         commands.evaluate,
         commands.predict,
+        trust_commands.compare,
         commands.runs,
         commands.backbones,
     )
     for command in all_commands:
         app.command(command)
+    app.command(name="test")(trust_commands.measure_test)
     return app
 
 

@@ -9,14 +9,25 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from engine import jobs
-from engine.answers import collect_into, print_event, run_json, say, say_prediction, scan_json, tell_people
+from engine.answers import (
+    collect_into,
+    print_event,
+    run_json,
+    say,
+    say_evaluation,
+    say_prediction,
+    scan_json,
+    tell_people,
+)
+from engine.calibration import DEFAULT_MAX_ERROR
 from engine.catalog import BACKBONES, find_backbone
 from engine.config import RunConfig
 from engine.console import Console
 from engine.errors import EngineError
 from engine.events import Event, Warned
-from engine.files import unique_path
+from engine.files import unique_path, write_text_atomic
 from engine.predictions import CSV_COLUMNS, Prediction
+from engine.results import evaluation_to_csv
 from engine.runs import default_runs_folder, home_folder, list_runs
 from engine.sample import write_sample
 from engine.splits import split
@@ -92,6 +103,7 @@ def evaluate(
     data: Annotated[Positional[Path], arg(metavar="DATA")],
     /,
     json: Flag = False,
+    csv: Path | None = None,
 ) -> int:
     """Measure a model on the validation images of a folder, or on all images where it has no val/.
 
@@ -99,19 +111,13 @@ def evaluate(
         model: A model.safetensors file.
         data: Folder of images by class.
         json: Print one JSON object with all figures.
+        csv: Write every image with its true class, its answer and its confidence to this table, wrong ones first.
     """
     console = Console()
     result = console.follow(jobs.evaluate(model, data), tell_people(console))
-    if json:
-        say(result.model_dump_json())
-        return DONE
-    say(f"{'class':<24} precision   recall       F1   images")
-    for row in result.per_class:
-        say(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
-    say(
-        f"accuracy {result.accuracy:.4f}, top-5 {result.top5:.4f}, loss {result.loss:.4f}, "
-        f"{len(result.images)} images, {len(result.unreadable)} unreadable"
-    )
+    if csv is not None:
+        write_text_atomic(csv, evaluation_to_csv(result))
+    say_evaluation(result, json)
     return DONE
 
 
@@ -120,6 +126,7 @@ def predict(
     paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="PATH")],
     /,
     top: int = 5,
+    max_error: float = DEFAULT_MAX_ERROR,
     json: Flag = False,
     csv: Path | None = None,
 ) -> int:
@@ -129,22 +136,28 @@ def predict(
         model: A model.safetensors file.
         paths: Image files and folders.
         top: How many classes to name for each image.
+        max_error: Share of wrong ones you allow among the answers; doubtful images are left `unsure`. 1: answer all.
         json: Print one JSON object a line.
         csv: Write a CSV table to this file.
     """
     console = Console()
     if not paths:
         raise EngineError("Name at least one image or folder to classify.")
+    allowed = None if max_error >= 1 else max(0.0, max_error)
     if csv is not None:
-        num_images = _predict_to_csv(console, model, paths, max(1, top), csv)
+        num_images = _predict_to_csv(console, model, paths, max(1, top), allowed, csv)
         console.say(f"{num_images} answers are in {csv}")
         return DONE
 
+    tell_warnings = tell_people(console)
+
     def tell(event: Event | Prediction) -> None:
-        if isinstance(event, Prediction):
+        if not isinstance(event, Prediction):
+            tell_warnings(event)
+        else:
             say(event.to_json()) if json else say_prediction(event)
 
-    if not console.follow(jobs.predict(model, paths, max(1, top)), tell):
+    if not console.follow(jobs.predict(model, paths, max(1, top), allowed), tell):
         raise EngineError("There are no images in this folder.", paths[0])
     return DONE
 
@@ -239,7 +252,9 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
     return DONE
 
 
-def _predict_to_csv(console: Console, model: Path, paths: Sequence[Path], top: int, target: Path) -> int:
+def _predict_to_csv(
+    console: Console, model: Path, paths: Sequence[Path], top: int, max_error: float | None, target: Path
+) -> int:
     try:
         with open(target, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -249,6 +264,6 @@ def _predict_to_csv(console: Console, model: Path, paths: Sequence[Path], top: i
                 if isinstance(event, Prediction):
                     writer.writerow(event.to_row())
 
-            return console.follow(jobs.predict(model, paths, top), write)
+            return console.follow(jobs.predict(model, paths, top, max_error), write)
     except OSError as error:
         raise EngineError(f"The table could not be written: {error.strerror or error}.", target) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from engine.audit import check as check_files
+from engine.calibration import DEFAULT_MAX_ERROR
 from engine.config import RunConfig
 from engine.dataset import Dataset, require_trainable, scan_in_steps
 from engine.decode import Pixels
@@ -94,11 +95,30 @@ def evaluate(model: Path, data: Path) -> Work[Evaluation]:
     return (yield from evaluate_folder(model, data))
 
 
-def predict(model: Path, paths: Sequence[Path], num_top: int = 5) -> Generator[Event | Prediction, None, int]:
-    """Answer for image files and for all images inside folders; return how many were asked about."""
+def predict(
+    model: Path, paths: Sequence[Path], num_top: int = 5, max_error: float | None = DEFAULT_MAX_ERROR
+) -> Generator[Event | Prediction, None, int]:
+    """Answer for image files and for all images inside folders; return how many were asked about.
+
+    Answers among which more than `max_error` (0..1) would be wrong are `unsure`; None answers all.
+    """
     from engine.ml.predict import predict_paths
 
-    return (yield from predict_paths(model, paths, num_top))
+    return (yield from predict_paths(model, paths, num_top, max_error))
+
+
+def complete(run: Run) -> Work[None]:
+    """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
+    from engine.ml.finish import complete as complete_run
+
+    yield from complete_run(run)
+
+
+def test(run: Run) -> Work[Evaluation]:
+    """Judge the model of a run on the test images, once: a second time gives the first result again."""
+    from engine.ml.evaluate import evaluate_test
+
+    return (yield from evaluate_test(run))
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:

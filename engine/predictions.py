@@ -6,7 +6,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-CSV_COLUMNS = ("path", "label", "confidence", "top", "error")
+from engine.files import harmless_cell
+
+CSV_COLUMNS = ("path", "decision", "label", "confidence", "similarity", "top", "error")
+
+UNSURE, UNKNOWN = "unsure", "unknown"
+"""Decisions that are no class: too close a call, and like nothing in training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,10 @@ class Prediction:
     top: tuple[tuple[str, float], ...] = ()
     """Likeliest first."""
     error: str | None = None
+    decision: str | None = None
+    """The class, or that it is better left to a person: `unsure` or `unknown`."""
+    similarity: float | None = None
+    """To the nearest training images, 1 where it is one of them; None where the model keeps none."""
 
     @property
     def label(self) -> str | None:
@@ -33,8 +42,10 @@ class Prediction:
         return json.dumps(
             {
                 "path": self.path,
+                "decision": self.decision,
                 "label": self.label,
                 "confidence": self.confidence,
+                "similarity": self.similarity,
                 "top": [list(pair) for pair in self.top],
                 "error": self.error,
             }
@@ -44,7 +55,9 @@ class Prediction:
         """Return the cells of a CSV row; none can be taken for a formula by a spreadsheet."""
         top = "; ".join(f"{name} {probability:.6f}" for name, probability in self.top)
         confidence = "" if self.confidence is None else f"{self.confidence:.6f}"
-        return [_harmless(cell) for cell in (self.path, self.label or "", confidence, top, self.error or "")]
+        similarity = "" if self.similarity is None else f"{self.similarity:.4f}"
+        cells = (self.path, self.decision or "", self.label or "", confidence, similarity, top, self.error or "")
+        return [harmless_cell(cell) for cell in cells]
 
 
 def to_csv(predictions: Iterable[Prediction]) -> str:
@@ -54,8 +67,3 @@ def to_csv(predictions: Iterable[Prediction]) -> str:
     writer.writerow(CSV_COLUMNS)
     writer.writerows(prediction.to_row() for prediction in predictions)
     return buffer.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    # Spreadsheets run cells that begin like this as formulas
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

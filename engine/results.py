@@ -1,11 +1,17 @@
 """What an evaluation found, as plain data that the window and the command line read alike."""
 
+import csv
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from engine.calibration import Calibration, calibration_error
 from engine.errors import EngineError
-from engine.files import write_text_atomic
+from engine.files import harmless_cell, write_text_atomic
+from engine.statistics import Flags, Floats, Interval, wilson
 
 
 class _Frozen(BaseModel):
@@ -57,6 +63,28 @@ class Evaluation(_Frozen):
     per_class: tuple[ClassResult, ...]
     images: tuple[ImageResult, ...]
     unreadable: tuple[Unreadable, ...] = ()
+    calibration: Calibration | None = None
+    """What the validation of the model said of its confidences."""
+
+    @property
+    def confidences(self) -> Floats:
+        """Confidence (0..1) of every answer, shape (N,)."""
+        return np.array([image.confidence for image in self.images])
+
+    @property
+    def is_right(self) -> Flags:
+        """Whether each answer is right, shape (N,)."""
+        return np.array([not image.is_wrong for image in self.images], dtype=bool)
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % interval of the accuracy."""
+        return wilson(self.accuracy, len(self.images))
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error (0..1) on these images."""
+        return calibration_error(self.confidences, self.is_right)
 
     @property
     def wrong(self) -> list[ImageResult]:
@@ -67,6 +95,22 @@ class Evaluation(_Frozen):
         """Return the images of one cell of the confusion matrix, the surest first."""
         cell = [image for image in self.images if (image.label, image.predicted) == (label, predicted)]
         return sorted(cell, key=lambda image: -image.confidence)
+
+
+def images_to_csv(images: Iterable[ImageResult]) -> str:
+    """Return a table with a header line: file, true class, answer, confidence and whether it is wrong."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(("path", "label", "predicted", "confidence", "wrong"))
+    for image in images:
+        cells = (image.path, image.label, image.predicted, f"{image.confidence:.6f}", "yes" if image.is_wrong else "no")
+        writer.writerow(map(harmless_cell, cells))
+    return buffer.getvalue()
+
+
+def evaluation_to_csv(evaluation: Evaluation) -> str:
+    """Return every image as a table, the surest mistakes first and the least sure right answers last."""
+    return images_to_csv(sorted(evaluation.images, key=lambda image: (not image.is_wrong, -image.confidence)))
 
 
 def write_evaluation(evaluation: Evaluation, path: Path) -> None:

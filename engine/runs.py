@@ -63,6 +63,16 @@ class Run:
         return self.path / "results.json"
 
     @property
+    def reference_path(self) -> Path:
+        """Which training images the model file keeps embeddings of."""
+        return self.path / "reference.json"
+
+    @property
+    def test_path(self) -> Path:
+        """The one evaluation on the test split."""
+        return self.path / "test.json"
+
+    @property
     def figure_path(self) -> Path:
         """The curves as a picture."""
         return self.path / "history.png"

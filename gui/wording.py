@@ -1,15 +1,14 @@
 """Figures and settings as words that need no training to read."""
 
-import math
 import re
 
 from engine.catalog import BACKBONES
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.events import RunStarted
+from engine.statistics import wilson
 
 NBSP = "\N{NO-BREAK SPACE}"
-_Z = 1.96  # standard deviations that hold 95 % of a normal distribution
 
 
 def percent(share: float) -> str:
@@ -20,13 +19,10 @@ def percent(share: float) -> str:
 
 
 def percent_with_range(share: float, num_images: int) -> str:
-    """Return a share measured on `num_images` with its 95 % range: `92 % (88 to 95)`; formula of Wilson, 1927."""
+    """Return a share measured on `num_images` with its 95 % range: `92 % (88 to 95)`."""
     if not num_images:
         return percent(share)
-    scale = 1 + _Z**2 / num_images
-    middle = (share + _Z**2 / (2 * num_images)) / scale
-    reach = _Z / scale * math.sqrt(share * (1 - share) / num_images + (_Z / (2 * num_images)) ** 2)
-    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    low, high = wilson(share, num_images)
     return f"{percent(share)} ({low * 100:.0f} to {high * 100:.0f})"
 
 

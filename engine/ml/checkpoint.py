@@ -6,14 +6,17 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from engine import __version__
+from engine.calibration import Calibration
 from engine.card import CARD_KEY, ModelCard, read_card
 from engine.config import RunConfig
 from engine.errors import EngineError
 from engine.events import Best
 from engine.files import write_atomic
 from engine.ml.models import Classifier, build_model
+from engine.ml.reference import TENSOR_NAME
 from engine.ml.transforms import Preprocessing
 
 
@@ -23,6 +26,7 @@ def make_card(
     preprocessing: Preprocessing,
     answer_dtype: torch.dtype,
     best: Best | None,
+    calibration: Calibration | None,
 ) -> ModelCard:
     """Return the card for a model trained with these settings."""
     return ModelCard(
@@ -36,13 +40,19 @@ def make_card(
         precision="bfloat16" if answer_dtype == torch.bfloat16 else "float32",
         config=config,
         best=best,
+        calibration=calibration,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def save_model(path: Path, model: Classifier, card: ModelCard) -> None:
-    """Write weights and card into one file, in one step; raise EngineError where the disk refuses."""
+def save_model(path: Path, model: Classifier, card: ModelCard, reference: Tensor | None = None) -> None:
+    """Write weights, card and perhaps embeddings of training images into one file, in one step.
+
+    Raises EngineError where the disk refuses.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    if reference is not None:
+        tensors[TENSOR_NAME] = reference.cpu().contiguous()
     metadata = {CARD_KEY: card.model_dump_json()}
     try:
         # Not safetensors' own `save_file`: that makes files which only their owner may read
@@ -59,7 +69,9 @@ def load_model(path: Path) -> tuple[Classifier, ModelCard]:
     with torch.device("cpu"):
         model = build_model(card.backbone, len(card.classes), card.image_size, card.config.model.dropout)
     try:
-        model.load_state_dict(load_file(path))
+        tensors = load_file(path)
+        tensors.pop(TENSOR_NAME, None)
+        model.load_state_dict(tensors)
     except (SafetensorError, RuntimeError, OSError) as error:
         raise EngineError("The weights in this model file are damaged or of another network.", path) from error
     return model.eval(), card

@@ -9,6 +9,8 @@ import torch
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor, nn
 
+from engine.calibration import Calibration
+from engine.card import read_card
 from engine.dataset import Dataset, Sample, scan
 from engine.errors import EngineError
 from engine.events import Event, Progress, Scores, Stage, Warned
@@ -19,7 +21,8 @@ from engine.ml.inference import Forward, images_forward
 from engine.ml.precision import answer_dtype
 from engine.ml.transforms import Preprocessing
 from engine.progress import Ticker
-from engine.results import ClassResult, Evaluation, ImageResult, Unreadable
+from engine.results import ClassResult, Evaluation, ImageResult, Unreadable, read_evaluation, write_evaluation
+from engine.runs import Run
 from engine.splits import read_split
 
 
@@ -82,10 +85,11 @@ def judge(
     return Judged(tuple(samples), torch.cat(outputs) if outputs else torch.empty(0, 0), tuple(unreadable))
 
 
-def measure(judged: Judged, root: Path, classes: tuple[str, ...]) -> Evaluation:
-    """Turn what the network said into all figures."""
+def measure(judged: Judged, root: Path, classes: tuple[str, ...], calibration: Calibration | None) -> Evaluation:
+    """Turn what the network said into all figures, its confidences calibrated."""
     scores = judged.scores
-    truth, probabilities = judged.labels.numpy(), judged.logits.softmax(1)
+    temperature = calibration.temperature if calibration else 1.0
+    truth, probabilities = judged.labels.numpy(), (judged.logits / temperature).softmax(1)
     confidences, predicted = (tensor.numpy() for tensor in probabilities.max(1))
     top5 = judged.logits.topk(min(5, len(classes)), dim=1).indices.numpy()
     labels = np.arange(len(classes))
@@ -109,6 +113,7 @@ def measure(judged: Judged, root: Path, classes: tuple[str, ...]) -> Evaluation:
         ),
         images=tuple(images),
         unreadable=judged.unreadable,
+        calibration=calibration,
     )
 
 
@@ -119,17 +124,40 @@ def evaluate_folder(model_path: Path, data: Path) -> Generator[Event, None, Eval
     no image is counted that the model has learnt from. Classes are matched by name. Raises EngineError where the model
     or the folder cannot be used.
     """
-    model, card = load_model(model_path)
+    card = read_card(model_path)
     dataset = _split_of_run(model_path, data) or scan(data)
     samples, warnings = _match_by_name(dataset, card.classes)
     yield from warnings
-    device = choose_device("auto")
-    preprocessing = Preprocessing.of(card)
-    batches = load_batches(chunks_in_order(samples), measuring_loader(dataset.root, preprocessing))
+    return (yield from _judge_samples(model_path, dataset.root, samples))
+
+
+def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
+    """Judge the model of a run on the test images of its folder, and keep the result: it is given again when asked.
+
+    A test that is looked at again and again while settings change is a second validation. Raises EngineError where
+    there are no test images.
+    """
+    if run.test_path.is_file():
+        evaluation = read_evaluation(run.test_path)
+        yield Warned(message="The test images were measured before; this is that result. A test is fresh only once.")
+        return evaluation
+    dataset = run.dataset
+    samples = dataset.of_split("test")
+    if not samples:
+        raise EngineError("The folder of this run has no test/ with images of its classes.", dataset.root)
+    evaluation = yield from _judge_samples(run.model_path, dataset.root, samples)
+    write_evaluation(evaluation, run.test_path)
+    return evaluation
+
+
+def _judge_samples(model_path: Path, root: Path, samples: Sequence[Sample]) -> Generator[Event, None, Evaluation]:
+    model, card = load_model(model_path)
+    device, preprocessing = choose_device("auto"), Preprocessing.of(card)
+    batches = load_batches(chunks_in_order(samples), measuring_loader(root, preprocessing))
     forward = images_forward(model, preprocessing, device, answer_dtype(card.precision, device))
     judged = yield from judge(batches, len(samples), forward, "validate")
     yield from (Warned(message=image.reason, path=image.path) for image in judged.unreadable)
-    return measure(judged, dataset.root, card.classes)
+    return measure(judged, root, card.classes, card.calibration)
 
 
 def _split_of_run(model_path: Path, data: Path) -> Dataset | None:

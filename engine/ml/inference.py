@@ -37,11 +37,24 @@ def embedding_forward(
 
 
 def with_head(embed: Forward, model: Classifier, device: torch.device) -> Forward:
-    """Return `embed` followed by the head as it is now, in float32: half precision would blur close answers."""
-    weight, bias = (tensor.detach().float().clone() for tensor in (model.head.weight, model.head.bias))
+    """Return `embed` followed by the head as it is now."""
+    head = head_forward(model)
 
     def forward(inputs: Tensor) -> Tensor:
-        return nn.functional.linear(embed(inputs.to(device)).float(), weight, bias)
+        return head(embed(inputs.to(device)))
+
+    return forward
+
+
+def head_forward(model: Classifier) -> Forward:
+    """Return the function from embeddings (N, D) to logits (N, K), the head as it is now.
+
+    It works in float32, for half precision would blur close answers.
+    """
+    weight, bias = (tensor.detach().float().clone() for tensor in (model.head.weight, model.head.bias))
+
+    def forward(embeddings: Tensor) -> Tensor:
+        return nn.functional.linear(embeddings.float(), weight.to(embeddings.device), bias.to(embeddings.device))
 
     return forward
 

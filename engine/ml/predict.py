@@ -2,57 +2,92 @@
 
 import os
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from engine.calibration import choose_threshold
 from engine.card import ModelCard, read_card
 from engine.dataset import Sample, images_below
-from engine.events import Event
+from engine.events import Event, Warned
 from engine.ml.allocator import keep_freed_memory
 from engine.ml.checkpoint import load_model
 from engine.ml.data import chunks_in_order, load_batches, measuring_loader
 from engine.ml.device import choose_device
-from engine.ml.inference import Forward, images_forward
+from engine.ml.inference import Forward, embedding_forward, head_forward
 from engine.ml.precision import answer_dtype
+from engine.ml.reference import read_embeddings, similarity
 from engine.ml.transforms import Preprocessing
-from engine.predictions import Prediction
+from engine.predictions import UNKNOWN, UNSURE, Prediction
 from engine.progress import Ticker
 
 
-def predict_paths(model_path: Path, paths: Sequence[Path], num_top: int) -> Generator[Event | Prediction, None, int]:
+@dataclass(frozen=True)
+class Answerer:
+    """A model that is ready to answer."""
+
+    card: ModelCard
+    embed: Forward
+    head: Forward
+    reference: Tensor | None
+    """Embeddings of training images, (N, D) of length 1."""
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by, so that confidences come true."""
+        return self.card.calibration.temperature if self.card.calibration else 1.0
+
+
+def predict_paths(
+    model_path: Path, paths: Sequence[Path], num_top: int, max_error: float | None
+) -> Generator[Event | Prediction, None, int]:
     """Yield an answer for each file, and for each image inside each folder, in their order; return their number.
 
-    The answer for an image is exactly what validation made of it. A file that cannot be read gets an answer with its
+    The confidences for an image are exactly what validation made of it. `max_error` (0..1) is the share of wrong ones
+    among the answers that the user allows; the others are `unsure`. A file that cannot be read gets an answer with its
     error. Raises EngineError where the model cannot be used.
     """
-    read_card(model_path)  # a missing file must be a sentence, not a failing `stat` below
-    forward, card = _open(model_path.absolute(), model_path.stat().st_mtime_ns)
+    answerer = open_model(model_path)
+    card = answerer.card
+    coverage = card.calibration.coverage if card.calibration else ()
+    budget = choose_threshold(coverage, max_error)
+    if not budget.is_kept:
+        yield Warned(
+            message=f"{budget.num_images} validation images are too few to keep wrong answers under {max_error:.0%}: "
+            "every image is answered."
+        )
     samples = [Sample(os.fspath(path), 0) for path in _expand(paths)]
     ticker = Ticker("predict", len(samples))
     num_done = 0
     for batch in load_batches(chunks_in_order(samples), measuring_loader(Path(), Preprocessing.of(card))):
         errors = {bad.path: bad.reason for bad in batch.unreadable}
-        answers = iter(_answers(forward, batch.inputs, card.classes, num_top) if batch.samples else ())
+        answers = iter(
+            _answers(answerer, batch.inputs, [sample.path for sample in batch.samples], num_top, budget.threshold)
+        )
         for sample in samples[num_done : num_done + len(batch.samples) + len(batch.unreadable)]:
-            if sample.path in errors:
-                yield Prediction(sample.path, error=errors[sample.path])
-            else:
-                yield Prediction(sample.path, next(answers))
+            yield Prediction(sample.path, error=errors[sample.path]) if sample.path in errors else next(answers)
             num_done += 1
         yield from ticker.at(num_done)
     return num_done
 
 
+def open_model(model_path: Path) -> Answerer:
+    """Return the model in a file, kept open; raise EngineError where it cannot be used."""
+    read_card(model_path)  # a missing file must be a sentence, not a failing `stat` below
+    return _open(model_path.absolute(), model_path.stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=1)
-def _open(model_path: Path, _changed: int) -> tuple[Forward, ModelCard]:
+def _open(model_path: Path, _changed: int) -> Answerer:
     # Kept, so that the second drop is answered at once; a rewritten file has another time of change
     model, card = load_model(model_path)
     keep_freed_memory()
     device = choose_device("auto")
-    return images_forward(model, Preprocessing.of(card), device, answer_dtype(card.precision, device)), card
+    embed = embedding_forward(model.backbone, Preprocessing.of(card), device, answer_dtype(card.precision, device))
+    return Answerer(card, embed, head_forward(model), read_embeddings(model_path))
 
 
 def _expand(paths: Sequence[Path]) -> Iterator[Path]:
@@ -64,12 +99,20 @@ def _expand(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _answers(
-    forward: Forward, images: Tensor, classes: tuple[str, ...], num_top: int
-) -> list[tuple[tuple[str, float], ...]]:
+    answerer: Answerer, images: Tensor, paths: Sequence[str], num_top: int, threshold: float
+) -> Iterator[Prediction]:
+    if not paths:
+        return
+    classes, calibration = answerer.card.classes, answerer.card.calibration
     with torch.inference_mode():
-        probabilities = forward(images).float().softmax(1).cpu()
+        embeddings = answerer.embed(images)
+        probabilities = (answerer.head(embeddings).float() / answerer.temperature).softmax(1).cpu()
+        alike = None if answerer.reference is None else similarity(embeddings.cpu(), answerer.reference).tolist()
+    bound = calibration.unknown_below if calibration else None
     values, indices = probabilities.topk(min(num_top, len(classes)), dim=1)
-    return [
-        tuple((classes[index], value) for value, index in zip(row_values, row_indices))
-        for row_values, row_indices in zip(values.tolist(), indices.tolist())
-    ]
+    for position, path in enumerate(paths):
+        top = tuple((classes[index], value) for value, index in zip(values[position].tolist(), indices[position]))
+        decision = top[0][0] if top[0][1] >= threshold else UNSURE
+        if alike is not None and bound is not None and alike[position] < bound:
+            decision = UNKNOWN
+        yield Prediction(path, top, decision=decision, similarity=None if alike is None else alike[position])

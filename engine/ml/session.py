@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from engine.calibration import Calibration
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.ml import distributed
@@ -30,6 +31,8 @@ class Session:
     stopping: EarlyStopping
     averaged: AveragedModel | None
     started: float
+    calibration: Calibration | None = None
+    """Of the best epoch so far."""
     epoch: int = 0
     """Epochs that are over."""
     num_parts: int = 1
@@ -69,7 +72,9 @@ class Session:
         if distributed.rank() == 0:
             setup = self.setup
             best = self.stopping.best
-            card = make_card(self.config, self.dataset.classes, setup.preprocessing, setup.answer_dtype, best)
+            card = make_card(
+                self.config, self.dataset.classes, setup.preprocessing, setup.answer_dtype, best, self.calibration
+            )
             save_model(self.run.model_path, self.measured_model, card)
 
 

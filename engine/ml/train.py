@@ -11,8 +11,10 @@ from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import EpochDone, Event, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
 from engine.ml import distributed
+from engine.ml.calibration import calibrate
 from engine.ml.evaluate import Judged, judge, measure
 from engine.ml.feeds import ImageFeed, make_activation_feed
+from engine.ml.finish import keep_reference
 from engine.ml.models import set_trainable, train_mode
 from engine.ml.optim import set_rate
 from engine.ml.phases import QUICK_EPOCHS, QUICK_RATE, QUICK_SHARE, REFINING_RATE, Phase
@@ -48,6 +50,8 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
         finally:
             if session.stopping.best is None and session.num_steps_done > 0:
                 session.save()
+        if distributed.rank() == 0:
+            yield from keep_reference(run, dataset, setup.device)
         run.checkpoint_path.unlink(missing_ok=True)
         seconds = time.monotonic() - session.started
         yield RunDone(model=str(run.model_path), best=session.stopping.best, seconds=seconds, stopped=False)
@@ -148,7 +152,9 @@ def _run_epoch(session: Session, phase: Phase, own_epoch: int) -> Generator[Even
     yield from _warn_of(session, judged.unreadable)
     best = session.stopping.update(epoch, judged.scores)
     if best and distributed.rank() == 0:
-        write_evaluation(measure(judged, session.dataset.root, session.dataset.classes), session.run.results_path)
+        session.calibration = calibrate(judged.logits, judged.labels)
+        evaluation = measure(judged, session.dataset.root, session.dataset.classes, session.calibration)
+        write_evaluation(evaluation, session.run.results_path)
         session.save()
     session.epoch = epoch
     seconds = time.monotonic() - started

@@ -1,0 +1,40 @@
+"""What a run does once its best model is known: remember what the training images look like to it."""
+
+from collections.abc import Generator
+
+import torch
+
+from engine.dataset import Dataset
+from engine.events import Event
+from engine.ml.activations import compute_activations
+from engine.ml.checkpoint import load_model, save_model
+from engine.ml.device import choose_device
+from engine.ml.precision import answer_dtype
+from engine.ml.reference import choose_samples, similarity, unit, unknown_below, write_paths
+from engine.ml.transforms import Preprocessing
+from engine.runs import Run
+
+
+def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generator[Event, None, None]:
+    """Put embeddings of training images into the model file, and below which similarity an image is unknown."""
+    model, card = load_model(run.model_path)
+    train, val = choose_samples(dataset.of_split("train")), dataset.of_split("val")
+    dtype = answer_dtype(card.precision, device)
+    activations = yield from compute_activations(
+        dataset.root, [*train, *val], model.backbone, Preprocessing.of(card), device, dtype, mirrored=False
+    )
+    known, measured = activations.of(train), activations.of(val)
+    if card.calibration is None or not known.samples or not measured.samples:
+        return
+    # Half precision is what the file keeps, so the bound is taken from what will be compared with
+    reference = unit(unit(known.rows[:, 0]).half())
+    bound = unknown_below(similarity(measured.rows[:, 0], reference))
+    calibration = card.calibration.model_copy(update={"unknown_below": bound})
+    write_paths(run, dataset.root, known.samples, card.classes)
+    save_model(run.model_path, model, card.model_copy(update={"calibration": calibration}), reference.half())
+
+
+def complete(run: Run) -> Generator[Event, None, None]:
+    """Do so for a run that was stopped before; nothing where it is done or there is no model."""
+    if run.model_path.is_file() and not run.reference_path.is_file():
+        yield from keep_reference(run, run.dataset, choose_device("auto"))

@@ -1,0 +1,43 @@
+"""Subcommands that ask how far a model can be trusted."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from engine import jobs
+from engine.answers import say, say_evaluation, tell_people
+from engine.comparison import compare as compare_evaluations
+from engine.console import Console
+from engine.results import read_evaluation
+from engine.runs import Run
+
+DONE = 0
+
+
+def measure_test(
+    run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: FlagCreatePairsOff[bool] = False
+) -> int:
+    """Measure the model of a run on the images in test/, once: asked again, the first result is given again.
+
+    Args:
+        run: The run folder.
+        json: Print one JSON object with all figures.
+    """
+    console = Console()
+    say_evaluation(console.follow(jobs.test(Run(run)), tell_people(console)), json)
+    return DONE
+
+
+def compare(
+    first: Annotated[Positional[Path], arg(metavar="RUN")], second: Annotated[Positional[Path], arg(metavar="RUN")], /
+) -> int:
+    """Say whether one of two runs is really better, on the validation images that both were measured on.
+
+    Args:
+        first: A run folder.
+        second: Another run folder.
+    """
+    found = compare_evaluations(read_evaluation(Run(first).results_path), read_evaluation(Run(second).results_path))
+    say(found.sentence(first.name, second.name))
+    return DONE
