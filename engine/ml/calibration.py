@@ -2,7 +2,7 @@
 
 import torch
 from scipy.optimize import minimize_scalar
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.calibration import Calibration, calibration_error, coverage_curve
 
@@ -49,7 +49,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
     def loss(log_temperature: float) -> float:
         scaled = wide / torch.tensor(log_temperature).exp()
-        return nn.functional.cross_entropy(scaled, targets).item()
+        return -(targets * scaled.log_softmax(1)).sum(1).mean().item()
 
     found = minimize_scalar(loss, bounds=(-_LARGEST_LOG, _LARGEST_LOG), method="bounded")
     return float(torch.tensor(found.x).exp())

@@ -51,7 +51,9 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
             if session.stopping.best is None and session.num_steps_done > 0:
                 session.save()
         if distributed.rank() == 0:
-            yield from keep_reference(run, dataset, setup.device)
+            for event in keep_reference(run, dataset, setup.device):
+                if not isinstance(event, Warned):  # the epochs have named what is unreadable
+                    yield event
         run.checkpoint_path.unlink(missing_ok=True)
         seconds = time.monotonic() - session.started
         yield RunDone(model=str(run.model_path), best=session.stopping.best, seconds=seconds, stopped=False)

@@ -57,6 +57,7 @@ def test_a_run_tells_its_story_in_order_and_fills_its_folder(dataset: Dataset, t
         "split.json",
         "events.jsonl",
         "model.safetensors",
+        "reference.json",
         "results.json",
         "history.png",
         "log.txt",
