@@ -15,9 +15,10 @@ from engine.events import EpochDone
 from engine.runs import Run
 from tests.pictures import write_classes
 
+# A low rate: at a high one steps without norms blow rounding up, and how sums are rounded depends on the processor
 FLAGS = [
     *("--data.image-size", "32", "--training.epochs", "3", "--training.batch-size", "8", "--training.device", "cpu"),
-    *("--training.precision", "float32", "--model.dropout", "0", "--optim.lr", "5e-3"),
+    *("--training.precision", "float32", "--model.dropout", "0", "--optim.lr", "1e-3"),
 ]
 
 
