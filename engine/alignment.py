@@ -54,7 +54,7 @@ def aligned_likeness(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
 
 
 def _best_scale(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
-    """Return the correlation at the best of the fixed scales and the placing: scale, shift across; scale, shift down."""
+    """Return the correlation at the best of the fixed scales and the placing: scale and shift across, then down."""
     tried = []
     for scale in _SCALES:
         placed = np.tile([scale, 0.0, scale, 0.0], (len(ours), 1))
@@ -75,7 +75,8 @@ def _warp(images: Grey, placed: _Numbers) -> tuple[Grey, Grey]:
     across, is_inside_across = _sampling(placed[:, 0], placed[:, 1], images.shape[2])
     down, is_inside_down = _sampling(placed[:, 2], placed[:, 3], images.shape[1])
     valid = is_inside_down[:, :, None] & is_inside_across[:, None, :]
-    return down @ images @ across.transpose(0, 2, 1), valid.astype(np.float32)
+    warped = np.asarray(down @ images @ across.transpose(0, 2, 1), np.float32)
+    return warped, valid.astype(np.float32)
 
 
 def _sampling(scale: _Numbers, shift: _Numbers, side: int) -> tuple[Grey, npt.NDArray[np.bool_]]:
@@ -100,7 +101,7 @@ def _correlate(ours: Grey, theirs: Grey, valid: Grey) -> _Numbers:
     theirs = theirs - ((theirs * valid).sum((1, 2)) / num_valid)[:, None, None]
     product = (ours * theirs * valid).sum((1, 2))
     norm = np.sqrt((ours**2 * valid).sum((1, 2)) * (theirs**2 * valid).sum((1, 2)) + 1.0)
-    return (product / norm).astype(np.float64)
+    return np.asarray(product / norm, np.float64)
 
 
 def _detail(images: Grey) -> Grey:

@@ -2,16 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.config import RunConfig
 from engine.console import Console
 from engine.dataset import Dataset
 from engine.events import EpochDone, Event, RunStarted, Warned, to_line
+from engine.findings import Audit
 from engine.history import History
 from engine.predictions import Prediction
-from engine.results import Unreadable
 
 
 def say(line: str) -> None:
@@ -74,7 +74,7 @@ def collect_into(answers: list[Prediction]) -> Callable[[Event | Prediction], No
     return collect
 
 
-def scan_json(dataset: Dataset, unreadable: Sequence[Unreadable]) -> str:
+def scan_json(dataset: Dataset, audit: Audit) -> str:
     """Return what a scan found as one JSON object."""
     splits = Counter(sample.split for sample in dataset.samples)
     return json.dumps(
@@ -86,8 +86,8 @@ def scan_json(dataset: Dataset, unreadable: Sequence[Unreadable]) -> str:
                 for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
             },
             "splits": splits,
-            "unreadable": [bad.model_dump() for bad in unreadable],
             "notes": dataset.notes,
+            **audit.model_dump(),
         }
     )
 

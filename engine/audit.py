@@ -1,12 +1,17 @@
 """Open every image of a dataset once: name those that cannot be read, and keep a record of the others."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from engine.dataset import Dataset, Sample
+from engine.duplicates import find_duplicates
 from engine.errors import EngineError
-from engine.fingerprint import Records, file_key, fingerprint
+from engine.events import Event
+from engine.findings import DuplicateGroup
+from engine.fingerprint import Records, empty, file_key, fingerprint
+from engine.progress import Ticker
 from engine.record_store import RecordStore
+from engine.results import Unreadable
 from engine.threads import map_in_threads
 
 
@@ -34,3 +39,43 @@ def check(dataset: Dataset, store: RecordStore | None = None) -> Iterator[Checke
             return Checked(sample, None, error.message)
 
     return map_in_threads(check_one, dataset.samples, ahead=256)
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What was read of a dataset: the readable samples, their records in the same order, and the others."""
+
+    samples: tuple[Sample, ...]
+    records: Records
+    unreadable: tuple[Unreadable, ...]
+
+
+def survey(dataset: Dataset) -> Generator[Event, None, Surveyed]:
+    """Read the records of all images, telling how far it is, and keep them for the next time."""
+    store = RecordStore(dataset.root)
+    records = empty(len(dataset.samples))
+    samples: list[Sample] = []
+    unreadable: list[Unreadable] = []
+    ticker = Ticker("check", len(dataset.samples))
+    for num_done, checked in enumerate(check(dataset, store), start=1):
+        if checked.reason is not None:
+            unreadable.append(Unreadable(path=checked.sample.path, reason=checked.reason))
+        else:
+            records[len(samples)] = checked.record
+            samples.append(checked.sample)
+        yield from ticker.at(num_done)
+    records = records[: len(samples)]
+    store.keep(records)
+    return Surveyed(tuple(samples), records, tuple(unreadable))
+
+
+def compare(surveyed: Surveyed) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
+    """Find the duplicates among images that were read, telling how far it is."""
+    ticker = Ticker("compare", len(surveyed.samples))
+    steps = find_duplicates(surveyed.samples, surveyed.records)
+    while True:
+        try:
+            num_done = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield from ticker.at(num_done)

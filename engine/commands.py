@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from engine import jobs
-from engine.answers import collect_into, print_event, run_json, say, say_prediction, scan_json, tell_people
+from engine.answers import collect_into, print_event, run_json, say, say_prediction, tell_people
 from engine.catalog import BACKBONES, find_backbone
 from engine.config import RunConfig
 from engine.console import Console
@@ -19,7 +19,6 @@ from engine.files import unique_path
 from engine.predictions import CSV_COLUMNS, Prediction
 from engine.runs import default_runs_folder, home_folder, list_runs
 from engine.sample import write_sample
-from engine.splits import split
 from engine.suggest import demo_config
 from engine.workers import leads
 
@@ -63,30 +62,6 @@ def sample(folder: Annotated[Positional[Path], arg(metavar="DIR")], /) -> int:
     return DONE
 
 
-def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag = False) -> int:
-    """Say what is in a folder: classes, counts and unreadable files.
-
-    Args:
-        data: Folder with one folder of images a class, or with train/ and val/.
-        json: Print one JSON object.
-    """
-    console = Console()
-    dataset = console.follow(jobs.scan(data))
-    unreadable = console.follow(jobs.check(dataset)).unreadable
-    if json:
-        say(scan_json(dataset, unreadable))
-        return DONE
-    width = max(map(len, dataset.classes))
-    for name, count in zip(dataset.classes, dataset.counts()):
-        say(f"{name:<{width}}  {count:>7}")
-    say(f"{len(dataset.samples)} images in {len(dataset.classes)} classes, {len(unreadable)} unreadable")
-    for bad in unreadable:
-        say(f"unreadable: {bad.path}: {bad.reason}")
-    for note in dataset.notes:
-        say(f"note: {note}")
-    return DONE
-
-
 def evaluate(
     model: Annotated[Positional[Path], arg(metavar="MODEL")],
     data: Annotated[Positional[Path], arg(metavar="DATA")],
@@ -109,8 +84,8 @@ def evaluate(
     for row in result.per_class:
         say(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
     say(
-        f"accuracy {result.accuracy:.4f}, top-5 {result.top5:.4f}, loss {result.loss:.4f}, "
-        f"{len(result.images)} images, {len(result.unreadable)} unreadable"
+        f"accuracy {result.accuracy:.4f}, macro F1 {result.macro_f1:.4f}, top-5 {result.top5:.4f}, "
+        f"loss {result.loss:.4f}, {len(result.images)} images, {len(result.unreadable)} unreadable"
     )
     return DONE
 
@@ -207,8 +182,7 @@ def train_on(
     dataset = console.follow(jobs.scan(data), tell)
     for note in dataset.notes:
         tell(Warned(message=note))
-    dataset = split(dataset, config.data.val_fraction, config.data.seed)
-    console.follow(jobs.train(dataset, config, out), tell)
+    console.follow(jobs.split_and_train(dataset, config, out), tell)
 
 
 def _say_nothing(_event: Event | Prediction) -> None:

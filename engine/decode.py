@@ -44,9 +44,7 @@ def decode(path: Path, min_side: int | None = None) -> Pixels:
     return decode_with_header(path, min_side)[0]
 
 
-def decode_with_header(
-    path: Path, min_side: int | None = None, content: bytes | None = None
-) -> tuple[Pixels, Header]:
+def decode_with_header(path: Path, min_side: int | None = None, content: bytes | None = None) -> tuple[Pixels, Header]:
     """Return what `decode` does and what the file says of itself; `content` are its bytes where they were read."""
     try:
         with Image.open(path if content is None else io.BytesIO(content)) as image:

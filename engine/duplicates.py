@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.alignment import aligned_likeness, likeness
-from engine.dataset import Dataset, Sample
+from engine.dataset import Sample
 from engine.findings import DuplicateGroup, DuplicateKind
 from engine.fingerprint import Records
 from engine.union import Union, union_of
@@ -17,7 +17,7 @@ _Pairs = npt.NDArray[np.intp]
 _HASH_BITS = 10
 """Of 64 bits, how many may differ between hashes: loose, since thumbnails decide."""
 _ALIKE, _ALIKE_IN_DETAIL = 0.94, 0.72
-"""Correlations of aligned thumbnails from which on two pictures are one. Measured by `python -m benchmarks.duplicates`."""
+"""Correlations of aligned thumbnails from which on two pictures are one; `python -m benchmarks.duplicates` measures."""
 _WORTH_ALIGNING, _DETAIL_WORTH_ALIGNING = 0.70, 0.25
 _CELLS = 4_000_000  # of the table of distances held at once, about 100 MB
 _PAIRS_AT_ONCE = 512
@@ -26,9 +26,7 @@ _LONGEST_BURST = 60
 """More shots than this in a row are a film or a camera whose clock stands still, and tell nothing."""
 
 
-def find_duplicates(
-    dataset: Dataset, samples: Sequence[Sample], records: Records
-) -> Generator[int, None, tuple[DuplicateGroup, ...]]:
+def find_duplicates(samples: Sequence[Sample], records: Records) -> Generator[int, None, tuple[DuplicateGroup, ...]]:
     """Return all groups among `samples`, whose records are given in the same order; yield how many were compared.
 
     Copies and pictures saved otherwise are in one group where they show the same. A burst may hold such groups.
@@ -42,16 +40,16 @@ def find_duplicates(
         yield num_done
     bursts = union_of(len(samples), _burst_links(samples, records))
     found = [
-        _group(dataset, samples, rows, "exact" if len({copies.root(row) for row in rows}) == 1 else "near")
+        _group(samples, rows, "exact" if len({copies.root(row) for row in rows}) == 1 else "near")
         for rows in same.groups()
     ]
     for rows in bursts.groups():
         if len({same.root(row) for row in rows}) > 1:
-            found.append(_group(dataset, samples, rows, "burst"))
+            found.append(_group(samples, rows, "burst"))
     return tuple(found)
 
 
-def _group(dataset: Dataset, samples: Sequence[Sample], rows: Sequence[int], kind: DuplicateKind) -> DuplicateGroup:
+def _group(samples: Sequence[Sample], rows: Sequence[int], kind: DuplicateKind) -> DuplicateGroup:
     members = [samples[row] for row in rows]
     return DuplicateGroup(
         paths=tuple(sample.path for sample in members),
@@ -84,9 +82,8 @@ def _near_pairs(records: Records, rows: _Pairs, same: Union) -> Iterator[tuple[i
 
 def _verified(records: Records, pairs: _Pairs, same: Union) -> Iterator[tuple[int, int]]:
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-        some = np.array(
-            [pair for pair in pairs[start : start + _PAIRS_AT_ONCE] if same.root(pair[0]) != same.root(pair[1])], np.intp
-        ).reshape(-1, 2)
+        waiting = [pair for pair in pairs[start : start + _PAIRS_AT_ONCE] if same.root(pair[0]) != same.root(pair[1])]
+        some = np.array(waiting, np.intp).reshape(-1, 2)
         for compare, alike, alike_in_detail in (
             (likeness, _WORTH_ALIGNING, _DETAIL_WORTH_ALIGNING),
             (aligned_likeness, _ALIKE, _ALIKE_IN_DETAIL),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import EngineError
 from engine.files import write_text_atomic
@@ -43,6 +43,11 @@ class Unreadable(_Frozen):
     reason: str
 
 
+def _mean_f1(rows: tuple[ClassResult, ...]) -> float:
+    present = [row.f1 for row in rows if row.num_images]
+    return sum(present) / len(present) if present else 0.0
+
+
 class Evaluation(_Frozen):
     """All figures of a model on one split. Accuracies are fractions 0..1."""
 
@@ -55,6 +60,8 @@ class Evaluation(_Frozen):
     confusion: tuple[tuple[int, ...], ...]
     """Row: the true class. Column: the predicted one."""
     per_class: tuple[ClassResult, ...]
+    macro_f1: float = Field(default_factory=lambda known: _mean_f1(known["per_class"]))
+    """Mean F1 of the classes that have images: with unequal classes, what accuracy does not tell."""
     images: tuple[ImageResult, ...]
     unreadable: tuple[Unreadable, ...] = ()
 

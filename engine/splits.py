@@ -77,7 +77,8 @@ def _give_at_least_one(draw: _Draw, units: Sequence[Sequence[int]], counts: Sequ
         fitting = [unit for unit in units if {draw.label(position) for position in unit} == {label}]
         fitting = [unit for unit in fitting if len(unit) < count]
         if label not in given and fitting:
-            draw.chosen.update(min(fitting, key=len))
+            smallest = min(fitting, key=len)
+            draw.chosen.update(smallest)
 
 
 def _units(dataset: Dataset, groups: Sequence[Sequence[str]]) -> tuple[list[list[int]], dict[int, int]]:
