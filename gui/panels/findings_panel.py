@@ -22,10 +22,10 @@ class FindingsPanel(QWidget):
         self._state, self._operations = state, operations
         self._rows: Sequence[FindingRow] = ()
         self.list = QListWidget(self)
+        self.list.setObjectName("Findings")
         self.list.setAccessibleName("Findings")
         self.list.setToolTip("Choose a finding to see its images")
         self.list.setWordWrap(True)
-        self.list.setSpacing(GRID // 4)
         self.list.setMinimumWidth(24 * GRID)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.title = HeadingLabel("", self)
