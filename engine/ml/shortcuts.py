@@ -15,10 +15,10 @@ from engine.union import Union
 
 _FOLDS = 5
 _FEWEST = 10
-"""A class with fewer images is not judged: a tree that splits on chance would look good on them."""
+"""A class with fewer images, copies counted once, is not judged: a tree that splits on chance looks good on them."""
 _DEVIATIONS = 3.0
-"""The share must be this many standard errors above `_LEAST_SURE`."""
-_LEAST_SURE = 0.2
+"""The worth of a cue must be this many standard errors above `_LEAST_SURE`: eight cues are tried, for many classes."""
+_LEAST_SURE = 0.4
 _Labels = npt.NDArray[np.int64]
 
 
@@ -31,15 +31,15 @@ def find_shortcuts(
     worth for a class is Youden's J, recall minus the share of other images taken for it: 0 for guessing, 1 for certain.
     """
     labels = np.array([sample.label for sample in samples], np.int64)
-    counts = np.bincount(labels, minlength=len(dataset.classes))
+    groups = _folding_groups(samples, duplicates)
+    counts = np.array([len(set(groups[labels == label].tolist())) for label in range(len(dataset.classes))])
     rows = np.flatnonzero(counts[labels] >= _FEWEST)
     if np.count_nonzero(counts >= _FEWEST) < 2:
         return ()
-    groups = _folding_groups(samples, duplicates)[rows]
     found: list[Shortcut] = []
     for cue in cues_of(records[rows]):
         if not {shortcut.cue for shortcut in found} & set(cue.follows):
-            found += _judge(dataset.classes, cue, labels[rows], groups)
+            found += _judge(dataset.classes, cue, labels[rows], groups[rows])
     return tuple(sorted(found, key=lambda shortcut: -(shortcut.accuracy - shortcut.chance) / (1 - shortcut.chance)))
 
 
@@ -50,7 +50,7 @@ def _judge(classes: Sequence[str], cue: Cue, labels: _Labels, groups: _Labels) -
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
     guesses = cross_val_predict(tree, cue.columns, labels, groups=groups, cv=folds)
     present = np.unique(labels)
-    worths = [_worth(labels == label, guesses == label) for label in present]
+    worths = [_worth(labels == label, guesses == label, groups) for label in present]
     sure = [worth >= cue.enough and worth - _DEVIATIONS * error >= _LEAST_SURE for worth, error in worths]
     if not any(sure):
         return
@@ -76,11 +76,12 @@ def _judge(classes: Sequence[str], cue: Cue, labels: _Labels, groups: _Labels) -
     )
 
 
-def _worth(truth: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Return Youden's J (1950) and its standard error, which counts a half image more than was seen on each side."""
+def _worth(truth: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_], groups: _Labels) -> tuple[float, float]:
+    """Return Youden's J (1950) and its standard error, with copies counted once and half a success and failure added."""
     recall, false = float(guess[truth].mean()), float(guess[~truth].mean())
     error = 0.0
-    for share, number in ((recall, int(truth.sum())), (false, int((~truth).sum()))):
+    for share, here in ((recall, truth), (false, ~truth)):
+        number = len(np.unique(groups[here]))
         smoothed = (share * number + 0.5) / (number + 1)
         error += smoothed * (1 - smoothed) / number
     return recall - false, float(np.sqrt(error))

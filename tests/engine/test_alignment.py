@@ -17,9 +17,8 @@ def _thumbnails(*pictures: Image.Image) -> np.ndarray:
 def _cut(picture: Image.Image, shares: Box) -> Image.Image:
     width, height = picture.size
     left, top, right, bottom = shares
-    return picture.crop(
-        (round(left * width), round(top * height), round((1 - right) * width), round((1 - bottom) * height))
-    )
+    edges = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
+    return picture.crop(tuple(map(round, edges)))  # type: ignore[arg-type]
 
 
 def test_a_picture_is_like_itself_however_its_brightness_is_scaled() -> None:

@@ -59,7 +59,7 @@ def test_figures_are_those_of_the_picture(tmp_path: Path) -> None:
 def test_a_broken_or_missing_file_raises_a_sentence(tmp_path: Path) -> None:
     draw_scene(0).save(tmp_path / "a.png")
     break_file(tmp_path / "a.png")
-    with pytest.raises(EngineError, match="truncated|damaged"):
+    with pytest.raises(EngineError, match=r"truncated|damaged"):
         fingerprint(tmp_path / "a.png")
     with pytest.raises(EngineError, match="no longer there"):
         fingerprint(tmp_path / "none.png")
