@@ -77,7 +77,7 @@ def _judge(classes: Sequence[str], cue: Cue, labels: _Labels, groups: _Labels) -
 
 
 def _worth(truth: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_], groups: _Labels) -> tuple[float, float]:
-    """Return Youden's J (1950) and its standard error, with copies counted once and half a success and failure added."""
+    """Return Youden's J (1950) and its standard error, copies counted once, half a success and failure added."""
     recall, false = float(guess[truth].mean()), float(guess[~truth].mean())
     error = 0.0
     for share, here in ((recall, truth), (false, ~truth)):
