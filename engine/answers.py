@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.config import RunConfig
 from engine.console import Console
 from engine.dataset import Dataset
 from engine.events import EpochDone, Event, RunStarted, Warned, to_line
+from engine.findings import Audit
 from engine.history import History
 from engine.predictions import UNKNOWN, UNSURE, Prediction
-from engine.results import Evaluation, Unreadable
+from engine.results import Evaluation
 
 _DECISION_WORDS: dict[str | None, str] = {
     UNSURE: "not sure. Perhaps ",
@@ -43,7 +44,8 @@ def say_evaluation(evaluation: Evaluation, as_json: bool) -> None:
         say(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
     low, high = evaluation.interval
     say(
-        f"accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}), top-5 {evaluation.top5:.4f}, "
+        f"accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}), "
+        f"macro F1 {evaluation.macro_f1:.4f}, top-5 {evaluation.top5:.4f}, "
         f"loss {evaluation.loss:.4f}, {len(evaluation.images)} images, {len(evaluation.unreadable)} unreadable"
     )
     say(f"calibration error {evaluation.calibration_error:.4f}")
@@ -96,7 +98,7 @@ def collect_into(answers: list[Prediction]) -> Callable[[Event | Prediction], No
     return collect
 
 
-def scan_json(dataset: Dataset, unreadable: Sequence[Unreadable]) -> str:
+def scan_json(dataset: Dataset, audit: Audit) -> str:
     """Return what a scan found as one JSON object."""
     splits = Counter(sample.split for sample in dataset.samples)
     return json.dumps(
@@ -108,8 +110,8 @@ def scan_json(dataset: Dataset, unreadable: Sequence[Unreadable]) -> str:
                 for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
             },
             "splits": splits,
-            "unreadable": [bad.model_dump() for bad in unreadable],
             "notes": dataset.notes,
+            **audit.model_dump(),
         }
     )
 

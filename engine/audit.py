@@ -1,39 +1,81 @@
-"""Open every image of a dataset once and name those that cannot be read."""
+"""Open every image of a dataset once: name those that cannot be read, and keep a record of the others."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine.dataset import Dataset, Sample
-from engine.decode import decode
+from engine.duplicates import find_duplicates
 from engine.errors import EngineError
+from engine.events import Event
+from engine.findings import DuplicateGroup
+from engine.fingerprint import Records, empty, file_key, fingerprint
+from engine.progress import Ticker
+from engine.record_store import RecordStore
+from engine.results import Unreadable
 from engine.threads import map_in_threads
-
-_CHECK_SIDE = 32
-"""Pixels are decoded, for only that finds truncated files, but JPEGs at an eighth of their size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One image after the check: `reason` says why it is unreadable, or is None."""
+    """One image after the check: its record, or `reason` says why it is unreadable."""
 
     sample: Sample
+    record: Records | None
     reason: str | None
 
 
-def check(dataset: Dataset) -> Iterator[Checked]:
-    """Yield every sample of the dataset, in order, with what is wrong with its file."""
+def check(dataset: Dataset, store: RecordStore | None = None) -> Iterator[Checked]:
+    """Yield every sample of the dataset, in order, with what is wrong with its file or with its record.
+
+    An image whose record is in the store is not opened again, unless its file has changed.
+    """
 
     def check_one(sample: Sample) -> Checked:
-        return Checked(sample, unreadable_reason(dataset.root / sample.path))
+        path = dataset.root / sample.path
+        try:
+            known = store.find(file_key(path)) if store is not None else None
+            return Checked(sample, fingerprint(path) if known is None else known, None)
+        except EngineError as error:
+            return Checked(sample, None, error.message)
 
     return map_in_threads(check_one, dataset.samples, ahead=256)
 
 
-def unreadable_reason(path: Path) -> str | None:
-    """Return why the file cannot be read as an image, or None where it can."""
-    try:
-        decode(path, _CHECK_SIDE)
-    except EngineError as error:
-        return error.message
-    return None
+@dataclass(frozen=True)
+class Surveyed:
+    """What was read of a dataset: the readable samples, their records in the same order, and the others."""
+
+    samples: tuple[Sample, ...]
+    records: Records
+    unreadable: tuple[Unreadable, ...]
+
+
+def survey(dataset: Dataset) -> Generator[Event, None, Surveyed]:
+    """Read the records of all images, telling how far it is, and keep them for the next time."""
+    store = RecordStore(dataset.root)
+    records = empty(len(dataset.samples))
+    samples: list[Sample] = []
+    unreadable: list[Unreadable] = []
+    ticker = Ticker("check", len(dataset.samples))
+    for num_done, checked in enumerate(check(dataset, store), start=1):
+        if checked.reason is not None:
+            unreadable.append(Unreadable(path=checked.sample.path, reason=checked.reason))
+        else:
+            records[len(samples)] = checked.record
+            samples.append(checked.sample)
+        yield from ticker.at(num_done)
+    records = records[: len(samples)]
+    store.keep(records)
+    return Surveyed(tuple(samples), records, tuple(unreadable))
+
+
+def compare(surveyed: Surveyed) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
+    """Find the duplicates among images that were read, telling how far it is."""
+    ticker = Ticker("compare", len(surveyed.samples))
+    steps = find_duplicates(surveyed.samples, surveyed.records)
+    while True:
+        try:
+            num_done = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield from ticker.at(num_done)

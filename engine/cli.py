@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
-from engine import __version__, commands, trust_commands
+from engine import __version__, commands, data_commands, trust_commands
 from engine.answers import say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError
@@ -55,7 +55,7 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
     all_commands: tuple[Callable[..., int], ...] = (
         commands.demo,
         commands.sample,
-        commands.scan,
+        data_commands.scan,
         _train_command(settings),
         commands.resume,
         commands.evaluate,

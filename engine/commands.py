@@ -16,7 +16,6 @@ from engine.answers import (
     say,
     say_evaluation,
     say_prediction,
-    scan_json,
     tell_people,
 )
 from engine.calibration import DEFAULT_MAX_ERROR
@@ -30,7 +29,6 @@ from engine.predictions import CSV_COLUMNS, Prediction
 from engine.results import evaluation_to_csv
 from engine.runs import default_runs_folder, home_folder, list_runs
 from engine.sample import write_sample
-from engine.splits import split
 from engine.suggest import demo_config
 from engine.workers import leads
 
@@ -71,30 +69,6 @@ def sample(folder: Annotated[Positional[Path], arg(metavar="DIR")], /) -> int:
     console = Console()
     console.follow(write_sample(folder))
     console.say(f"The sample data set lies at {folder}. Train on it with: classifold train {folder} --out RUN")
-    return DONE
-
-
-def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag = False) -> int:
-    """Say what is in a folder: classes, counts and unreadable files.
-
-    Args:
-        data: Folder with one folder of images a class, or with train/ and val/.
-        json: Print one JSON object.
-    """
-    console = Console()
-    dataset = console.follow(jobs.scan(data))
-    unreadable = console.follow(jobs.check(dataset)).unreadable
-    if json:
-        say(scan_json(dataset, unreadable))
-        return DONE
-    width = max(map(len, dataset.classes))
-    for name, count in zip(dataset.classes, dataset.counts()):
-        say(f"{name:<{width}}  {count:>7}")
-    say(f"{len(dataset.samples)} images in {len(dataset.classes)} classes, {len(unreadable)} unreadable")
-    for bad in unreadable:
-        say(f"unreadable: {bad.path}: {bad.reason}")
-    for note in dataset.notes:
-        say(f"note: {note}")
     return DONE
 
 
@@ -220,8 +194,7 @@ def train_on(
     dataset = console.follow(jobs.scan(data), tell)
     for note in dataset.notes:
         tell(Warned(message=note))
-    dataset = split(dataset, config.data.val_fraction, config.data.seed)
-    console.follow(jobs.train(dataset, config, out), tell)
+    console.follow(jobs.split_and_train(dataset, config, out), tell)
 
 
 def _say_nothing(_event: Event | Prediction) -> None:

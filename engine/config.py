@@ -11,6 +11,7 @@ Geometry: TypeAlias = Literal["crop", "squash", "pad"]
 Mode: TypeAlias = Literal["full", "head", "quick"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+Balance: TypeAlias = Literal["auto", "off", "loss"]
 OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 
 
@@ -37,6 +38,11 @@ class DataConfig(_Section):
         description="crop: cut the middle out. squash: change the aspect. pad: add grey borders.",
     )
     seed: int = Field(0, ge=0, lt=2**32, title="Split seed", description="Another seed draws another split.")
+    group_duplicates: bool = Field(
+        True,
+        title="Keep copies together",
+        description="Copies and shots within seconds are all learnt from or all measured on, so that none flatters.",
+    )
 
 
 class AugmentConfig(_Section):
@@ -135,6 +141,12 @@ class TrainingConfig(_Section):
     batch_size: int = Field(32, ge=2, le=4096, title="Batch size", description="Images per step.")
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, title="Label smoothing", description="Share of each label spread over all classes."
+    )
+    balance: Balance = Field(
+        "auto",
+        title="Rare classes",
+        description="loss: images of rare classes count more. auto: where the largest class has over three times the "
+        "images of the smallest. off: all images count alike.",
     )
     early_stopping: int = Field(
         0, ge=0, le=10_000, title="Patience", description="Stop after this many epochs without a better one. 0: never."

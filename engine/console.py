@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 _STAGE_WORDS: dict[events.Stage, str] = {
     "scan": "reading the folder",
     "check": "checking files",
+    "compare": "looking for copies",
     "download": "downloading",
     "prepare": "preparing",
     "train": "training",

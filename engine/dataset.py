@@ -30,6 +30,8 @@ class Sample:
     path: str
     label: int
     split: Split = "train"
+    group: int | None = None
+    """Number of the copies or shots that stay together in a split."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The one function that turns an image file into pixels, for training, thumbnails, prediction and export alike."""
 
+import io
 import math
 from pathlib import Path
 from typing import TypeAlias
@@ -10,6 +11,7 @@ import pi_heif
 from PIL import Image
 
 from engine.errors import EngineError
+from engine.header import Header, read_header
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
@@ -19,7 +21,6 @@ MAX_PIXELS = 400_000_000
 pi_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # Pillow's own check only warns up to twice its limit; `decode` checks MAX_PIXELS instead
 
-_ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -40,20 +41,25 @@ def decode(path: Path, min_side: int | None = None) -> Pixels:
 
     Raises EngineError where the file is no readable image.
     """
+    return decode_with_header(path, min_side)[0]
+
+
+def decode_with_header(path: Path, min_side: int | None = None, content: bytes | None = None) -> tuple[Pixels, Header]:
+    """Return what `decode` does and what the file says of itself; `content` are its bytes where they were read."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else io.BytesIO(content)) as image:
+            header = read_header(image)
             if min_side is not None:
                 _reduce(image, min_side)
             if image.width * image.height > MAX_PIXELS:
                 raise EngineError(f"It is too large: {image.width} x {image.height} pixels.", path)
-            orientation = _orientation(image)
             pixels = _to_rgb(image)
-            turn = _TURNS.get(orientation)
-            return np.asarray(pixels if turn is None else pixels.transpose(turn))
+            turn = _TURNS.get(header.orientation)
+            return np.asarray(pixels if turn is None else pixels.transpose(turn)), header
     except EngineError:
         raise
     except Exception as error:  # on broken bytes Pillow's readers raise nearly anything, so no shorter list is right
-        raise EngineError(_reason(path, error), path) from error
+        raise EngineError(reason(path, error), path) from error
 
 
 def thumbnail(path: Path, side: int) -> Pixels:
@@ -70,13 +76,6 @@ def _reduce(image: Image.Image, min_side: int) -> None:
     if scale < 1:
         # Pillow picks the smallest of the sizes a JPEG can be decoded at that is no smaller than this
         image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # noqa: BLE001 - a broken tag must not cost the picture
-        return 1
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -103,7 +102,8 @@ def _to_8_bits(grey: npt.NDArray[np.generic]) -> Pixels:
     return np.round((values - low) * (255 / span)).astype(np.uint8)
 
 
-def _reason(path: Path, error: Exception) -> str:
+def reason(path: Path, error: Exception) -> str:
+    """Say in words why a file could not be read."""
     if isinstance(error, FileNotFoundError):
         return "It is no longer there."
     if isinstance(error, PermissionError):

@@ -20,7 +20,7 @@ class DuplicateGroup(_Frozen):
     paths: tuple[str, ...]
     kind: DuplicateKind
     is_conflict: bool
-    """Whether they stand in different classes."""
+    """Whether they stand in different classes. Never so for a burst: shots seconds apart may show different things."""
     crosses_splits: bool
     """Whether some are learnt from and some measured on."""
 

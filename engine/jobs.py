@@ -8,19 +8,22 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from engine.audit import check as check_files
+from engine.audit import compare, survey
 from engine.calibration import DEFAULT_MAX_ERROR
-from engine.config import RunConfig
+from engine.config import DataConfig, RunConfig
 from engine.dataset import Dataset, require_trainable, scan_in_steps
 from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
 from engine.findings import Audit
+from engine.imbalance import imbalance
 from engine.log import logged_to
+from engine.oddities import find_oddities
 from engine.predictions import Prediction
 from engine.progress import Ticker
-from engine.results import Evaluation, Unreadable
+from engine.results import Evaluation
 from engine.runs import Run, create_run, record
+from engine.splits import split as split_by_draw
 from engine.summary import Summary
 from engine.workers import is_restarted, leads
 
@@ -42,14 +45,34 @@ def scan(root: Path) -> Work[Dataset]:
 
 def check(dataset: Dataset) -> Work[Audit]:
     """Open every image once, warn of each that is unreadable, and return all that is odd about the data set."""
-    ticker = Ticker("check", total=len(dataset.samples))
-    unreadable = []
-    for num_done, checked in enumerate(check_files(dataset), start=1):
-        if checked.reason is not None:
-            unreadable.append(Unreadable(path=checked.sample.path, reason=checked.reason))
-            yield Warned(message=checked.reason, path=checked.sample.path)
-        yield from ticker.at(num_done)
-    return Audit(unreadable=tuple(unreadable))
+    from engine.ml.shortcuts import find_shortcuts
+
+    surveyed = yield from survey(dataset)
+    yield from (Warned(message=bad.reason, path=bad.path) for bad in surveyed.unreadable)
+    duplicates = yield from compare(surveyed)
+    readable = dataset.without(frozenset(bad.path for bad in surveyed.unreadable))
+    return Audit(
+        unreadable=surveyed.unreadable,
+        duplicates=duplicates,
+        oddities=find_oddities(surveyed.samples, surveyed.records),
+        shortcuts=find_shortcuts(dataset, surveyed.samples, surveyed.records, duplicates),
+        imbalance=imbalance(readable.counts("train")),
+    )
+
+
+def split(dataset: Dataset, data: DataConfig) -> Work[Dataset]:
+    """Return the dataset split by the settings, with copies and bursts on one side where these ask for it."""
+    if dataset.has_val or not data.group_duplicates:
+        return split_by_draw(dataset, data.val_fraction, data.seed)
+    surveyed = yield from survey(dataset)
+    duplicates = yield from compare(surveyed)
+    return split_by_draw(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates])
+
+
+def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
+    """Split the dataset, then do what `train` does."""
+    dataset = yield from split(dataset, config.data)
+    return (yield from train(dataset, config, path))
 
 
 def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.calibration import Calibration, calibration_error
 from engine.errors import EngineError
@@ -49,6 +49,11 @@ class Unreadable(_Frozen):
     reason: str
 
 
+def _mean_f1(rows: tuple[ClassResult, ...]) -> float:
+    present = [row.f1 for row in rows if row.num_images]
+    return sum(present) / len(present) if present else 0.0
+
+
 class Evaluation(_Frozen):
     """All figures of a model on one split. Accuracies are fractions 0..1."""
 
@@ -61,6 +66,8 @@ class Evaluation(_Frozen):
     confusion: tuple[tuple[int, ...], ...]
     """Row: the true class. Column: the predicted one."""
     per_class: tuple[ClassResult, ...]
+    macro_f1: float = Field(default_factory=lambda known: _mean_f1(known["per_class"]))
+    """Mean F1 of the classes that have images: with unequal classes, what accuracy does not tell."""
     images: tuple[ImageResult, ...]
     unreadable: tuple[Unreadable, ...] = ()
     calibration: Calibration | None = None

@@ -57,16 +57,21 @@ class Operations(QObject):
         dataset = self.state.dataset
         self.state.set_config(self.state.config.changed("data", val_fraction=val_fraction))
         if dataset is not None and not dataset.has_val:
-            self.state.set_dataset(self._split(_unsplit(dataset)), self.state.audit)
+            self.state.set_dataset(self._split(_unsplit(dataset), self.state.audit), self.state.audit)
 
     def train(self) -> Job:
         """Train on the shown folder by the settings of the state."""
         dataset = self.state.dataset
         if dataset is None or self.state.training is not None:
             raise RuntimeError("the page offers training only with a folder open and none under way")
-        parts = dataset if dataset.has_val else self._split(_unsplit(dataset))
-        parts = parts.without(frozenset(bad.path for bad in self.state.audit.unreadable))
-        job = self._start("Training", jobs.train(parts, self.state.config, new_run_path(dataset.root)))
+        config, path = self.state.config, new_run_path(dataset.root)
+        if self._checking is not None and not dataset.has_val:
+            work = jobs.split_and_train(_unsplit(dataset), config, path)  # copies are not known yet
+        else:
+            parts = dataset if dataset.has_val else self._split(_unsplit(dataset), self.state.audit)
+            parts = parts.without(frozenset(bad.path for bad in self.state.audit.unreadable))
+            work = jobs.train(parts, config, path)
+        job = self._start("Training", work)
         job.events_received.connect(self._on_training_events)
         job.finished.connect(self._on_training_finished)
         self.state.set_training(job)
@@ -142,15 +147,16 @@ class Operations(QObject):
         self.job_started.emit(words, job)
         return job
 
-    def _split(self, dataset: Dataset) -> Dataset:
+    def _split(self, dataset: Dataset, audit: Audit) -> Dataset:
         data = self.state.config.data
-        return split(dataset, data.val_fraction, data.seed)
+        groups = [group.paths for group in audit.duplicates] if data.group_duplicates else []
+        return split(dataset, data.val_fraction, data.seed, groups)
 
     def _on_scanned(self, dataset: Dataset) -> None:
         is_sample = dataset.root == home_folder() / "sample"
         if self.state.dataset is None or self.state.dataset.root != dataset.root:
             self.state.set_config(demo_config() if is_sample else suggest(dataset))
-        self.state.set_dataset(self._split(dataset))
+        self.state.set_dataset(self._split(dataset, Audit()))
         if self._checking is not None:
             self._checking.stop()
         job = self._start("Checking the files", jobs.check(dataset))
@@ -160,7 +166,9 @@ class Operations(QObject):
 
     def _on_checked(self, root: Path, audit: Audit) -> None:
         if self.state.dataset is not None and self.state.dataset.root == root:
-            self.state.set_dataset(self.state.dataset, audit)
+            dataset = self.state.dataset
+            parts = dataset if dataset.has_val else self._split(_unsplit(dataset), audit)
+            self.state.set_dataset(parts, audit)
 
     def _on_check_finished(self, job: Job) -> None:
         if self._checking is job:

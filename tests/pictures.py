@@ -31,3 +31,14 @@ def break_file(path: Path) -> Path:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     return path
+
+
+def draw_scene(seed: int, size: tuple[int, int] = (200, 150)) -> Image.Image:
+    """Return a picture with coarse and fine detail, as photos have; another seed shows something else."""
+    generator = np.random.default_rng(seed)
+    total = np.zeros((size[1], size[0], 3), np.float32)
+    for cells in (3, 6, 12, 24, 48):
+        coarse = generator.normal(0, 255 / cells**0.7, (cells, cells, 3))
+        shown = Image.fromarray(np.clip(coarse + 128, 0, 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        total += np.asarray(shown, np.float32) - 128
+    return Image.fromarray(np.clip(total / 2 + 128, 0, 255).astype(np.uint8))

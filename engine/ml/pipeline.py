@@ -14,7 +14,6 @@ from engine.ml.figures import draw_history
 from engine.predictions import Prediction
 from engine.results import Evaluation
 from engine.runs import Run, new_run_path
-from engine.splits import split
 from engine.work import finish
 
 
@@ -53,7 +52,7 @@ class ImageClassificationPipeline:
             raise EngineError(
                 f"The folder holds {len(dataset.classes)} classes, not {self._num_classes}.", dataset.root
             )
-        self._dataset = split(dataset, self.config.data.val_fraction, self.config.data.seed)
+        self._dataset = finish(jobs.split(dataset, self.config.data))
         return self._dataset
 
     def configure_training(self, **sections_or_training: object) -> RunConfig:

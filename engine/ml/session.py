@@ -3,11 +3,13 @@
 import time
 from dataclasses import dataclass, field
 
+import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.calibration import Calibration
 from engine.config import RunConfig
 from engine.dataset import Dataset
+from engine.imbalance import class_weights, imbalance, imbalance_sentence, is_balanced_by_loss
 from engine.ml import distributed
 from engine.ml.checkpoint import make_card, save_model
 from engine.ml.models import Classifier
@@ -48,6 +50,8 @@ class Session:
     """How long the last validation took."""
     step_seconds: float = 0.0
     """How long a step took in the last epoch."""
+    class_weights: torch.Tensor | None = None
+    """What an image of each class counts in the loss, shape (K,), on the device; None where all count alike."""
     is_told: bool = False
     """Whether the start of the run was told."""
 
@@ -85,4 +89,9 @@ def begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run) -> Sessio
     if decay:
         averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
     stopping = EarlyStopping(patience=config.training.early_stopping)
-    return Session(setup, config, dataset, run, stopping, averaged, time.monotonic())
+    session = Session(setup, config, dataset, run, stopping, averaged, time.monotonic())
+    counts = dataset.counts("train")
+    if is_balanced_by_loss(config.training.balance, counts):
+        session.class_weights = torch.tensor(class_weights(counts), device=setup.device)
+        session.notices.append(imbalance_sentence(imbalance(counts)))
+    return session

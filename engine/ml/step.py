@@ -64,7 +64,7 @@ def _backward(session: Session, phase: Phase, inputs: Tensor, targets: Tensor, n
         with torch.autocast(setup.device.type, setup.dtype, enabled=setup.dtype != torch.float32):
             logits = phase.feed.forward(some_inputs)
         logits = logits.float()
-        loss = nn.functional.cross_entropy(logits, some_targets, label_smoothing=smoothing, reduction="sum")
+        loss = _training_loss(logits, some_targets, smoothing, session.class_weights)
         # Gradients are averaged over processes and added up over parts
         share = loss * (distributed.world_size() / num_images)
         setup.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
@@ -73,6 +73,14 @@ def _backward(session: Session, phase: Phase, inputs: Tensor, targets: Tensor, n
             right = some_targets.gather(1, logits.argmax(1, keepdim=True)).sum()
             sums += torch.stack((plain_loss, right, some_targets.sum()))
     return sums
+
+
+def _training_loss(logits: Tensor, targets: Tensor, smoothing: float, class_weights: Tensor | None) -> Tensor:
+    """Return the sum of cross-entropies; a mixed image counts the weights of its classes by their shares."""
+    if class_weights is None:
+        return nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="sum")
+    losses = nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
+    return (losses * (targets @ class_weights)).sum()
 
 
 def _descend(session: Session, phase: Phase) -> None:

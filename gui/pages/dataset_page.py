@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWid
 from engine.dataset import Dataset, Sample, Split
 from gui.models.image_model import GridItem
 from gui.operations import Operations
+from gui.panels.findings_panel import FindingsPanel
 from gui.settings import Settings
 from gui.state import AppState
 from gui.theme import GRID
@@ -42,6 +43,7 @@ class DatasetPage(QWidget):
         self.split_box = SplitBox(self)
         self.grid = ImageGrid(self)
         self.tabs = Tabs("Parts of the data set", self)
+        self.findings = FindingsPanel(state, operations, self)
         self._stack = QStackedWidget(self)
         self.viewer = ImageViewer(self)
         column = QVBoxLayout(self)
@@ -112,6 +114,7 @@ class DatasetPage(QWidget):
         body.addLayout(left, 1)
         body.addWidget(self.grid, 3)
         self.tabs.addTab(images, "Images")
+        self.tabs.addTab(self.findings, "Findings")
         column.addWidget(self.tabs, 1)
         return page
 
@@ -142,7 +145,9 @@ class DatasetPage(QWidget):
             return
         self._describe(dataset)
         self.classes.show_dataset(dataset)
-        self.split_box.show_fraction(self._state.config.data.val_fraction, is_own=dataset.has_val)
+        self.tabs.show_count(self.findings, "Findings", self.findings.num_findings)
+        num_tied = sum(sample.group is not None for sample in dataset.samples)
+        self.split_box.show_fraction(self._state.config.data.val_fraction, dataset.has_val, num_tied)
         if dataset.root != self._root:
             self._root = dataset.root
             self._settings.add_recent_folder(dataset.root.absolute())

@@ -103,7 +103,11 @@ class ResultsPage(QWidget):
         share = percent_with_range(evaluation.accuracy, len(evaluation.images))
         self.title.setText(f"Accuracy on images it has not seen: {share}")
         skipped = f", {len(evaluation.unreadable)} unreadable left out" if evaluation.unreadable else ""
-        self.note.setText(f"{name}: measured on {count(len(evaluation.images), 'image')}{skipped}.")
+        self.note.setText(
+            f"{name}: measured on {count(len(evaluation.images), 'image')}{skipped}. "
+            f"All classes counted alike: {evaluation.macro_f1:.2f}."
+        )
+        self.note.setToolTip("The last figure is macro F1: the mean over classes of the harmonic mean of two shares")
         self.classes.show_classes(evaluation.per_class)
         self._show_wrong()
 

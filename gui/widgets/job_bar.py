@@ -10,6 +10,8 @@ from gui.widgets.labels import MutedLabel
 from gui.wording import duration, size
 
 _STAGE_WORDS = {
+    "check": "Checking the files",
+    "compare": "Looking for copies",
     "download": "Downloading weights",
     "prepare": "Preparing images",
     "train": "Training",

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidge
 
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
+from gui.wording import count
 
 
 class SplitBox(QWidget):
@@ -33,11 +34,14 @@ class SplitBox(QWidget):
         column.addWidget(self._note)
         self.percent.valueChanged.connect(lambda value: self.fraction_chosen.emit(value / 100))
 
-    def show_fraction(self, fraction: float, is_own: bool) -> None:
-        """Show the share, or that the folder has folders of its own for it."""
+    def show_fraction(self, fraction: float, is_own: bool, num_tied: int = 0) -> None:
+        """Show the share, or that the folder has folders of its own for it; `num_tied` images are in groups."""
         self.percent.blockSignals(True)
         self.percent.setValue(round(fraction * 100))
         self.percent.blockSignals(False)
         self.percent.setVisible(not is_own)
         self._label.setVisible(not is_own)
-        self._note.setText("The folder brings its own val/ to measure on." if is_own else "The same draw every time.")
+        tied = f" {count(num_tied, 'image')} with copies stay together." if num_tied else ""
+        own = "The folder brings its own val/ to measure on."
+        self._note.setText(own if is_own else f"The same draw every time.{tied}")
+        self._note.setToolTip("Copies and shots within seconds are all learnt from or all measured on" if tied else "")

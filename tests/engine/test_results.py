@@ -1,5 +1,6 @@
 """Tests of what an evaluation found."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def test_a_cell_of_the_matrix_has_its_images() -> None:
 def test_an_evaluation_survives_the_way_through_its_file(tmp_path: Path) -> None:
     write_evaluation(EVALUATION, tmp_path / "results.json")
     assert read_evaluation(tmp_path / "results.json") == EVALUATION
+
+
+def test_macro_f1_is_the_mean_over_classes_that_have_images_also_in_an_old_file(tmp_path: Path) -> None:
+    rows = [
+        ClassResult(name=name, precision=1, recall=1, f1=f1, num_images=number)
+        for name, f1, number in (("ant", 0.9, 50), ("bee", 0.4, 2), ("cat", 0.0, 0))
+    ]
+    document = EVALUATION.model_dump(mode="json") | {"per_class": [row.model_dump() for row in rows]}
+    del document["macro_f1"]
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    assert read_evaluation(tmp_path / "old.json").macro_f1 == pytest.approx(0.65)
 
 
 def test_a_missing_or_damaged_file_is_a_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""What is odd about the data set: sentences on the left, the images of the chosen one on the right."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from gui.models.finding_rows import FindingRow, rows_of
+from gui.operations import Operations
+from gui.state import AppState
+from gui.theme import GRID
+from gui.widgets.image_grid import ImageGrid
+from gui.widgets.image_view import ImageViewer
+from gui.widgets.labels import HeadingLabel, MutedLabel
+
+
+class FindingsPanel(QWidget):
+    """Follows the audit of the state; the arrow keys walk through the findings, a click opens an image large."""
+
+    def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._operations = state, operations
+        self._rows: Sequence[FindingRow] = ()
+        self.list = QListWidget(self)
+        self.list.setObjectName("Findings")
+        self.list.setAccessibleName("Findings")
+        self.list.setToolTip("Choose a finding to see its images")
+        self.list.setWordWrap(True)
+        self.list.setMinimumWidth(24 * GRID)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.title = HeadingLabel("", self)
+        self.explanation = MutedLabel("", self)
+        self.grid = ImageGrid(self)
+        self._lay_out()
+        self.viewer = ImageViewer(self)
+        self._state.dataset_changed.connect(self._on_dataset_changed)
+        self.list.currentRowChanged.connect(self._on_chosen)
+        self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
+        self.viewer.closed.connect(self.grid.setFocus)
+        self._on_dataset_changed()
+
+    @property
+    def num_findings(self) -> int:
+        """How many sentences there are."""
+        return len(self._rows)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, GRID, 0, 0)
+        row.setSpacing(2 * GRID)
+        row.addWidget(self.list, 1)
+        right = QVBoxLayout()
+        right.setSpacing(GRID // 2)
+        right.addWidget(self.title)
+        right.addWidget(self.explanation)
+        right.addWidget(self.grid, 1)
+        row.addLayout(right, 3)
+
+    def _on_dataset_changed(self) -> None:
+        dataset = self._state.dataset
+        before = self._rows[self.list.currentRow()].title if self.list.currentRow() >= 0 else ""
+        self._rows = rows_of(dataset, self._state.audit) if dataset is not None else ()
+        titles = [row.title for row in self._rows]
+        self.list.blockSignals(True)
+        self.list.clear()
+        for row in self._rows:
+            item = QListWidgetItem(row.title)
+            item.setToolTip(row.explanation)
+            self.list.addItem(item)
+        chosen = titles.index(before) if before in titles else 0 if titles else -1
+        self.list.setCurrentRow(chosen)
+        self.list.blockSignals(False)
+        self.list.setVisible(bool(titles))
+        self._on_chosen(chosen)
+
+    def _on_chosen(self, number: int) -> None:
+        row = self._rows[number] if 0 <= number < len(self._rows) else None
+        self.title.setText(row.title if row else "Nothing odd was found so far")
+        self.explanation.setText(row.explanation if row else "Copies, unreadable and odd images would be listed here.")
+        self.grid.set_items(row.items if row else ())
