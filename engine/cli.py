@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
-from engine import __version__, commands
+from engine import __version__, commands, label_commands
 from engine.answers import say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError
@@ -62,6 +62,8 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         commands.predict,
         commands.runs,
         commands.backbones,
+        label_commands.review,
+        label_commands.label,
     )
     for command in all_commands:
         app.command(command)

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from engine.audit import check as check_files
 from engine.config import RunConfig
+from engine.corrections import read_decisions
 from engine.dataset import Dataset, require_trainable, scan_in_steps
 from engine.decode import Pixels
 from engine.errors import EngineError
@@ -19,6 +20,7 @@ from engine.log import logged_to
 from engine.predictions import Prediction
 from engine.progress import Ticker
 from engine.results import Evaluation, Unreadable
+from engine.review import Rescore, Review, build_queue
 from engine.runs import Run, create_run, record
 from engine.summary import Summary
 from engine.workers import is_restarted, leads
@@ -99,6 +101,23 @@ def predict(model: Path, paths: Sequence[Path], num_top: int = 5) -> Generator[E
     from engine.ml.predict import predict_paths
 
     return (yield from predict_paths(model, paths, num_top))
+
+
+def review(dataset: Dataset, model: Path | None, audit: Audit) -> Work[Review]:
+    """Return the queue of what a person should look at; without a model it holds what the audit found and no more."""
+    if model is None:
+        yield from ()
+        return Review(items=build_queue(dataset, audit, (), read_decisions(dataset.root)))
+    from engine.ml.labels import review as review_labels
+
+    return (yield from review_labels(dataset, model, audit))
+
+
+def rescore(dataset: Dataset, model: Path, audit: Audit = Audit()) -> Work[Rescore]:  # noqa: B008 - frozen
+    """Return what the corrections beside the images did to the cross-validated accuracy."""
+    from engine.ml.labels import rescore as rescore_labels
+
+    return (yield from rescore_labels(dataset, model, audit))
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:
