@@ -47,6 +47,8 @@ class Review(_Frozen):
     """The queue, the most pressing first, and how well a probe does on these labels."""
 
     items: tuple[ReviewItem, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
+    """All doubted labels; `build_queue` makes the queue of them again after a decision."""
     accuracy: float | None = None
     """Cross-validated accuracy (0..1) on kept embeddings; None where there is no model."""
     num_images: int = 0

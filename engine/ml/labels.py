@@ -24,8 +24,10 @@ def review(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event,
     embeddings = yield from embed(dataset.root, _learnable(dataset, audit), model_path)
     labels = embeddings.labels
     probabilities = cross_validated(embeddings.rows, labels, len(dataset.classes), groups=_groups(embeddings, audit))
-    queue = build_queue(dataset, audit, rank(embeddings, probabilities, dataset.classes), read_decisions(dataset.root))
-    return Review(items=queue, accuracy=_accuracy(probabilities, labels), num_images=len(labels))
+    suspicions = tuple(rank(embeddings, probabilities, dataset.classes))
+    queue = build_queue(dataset, audit, suspicions, read_decisions(dataset.root))
+    accuracy = _accuracy(probabilities, labels)
+    return Review(items=queue, suspicions=suspicions, accuracy=accuracy, num_images=len(labels))
 
 
 def rank(embeddings: Embeddings, probabilities: Probabilities, classes: tuple[str, ...]) -> list[Suspicion]:
