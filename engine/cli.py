@@ -64,6 +64,7 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         commands.backbones,
         label_commands.review,
         label_commands.label,
+        label_commands.growth,
     )
     for command in all_commands:
         app.command(command)

@@ -16,6 +16,7 @@ from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
 from engine.findings import Audit
+from engine.growth import Growth
 from engine.log import logged_to
 from engine.predictions import Prediction
 from engine.progress import Ticker
@@ -118,6 +119,13 @@ def rescore(dataset: Dataset, model: Path, audit: Audit = Audit()) -> Work[Resco
     from engine.ml.labels import rescore as rescore_labels
 
     return (yield from rescore_labels(dataset, model, audit))
+
+
+def growth(path: Path) -> Work[Growth]:
+    """Return the learning curve of a run folder, what more images would bring, and keep it there."""
+    from engine.ml.growth import grow
+
+    return (yield from grow(Run(path)))
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:

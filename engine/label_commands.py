@@ -82,6 +82,29 @@ def label(
     return DONE
 
 
+def growth(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: Flag = False) -> int:
+    """Say what more images would bring: a learning curve, its forecast, and the gain of each class.
+
+    Args:
+        run: A run folder with its model.
+        json: Print one JSON object.
+    """
+    console = Console()
+    found = console.follow(jobs.growth(run), tell_people(console))
+    if json:
+        say(found.model_dump_json())
+        return DONE
+    for point in found.points:
+        say(f"{point.num_images:>8} images  accuracy {point.accuracy:.3f} ({point.low:.3f} to {point.high:.3f})")
+    then = found.forecast[-1]
+    say(f"{then.num_images:>8} images  accuracy {then.accuracy:.3f} ({then.low:.3f} to {then.high:.3f}), forecast")
+    say(found.sentence)
+    say("Twice as many images of one class alone, change of its F1:")
+    for row in found.per_class:
+        say(f"{row.name:<24} {row.num_images:>7} images now  {row.words}")
+    return DONE
+
+
 def _undo(data: Path) -> int:
     taken_back = undo(data)
     if taken_back is None:

@@ -142,6 +142,12 @@ class Operations(QObject):
             self._rescan()
         return taken_back
 
+    def grow(self) -> Job:
+        """Draw the learning curve of the shown run."""
+        if self.state.run is None:
+            raise RuntimeError("the page offers this only with a run")
+        return self._start("Drawing the learning curve", jobs.growth(self.state.run.path))
+
     def preview(self, num_images: int) -> Job:
         """Draw training images as the network would see them."""
         if self.state.dataset is None:

@@ -66,20 +66,27 @@ def probe_probabilities(rows: Rows, labels: Labels, asked: Rows, num_classes: in
 
     The probe is a logistic regression on at most 128 principal components. A class that `labels` lack gets zero.
     """
+    reduce = reducer(rows)
+    return regress(reduce.transform(rows), labels, reduce.transform(asked), num_classes)
+
+
+def reducer(rows: Rows) -> Any:
+    """Return what standardises rows (N, D) and cuts them to at most 128 principal components, fitted to these."""
+    return make_pipeline(StandardScaler(), PCA(min(_MOST_COMPONENTS, *rows.shape), random_state=0)).fit(rows)
+
+
+def regress(rows: Rows, labels: Labels, asked: Rows, num_classes: int) -> Probabilities:
+    """Return class probabilities, shape (M, K), of a logistic regression; a class that `labels` lack gets zero."""
     result = np.zeros((len(asked), num_classes))
     known = np.unique(labels)
     if len(known) == 1:
         result[:, known[0]] = 1.0
         return result
-    probe: Any = make_pipeline(
-        StandardScaler(),
-        PCA(min(_MOST_COMPONENTS, *rows.shape), random_state=0),
-        LogisticRegression(C=_STRENGTH, max_iter=_MOST_STEPS),
-    )
+    regression = LogisticRegression(C=_STRENGTH, max_iter=_MOST_STEPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # close enough for a ranking
-        probe.fit(rows, labels)
-    result[:, known] = probe.predict_proba(asked)
+        regression.fit(rows, labels)
+    result[:, known] = regression.predict_proba(asked)
     return result
 
 
