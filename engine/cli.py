@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
-from engine import __version__, commands, data_commands, trust_commands
+from engine import __version__, commands, data_commands, label_commands, trust_commands
 from engine.answers import say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError
@@ -63,6 +63,9 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         trust_commands.compare,
         commands.runs,
         commands.backbones,
+        label_commands.review,
+        label_commands.label,
+        label_commands.growth,
     )
     for command in all_commands:
         app.command(command)

@@ -25,6 +25,7 @@ _STAGE_WORDS: dict[events.Stage, str] = {
     "validate": "measuring",
     "predict": "classifying",
     "test": "testing",
+    "grow": "drawing the learning curve",
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from engine.corrections import correct, read_decisions
 from engine.errors import EngineError
 from engine.files import is_hidden, is_image_name
 from engine.work import finish
@@ -60,15 +61,16 @@ class Dataset:
         return replace(self, samples=tuple(sample for sample in self.samples if sample.path not in paths))
 
 
-def scan(root: Path) -> Dataset:
+def scan(root: Path, is_corrected: bool = True) -> Dataset:
     """Read the folder at `root`, whose layout is class/*.jpg or train/class/*.jpg with val/ and perhaps test/.
 
-    Files are judged by their names and not opened. Raises EngineError where no class can be found.
+    Files are judged by their names and not opened. What the journal of corrections says holds, see
+    `engine.corrections`, unless `is_corrected` is False. Raises EngineError where no class can be found.
     """
-    return finish(scan_in_steps(root))
+    return finish(scan_in_steps(root, is_corrected))
 
 
-def scan_in_steps(root: Path) -> Generator[int, None, Dataset]:
+def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None, Dataset]:
     """Do what `scan` does, yielding the number of images found after every folder."""
     if not root.exists():
         raise EngineError("This folder does not exist.", root)
@@ -81,7 +83,7 @@ def scan_in_steps(root: Path) -> Generator[int, None, Dataset]:
     samples: list[tuple[str, str, Split]] = []
     for folder, split in splits or [(root, "train")]:
         yield from _scan_classes(root, folder, split, samples, notes)
-    return _build(root, samples, notes)
+    return _build(root, _corrected(root, samples, notes) if is_corrected else samples, notes)
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -171,6 +173,19 @@ def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
                 waiting.append(entry.path)
             elif entry.is_file():
                 yield entry.path, is_image_name(entry.name)
+
+
+def _corrected(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) -> list[tuple[str, str, Split]]:
+    decisions = read_decisions(root)
+    if not decisions:
+        return found
+    classes = frozenset(name for _, name, split in found if split == "train")
+    names, told = correct([(path, name) for path, name, _ in found], decisions, classes)
+    notes += told
+    kept = [(path, name, split) for (path, _, split), name in zip(found, names) if name is not None]
+    left = {name for _, name, split in kept if split == "train"}
+    notes += [f"Class '{name}' has no training images left." for name in sorted(classes - left)]
+    return kept
 
 
 def _build(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) -> Dataset:

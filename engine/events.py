@@ -53,7 +53,9 @@ class RunStarted(_Frozen):
     epochs: int
 
 
-Stage: TypeAlias = Literal["scan", "check", "compare", "download", "prepare", "train", "validate", "predict", "test"]
+Stage: TypeAlias = Literal[
+    "scan", "check", "compare", "download", "prepare", "train", "validate", "predict", "test", "grow"
+]
 
 
 class Progress(_Frozen):

@@ -11,17 +11,20 @@ from typing import TypeAlias, TypeVar
 from engine.audit import compare, survey
 from engine.calibration import DEFAULT_MAX_ERROR
 from engine.config import DataConfig, RunConfig
+from engine.corrections import read_decisions
 from engine.dataset import Dataset, require_trainable, scan_in_steps
 from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
 from engine.findings import Audit
+from engine.growth import Growth
 from engine.imbalance import imbalance
 from engine.log import logged_to
 from engine.oddities import find_oddities
 from engine.predictions import Prediction
 from engine.progress import Ticker
 from engine.results import Evaluation
+from engine.review import Rescore, Review, build_queue
 from engine.runs import Run, create_run, record
 from engine.splits import split as split_by_draw
 from engine.summary import Summary
@@ -142,6 +145,30 @@ def test(run: Run) -> Work[Evaluation]:
     from engine.ml.evaluate import evaluate_test
 
     return (yield from evaluate_test(run))
+
+
+def review(dataset: Dataset, model: Path | None, audit: Audit) -> Work[Review]:
+    """Return the queue of what a person should look at; without a model it holds what the audit found and no more."""
+    if model is None:
+        yield from ()
+        return Review(items=build_queue(dataset, audit, (), read_decisions(dataset.root)))
+    from engine.ml.labels import review as review_labels
+
+    return (yield from review_labels(dataset, model, audit))
+
+
+def rescore(dataset: Dataset, model: Path, audit: Audit = Audit()) -> Work[Rescore]:  # noqa: B008 - frozen
+    """Return what the corrections beside the images did to the cross-validated accuracy."""
+    from engine.ml.labels import rescore as rescore_labels
+
+    return (yield from rescore_labels(dataset, model, audit))
+
+
+def growth(path: Path) -> Work[Growth]:
+    """Return the learning curve of a run folder, what more images would bring, and keep it there."""
+    from engine.ml.growth import grow
+
+    return (yield from grow(Run(path)))
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:

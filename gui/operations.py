@@ -5,20 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QFile, QObject, Signal
+from PySide6.QtCore import QFile, QObject, QTimer, Signal
 
 from engine import jobs
 from engine.card import read_card
+from engine.corrections import Action, Decision, append, undo
 from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import EpochDone, RunStarted
 from engine.findings import Audit
+from engine.review import Review
 from engine.runs import Run, home_folder, new_run_path
 from engine.sample import write_sample
 from engine.splits import split
 from engine.suggest import demo_config, suggest
 from gui.job import Job
 from gui.state import AppState
+
+_RESCAN_AFTER_MS = 1500
 
 
 class Operations(QObject):
@@ -34,6 +38,10 @@ class Operations(QObject):
         self.state = state
         self._jobs: set[Job] = set()
         self._checking: Job | None = None
+        self._rescan_timer = QTimer(self)
+        self._rescan_timer.setSingleShot(True)
+        self._rescan_timer.setInterval(_RESCAN_AFTER_MS)
+        self._rescan_timer.timeout.connect(self._rescan)
 
     @property
     def running_jobs(self) -> tuple[Job, ...]:
@@ -88,6 +96,63 @@ class Operations(QObject):
             raise RuntimeError("the page offers this only with a model")
         return self._start("Classifying", jobs.predict(self.state.model, paths, num_top))
 
+    def review(self) -> Job:
+        """Look for labels that the model of the state doubts."""
+        state = self.state
+        if state.dataset is None or state.model is None:
+            raise RuntimeError("the page offers this only with a folder and a model open")
+        dataset = state.dataset
+        job = self._start("Looking for wrong labels", jobs.review(dataset, state.model, state.audit))
+        job.succeeded.connect(lambda review: self._on_reviewed(dataset.root, review))
+        return job
+
+    def rescore(self) -> Job:
+        """Measure what the corrections of the opened folder did."""
+        state = self.state
+        if state.dataset is None or state.model is None:
+            raise RuntimeError("the page offers this only with a folder and a model open")
+        return self._start("Scoring the labels", jobs.rescore(state.dataset, state.model, state.audit))
+
+    def decide(self, path: str, action: Action, class_name: str | None = None) -> bool:
+        """Write a decision about an image beside the data and let the folder follow; say whether that worked."""
+        dataset = self.state.dataset
+        if dataset is None:
+            raise RuntimeError("the page offers this only with a folder open")
+        try:
+            append(dataset.root, path, action, class_name)
+        except EngineError as error:
+            self.failed.emit(error)
+            return False
+        if action == "exclude":
+            dataset = dataset.without(frozenset((path,)))
+        elif class_name in dataset.classes:
+            label = dataset.classes.index(class_name)
+            parts = tuple(replace(s, label=label) if s.path == path else s for s in dataset.samples)
+            dataset = replace(dataset, samples=parts)
+        self.state.set_dataset(dataset, self.state.audit)
+        self._rescan_timer.start()
+        return True
+
+    def undo_decision(self) -> Decision | None:
+        """Take back the last decision about the opened folder and return it."""
+        if self.state.dataset is None:
+            raise RuntimeError("the page offers this only with a folder open")
+        try:
+            taken_back = undo(self.state.dataset.root)
+        except EngineError as error:
+            self.failed.emit(error)
+            return None
+        if taken_back is not None:
+            self._rescan_timer.stop()
+            self._rescan()
+        return taken_back
+
+    def grow(self) -> Job:
+        """Draw the learning curve of the shown run."""
+        if self.state.run is None:
+            raise RuntimeError("the page offers this only with a run")
+        return self._start("Drawing the learning curve", jobs.growth(self.state.run.path))
+
     def preview(self, num_images: int) -> Job:
         """Draw training images as the network would see them."""
         if self.state.dataset is None:
@@ -135,6 +200,7 @@ class Operations(QObject):
 
     def shut_down(self) -> None:
         """Ask every job to stop; each saves what it has."""
+        self._rescan_timer.stop()
         for job in self._jobs:
             job.stop()
 
@@ -163,6 +229,20 @@ class Operations(QObject):
         self._checking = job
         job.succeeded.connect(lambda audit: self._on_checked(dataset.root, audit))
         job.finished.connect(lambda: self._on_check_finished(job))
+
+    def _rescan(self) -> None:
+        # The notes and the class of what was taken back are known by reading the folder anew
+        if self.state.dataset is not None:
+            job = self._start("Reading the folder", jobs.scan(self.state.dataset.root))
+            job.succeeded.connect(self._on_rescanned)
+
+    def _on_rescanned(self, dataset: Dataset) -> None:
+        if self.state.dataset is not None and self.state.dataset.root == dataset.root:
+            self.state.set_dataset(self._split(dataset), self.state.audit)
+
+    def _on_reviewed(self, root: Path, review: Review) -> None:
+        if self.state.dataset is not None and self.state.dataset.root == root:
+            self.state.set_review(review)
 
     def _on_checked(self, root: Path, audit: Audit) -> None:
         if self.state.dataset is not None and self.state.dataset.root == root:

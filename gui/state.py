@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Signal
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.findings import Audit
+from engine.review import Review
 from engine.runs import Run
 from gui.job import Job
 
@@ -15,6 +16,7 @@ class AppState(QObject):
     """A handful of properties, each with a signal that is emitted when it gets another value."""
 
     dataset_changed = Signal()
+    review_changed = Signal()
     config_changed = Signal()
     run_changed = Signal()
     model_changed = Signal()
@@ -24,6 +26,7 @@ class AppState(QObject):
         super().__init__(parent)
         self._dataset: Dataset | None = None
         self._audit = Audit()
+        self._review: Review | None = None
         self._config = RunConfig()
         self._run: Run | None = None
         self._model: Path | None = None
@@ -41,8 +44,21 @@ class AppState(QObject):
 
     def set_dataset(self, dataset: Dataset | None, audit: Audit = Audit()) -> None:  # noqa: B008 - frozen
         """Show another folder, or the same after a check or another split."""
-        self._dataset, self._audit = dataset, audit
+        before, self._dataset, self._audit = self._dataset, dataset, audit
+        if before is not None and (dataset is None or dataset.root != before.root):
+            self.set_review(None)
         self.dataset_changed.emit()
+
+    @property
+    def review(self) -> Review | None:
+        """Which labels of the opened folder a model doubts, or None where that was not asked yet."""
+        return self._review
+
+    def set_review(self, review: Review | None) -> None:
+        """Show which labels are doubted."""
+        if review is not self._review:
+            self._review = review
+            self.review_changed.emit()
 
     @property
     def config(self) -> RunConfig:

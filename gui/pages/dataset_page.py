@@ -9,6 +9,7 @@ from engine.dataset import Dataset, Sample, Split
 from gui.models.image_model import GridItem
 from gui.operations import Operations
 from gui.panels.findings_panel import FindingsPanel
+from gui.panels.review_panel import ReviewPanel
 from gui.settings import Settings
 from gui.state import AppState
 from gui.theme import GRID
@@ -44,6 +45,7 @@ class DatasetPage(QWidget):
         self.grid = ImageGrid(self)
         self.tabs = Tabs("Parts of the data set", self)
         self.findings = FindingsPanel(state, operations, self)
+        self.review = ReviewPanel(state, operations, self)
         self._stack = QStackedWidget(self)
         self.viewer = ImageViewer(self)
         column = QVBoxLayout(self)
@@ -115,6 +117,8 @@ class DatasetPage(QWidget):
         body.addWidget(self.grid, 3)
         self.tabs.addTab(images, "Images")
         self.tabs.addTab(self.findings, "Findings")
+        self.tabs.addTab(self.review, "Review")
+        self.tabs.show_count(self.review, "Review", len(self.review.items))
         column.addWidget(self.tabs, 1)
         return page
 
@@ -122,6 +126,7 @@ class DatasetPage(QWidget):
         self._state.dataset_changed.connect(self._on_dataset_changed)
         self.open_button.clicked.connect(self._on_choose)
         self.train_button.clicked.connect(self.train_requested)
+        self.review.count_changed.connect(lambda left: self.tabs.show_count(self.review, "Review", left))
         self.classes.class_chosen.connect(self._on_class_chosen)
         self.split_box.fraction_chosen.connect(self._operations.resplit)
         self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))

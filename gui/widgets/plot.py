@@ -37,6 +37,22 @@ class _LeftAxis(pg.AxisItem):  # type: ignore[misc]
         return super().boundingRect().adjusted(0, -_AXIS_OVERHANG, 0, _AXIS_OVERHANG)  # type: ignore[no-any-return]
 
 
+class CountAxis(pg.AxisItem):  # type: ignore[misc]
+    """Counts things, such as images, at a few round numbers."""
+
+    thing = "images"
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Put as many ticks at round numbers as there is room for."""
+        step = _whole_step(high - low, max(2.0, size / 90))
+        first = max(1, math.ceil(low / step))
+        return [(float(step), [float(number * step) for number in range(first, math.floor(high / step) + 1)])]
+
+    def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
+        """Write whole numbers, the first with its unit."""
+        return [f"{value:,.0f} {self.thing}" if value == spacing else f"{value:,.0f}" for value in values]
+
+
 class PercentAxis(_LeftAxis):
     """Writes shares (0..1) in percent, up to 100 %."""
 
@@ -65,14 +81,14 @@ class NumberAxis(_LeftAxis):
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
-    """A plot over epochs that follows the palette. It is read, not dragged."""
+    """A plot over epochs, or whatever the x axis counts, that follows the palette. It is read, not dragged."""
 
     pointed_at = Signal(object)
     """The place on the x axis under the pointer, or None where it left."""
 
-    def __init__(self, y_axis: pg.AxisItem, parent: QWidget | None = None) -> None:
+    def __init__(self, y_axis: pg.AxisItem, parent: QWidget | None = None, x_axis: pg.AxisItem | None = None) -> None:
         self._styled: list[tuple[pg.PlotDataItem | pg.TextItem, str, float, Qt.PenStyle, int]] = []
-        super().__init__(parent, axisItems={"left": y_axis, "bottom": EpochAxis("bottom")})
+        super().__init__(parent, axisItems={"left": y_axis, "bottom": x_axis or EpochAxis("bottom")})
         self.setMenuEnabled(False)
         self.setMouseEnabled(False, False)
         self.hideButtons()

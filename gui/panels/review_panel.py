@@ -1,0 +1,258 @@
+"""The queue of what to look at, one image at a time, each decision a key."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QTabBar, QVBoxLayout, QWidget
+
+from engine.card import read_card
+from engine.corrections import Action, read_decisions
+from engine.dataset import Dataset
+from engine.errors import EngineError
+from engine.review import Rescore, ReviewItem, build_queue
+from gui.operations import Operations
+from gui.state import AppState
+from gui.theme import GRID
+from gui.widgets.doubt_view import DoubtView
+from gui.widgets.labels import MutedLabel
+from gui.wording import NBSP, count
+
+_MOST_KEYS = 9
+_RESCORE_EVERY = 5
+
+
+class ReviewPanel(QWidget):
+    """Shows the image that most needs a look, and writes down what the user decides."""
+
+    count_changed = Signal(int)
+    """How many images are left."""
+
+    def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._operations = state, operations
+        self._row = 0
+        self._wanted: str | None = None
+        self._root: Path | None = None
+        self._num_since_score = 0
+        self._is_scoring = False
+        self.items: tuple[ReviewItem, ...] = ()
+        self.note = MutedLabel("", self)
+        self.score = MutedLabel("", self)
+        self.view = DoubtView(self)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Images to review")
+        self._build_buttons()
+        self._lay_out()
+        self._add_keys()
+        for signal in (state.dataset_changed, state.review_changed, state.model_changed, state.training_changed):
+            signal.connect(self._refresh)
+        self._refresh()
+
+    def _build_buttons(self) -> None:
+        self.search_button = self._button(
+            "Look for wrong labels", self._on_search, "Ask the model which labels it doubts"
+        )
+        self.score_button = self._button("Score again", self._on_score, "Measure again on the labels as they are now")
+        self.relabel_button = self._button("Relabel", self._on_relabel, "Give it the suggested class (R)")
+        self.class_button = QPushButton("Another class", self)
+        self.class_button.setToolTip("Give it another class (keys 1 to 9)")
+        self.class_menu = QMenu(self)
+        self.class_button.setMenu(self.class_menu)
+        self.exclude_button = self._button("Exclude   X", lambda: self._decide("exclude"), "Leave it out (X)")
+        self.keep_button = self._button("Keep   K", lambda: self._decide("keep"), "Its label is right (K)")
+        self.undo_button = self._button("Undo   Z", self._on_undo, "Take back the last decision (Z or Ctrl+Z)")
+        self.relabel_button.setProperty("accent", True)
+
+    def _button(self, words: str, on_click: Callable[[], None], tooltip: str) -> QPushButton:
+        button = QPushButton(words, self)
+        button.setToolTip(tooltip)
+        button.clicked.connect(lambda: on_click())
+        return button
+
+    def _lay_out(self) -> None:
+        self.view.side.addStretch()
+        self.view.side.addWidget(self.relabel_button)
+        row = QHBoxLayout()
+        row.addWidget(self.exclude_button, 1)
+        row.addWidget(self.keep_button, 1)
+        self.view.side.addLayout(row)
+        last = QHBoxLayout()
+        last.addWidget(self.class_button, 1)
+        last.addWidget(self.undo_button, 1)
+        self.view.side.addLayout(last)
+        foot = QHBoxLayout()
+        foot.addWidget(self.note, 1)
+        foot.addWidget(self.search_button)
+        below = QHBoxLayout()
+        below.addWidget(self.score, 1)
+        below.addWidget(self.score_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, GRID, 0, 0)
+        column.setSpacing(GRID)
+        column.addLayout(foot)
+        column.addWidget(self.view, 1)
+        column.addLayout(below)
+
+    def _add_keys(self) -> None:
+        inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
+        window = Qt.ShortcutContext.WindowShortcut  # heard while the panel is seen, wherever the focus is
+        keys: dict[str, tuple[Callable[[], None], Qt.ShortcutContext]] = {
+            "R": (self._on_relabel, window),
+            "X": (lambda: self._decide("exclude"), window),
+            "K": (lambda: self._decide("keep"), window),
+            "Z": (self._on_undo, window),
+            "Ctrl+Z": (self._on_undo, window),
+            "Left": (lambda: self._step(-1), inside),  # outside, the arrows walk through the tabs
+            "Right": (lambda: self._step(1), inside),
+        }
+        for number in range(_MOST_KEYS):
+            keys[str(number + 1)] = (partial(self._choose_class, number), window)
+        for key, (on_key, context) in keys.items():
+            QShortcut(QKeySequence(key), self, context=context).activated.connect(on_key)
+
+    @property
+    def item(self) -> ReviewItem | None:
+        """The image shown."""
+        return self.items[self._row] if self.items else None
+
+    def _refresh(self) -> None:
+        dataset, shown = self._state.dataset, self.item
+        if dataset is None:
+            self.items = ()
+        else:
+            if dataset.root != self._root:
+                self._root, self._row, self._num_since_score = dataset.root, 0, 0
+                self.score.setText("")
+            self.items = self._queue(dataset)
+        path = self._wanted or (shown.path if shown else None)
+        rows = [row for row, item in enumerate(self.items) if item.path == path]
+        if rows:
+            self._row, self._wanted = rows[0], None
+        self._row = max(0, min(self._row, len(self.items) - 1))
+        self._describe(dataset)
+        self._show()
+        self.count_changed.emit(len(self.items))
+
+    def _queue(self, dataset: Dataset) -> tuple[ReviewItem, ...]:
+        review = self._state.review
+        try:
+            decided = read_decisions(dataset.root)
+        except EngineError as error:
+            self._operations.failed.emit(error)
+            decided = {}
+        return build_queue(dataset, self._state.audit, review.suspicions if review else (), decided)
+
+    def _describe(self, dataset: Dataset | None) -> None:
+        why_not = _why_no_doubts(self._state, dataset)
+        has_review = self._state.review is not None
+        self.search_button.setVisible(not why_not)
+        self.search_button.setProperty("accent", not has_review and not self.items)
+        self.search_button.setText("Look again" if has_review else "Look for wrong labels")
+        self.score_button.setVisible(not why_not and has_review)
+        if why_not:
+            self.note.setText(why_not)
+        elif has_review:
+            self.note.setText("Labels that the model doubts, copies in two classes and unreadable files.")
+        else:
+            self.note.setText("Copies and unreadable files so far. The model can tell which labels it doubts, too.")
+
+    def _show(self) -> None:
+        item, dataset = self.item, self._state.dataset
+        left = f"{self._row + 1} of {count(len(self.items), 'image')} to look at" if item else ""
+        self.view.show_item(item, dataset, left)
+        if item is None:
+            self.view.sentence.setText("Nothing is left to look at.")
+        for button in (self.relabel_button, self.class_button, self.exclude_button, self.keep_button):
+            button.setEnabled(item is not None)
+        can_relabel = item is not None and item.suggested is not None
+        self.relabel_button.setEnabled(can_relabel)
+        self.relabel_button.setText(f"Relabel as {item.suggested}   R" if item and can_relabel else "Relabel   R")
+        self.class_menu.clear()
+        for number, name in enumerate(dataset.classes if dataset and item else ()):
+            words = f"{number + 1}   {name}" if number < _MOST_KEYS else name
+            action = self.class_menu.addAction(words)
+            action.triggered.connect(partial(self._choose_class, number))
+
+    def _step(self, distance: int) -> None:
+        if self.items:
+            self._row = max(0, min(self._row + distance, len(self.items) - 1))
+            self._show()
+
+    def _on_relabel(self) -> None:
+        if self.item is not None and self.item.suggested is not None:
+            self._decide("relabel", self.item.suggested)
+
+    def _choose_class(self, number: int, _checked: bool = False) -> None:
+        dataset, item = self._state.dataset, self.item
+        if dataset is not None and item is not None and number < len(dataset.classes):
+            name = dataset.classes[number]
+            if name == item.given:
+                self._decide("keep")
+            else:
+                self._decide("relabel", name)
+
+    def _decide(self, action: Action, class_name: str | None = None) -> None:
+        if self.item is not None and self._operations.decide(self.item.path, action, class_name):
+            self._count_decision()
+
+    def _on_undo(self) -> None:
+        if self._state.dataset is not None:
+            taken_back = self._operations.undo_decision()
+            if taken_back is not None:
+                self._wanted = taken_back.path
+                self._count_decision()
+
+    def _count_decision(self) -> None:
+        self._num_since_score += 1
+        if self._num_since_score >= _RESCORE_EVERY and self._state.review is not None:
+            self._on_score()
+
+    def _on_search(self) -> None:
+        if not _why_no_doubts(self._state, self._state.dataset):
+            self.search_button.setEnabled(False)
+            job = self._operations.review()
+            job.finished.connect(lambda: self.search_button.setEnabled(True))
+
+    def _on_score(self) -> None:
+        if self._is_scoring or _why_no_doubts(self._state, self._state.dataset):
+            return
+        self._is_scoring, self._num_since_score = True, 0
+        job = self._operations.rescore()
+        job.succeeded.connect(self._show_score)
+        job.finished.connect(self._on_scored)
+
+    def _on_scored(self) -> None:
+        self._is_scoring = False
+
+    def _show_score(self, rescore: Rescore) -> None:
+        before, after = (f"{100 * share:.1f}{NBSP}%" for share in (rescore.before, rescore.after))
+        self.score.setText(f"Score on checked labels: {before} \N{RIGHTWARDS ARROW} {after}")
+        self.score.setToolTip(
+            f"How often a quick model names images right that it has not learnt from (cross-validated accuracy on "
+            f"{rescore.num_images:,} images with the labels as they are now): having learnt from the labels of the "
+            f"folders, then from yours. Measured on the labels of the folders it is {100 * rescore.as_filed:.1f} %."
+        )
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Listen to the arrow keys at once, unless the tabs are walked through by keys."""
+        super().showEvent(event)
+        if not isinstance(QApplication.focusWidget(), QTabBar):
+            self.setFocus()
+
+
+def _why_no_doubts(state: AppState, dataset: Dataset | None) -> str:
+    """Return why the labels cannot be doubted now, or nothing where they can."""
+    if dataset is None or state.model is None:
+        return "Copies and unreadable files only. Train a model on these images to find wrong labels, too."
+    if state.training is not None:
+        return "Wrong labels can be looked for when the training is over."
+    try:
+        known = read_card(state.model).classes
+    except EngineError as error:
+        return error.message
+    if not set(dataset.classes) <= set(known):
+        return "Copies and unreadable files only. The open model knows other classes; train one on these images."
+    return ""

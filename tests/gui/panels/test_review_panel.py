@@ -1,0 +1,164 @@
+"""Tests of the queue in the window."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from engine import jobs
+from engine.corrections import read_decisions
+from engine.dataset import Dataset, scan
+from engine.events import Event
+from engine.findings import Audit, DuplicateGroup
+from engine.results import Unreadable
+from engine.review import Rescore, Review, Suspicion
+from engine.splits import split
+from gui.operations import Operations
+from gui.pages.dataset_page import DatasetPage
+from gui.panels import review_panel
+from gui.panels.review_panel import ReviewPanel
+from gui.settings import Settings
+from gui.state import AppState
+from tests.pictures import write_classes
+
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
+
+AUDIT = Audit(
+    unreadable=(Unreadable(path="blue/003.png", reason="It is empty."),),
+    duplicates=(
+        DuplicateGroup(paths=("blue/000.png", "red/000.png"), kind="exact", is_conflict=True, crosses_splits=False),
+    ),
+)
+DOUBT = Suspicion(path="red/002.png", given="red", suggested="blue", probability=0.97, score=0.9)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_classes(tmp_path / "data", {"red": 5, "blue": 5})
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, root: Path) -> ReviewPanel:
+    state = AppState()
+    panel = ReviewPanel(state, Operations(state, state))
+    state.setParent(panel)
+    qtbot.addWidget(panel)
+    state.set_dataset(split(scan(root), 0.2, 0), AUDIT)
+    panel.show()
+    qtbot.waitExposed(panel)
+    panel.activateWindow()
+    panel.setFocus()
+    return panel
+
+
+def _settle(qtbot: QtBot, panel: ReviewPanel) -> None:
+    operations = panel._operations
+    qtbot.waitUntil(lambda: not operations.running_jobs and not operations._rescan_timer.isActive(), timeout=20_000)
+
+
+def _paths(panel: ReviewPanel) -> list[str]:
+    return [item.path for item in panel.items]
+
+
+def test_each_key_decides_and_the_open_folder_follows(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
+    panel._state.set_review(Review(suspicions=(DOUBT,)))
+    assert _paths(panel) == ["blue/000.png", "red/000.png", "blue/003.png", "red/002.png"]
+    assert panel.relabel_button.text().startswith("Relabel as red")
+    qtbot.keyClick(panel, Qt.Key.Key_X)
+    assert _paths(panel) == ["blue/003.png", "red/002.png"]  # the conflict is settled by that
+    qtbot.keyClick(panel, Qt.Key.Key_K)
+    assert panel.item is not None
+    assert panel.item.reason == "Stands as red, looks like blue (0.97)."
+    qtbot.keyClick(panel, Qt.Key.Key_R)
+    assert panel.items == ()
+    dataset = panel._state.dataset
+    assert dataset is not None
+    assert dataset.counts() == [5, 4]
+    _settle(qtbot, panel)
+    assert panel._state.dataset is not None
+    assert panel._state.dataset.counts() == [5, 4]
+    assert "excluded" in panel._state.dataset.notes[0]
+    assert {path: decision.action for path, decision in read_decisions(root).items()} == {
+        "blue/000.png": "exclude", "blue/003.png": "keep", "red/002.png": "relabel",
+    }  # fmt: skip
+
+
+def test_undo_brings_the_last_image_back_and_shows_it(qtbot: QtBot, panel: ReviewPanel) -> None:
+    qtbot.keyClick(panel, Qt.Key.Key_Right)
+    qtbot.keyClick(panel, Qt.Key.Key_Right)
+    assert panel.item is not None
+    assert panel.item.path == "blue/003.png"
+    qtbot.keyClick(panel, Qt.Key.Key_X)
+    assert "blue/003.png" not in _paths(panel)
+    qtbot.keyClick(panel, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    _settle(qtbot, panel)
+    assert panel.item is not None
+    assert panel.item.path == "blue/003.png"
+    qtbot.keyClick(panel, Qt.Key.Key_Left)
+    assert panel.item.path == "red/000.png"
+
+
+def test_a_figure_key_gives_the_class_of_that_number(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
+    qtbot.keyClick(panel, Qt.Key.Key_2)
+    assert read_decisions(root)["blue/000.png"].class_name == "red"
+    assert [action.text() for action in panel.class_menu.actions()] == ["1   blue", "2   red"]
+    _settle(qtbot, panel)
+
+
+def test_without_a_model_that_knows_these_classes_labels_are_not_doubted(
+    panel: ReviewPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Train a model" in panel.note.text()
+    assert panel.search_button.isHidden()
+    monkeypatch.setattr(review_panel, "read_card", lambda _path: _Card(("ant", "bee")))
+    panel._state.set_model(tmp_path / "model.safetensors")
+    assert "knows other classes" in panel.note.text()
+    monkeypatch.setattr(review_panel, "read_card", lambda _path: _Card(("blue", "red")))
+    panel._state.set_model(tmp_path / "model.safetensors")
+    assert not panel.search_button.isHidden()
+
+
+def test_the_model_is_asked_and_the_score_told(
+    qtbot: QtBot, panel: ReviewPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def review(dataset: Dataset, model: Path, audit: Audit) -> Generator[Event, None, Review]:
+        yield from ()
+        return Review(suspicions=(DOUBT,), accuracy=0.9, num_images=10)
+
+    def rescore(dataset: Dataset, model: Path, audit: Audit) -> Generator[Event, None, Rescore]:
+        yield from ()
+        return Rescore(as_filed=0.85, before=0.87, after=0.89, num_filed=10, num_images=10)
+
+    monkeypatch.setattr(jobs, "review", review)
+    monkeypatch.setattr(jobs, "rescore", rescore)
+    monkeypatch.setattr(review_panel, "read_card", lambda _path: _Card(("blue", "red")))
+    panel._state.set_model(tmp_path / "model.safetensors")
+    panel.search_button.click()
+    qtbot.waitUntil(lambda: "red/002.png" in _paths(panel), timeout=20_000)
+    panel.score_button.click()
+    qtbot.waitUntil(lambda: "89.0" in panel.score.text(), timeout=20_000)
+    assert "87.0" in panel.score.text()
+    _settle(qtbot, panel)
+
+
+def test_another_folder_has_no_doubts_of_the_one_before(panel: ReviewPanel, tmp_path: Path) -> None:
+    panel._state.set_review(Review(suspicions=(DOUBT,)))
+    panel._state.set_dataset(scan(write_classes(tmp_path / "other", {"red": 5, "blue": 5})))
+    assert panel.items == ()
+    assert panel.view.sentence.text() == "Nothing is left to look at."
+
+
+def test_the_tab_counts_what_is_left(qtbot: QtBot, root: Path) -> None:
+    state = AppState()
+    page = DatasetPage(state, Operations(state, state), Settings())
+    state.setParent(page)
+    qtbot.addWidget(page)
+    state.set_dataset(scan(root), AUDIT)
+    assert page.tabs.tabText(1) == "Review (3)"
+
+
+class _Card:
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes = classes
