@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
-from engine import __version__, commands
+from engine import __version__, commands, explain_commands
 from engine.answers import say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError
@@ -60,6 +60,8 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         commands.resume,
         commands.evaluate,
         commands.predict,
+        explain_commands.explain,
+        explain_commands.robustness,
         commands.runs,
         commands.backbones,
     )

@@ -24,6 +24,7 @@ _STAGE_WORDS: dict[events.Stage, str] = {
     "validate": "measuring",
     "predict": "classifying",
     "test": "testing",
+    "robustness": "measuring on changed images",
 }
 
 

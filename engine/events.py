@@ -53,7 +53,7 @@ class RunStarted(_Frozen):
     epochs: int
 
 
-Stage: TypeAlias = Literal["scan", "check", "download", "prepare", "train", "validate", "predict", "test"]
+Stage: TypeAlias = Literal["scan", "check", "download", "prepare", "train", "validate", "predict", "test", "robustness"]
 
 
 class Progress(_Frozen):

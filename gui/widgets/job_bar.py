@@ -14,6 +14,7 @@ _STAGE_WORDS = {
     "prepare": "Preparing images",
     "train": "Training",
     "validate": "Measuring",
+    "robustness": "Measuring on changed images",
 }
 
 
