@@ -10,6 +10,7 @@ from engine.results import Evaluation, ImageResult, read_evaluation
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations
+from gui.panels.robustness_panel import RobustnessPanel
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.confusion_view import ConfusionView
@@ -72,6 +73,8 @@ class ResultsPage(QWidget):
         body.setSizes([480, 560])
         self.tabs = Tabs("Parts of the results", self)
         self.tabs.addTab(body, "Wrong images")
+        self.robustness = RobustnessPanel(self._state, self._operations, self)
+        self.tabs.addTab(self.robustness, "Robustness")
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
