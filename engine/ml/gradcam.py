@@ -1,8 +1,11 @@
-"""Where a network looks: Grad-CAM for every backbone family (Selvaraju et al., 2017, equations 1 and 2).
+"""Where a network looks: class activation maps by gradients, for every backbone family.
 
-alpha_c = mean over positions of d score / d A_c, heat = relu(sum_c alpha_c A_c), with A the last activations that still
-have a place in the picture. What differs between families is how these lie in memory: (1, C, H, W) in convolutional
-networks, (1, H, W, C) in Swin, (1, 1 + H * W, C) in ViT, whose first token is the class token.
+Grad-CAM (Selvaraju et al., 2017) is heat = relu(sum_c mean(d score / d A_c) A_c), with A the last activations that
+still have a place in the picture. We weigh each place by its own gradient instead of their mean over all places,
+heat = relu(sum_c d score / d A_c * A_c) (HiResCAM, Draelos and Carin, 2020, equation 5): before global average pooling
+the two are the same, and only so can a finer layer be read, see docs/decisions/0005. What differs between families is
+how activations lie in memory: (1, C, H, W) in convolutional networks, (1, H, W, C) in Swin, (1, 1 + H * W, C) in ViT,
+whose first token is the class token.
 """
 
 import math
@@ -19,8 +22,8 @@ from engine.ml.models import Classifier
 
 Layout: TypeAlias = Literal["channels_first", "channels_last", "tokens"]
 
-MIN_SIDE = 4
-"""Coarser activations are passed over where there are finer ones: on 2 x 2 fields a map says next to nothing."""
+MIN_SIDE = 12
+"""Coarser activations are passed over where there are finer ones: on 4 x 4 fields a map says next to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def find_layer(model: Classifier, batch: Tensor) -> Layer:
     Only modules that follow one another in a row count, so that all the network knows goes through the chosen one: a
     branch inside a block would show a part. In a ViT, patches no longer matter behind the last block, for only the
     class token is read there; so it is the input of that block. The last layer with at least `MIN_SIDE` places a side
-    is taken, or else the last with more than one.
+    is taken; of small images, a place for each four pixels is enough.
     """
     if isinstance(model.backbone, VisionTransformer):
         return Layer(list(model.backbone.encoder.layers.children())[-1], "tokens")
@@ -68,8 +71,9 @@ def find_layer(model: Classifier, batch: Tensor) -> Layer:
     finally:
         for hook in hooks:
             hook.remove()
-    fine = [layer for side, layer in sides if side >= MIN_SIDE] or [layer for side, layer in sides if side > 1]
-    return fine[-1]
+    # The finest activations of small images are those of the first layer, which knows of edges alone
+    enough = min(MIN_SIDE, batch.shape[2] // 4, max(side for side, _ in sides))
+    return [layer for side, layer in sides if side >= enough][-1]
 
 
 def look(model: Classifier, layer: Layer, batch: Tensor, label: int | None = None) -> Look:
@@ -84,8 +88,7 @@ def look(model: Classifier, layer: Layer, batch: Tensor, label: int | None = Non
         chosen = int(logits.argmax()) if label is None else label
         (gradient,) = torch.autograd.grad(logits[chosen] - logits.mean(), heard)
     activation, slope = (_channels_first(tensor.detach(), layer.layout) for tensor in (heard[0], gradient))
-    weights = slope.mean((1, 2), keepdim=True)
-    heat = (weights * activation).sum(0)
+    heat = (slope * activation).sum(0)
     size = (batch.shape[2], batch.shape[3])
     large = nn.functional.interpolate(heat[None, None], size, mode="bilinear", align_corners=False)[0, 0]
     return Look(_scaled(large).cpu(), logits.detach().cpu(), embedding[0].detach().cpu(), chosen)
