@@ -44,7 +44,7 @@ class Change:
 _LEVELS: dict[Kind, tuple[tuple[float, ...], str]] = {
     # From mild to strong
     "rotation": ((10, 30, 90), "turned by {:g}°"),
-    "blur": ((0.5, 1, 2), "blurred over {:g} % of the side"),
+    "blur": ((1, 2, 4), "blurred over {:g} % of the side"),
     "noise": ((10, 25, 50), "with noise of {:g} of 255 grey levels"),
     "darker": ((0.75, 0.5, 0.25), "at {:g} times the light"),
     "brighter": ((1.25, 1.5, 2), "at {:g} times the light"),

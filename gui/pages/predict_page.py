@@ -102,8 +102,8 @@ class PredictPage(QWidget):
         self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
         self.answer.explanation_wanted.connect(self._on_explanation_wanted)
         strip = self.answer.neighbours
-        strip.opened.connect(lambda row: self.viewer.show_item(strip.grid.items, row))
-        self.viewer.closed.connect(strip.grid.setFocus)
+        strip.opened.connect(lambda row: self.viewer.show_item(strip.items, row))
+        self.viewer.closed.connect(self.answer.why_button.setFocus)
         self._paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
         self._paste.activated.connect(self._on_paste)
 

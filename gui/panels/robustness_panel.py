@@ -27,8 +27,8 @@ _KINDS: dict[Kind, tuple[str, str, str]] = {
     "rotation": ("Turned", "when turned", "{:g}°"),
     "blur": ("Blurred", "under blur", "{:g} % wide"),
     "noise": ("Noise", "under noise", "{:g} of 255"),
-    "darker": ("Darker", "in little light", "{:g} x light"),
-    "brighter": ("Brighter", "in much light", "{:g} x light"),
+    "darker": ("Darker", "in little light", "{:g} × light"),
+    "brighter": ("Brighter", "in much light", "{:g} × light"),
     "jpeg": ("JPEG", "when strongly compressed", "quality {:g}"),
     "scale": ("Made smaller", "when made smaller", "{:g} % side"),
 }

@@ -37,7 +37,7 @@ class LevelBars(QWidget):
         colors = theme.colors(self.palette())
         painter = QPainter(self)
         metrics, height = QFontMetrics(self.font()), self._row_height()
-        words_width = metrics.horizontalAdvance("quality 50  ")
+        words_width = metrics.horizontalAdvance("0.75 x light   ")
         number_width = metrics.horizontalAdvance("99.9 %  ")
         room = max(1, self.width() - words_width - number_width)
         middle = Qt.AlignmentFlag.AlignVCenter
