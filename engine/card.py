@@ -40,6 +40,11 @@ class ModelCard(BaseModel):
     """Validation figures of these weights; None where training was stopped before the first validation."""
     created: str
 
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by, so that confidences come true."""
+        return self.calibration.temperature if self.calibration else 1.0
+
 
 def read_card(path: Path) -> ModelCard:
     """Read the card of a model file; raise EngineError where the file is no model of this program."""

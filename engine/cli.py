@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
-from engine import __version__, commands, data_commands, label_commands, trust_commands
+from engine import __version__, commands, data_commands, explain_commands, label_commands, trust_commands
 from engine.answers import say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError
@@ -61,6 +61,8 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         commands.evaluate,
         commands.predict,
         trust_commands.compare,
+        explain_commands.explain,
+        explain_commands.robustness,
         commands.runs,
         commands.backbones,
         label_commands.review,

@@ -26,6 +26,7 @@ _STAGE_WORDS: dict[events.Stage, str] = {
     "predict": "classifying",
     "test": "testing",
     "grow": "drawing the learning curve",
+    "robustness": "measuring on changed images",
 }
 
 

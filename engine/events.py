@@ -54,7 +54,17 @@ class RunStarted(_Frozen):
 
 
 Stage: TypeAlias = Literal[
-    "scan", "check", "compare", "download", "prepare", "train", "validate", "predict", "test", "grow"
+    "scan",
+    "check",
+    "compare",
+    "download",
+    "prepare",
+    "train",
+    "validate",
+    "predict",
+    "test",
+    "grow",
+    "robustness",
 ]
 
 

@@ -16,6 +16,7 @@ from engine.dataset import Dataset, require_trainable, scan_in_steps
 from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
+from engine.explanation import Explanation
 from engine.findings import Audit
 from engine.growth import Growth
 from engine.imbalance import imbalance
@@ -25,6 +26,7 @@ from engine.predictions import Prediction
 from engine.progress import Ticker
 from engine.results import Evaluation
 from engine.review import Rescore, Review, build_queue
+from engine.robustness import RobustnessCard
 from engine.runs import Run, create_run, record
 from engine.splits import split as split_by_draw
 from engine.summary import Summary
@@ -169,6 +171,29 @@ def growth(path: Path) -> Work[Growth]:
     from engine.ml.growth import grow
 
     return (yield from grow(Run(path)))
+
+
+def explain(model: Path, image: Path, label: str | None = None) -> Work[Explanation]:
+    """Say what in an image speaks for class `label`, or for the model's answer, and which training images are near."""
+    from engine.ml.explain import explain_image
+
+    yield from ()
+    return explain_image(model, image, label)
+
+
+def draw_explanation(explanation: Explanation, path: Path) -> Work[None]:
+    """Write the explanation as a figure to `path`."""
+    from engine.ml.explanation_figure import draw_explanation as draw
+
+    yield from ()
+    draw(explanation, path)
+
+
+def robustness(run: Run) -> Work[RobustnessCard]:
+    """Measure a run's model on changed validation images; keep the card in the run folder and return it."""
+    from engine.ml.robustness import measure_robustness
+
+    return (yield from measure_robustness(run))
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:

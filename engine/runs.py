@@ -73,6 +73,11 @@ class Run:
         return self.path / "test.json"
 
     @property
+    def robustness_path(self) -> Path:
+        """How the best model does on changed images, once that was measured."""
+        return self.path / "robustness.json"
+
+    @property
     def figure_path(self) -> Path:
         """The curves as a picture."""
         return self.path / "history.png"

@@ -153,6 +153,16 @@ class Operations(QObject):
             raise RuntimeError("the page offers this only with a run")
         return self._start("Drawing the learning curve", jobs.growth(self.state.run.path))
 
+    def explain(self, path: Path, label: str | None = None) -> Job:
+        """Say what in an image speaks for a class, and which training images are near, by the model of the state."""
+        if self.state.model is None:
+            raise RuntimeError("the page offers this only with a model")
+        return self._start("Looking for the reason", jobs.explain(self.state.model, path, label))
+
+    def measure_robustness(self, run: Run) -> Job:
+        """Measure a run's model on changed images; the card lies in the run folder then."""
+        return self._start("Measuring robustness", jobs.robustness(run))
+
     def preview(self, num_images: int) -> Job:
         """Draw training images as the network would see them."""
         if self.state.dataset is None:
@@ -238,7 +248,7 @@ class Operations(QObject):
 
     def _on_rescanned(self, dataset: Dataset) -> None:
         if self.state.dataset is not None and self.state.dataset.root == dataset.root:
-            self.state.set_dataset(self._split(dataset), self.state.audit)
+            self.state.set_dataset(self._split(dataset, self.state.audit), self.state.audit)
 
     def _on_reviewed(self, root: Path, review: Review) -> None:
         if self.state.dataset is not None and self.state.dataset.root == root:

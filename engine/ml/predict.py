@@ -35,11 +35,6 @@ class Answerer:
     reference: Tensor | None
     """Embeddings of training images, (N, D) of length 1."""
 
-    @property
-    def temperature(self) -> float:
-        """What logits are divided by, so that confidences come true."""
-        return self.card.calibration.temperature if self.card.calibration else 1.0
-
 
 def predict_paths(
     model_path: Path, paths: Sequence[Path], num_top: int, max_error: float | None
@@ -106,7 +101,7 @@ def _answers(
     classes, calibration = answerer.card.classes, answerer.card.calibration
     with torch.inference_mode():
         embeddings = answerer.embed(images)
-        probabilities = (answerer.head(embeddings).float() / answerer.temperature).softmax(1).cpu()
+        probabilities = (answerer.head(embeddings).float() / answerer.card.temperature).softmax(1).cpu()
         alike = None if answerer.reference is None else similarity(embeddings.cpu(), answerer.reference).tolist()
     bound = calibration.unknown_below if calibration else None
     values, indices = probabilities.topk(min(num_top, len(classes)), dim=1)

@@ -10,6 +10,7 @@ from torchvision.transforms.v2 import functional as F
 from engine.card import ModelCard
 from engine.config import Geometry
 from engine.decode import Pixels
+from engine.explanation import Box
 
 PAD_GREY = 124  # about the ImageNet mean, so borders are near zero after normalisation
 CANVAS_SHARE = 1.2
@@ -46,16 +47,34 @@ def prepare(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
     """Return the picture as the network sees it when measured: uint8, shape (3, size, size)."""
     image = to_tensor(pixels)
     size = preprocessing.image_size
-    if preprocessing.geometry == "squash":
-        return F.resize(image, [size, size], antialias=True)  # type: ignore[no-any-return]
     height, width = image.shape[1:]
+    image = F.resize(image, list(_resized(height, width, preprocessing)), antialias=True)
+    if preprocessing.geometry == "pad":
+        return pad_to_square(image, size)
+    return F.center_crop(image, [size, size])  # type: ignore[no-any-return]
+
+
+def seen_box(width: int, height: int, preprocessing: Preprocessing) -> Box:
+    """Return the part of a picture of `width` x `height` pixels that `prepare` makes the network's square of."""
+    size = preprocessing.image_size
+    new_height, new_width = _resized(height, width, preprocessing)
+    if preprocessing.geometry == "pad":
+        left, top = -((size - new_width) // 2), -((size - new_height) // 2)
+    else:
+        left, top = round((new_width - size) / 2), round((new_height - size) / 2)
+    return Box(left / new_width, top / new_height, (left + size) / new_width, (top + size) / new_height)
+
+
+def _resized(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
+    """Return height and width that a picture is scaled to before it is cropped or padded to a square."""
+    size = preprocessing.image_size
+    if preprocessing.geometry == "squash":
+        return size, size
     if preprocessing.geometry == "pad":
         scale = size / max(height, width)
-        image = F.resize(image, [max(1, round(height * scale)), max(1, round(width * scale))], antialias=True)
-        return pad_to_square(image, size)
+        return max(1, round(height * scale)), max(1, round(width * scale))
     scale = preprocessing.min_side / min(height, width)
-    image = F.resize(image, [max(size, round(height * scale)), max(size, round(width * scale))], antialias=True)
-    return F.center_crop(image, [size, size])  # type: ignore[no-any-return]
+    return max(size, round(height * scale)), max(size, round(width * scale))
 
 
 def canvas(pixels: Pixels, preprocessing: Preprocessing) -> tuple[Tensor, float]:

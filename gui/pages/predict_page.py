@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, 
 
 from engine.card import read_card
 from engine.errors import EngineError
+from engine.explanation import Explanation
 from engine.files import IMAGE_SUFFIXES, write_text_atomic
 from engine.predictions import Prediction, to_csv
 from engine.runs import home_folder
@@ -19,6 +20,7 @@ from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.answer_view import AnswerView
 from gui.widgets.drop_area import DropArea
+from gui.widgets.image_view import ImageViewer
 from gui.widgets.labels import MutedLabel, TitleLabel
 from gui.widgets.tables import make_table
 from gui.wording import count, network_name, percent
@@ -36,6 +38,7 @@ class PredictPage(QWidget):
         self._state, self._operations = state, operations
         self._paths: list[Path] = []
         self._job: Job | None = None
+        self._explaining: Job | None = None
         self._num_pasted = 0
         self._model_words = ""
         self.title = TitleLabel("Predict", self)
@@ -48,6 +51,7 @@ class PredictPage(QWidget):
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.answer = AnswerView(self)
+        self.viewer = ImageViewer(self)
         self.invitation = DropArea("predict", "", "", self)
         self._stack = QStackedWidget(self)
         self._lay_out()
@@ -96,6 +100,10 @@ class PredictPage(QWidget):
         self.open_button.clicked.connect(self._on_open_model)
         self.save_button.clicked.connect(self._on_save)
         self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
+        self.answer.explanation_wanted.connect(self._on_explanation_wanted)
+        strip = self.answer.neighbours
+        strip.opened.connect(lambda row: self.viewer.show_item(strip.items, row))
+        self.viewer.closed.connect(self.answer.why_button.setFocus)
         self._paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
         self._paste.activated.connect(self._on_paste)
 
@@ -138,6 +146,24 @@ class PredictPage(QWidget):
     def _on_row_changed(self, current: QModelIndex) -> None:
         if current.isValid():
             self.answer.show_prediction(self.model.answers[self._sorted.mapToSource(current).row()])
+
+    def _on_explanation_wanted(self, path: str, label: str) -> None:
+        if self._state.model is None:
+            return
+        if self._explaining is not None:
+            self._explaining.stop()
+        job = self._operations.explain(Path(path), label)
+        self._explaining = job
+        job.succeeded.connect(lambda explanation: self._on_explained(job, explanation))
+        job.finished.connect(lambda: self._on_explaining_over(job))
+
+    def _on_explained(self, job: Job, explanation: Explanation) -> None:
+        if job is self._explaining:
+            self.answer.show_explanation(explanation)
+
+    def _on_explaining_over(self, job: Job) -> None:
+        if job is self._explaining:
+            self._explaining = None
 
     def _on_model_changed(self) -> None:
         self._model_words = self._describe_model()

@@ -11,6 +11,7 @@ from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations
 from gui.panels.growth_panel import GrowthPanel
+from gui.panels.robustness_panel import RobustnessPanel
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.confusion_view import ConfusionView
@@ -75,6 +76,8 @@ class ResultsPage(QWidget):
         self.tabs.addTab(body, "Wrong images")
         self.growth = GrowthPanel(self._state, self._operations, self)
         self.tabs.addTab(self.growth, "More images")
+        self.robustness = RobustnessPanel(self._state, self._operations, self)
+        self.tabs.addTab(self.robustness, "Robustness")
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)

@@ -1,38 +1,66 @@
-"""One image and its answer in words, with bars for the likeliest classes."""
+"""One image, its answer in words, bars for the likeliest classes and, when asked for, why."""
 
 from pathlib import Path
 
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from engine.explanation import Explanation
 from engine.predictions import Prediction
-from gui import theme
 from gui.theme import GRID
-from gui.widgets.image_view import ImageView
+from gui.widgets.class_bars import ClassBars
+from gui.widgets.heat_view import HeatView
 from gui.widgets.labels import MutedLabel, TitleLabel
+from gui.widgets.neighbour_strip import NeighbourStrip
 from gui.wording import percent
 
 
 class AnswerView(QWidget):
-    """The picture as large as there is room for, the answer below it."""
+    """The picture as large as there is room for, the answer below it, and why where the user wants to know."""
+
+    explanation_wanted = Signal(str, str)
+    """Path of the image and the class to explain."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.view = ImageView(self)
+        self._prediction: Prediction | None = None
+        self.view = HeatView(self)
         self.answer = TitleLabel("", self)
         self.file_name = MutedLabel("", self)
-        self.bars = _Bars(self)
+        self.why_button = QPushButton("Why?", self)
+        self.why_button.setCheckable(True)
+        self.why_button.setToolTip("Show where the model looked, and the training images most alike (W)")
+        self.bars = ClassBars(self)
+        self.neighbours = NeighbourStrip(self)
+        self.neighbours.hide()
+        self._lay_out()
+        self._shortcut = QShortcut(QKeySequence("W"), self)
+        self._shortcut.activated.connect(self.why_button.click)
+        self.why_button.toggled.connect(self._on_toggled)
+        self.bars.chosen.connect(self._on_class_chosen)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        words = QVBoxLayout()
+        words.setSpacing(GRID // 2)
+        words.addWidget(self.answer)
+        words.addWidget(self.file_name)
+        row.addLayout(words, 1)
+        row.addWidget(self.why_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 2 * GRID, 0)
         column.setSpacing(GRID)
         column.addWidget(self.view, 1)
-        column.addWidget(self.answer)
-        column.addWidget(self.file_name)
+        column.addLayout(row)
         column.addWidget(self.bars)
+        column.addWidget(self.neighbours)
 
     def show_prediction(self, prediction: Prediction | None) -> None:
         """Show an image with its answer, or nothing."""
+        self._prediction = prediction
+        self._clear_explanation()
+        self.why_button.setEnabled(prediction is not None and prediction.label is not None)
         if prediction is None:
             self.view.show_file(None)
             self.answer.setText("")
@@ -46,6 +74,43 @@ class AnswerView(QWidget):
         self.file_name.setToolTip(str(path))
         self.answer.setText(in_words(prediction))
         self.bars.show_top(prediction.top)
+        if self.why_button.isChecked():
+            self._ask(prediction.label)
+
+    def show_explanation(self, explanation: Explanation) -> None:
+        """Lay the heat over the picture and show the nearest training images; one of another image is passed over."""
+        prediction = self._prediction
+        if prediction is None or prediction.path != explanation.path or not self.why_button.isChecked():
+            return
+        self.view.show_heat(explanation.heat, explanation.box)
+        self.view.setAccessibleDescription(f"Where the model looked for {explanation.label}")
+        self.bars.mark(explanation.label)
+        self.neighbours.show_neighbours(explanation.neighbours)
+        self.neighbours.show()
+
+    def _on_toggled(self, is_on: bool) -> None:
+        if is_on and self._prediction is not None:
+            self._ask(self._prediction.label)
+        else:
+            self._clear_explanation()
+
+    def _on_class_chosen(self, name: str) -> None:
+        if self.why_button.isChecked():
+            self._ask(name)
+        else:
+            self.why_button.blockSignals(True)  # it would ask for the answer's own class
+            self.why_button.setChecked(True)
+            self.why_button.blockSignals(False)
+            self._ask(name)
+
+    def _ask(self, label: str | None) -> None:
+        if self._prediction is not None and label is not None:
+            self.explanation_wanted.emit(self._prediction.path, label)
+
+    def _clear_explanation(self) -> None:
+        self.view.show_heat(None)
+        self.bars.mark(None)
+        self.neighbours.hide()
 
 
 def in_words(prediction: Prediction) -> str:
@@ -53,43 +118,3 @@ def in_words(prediction: Prediction) -> str:
     if prediction.label is None or prediction.confidence is None:
         return prediction.error or "There is no answer."
     return f"{prediction.label}, {percent(prediction.confidence)}"
-
-
-class _Bars(QWidget):
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._top: tuple[tuple[str, float], ...] = ()
-        self.setAccessibleName("Likeliest classes")
-        self.setToolTip("How sure the model is of each class (softmax probability)")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def show_top(self, top: tuple[tuple[str, float], ...]) -> None:
-        """Show the likeliest classes."""
-        self._top = top
-        self.setAccessibleDescription(", ".join(f"{name} {percent(share)}" for name, share in top))
-        self.updateGeometry()
-        self.update()
-
-    def _row_height(self) -> int:
-        return QFontMetrics(self.font()).height() + GRID
-
-    def sizeHint(self) -> QSize:
-        return QSize(30 * GRID, self._row_height() * len(self._top))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        colors = theme.colors(self.palette())
-        painter = QPainter(self)
-        metrics, height = QFontMetrics(self.font()), self._row_height()
-        number_width = metrics.horizontalAdvance("100 %  ")
-        name_width = min(self.width() // 3, max((metrics.horizontalAdvance(n) for n, _ in self._top), default=0) + GRID)
-        room = max(1, self.width() - name_width - number_width)
-        for row, (name, share) in enumerate(self._top):
-            line = QRect(0, row * height, self.width(), height)
-            painter.setPen(colors.text)
-            short = metrics.elidedText(name, Qt.TextElideMode.ElideRight, name_width - GRID // 2)
-            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, short)
-            track = QRect(name_width, line.center().y() - 3, room, 6)
-            painter.fillRect(track, colors.raised)
-            filled = QRect(track.left(), track.top(), round(track.width() * share), track.height())
-            painter.fillRect(filled, colors.accent if row == 0 else colors.muted)
-            painter.drawText(line, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, percent(share))

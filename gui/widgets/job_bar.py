@@ -16,6 +16,7 @@ _STAGE_WORDS = {
     "prepare": "Preparing images",
     "train": "Training",
     "validate": "Measuring",
+    "robustness": "Measuring on changed images",
 }
 
 
