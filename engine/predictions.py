@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.files import harmless_cell
 
@@ -26,6 +26,12 @@ class Prediction:
     """The class, or that it is better left to a person: `unsure` or `unknown`."""
     similarity: float | None = None
     """To the nearest training images, 1 where it is one of them; None where the model keeps none."""
+
+    def decided(self, threshold: float) -> "Prediction":
+        """Return the answer with the decision that another threshold of confidence gives; what is unknown stays so."""
+        if self.label is None or self.confidence is None or self.decision == UNKNOWN:
+            return self
+        return replace(self, decision=self.label if self.confidence >= threshold else UNSURE)
 
     @property
     def label(self) -> str | None:

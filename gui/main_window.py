@@ -49,6 +49,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._is_closing = False
         self.state = AppState(self)
+        self.state.set_max_error(settings.max_error)
         self.operations = Operations(self.state, self)
         self.rail = Rail(_PAGES, self)
         self.error_bar = ErrorBar(self)
@@ -96,6 +97,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.rail.chosen.connect(self.show_page)
         self.rail.scheme_asked.connect(self._on_scheme_asked)
+        self.state.max_error_changed.connect(lambda: self._settings.set_max_error(self.state.max_error))
         self.operations.failed.connect(self.error_bar.show_error)
         self.operations.job_started.connect(self._on_job_started)
         self.job_bar.stop_asked.connect(self._on_stop_asked)

@@ -38,6 +38,7 @@ class Operations(QObject):
         self.state = state
         self._jobs: set[Job] = set()
         self._checking: Job | None = None
+        self._is_shutting_down = False
         self._rescan_timer = QTimer(self)
         self._rescan_timer.setSingleShot(True)
         self._rescan_timer.setInterval(_RESCAN_AFTER_MS)
@@ -94,7 +95,7 @@ class Operations(QObject):
         """Classify files and folders with the model of the state."""
         if self.state.model is None:
             raise RuntimeError("the page offers this only with a model")
-        return self._start("Classifying", jobs.predict(self.state.model, paths, num_top))
+        return self._start("Classifying", jobs.predict(self.state.model, paths, num_top, self.state.max_error))
 
     def review(self) -> Job:
         """Look for labels that the model of the state doubts."""
@@ -163,6 +164,10 @@ class Operations(QObject):
         """Measure a run's model on changed images; the card lies in the run folder then."""
         return self._start("Measuring robustness", jobs.robustness(run))
 
+    def test(self, run: Run) -> Job:
+        """Measure the model of a run on the test images."""
+        return self._start("Testing", jobs.test(run))
+
     def preview(self, num_images: int) -> Job:
         """Draw training images as the network would see them."""
         if self.state.dataset is None:
@@ -211,6 +216,7 @@ class Operations(QObject):
     def shut_down(self) -> None:
         """Ask every job to stop; each saves what it has."""
         self._rescan_timer.stop()
+        self._is_shutting_down = True
         for job in self._jobs:
             job.stop()
 
@@ -276,6 +282,9 @@ class Operations(QObject):
         self.state.set_training(None)
         if run is not None:
             self.open_run(run)  # stopped or failed, it has its best model all the same
+            if run.model_path.is_file() and not run.reference_path.is_file() and not self._is_shutting_down:
+                job = self._start("Remembering the images", jobs.complete(run))
+                job.succeeded.connect(lambda _: self.open_run(run) if self.state.run == run else None)
 
 
 def _unsplit(dataset: Dataset) -> Dataset:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 
+from engine.calibration import DEFAULT_MAX_ERROR
 from engine.runs import home_folder
 from gui.theme import Scheme
 
@@ -35,6 +36,20 @@ class Settings:
     def set_scheme(self, scheme: Scheme) -> None:
         """Remember the chosen scheme."""
         self._store.setValue("window/scheme", scheme)
+
+    @property
+    def max_error(self) -> float | None:
+        """The share of wrong answers that the user allows; None: every image is answered."""
+        value = self._store.value("predict/max_error", DEFAULT_MAX_ERROR)
+        try:
+            share = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return DEFAULT_MAX_ERROR
+        return share if 0 < share <= 0.5 else None
+
+    def set_max_error(self, max_error: float | None) -> None:
+        """Remember the share."""
+        self._store.setValue("predict/max_error", max_error or 0.0)
 
     @property
     def recent_folders(self) -> list[Path]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.calibration import DEFAULT_MAX_ERROR
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.findings import Audit
@@ -21,6 +22,7 @@ class AppState(QObject):
     run_changed = Signal()
     model_changed = Signal()
     training_changed = Signal()
+    max_error_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -31,6 +33,7 @@ class AppState(QObject):
         self._run: Run | None = None
         self._model: Path | None = None
         self._training: Job | None = None
+        self._max_error: float | None = DEFAULT_MAX_ERROR
 
     @property
     def dataset(self) -> Dataset | None:
@@ -100,3 +103,14 @@ class AppState(QObject):
         """Tell that a training has begun or ended."""
         self._training = job
         self.training_changed.emit()
+
+    @property
+    def max_error(self) -> float | None:
+        """The share of wrong ones (0..1) that the user allows among answers; None: every image is answered."""
+        return self._max_error
+
+    def set_max_error(self, max_error: float | None) -> None:
+        """Allow another share."""
+        if max_error != self._max_error:
+            self._max_error = max_error
+            self.max_error_changed.emit()

@@ -2,6 +2,7 @@
 
 import re
 
+from engine.calibration import Budget
 from engine.catalog import BACKBONES
 from engine.config import RunConfig
 from engine.dataset import Dataset
@@ -109,3 +110,21 @@ def plan(config: RunConfig, dataset: Dataset | None) -> str:
     if dataset is not None:
         parts.append(count(len(dataset.of_split("train")) + len(dataset.of_split("val")), "image"))
     return ", ".join(parts)
+
+
+def budget_words(budget: Budget, max_error: float | None) -> str:
+    """Say what an error budget answers and what it leaves to a person."""
+    if not budget.is_kept:
+        return (
+            f"{count(budget.num_images, 'validation image')} cannot show that at most {percent(max_error or 0)} is "
+            "wrong, so everything is answered. Set more images aside."
+        )
+    if max_error is None:
+        return f"Every image is answered: {budget.num_wrong:,} of {budget.num_images:,} wrongly."
+    if not budget.num_answered:
+        return f"It is never sure enough for at most {percent(max_error)} wrong: every image is left to you."
+    num_left = budget.num_images - budget.num_answered
+    left = f"leaves {count(num_left, 'image')} ({percent(num_left / budget.num_images)}) to you" if num_left else ""
+    return f"With at most {percent(max_error)} wrong it answers {budget.num_answered:,} of {budget.num_images:,}" + (
+        f" and {left}." if left else ": it need not hold any back."
+    )

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from engine.ml.inference import Forward, embedding_forward, head_forward
 from engine.ml.precision import answer_dtype
 from engine.ml.reference import read_embeddings, similarity
 from engine.ml.transforms import Preprocessing
-from engine.predictions import UNKNOWN, UNSURE, Prediction
+from engine.predictions import UNKNOWN, Prediction
 from engine.progress import Ticker
 
 
@@ -107,7 +107,6 @@ def _answers(
     values, indices = probabilities.topk(min(num_top, len(classes)), dim=1)
     for position, path in enumerate(paths):
         top = tuple((classes[index], value) for value, index in zip(values[position].tolist(), indices[position]))
-        decision = top[0][0] if top[0][1] >= threshold else UNSURE
-        if alike is not None and bound is not None and alike[position] < bound:
-            decision = UNKNOWN
-        yield Prediction(path, top, decision=decision, similarity=None if alike is None else alike[position])
+        is_unknown = alike is not None and bound is not None and alike[position] < bound
+        answer = Prediction(path, top, similarity=None if alike is None else alike[position])
+        yield replace(answer, decision=UNKNOWN) if is_unknown else answer.decided(threshold)

@@ -2,12 +2,17 @@
 
 from PySide6.QtCore import QModelIndex, Qt
 
-from engine.predictions import Prediction
+from engine.predictions import UNKNOWN, UNSURE, Prediction
 from gui.models.table_model import Index, TableModel
 
 IMAGE, ANSWER, CONFIDENCE = range(3)
 _HEADERS = ("Image", "Answer", "Sure")
-_HELP = ("Name of the file", "The likeliest class, or why there is none", "Confidence of the model in its answer")
+_DECISIONS: dict[str | None, str] = {UNSURE: "not sure, perhaps {}", UNKNOWN: "unlike training, nearest {}"}
+_HELP = (
+    "Name of the file",
+    "The likeliest class where the model is sure enough, or why there is none",
+    "Confidence of the model in its answer",
+)
 
 
 class PredictionModel(TableModel):
@@ -41,6 +46,16 @@ class PredictionModel(TableModel):
             self._answers += answers
             self.endInsertRows()
 
+    def decide(self, threshold: float) -> None:
+        """Decide anew which answers are sure enough."""
+        self._answers = [answer.decided(threshold) for answer in self._answers]
+        if self._answers:
+            self.dataChanged.emit(self.index(0, ANSWER), self.index(len(self._answers) - 1, ANSWER))
+
+    def num_left(self) -> int:
+        """Return how many answers are left to a person."""
+        return sum(answer.decision in (UNSURE, UNKNOWN) for answer in self._answers)
+
     def num_rows(self) -> int:
         """Return the number of rows."""
         return len(self._answers)
@@ -65,5 +80,7 @@ def _text(answer: Prediction, column: int) -> str:
     if column == IMAGE:
         return answer.path.replace("\\", "/").rpartition("/")[2]
     if column == ANSWER:
-        return answer.label if answer.label is not None else f"Unreadable. {answer.error}"
+        if answer.label is None:
+            return f"Unreadable. {answer.error}"
+        return _DECISIONS.get(answer.decision, "{}").format(answer.label)
     return "" if answer.confidence is None else f"{answer.confidence:.1%}"

@@ -7,6 +7,7 @@ from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from engine.calibration import choose_threshold
 from engine.card import read_card
 from engine.errors import EngineError
 from engine.explanation import Explanation
@@ -19,11 +20,12 @@ from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.answer_view import AnswerView
+from gui.widgets.budget_box import BudgetBox
 from gui.widgets.drop_area import DropArea
 from gui.widgets.image_view import ImageViewer
 from gui.widgets.labels import MutedLabel, TitleLabel
 from gui.widgets.tables import make_table
-from gui.wording import count, network_name, percent
+from gui.wording import budget_words, count, network_name, percent
 
 _IMAGE_FILTER = "Images (" + " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)) + ")"
 
@@ -43,6 +45,9 @@ class PredictPage(QWidget):
         self._model_words = ""
         self.title = TitleLabel("Predict", self)
         self.model_label = MutedLabel("", self)
+        self.budget_words = MutedLabel("", self)
+        self.budget_box = BudgetBox(state, self)
+        self._threshold = 0.0
         self.model = PredictionModel()
         self._sorted = QSortFilterProxyModel(self)
         self._sorted.setSourceModel(self.model)
@@ -74,6 +79,10 @@ class PredictPage(QWidget):
         for button in (self.save_button, self.choose_button, self.open_button):
             head.addWidget(button)
         column.addLayout(head)
+        row = QHBoxLayout()
+        row.addWidget(self.budget_words, 1)
+        row.addWidget(self.budget_box)
+        column.addLayout(row)
         self.first_choose = self.invitation.add_button("Choose images…", "images", "Choose images to classify", True)
         self.train_button = self.invitation.add_button("Go to training", "train", "Train a model first", True)
         splitter = QSplitter(Qt.Orientation.Horizontal, self)
@@ -93,6 +102,7 @@ class PredictPage(QWidget):
 
     def _connect(self) -> None:
         self._state.model_changed.connect(self._on_model_changed)
+        self._state.max_error_changed.connect(self._on_budget_changed)
         self.invitation.paths_dropped.connect(self.ask)
         self.first_choose.clicked.connect(self._on_choose)
         self.choose_button.clicked.connect(self._on_choose)
@@ -131,7 +141,7 @@ class PredictPage(QWidget):
         if job is not self._job:
             return
         is_first = self.model.rowCount() == 0
-        self.model.add([event for event in events if isinstance(event, Prediction)])
+        self.model.add([event.decided(self._threshold) for event in events if isinstance(event, Prediction)])
         if is_first and self.model.rowCount():
             self.table.selectRow(0)
         self.table.setVisible(self.model.rowCount() > 1)
@@ -182,15 +192,28 @@ class PredictPage(QWidget):
         if has_model and self._paths:
             self.ask(self._paths)
 
+    def _on_budget_changed(self) -> None:
+        self._model_words = self._describe_model()
+        self.model.decide(self._threshold)
+        self._on_row_changed(self.table.currentIndex())
+        self._describe()
+
     def _describe_model(self) -> str:
         path = self._state.model
         self.model_label.setToolTip(str(path or ""))
+        self.budget_box.setVisible(path is not None)
+        self.budget_words.setText("")
+        self._threshold = 0.0
         if path is None:
             return "No model is open."
         try:
             card = read_card(path)
         except EngineError as error:
             return error.message
+        if card.calibration is not None:
+            budget = choose_threshold(card.calibration.coverage, self._state.max_error)
+            self._threshold = budget.threshold
+            self.budget_words.setText(budget_words(budget, self._state.max_error))
         words = f"{network_name(card.backbone)} that knows {', '.join(card.classes[:6])}"
         if len(card.classes) > 6:
             words += f" and {len(card.classes) - 6} more"
@@ -200,7 +223,9 @@ class PredictPage(QWidget):
 
     def _describe(self) -> None:
         num_answers = self.model.rowCount()
-        answers = f" {count(num_answers, 'answer')}." if num_answers > 1 else ""
+        num_left = self.model.num_left()
+        left = f", {num_left:,} of them left to you" if num_left else ""
+        answers = f" {count(num_answers, 'answer')}{left}." if num_answers > 1 else ""
         self.model_label.setText(self._model_words + answers)
 
     def _on_choose(self) -> None:

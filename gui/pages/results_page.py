@@ -3,15 +3,18 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from engine.errors import EngineError
-from engine.results import Evaluation, ImageResult, read_evaluation
+from engine.files import write_text_atomic
+from engine.results import Evaluation, ImageResult, images_to_csv, read_evaluation
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations
+from gui.panels.final_test_box import FinalTestBox
 from gui.panels.growth_panel import GrowthPanel
 from gui.panels.robustness_panel import RobustnessPanel
+from gui.panels.sureness_panel import SurenessPanel
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.confusion_view import ConfusionView
@@ -32,6 +35,7 @@ class ResultsPage(QWidget):
         super().__init__(parent)
         self._state, self._operations = state, operations
         self._evaluation: Evaluation | None = None
+        self._shown: list[ImageResult] = []
         self.title = TitleLabel("", self)
         self.note = MutedLabel("", self)
         self.confusion = ConfusionView(self)
@@ -44,6 +48,7 @@ class ResultsPage(QWidget):
         self._state.training_changed.connect(self._on_run_changed)
         self.confusion.cell_chosen.connect(self._on_cell)
         self.back_button.clicked.connect(self._show_wrong)
+        self.save_button.clicked.connect(self._on_save)
         self.train_button.clicked.connect(self.train_requested)
         self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
         self.viewer.closed.connect(self.grid.setFocus)
@@ -54,6 +59,8 @@ class ResultsPage(QWidget):
         self.train_button.setToolTip("Train a model first")
         self.back_button = QPushButton("All wrong ones", self)
         self.back_button.setToolTip("Show all images that were taken for something else")
+        self.save_button = QPushButton("Save list…", self)
+        self.save_button.setToolTip("Save the images shown here with class, answer and confidence as a CSV table")
         left, right = QWidget(self), QWidget(self)
         left_column = QVBoxLayout(left)
         left_column.setContentsMargins(0, GRID, GRID, 0)
@@ -65,6 +72,7 @@ class ResultsPage(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.images_title, 1)
         row.addWidget(self.back_button)
+        row.addWidget(self.save_button)
         right_column.addLayout(row)
         right_column.addWidget(self.grid, 1)
         body = QSplitter(Qt.Orientation.Horizontal, self)
@@ -74,6 +82,8 @@ class ResultsPage(QWidget):
         body.setSizes([480, 560])
         self.tabs = Tabs("Parts of the results", self)
         self.tabs.addTab(body, "Wrong images")
+        self.sureness = SurenessPanel(self._state, self)
+        self.tabs.addTab(self.sureness, "How sure")
         self.growth = GrowthPanel(self._state, self._operations, self)
         self.tabs.addTab(self.growth, "More images")
         self.robustness = RobustnessPanel(self._state, self._operations, self)
@@ -83,6 +93,7 @@ class ResultsPage(QWidget):
         column.setSpacing(GRID)
         column.addWidget(self.title)
         column.addWidget(self.note)
+        column.addWidget(FinalTestBox(self._state, self._operations, self))
         column.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.tabs, 1)
         column.addStretch()
@@ -102,6 +113,7 @@ class ResultsPage(QWidget):
         self.tabs.setVisible(self._evaluation is not None)
         self.train_button.setVisible(self._evaluation is None)
         self.confusion.show_evaluation(self._evaluation)
+        self.sureness.show_evaluation(self._evaluation)
         if self._evaluation is not None and run is not None:
             self._show(self._evaluation, run.name)
 
@@ -135,8 +147,22 @@ class ResultsPage(QWidget):
     def _show_images(self, title: str, images: list[ImageResult]) -> None:
         assert self._evaluation is not None
         self.images_title.setText(title)
+        self._shown = images
+        self.save_button.setEnabled(bool(images))
         root = Path(self._evaluation.root)
         self.grid.set_items([_item(root, image) for image in images])
+
+    def _on_save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the list", "images.csv", "Tables (*.csv)")
+        if name:
+            self.save_list(Path(name))
+
+    def save_list(self, path: Path) -> None:
+        """Write the images shown as CSV; with the mark that lets spreadsheets read its letters right."""
+        try:
+            write_text_atomic(path, "\ufeff" + images_to_csv(self._shown))
+        except OSError as error:
+            self._operations.failed.emit(EngineError(f"The list could not be saved: {error.strerror}.", path))
 
 
 def _item(root: Path, image: ImageResult) -> GridItem:

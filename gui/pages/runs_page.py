@@ -3,7 +3,10 @@
 from PySide6.QtCore import QSortFilterProxyModel, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
+from engine.comparison import compare
+from engine.errors import EngineError
 from engine.history import History
+from engine.results import read_evaluation
 from engine.runs import Run, default_runs_folder, list_runs
 from gui.models.run_model import RunModel
 from gui.operations import Operations
@@ -31,6 +34,7 @@ class RunsPage(QWidget):
         self._sorted = QSortFilterProxyModel(self)
         self._sorted.setSourceModel(self.model)
         self.table = make_table(self._sorted, "Runs", "Choose runs to compare their curves; Ctrl chooses several")
+        self.comparison = MutedLabel("", self)
         self.plot = LivePlot(self)
         self.open_button = self._button("Open", "See the results of this run and use its model")
         self.settings_button = self._button("Use its settings", "Take the settings of this run for the next one")
@@ -46,6 +50,7 @@ class RunsPage(QWidget):
         column.addWidget(self.note)
         column.addWidget(self.table, 2)
         column.addLayout(buttons)
+        column.addWidget(self.comparison)
         column.addWidget(self.plot, 3)
         self._connect()
         self.refresh()
@@ -80,6 +85,7 @@ class RunsPage(QWidget):
         runs = self.chosen()
         for button in (self.open_button, self.settings_button, self.delete_button):
             button.setEnabled(len(runs) == 1)
+        self.comparison.setText(_compared(*runs) if len(runs) == 2 else "")
         self.plot.setVisible(bool(runs))
         if runs:
             self.plot.show_history(runs[0].history, runs[0].config)
@@ -101,3 +107,11 @@ class RunsPage(QWidget):
             if QMessageBox.question(self, "Delete a run", question) == QMessageBox.StandardButton.Yes:
                 self._operations.delete_run(run)
                 self.refresh()
+
+
+def _compared(first: Run, second: Run) -> str:
+    try:
+        found = compare(read_evaluation(first.results_path), read_evaluation(second.results_path))
+    except EngineError:  # a run without results is told apart by its row
+        return ""
+    return found.sentence(first.name, second.name)

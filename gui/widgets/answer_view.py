@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engine.explanation import Explanation
-from engine.predictions import Prediction
+from engine.predictions import UNKNOWN, UNSURE, Prediction
 from gui.theme import GRID
 from gui.widgets.class_bars import ClassBars
 from gui.widgets.heat_view import HeatView
@@ -117,4 +117,9 @@ def in_words(prediction: Prediction) -> str:
     """Return the answer as people say it."""
     if prediction.label is None or prediction.confidence is None:
         return prediction.error or "There is no answer."
-    return f"{prediction.label}, {percent(prediction.confidence)}"
+    answer = f"{prediction.label}, {percent(prediction.confidence)}"
+    if prediction.decision == UNSURE:
+        return f"Not sure. Perhaps {answer}"
+    if prediction.decision == UNKNOWN:
+        return f"Unlike anything in training. Nearest to {answer}"
+    return answer

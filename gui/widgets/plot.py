@@ -53,6 +53,24 @@ class CountAxis(pg.AxisItem):  # type: ignore[misc]
         return [f"{value:,.0f} {self.thing}" if value == spacing else f"{value:,.0f}" for value in values]
 
 
+class ShareAxis(pg.AxisItem):  # type: ignore[misc]
+    """Writes shares (0..1) in percent along the bottom, the last with what it is a share of."""
+
+    def __init__(self, orientation: str, thing: str) -> None:
+        self._thing = thing
+        super().__init__(orientation)
+
+    def tickValues(self, _low: float, _high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Put a tick at every quarter, or at every half where there is little room; none at the corner."""
+        step = 0.25 if size > 240 else 0.5
+        return [(step, [step * number for number in range(1, round(1 / step))])]
+
+    def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
+        """Write percent."""
+        unit = f" {self._thing}"
+        return [f"{value * 100:.0f}\N{NO-BREAK SPACE}%{unit if value == spacing else ''}" for value in values]
+
+
 class PercentAxis(_LeftAxis):
     """Writes shares (0..1) in percent, up to 100 %."""
 

@@ -1,0 +1,64 @@
+"""The last test, on images that nothing was chosen by."""
+
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from engine.errors import EngineError
+from engine.results import Evaluation, read_evaluation
+from gui.operations import Operations
+from gui.state import AppState
+from gui.theme import GRID
+from gui.widgets.labels import MutedLabel
+from gui.wording import count, percent_with_range
+
+
+class FinalTestBox(QWidget):
+    """A button while the test images of the run are untouched, then what they said. Hidden where there are none."""
+
+    def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._operations = state, operations
+        self.words = MutedLabel("", self)
+        self.button = QPushButton("Final test…", self)
+        self.button.setToolTip("Measure once on the images in test/. Do it last: a test looked at twice is no test.")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2 * GRID)
+        row.addWidget(self.words, 1)
+        row.addWidget(self.button)
+        self.button.clicked.connect(self._on_clicked)
+        state.run_changed.connect(self._refresh)
+        state.training_changed.connect(self._refresh)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        run = self._state.run
+        self.hide()
+        if run is None or self._state.training is not None or not run.model_path.is_file():
+            return
+        try:
+            if run.test_path.is_file():
+                self._show(read_evaluation(run.test_path))
+                return
+            num_images = len(run.dataset.of_split("test"))
+        except EngineError as error:
+            self.words.setText(error.message)
+            self.button.hide()
+            self.show()
+            return
+        self.words.setText(f"{count(num_images, 'test image')} untouched so far.")
+        self.button.show()
+        self.setVisible(num_images > 0)
+
+    def _show(self, evaluation: Evaluation) -> None:
+        share = percent_with_range(evaluation.accuracy, len(evaluation.images))
+        self.words.setText(f"Final test on {count(len(evaluation.images), 'image')}: {share} right.")
+        self.button.hide()
+        self.show()
+
+    def _on_clicked(self) -> None:
+        run = self._state.run
+        if run is not None:
+            self.button.setEnabled(False)
+            job = self._operations.test(run)
+            job.finished.connect(lambda: self.button.setEnabled(True))
+            job.succeeded.connect(lambda _: self._refresh())
