@@ -80,14 +80,14 @@ class _Finder:
         )
         yield from self._groups(
             [group for group in rest if group.kind == "near"],
-            "is there again, saved otherwise",
-            "are there again, saved otherwise",
+            "has another version",
+            "have other versions",
             f"The same picture in another size, quality, colour or crop. {_COPY_ADVICE}",
         )
         bursts = [group for group in rest if group.kind == "burst"]
         if bursts:
             yield FindingRow(
-                f"{count(len(bursts), 'time')} the camera took several shots within seconds",
+                f"{count(len(bursts), 'burst')} of shots within seconds",
                 f"Such shots show nearly the same. {_COPY_ADVICE}",
                 self._numbered(bursts, is_marked=False),
             )

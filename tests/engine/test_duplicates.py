@@ -71,6 +71,21 @@ def test_a_picture_saved_otherwise_is_found(folder: Path, change) -> None:  # ty
     assert (group.paths, group.kind) == (("ant/2.png", "ant/again.png"), "near")
 
 
+def test_like_hashes_alone_make_no_duplicate() -> None:
+    records = empty(2)
+    records["digest"] = [[1, 1], [2, 2]]
+    records["taken"] = math.nan
+    for row in range(2):
+        grey = draw_scene(row).convert("L").resize((32, 32))
+        records["thumbnail"][row] = np.asarray(grey)
+    samples = [Sample("a/1", 0), Sample("a/2", 0)]
+    assert finish(find_duplicates(samples, records)) == ()
+
+
+def test_the_same_sign_shown_by_other_hands_is_no_duplicate(shared: Path) -> None:
+    assert [group.paths for group in _groups(shared / "data" / "sign_digits") if group.kind != "burst"] == []
+
+
 def test_what_is_learnt_from_and_measured_on_is_a_leak(folder: Path, tmp_path: Path) -> None:
     for part in ("train", "val"):
         shutil.copytree(folder, tmp_path / "own" / part)

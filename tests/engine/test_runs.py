@@ -116,4 +116,9 @@ def test_a_run_without_a_journal_has_no_events(tmp_path: Path) -> None:
 
 def test_the_split_file_names_every_file_its_class_and_its_split(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig(), DATASET)
-    assert json.loads(run.split_path.read_text())["files"][1] == {"path": "b/1.png", "class": "b", "split": "val"}
+    assert json.loads(run.split_path.read_text())["files"][1] == {
+        "path": "b/1.png",
+        "class": "b",
+        "split": "val",
+        "group": None,
+    }

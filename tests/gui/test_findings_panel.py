@@ -64,8 +64,8 @@ def test_findings_are_sentences_the_gravest_first(state: AppState, panel: Findin
     assert _titles(panel) == [
         "1 picture stands in different classes",
         "1 picture is both learnt from and measured on",
-        "1 picture is there again, saved otherwise",
-        "1 time the camera took several shots within seconds",
+        "1 picture has another version",
+        "1 burst of shots within seconds",
         "1 file cannot be read",
         "1 image is blurred",
         "The class is given away by: border",
