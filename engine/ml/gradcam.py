@@ -19,11 +19,14 @@ from torch import Tensor, nn
 from torchvision.models.vision_transformer import VisionTransformer
 
 from engine.ml.models import Classifier
+from engine.ml.se_resnet import SEResNet
 
 Layout: TypeAlias = Literal["channels_first", "channels_last", "tokens"]
 
-MIN_SIDE = 12
+MIN_SIDE = 7
 """Coarser activations are passed over where there are finer ones: on 4 x 4 fields a map says next to nothing."""
+SE_RESNET_MIN_SIDE = 12
+"""Our SE-ResNet takes small pictures, all of which each of its last fields sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def find_layer(model: Classifier, batch: Tensor) -> Layer:
     Only modules that follow one another in a row count, so that all the network knows goes through the chosen one: a
     branch inside a block would show a part. In a ViT, patches no longer matter behind the last block, for only the
     class token is read there; so it is the input of that block. The last layer with at least `MIN_SIDE` places a side
-    is taken; of small images, a place for each four pixels is enough.
+    is taken (`SE_RESNET_MIN_SIDE` in ours); of small images, a place for each four pixels is enough.
     """
     if isinstance(model.backbone, VisionTransformer):
         return Layer(list(model.backbone.encoder.layers.children())[-1], "tokens")
@@ -72,7 +75,8 @@ def find_layer(model: Classifier, batch: Tensor) -> Layer:
         for hook in hooks:
             hook.remove()
     # The finest activations of small images are those of the first layer, which knows of edges alone
-    enough = min(MIN_SIDE, batch.shape[2] // 4, max(side for side, _ in sides))
+    wanted = SE_RESNET_MIN_SIDE if isinstance(model.backbone, SEResNet) else MIN_SIDE
+    enough = min(wanted, batch.shape[2] // 4, max(side for side, _ in sides))
     return [layer for side, layer in sides if side >= enough][-1]
 
 

@@ -15,7 +15,7 @@ from engine import sample as painting
 from engine.catalog import BACKBONES
 from engine.dataset import scan
 from engine.ml.checkpoint import load_model
-from engine.ml.gradcam import MIN_SIDE, find_layer, look
+from engine.ml.gradcam import SE_RESNET_MIN_SIDE, find_layer, look
 from engine.ml.models import Classifier, build_model
 from engine.ml.transforms import Preprocessing, normalise, prepare
 from engine.suggest import demo_config
@@ -83,8 +83,8 @@ def test_the_same_answer_comes_with_and_without_a_map() -> None:
 
 
 def test_before_global_pooling_the_map_is_grad_cam_by_hand() -> None:
-    model = _model("se_resnet", 16 * MIN_SIDE)
-    batch = torch.randn(1, 3, 16 * MIN_SIDE, 16 * MIN_SIDE)
+    model = _model("se_resnet", 16 * SE_RESNET_MIN_SIDE)
+    batch = torch.randn(1, 3, 16 * SE_RESNET_MIN_SIDE, 16 * SE_RESNET_MIN_SIDE)
     layer = find_layer(model, batch)
     assert layer.module is model.backbone.stages
     seen = look(model, layer, batch, label=2)

@@ -1,0 +1,117 @@
+"""Tests of asking why on the predict page, with scripted explanations."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QRect, Qt
+from pytestqt.qtbot import QtBot
+
+from engine import jobs
+from engine.events import Event
+from engine.explanation import Box, Explanation, Neighbour
+from engine.predictions import Prediction
+from gui.operations import Operations
+from gui.pages.predict_page import PredictPage
+from gui.state import AppState
+from gui.widgets.heat_view import heat_image, seen_rect
+from tests.pictures import draw_picture
+
+TOP = (("bee", 0.75), ("ant", 0.25))
+
+
+@pytest.fixture
+def asked() -> list[tuple[str, str | None]]:
+    return []
+
+
+@pytest.fixture
+def page(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, str | None]]
+) -> PredictPage:
+    """A page with two answered images, whose explanations are made up."""
+    for name in ("a", "b", "near"):
+        draw_picture((200, 40, 40), seed=1).save(tmp_path / f"{name}.png")
+
+    def answer(model: Path, paths: list[Path], num_top: int) -> Generator[Event | Prediction, None, int]:
+        yield Prediction(str(tmp_path / "a.png"), TOP)
+        yield Prediction(str(tmp_path / "b.png"), TOP)
+        return 2
+
+    def explain(model: Path, image: Path, label: str | None) -> Generator[Event, None, Explanation]:
+        yield from ()
+        asked.append((image.name, label))
+        near = (Neighbour(str(tmp_path / "near.png"), "bee", 0.9),)
+        heat = np.eye(8, dtype=np.float32)
+        return Explanation(str(image), label or "bee", "bee", 0.75, heat, Box(0, 0, 1, 1), near)
+
+    monkeypatch.setattr(jobs, "predict", answer)
+    monkeypatch.setattr(jobs, "explain", explain)
+    state = AppState()
+    operations = Operations(state, state)
+    page = PredictPage(state, operations)
+    state.setParent(page)
+    qtbot.addWidget(page)
+    state.set_model(tmp_path / "model.safetensors")
+    page.ask([tmp_path])
+    qtbot.waitUntil(lambda: not operations.running_jobs and page.model.rowCount() == 2, timeout=20_000)
+    return page
+
+
+def test_why_is_a_key_away_and_shows_heat_and_near_images(
+    page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
+) -> None:
+    assert not page.answer.view.has_heat
+    assert asked == []
+    page.answer._shortcut.activated.emit()
+    qtbot.waitUntil(lambda: page.answer.view.has_heat, timeout=20_000)
+    assert asked == [("a.png", "bee")]
+    assert not page.answer.neighbours.isHidden()
+    assert [item.caption for item in page.answer.neighbours.items] == ["bee, 0.90"]
+    page.answer.neighbours.buttons[0].click()
+    assert not page.viewer.isHidden()
+    page.viewer.leave()
+    page.answer.why_button.click()
+    assert not page.answer.view.has_heat
+    assert page.answer.neighbours.isHidden()
+
+
+def test_another_class_is_explained_by_a_click_on_its_bar(
+    page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
+) -> None:
+    bars = page.answer.bars
+    bars.resize(bars.sizeHint())
+    qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, pos=QRect(0, bars.height() - 4, 8, 2).center())
+    qtbot.waitUntil(lambda: page.answer.view.has_heat, timeout=20_000)
+    assert page.answer.why_button.isChecked()
+    assert asked == [("a.png", "ant")]
+    qtbot.keyClick(bars, Qt.Key.Key_Up)
+    qtbot.keyClick(bars, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(asked) == 2, timeout=20_000)
+    assert asked[-1] == ("a.png", "bee")
+
+
+def test_while_why_is_on_the_next_image_is_explained_too(
+    page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
+) -> None:
+    page.answer.why_button.click()
+    qtbot.waitUntil(lambda: page.answer.view.has_heat, timeout=20_000)
+    late = Explanation(page.answer.view.path.as_posix(), "bee", "bee", 1, np.eye(8, dtype=np.float32), Box(0, 0, 1, 1))
+    page.table.selectRow(1)
+    assert not page.answer.view.has_heat
+    page.answer.show_explanation(late)
+    assert not page.answer.view.has_heat
+    qtbot.waitUntil(lambda: page.answer.view.has_heat, timeout=20_000)
+    assert asked[-1] == ("b.png", "bee")
+
+
+def test_heat_is_clear_where_the_network_did_not_look() -> None:
+    image = heat_image(np.array([[0, 1]], dtype=np.float32))
+    assert image.pixelColor(0, 0).alpha() == 0
+    assert image.pixelColor(1, 0).alpha() > 150
+
+
+def test_heat_lies_over_the_part_that_was_seen() -> None:
+    seen = seen_rect(QRect(100, 50, 200, 100), Box(0.25, 0, 0.75, 1))
+    assert (seen.left(), seen.top(), seen.width(), seen.height()) == (150, 50, 100, 100)
