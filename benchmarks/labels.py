@@ -79,7 +79,7 @@ def measure(name: str, folder: Path, flips: set[str], weights: Path, epochs: int
     started = time.perf_counter()
     labels = embeddings.labels
     probabilities = cross_validated(embeddings.rows, labels, len(dataset.classes))
-    scores, suggested = doubt(probabilities, labels)
+    scores, suggested, _ = doubt(probabilities, labels)
     seconds = time.perf_counter() - started
     is_flip = np.array([sample.path in flips for sample in embeddings.samples])
     first = np.argsort(-scores, kind="stable")[: round(FIRST * len(labels))]
@@ -89,8 +89,8 @@ def measure(name: str, folder: Path, flips: set[str], weights: Path, epochs: int
     queue = finish(jobs.review(dataset, model, Audit()))
     say(
         f"{name}: {len(labels)} images, {is_flip.sum()} flipped; the first {len(first)} of the ranking hold "
-        f"{is_flip[first].mean() * len(first) / is_flip.sum():.1%} of the flips, {num_back / max(1, len(truth)):.1%} "
-        f"of those with their true class suggested; {len(queue.items)} in the queue hold "
+        f"{is_flip[first].sum() / is_flip.sum():.1%} of the flips, {num_back / max(1, len(truth)):.1%} of those with "
+        f"their true class suggested; {len(queue.items)} in the queue hold "
         f"{sum(item.path in flips for item in queue.items) / is_flip.sum():.1%}; "
         f"cross-validated accuracy {queue.accuracy or 0:.3f}; {seconds:.1f} s with kept embeddings"
     )

@@ -24,7 +24,7 @@ class Suspicion(_Frozen):
     probability: float
     """Of the suggested class (0..1), out of fold."""
     score: float
-    """How little the label is supported against the suggestion (0..1); above 0.5 the suggestion is the likelier."""
+    """How little the label is supported (0..1): 1 - its probability out of fold."""
 
 
 class ReviewItem(_Frozen):

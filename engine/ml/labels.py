@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.corrections import correct, read_decisions
 from engine.dataset import Dataset, Sample, scan_in_steps
@@ -33,7 +34,7 @@ def review(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event,
 def rank(embeddings: Embeddings, probabilities: Probabilities, classes: tuple[str, ...]) -> list[Suspicion]:
     """Return the labels against which out-of-fold `probabilities` (N, K) speak, the least supported first."""
     labels = embeddings.labels
-    scores, suggested = doubt(probabilities, labels)
+    scores, suggested, is_doubted = doubt(probabilities, labels)
     found = [
         Suspicion(
             path=sample.path,
@@ -43,23 +44,24 @@ def rank(embeddings: Embeddings, probabilities: Probabilities, classes: tuple[st
             score=float(scores[row]),
         )
         for row, (sample, guess) in enumerate(zip(embeddings.samples, suggested))
-        if scores[row] > 0.5
+        if is_doubted[row]
     ]
     return sorted(found, key=lambda suspicion: (-suspicion.score, suspicion.path))
 
 
-def doubt(probabilities: Probabilities, labels: Labels) -> tuple[Probabilities, Labels]:
-    """Return how little each label is supported (N,), 0..1, and the likeliest other class (N,).
+def doubt(probabilities: Probabilities, labels: Labels) -> tuple[Probabilities, Labels, npt.NDArray[np.bool_]]:
+    """Return how little each label is supported (N,), 0..1, the likeliest other class (N,), and whether it is likelier.
 
-    The score is (1 - normalised margin) / 2 of confident learning, Northcutt et al. 2021, section 3, with the
-    probabilities of a class raised or lowered by its threshold, the mean probability among images that bear its label.
+    The score is 1 - the probability of the label, the self-confidence of confident learning (Northcutt et al. 2021,
+    section 3.1). It ranked flipped labels higher than the margin did, see `benchmarks/labels.py`. Which class is
+    likelier is asked after the probabilities of a class were raised or lowered by its threshold, the mean probability
+    among images that bear its label, so that a class of which the probe is seldom sure is not doubted for that.
     """
-    adjusted = _adjusted(probabilities, labels)
     rows = np.arange(len(labels))
-    own = adjusted[rows, labels]
-    others = adjusted.copy()
+    others = _adjusted(probabilities, labels)
+    own = others[rows, labels]
     others[rows, labels] = -np.inf
-    return (1 - (own - others.max(1))) / 2, others.argmax(1)
+    return 1 - probabilities[rows, labels], others.argmax(1), others.max(1) > own
 
 
 def rescore(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event, None, Rescore]:

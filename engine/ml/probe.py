@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from engine.dataset import Sample
 from engine.errors import EngineError
@@ -31,7 +32,7 @@ Probabilities: TypeAlias = npt.NDArray[np.float64]
 NUM_FOLDS = 5
 _MOST_COMPONENTS = 128
 _MOST_STEPS = 200
-_STRENGTH = 0.01  # strong regularisation: a probe that fits wrong labels cannot doubt them
+_STRENGTH = 0.002  # strong regularisation: a probe that fits wrong labels cannot doubt them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ def probe_probabilities(rows: Rows, labels: Labels, asked: Rows, num_classes: in
 
 def reducer(rows: Rows) -> Any:
     """Return what standardises rows (N, D) and cuts them to at most 128 principal components, fitted to these."""
-    return make_pipeline(StandardScaler(), PCA(min(_MOST_COMPONENTS, *rows.shape), random_state=0)).fit(rows)
+    with threadpool_limits(1):
+        pipeline = make_pipeline(StandardScaler(), PCA(min(_MOST_COMPONENTS, *rows.shape), random_state=0))
+        return pipeline.fit(rows)
 
 
 def regress(rows: Rows, labels: Labels, asked: Rows, num_classes: int) -> Probabilities:
@@ -83,7 +86,7 @@ def regress(rows: Rows, labels: Labels, asked: Rows, num_classes: int) -> Probab
         result[:, known[0]] = 1.0
         return result
     regression = LogisticRegression(C=_STRENGTH, max_iter=_MOST_STEPS)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # these matrices are small, and threads that wait cost more
         warnings.simplefilter("ignore", ConvergenceWarning)  # close enough for a ranking
         regression.fit(rows, labels)
     result[:, known] = regression.predict_proba(asked)

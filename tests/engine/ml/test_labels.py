@@ -35,9 +35,11 @@ def test_flipped_labels_lead_the_queue_with_the_class_they_came_from() -> None:
 def test_a_class_that_the_probe_is_seldom_sure_of_is_not_doubted_for_that() -> None:
     # A timid class: its images get 0.4 at most, as its own threshold says
     probabilities = np.array([[0.6, 0.4], [0.6, 0.4], [0.99, 0.01], [0.98, 0.02]])
-    scores, suggested = doubt(probabilities, np.array([1, 1, 0, 0]))
-    assert (scores[:2] < 0.5).all()
+    scores, suggested, is_doubted = doubt(probabilities, np.array([1, 1, 0, 0]))
+    assert scores.tolist() == pytest.approx([0.6, 0.6, 0.01, 0.02])
+    assert not is_doubted.any()
     assert suggested.tolist() == [0, 0, 1, 1]
+    assert doubt(probabilities, np.array([1, 1, 0, 1]))[2].tolist() == [False, False, False, True]
 
 
 @pytest.fixture
