@@ -11,14 +11,16 @@ from engine.config import RunConfig
 from engine.dataset import Dataset, Sample, scan
 from engine.events import Event, Progress
 from engine.findings import Audit
-from engine.predictions import Prediction
-from engine.results import ClassResult, Evaluation, ImageResult, Unreadable, write_evaluation
+from engine.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results import ClassResult, Evaluation, ImageResult, Unreadable, read_evaluation, write_evaluation
 from engine.runs import Run, create_run, default_runs_folder
+from engine.work import finish
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.pages.predict_page import PredictPage
 from gui.pages.results_page import ResultsPage
 from gui.pages.runs_page import RunsPage
+from gui.panels.final_test_box import FinalTestBox
 from gui.settings import Settings
 from gui.state import AppState
 from tests.pictures import write_classes
@@ -93,7 +95,9 @@ def test_settings_of_a_run_can_be_taken_again(qtbot: QtBot, state: AppState, ope
 def test_answers_come_as_they_are_made_and_a_bad_file_is_one_of_them(
     qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answer(model: Path, paths: list[Path], num_top: int) -> Generator[Event | Prediction, None, int]:
+    def answer(
+        model: Path, paths: list[Path], num_top: int, max_error: float | None
+    ) -> Generator[Event | Prediction, None, int]:
         yield Progress(stage="predict", done=0, total=2)
         yield Prediction("/x/a.png", (("bee", 0.75), ("ant", 0.25)))
         yield Prediction("/x/b.png", error="It is empty.")
@@ -125,3 +129,69 @@ def test_a_folder_is_described_and_its_unreadable_files_are_named(
     assert len(page.grid.items) == 4
     page.classes.setCurrentRow(2)
     assert {item.caption for item in page.grid.items} == {"bee"}
+
+
+def test_another_budget_decides_anew_without_asking_the_model(
+    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure, close, strange = (
+        Prediction("/x/a.png", (("bee", 0.99),), decision="bee"),
+        Prediction("/x/b.png", (("bee", 0.6),), decision="bee"),
+        Prediction("/x/c.png", (("bee", 0.97),), decision=UNKNOWN),
+    )
+    page = PredictPage(state, operations)
+    qtbot.addWidget(page)
+    page.model.add([sure, close, strange])
+    monkeypatch.setattr(page, "_describe_model", lambda: setattr(page, "_threshold", 0.9) or "A model.")
+    state.set_max_error(0.01)
+    assert [answer.decision for answer in page.model.answers] == ["bee", UNSURE, UNKNOWN]
+    page.table.selectRow(1)
+    assert page.answer.answer.text().startswith("Not sure. Perhaps bee")
+    page.table.selectRow(2)
+    assert page.answer.answer.text().startswith("Unlike anything in training")
+    assert "2 of them left to you" in page.model_label.text()
+
+
+def test_the_shown_list_of_images_is_saved_as_a_table(
+    qtbot: QtBot, state: AppState, operations: Operations, run: Run, tmp_path: Path
+) -> None:
+    page = ResultsPage(state, operations)
+    qtbot.addWidget(page)
+    state.set_run(run)
+    page.save_list(tmp_path / "wrong.csv")
+    assert (tmp_path / "wrong.csv").read_text(encoding="utf-8-sig").splitlines() == [
+        "path,label,predicted,confidence,wrong",
+        "ant/001.png,ant,bee,0.900000,yes",
+    ]
+
+
+def test_two_chosen_runs_are_compared_on_the_same_images(
+    qtbot: QtBot, state: AppState, operations: Operations, run: Run
+) -> None:
+    other = create_run(default_runs_folder() / "data 2", RunConfig(), run.dataset)
+    write_evaluation(read_evaluation(run.results_path), other.results_path)
+    page = RunsPage(state, operations)
+    qtbot.addWidget(page)
+    page.table.selectAll()
+    assert "may well be chance" in page.comparison.text()
+    page.table.selectRow(0)
+    assert not page.comparison.text()
+
+
+def test_the_final_test_is_offered_until_it_was_made(
+    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    for part in ("train", "val", "test"):
+        write_classes(root / part, {"red": 4, "blue": 4})
+    config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, device="cpu")
+    run = finish(jobs.train(scan(root), config, tmp_path / "run"))
+    page = ResultsPage(state, operations)
+    qtbot.addWidget(page)
+    box = page.findChild(FinalTestBox)
+    state.set_run(run)
+    assert "8\N{NO-BREAK SPACE}test images untouched" in box.words.text()
+    box.button.click()
+    qtbot.waitUntil(lambda: "Final test on" in box.words.text(), timeout=30_000)
+    assert box.button.isHidden()
+    qtbot.waitUntil(lambda: not operations.running_jobs, timeout=20_000)

@@ -34,7 +34,9 @@ def page(
     for name in ("a", "b", "near"):
         draw_picture((200, 40, 40), seed=1).save(tmp_path / f"{name}.png")
 
-    def answer(model: Path, paths: list[Path], num_top: int) -> Generator[Event | Prediction, None, int]:
+    def answer(
+        model: Path, paths: list[Path], num_top: int, max_error: float | None
+    ) -> Generator[Event | Prediction, None, int]:
         yield Prediction(str(tmp_path / "a.png"), TOP)
         yield Prediction(str(tmp_path / "b.png"), TOP)
         return 2
