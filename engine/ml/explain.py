@@ -15,7 +15,6 @@ from engine.ml.gradcam import find_layer, look
 from engine.ml.models import Classifier
 from engine.ml.reference import Reference, read_reference
 from engine.ml.transforms import Preprocessing, normalise, prepare, seen_box
-from engine.runs import Run
 
 
 def explain_image(model_path: Path, image_path: Path, label: str | None) -> Explanation:
@@ -26,7 +25,8 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     """
     read_card(model_path)  # a missing file must be a sentence, not a failing `stat` below
     model_path = model_path.absolute()
-    model, card, device = _open(model_path, model_path.stat().st_mtime_ns)
+    changed = model_path.stat().st_mtime_ns
+    model, card, device = _open(model_path, changed)
     if label is not None and label not in card.classes:
         raise EngineError(f"The model knows no class '{label}'. It knows {', '.join(card.classes[:10])}.", model_path)
     preprocessing = Preprocessing.of(card)
@@ -40,7 +40,7 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
         confidence=float((seen.logits / card.temperature).softmax(0)[seen.label]),
         heat=seen.heat.numpy(),
         box=seen_box(pixels.shape[1], pixels.shape[0], preprocessing),
-        neighbours=_neighbours(model_path.parent, seen.embedding),
+        neighbours=_neighbours(_read_reference(model_path.parent, changed), seen.embedding),
     )
 
 
@@ -52,11 +52,9 @@ def _open(model_path: Path, _changed: int) -> tuple[Classifier, ModelCard, torch
     return model.to(device).requires_grad_(False), card, device
 
 
-def _neighbours(run_folder: Path, embedding: torch.Tensor) -> tuple[Neighbour, ...]:
-    path = Run(run_folder).reference_path
-    if not path.is_file():
+def _neighbours(reference: Reference | None, embedding: torch.Tensor) -> tuple[Neighbour, ...]:
+    if reference is None:
         return ()
-    reference = _read_reference(run_folder, path.stat().st_mtime_ns)
     root = Path(reference.root)
     return tuple(
         Neighbour(str(root / reference.paths[position]), reference.labels[position], similarity)
@@ -65,5 +63,8 @@ def _neighbours(run_folder: Path, embedding: torch.Tensor) -> tuple[Neighbour, .
 
 
 @lru_cache(maxsize=1)
-def _read_reference(run_folder: Path, _changed: int) -> Reference:
-    return read_reference(run_folder)
+def _read_reference(run_folder: Path, _changed: int) -> Reference | None:
+    try:
+        return read_reference(run_folder)
+    except EngineError:  # a model without its run, or of an older program: the heat map is worth showing alone
+        return None

@@ -36,7 +36,7 @@ class Reference:
 
     def nearest(self, embedding: Tensor, num: int) -> list[tuple[int, float]]:
         """Return positions and cosine similarities of the `num` images nearest to an embedding (D,), nearest first."""
-        values, positions = (self.embeddings @ unit(embedding)).topk(min(num, len(self.paths)))
+        values, positions = (self.embeddings @ unit(embedding.cpu())).topk(min(num, len(self.paths)))
         return list(zip(positions.tolist(), values.tolist()))
 
 
