@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 _SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
 _NUM_SEEDS = 6
 _NUM_RESAMPLES = 200
+_STRENGTH = 0.05  # more than where labels are doubted: a class with few images must be able to speak up
 _POWERS = np.linspace(0.05, 2, 40)
 
 
@@ -33,7 +34,7 @@ class Pool:
 
     def answers(self, chosen: Labels) -> Labels:
         """Return what a probe that learns from the chosen rows says of each row to measure on, shape (M,)."""
-        said = regress(self.rows[chosen], self.labels[chosen], self.val_rows, self.num_classes)
+        said = regress(self.rows[chosen], self.labels[chosen], self.val_rows, self.num_classes, _STRENGTH)
         result: Labels = said.argmax(1)
         return result
 
@@ -77,36 +78,59 @@ def measure_growth(pool: Pool, classes: tuple[str, ...]) -> Generator[Event, Non
         yield from ticker.at(number)
     points = tuple(_point(count, hits) for count, hits in zip(counts, right))
     curves = _resampled(right)
-    forecast, shrink = extrapolate(np.array(counts, float), curves, points[-1].accuracy)
+    forecast = extrapolate(np.array(counts, float), curves, points[-1].accuracy)
     everything = pool.answers(np.arange(len(pool.labels)))
     per_class = []
     for label, name in enumerate(classes):
-        per_class.append(_class_growth(pool, label, name, everything, shrink, num_seeds))
+        per_class.append(_class_growth(pool, label, name, everything, forecast.shrink, num_seeds))
         yield from ticker.at(len(_SHARES) + label + 1)
     per_class.sort(key=lambda row: (-row.gain, row.name))
-    then, now = forecast[-1], forecast[0].accuracy
-    gain = gain_words(then.accuracy - now, then.low - now, then.high - now)
-    sentence = f"Twice as many images of every class ({then.num_images:,} to learn from) would bring {gain}."
+    gain, low, high = forecast.gain
+    sentence = (
+        f"Twice as many images of every class ({forecast.points[-1].num_images:,} to learn from) would bring "
+        f"{gain_words(gain, low, high)}."
+    )
     return Growth(
-        points=points, forecast=forecast, per_class=tuple(per_class), num_val=len(pool.val_labels), sentence=sentence
+        points=points,
+        forecast=forecast.points,
+        per_class=tuple(per_class),
+        gain=gain,
+        low=low,
+        high=high,
+        num_val=len(pool.val_labels),
+        sentence=sentence,
     )
 
 
-def extrapolate(counts: Floats, curves: Floats, now: float) -> tuple[tuple[GrowthPoint, ...], float]:
-    """Return the forecast from all images to twice as many, and by which factor a doubling gains less than the last.
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Points from all images to twice as many; the change by then with its 95 % range; and `shrink`.
 
-    `curves` (B, P) are accuracies at `counts` (P,), resampled. To each an inverse power law is fitted, error =
-    a n^-b + c (Cortes et al. 1994), and its rise beyond the last count is added to the accuracy measured there.
+    `shrink` is by which factor a doubling gains less than the doubling before.
+    """
+
+    points: tuple[GrowthPoint, ...]
+    gain: tuple[float, float, float]
+    shrink: float
+
+
+def extrapolate(counts: Floats, curves: Floats, now: float) -> Forecast:
+    """Follow `curves` (B, P), accuracies at `counts` (P,) resampled, to twice the last count.
+
+    To each curve an inverse power law is fitted, error = a n^-b + c (Cortes et al. 1994), and its rise beyond the last
+    count is added to where it stands there; `now` is the accuracy measured there.
     """
     ahead = counts[-1] * np.linspace(1, 2, 6)
     scales, powers = fit_laws(counts / counts[-1], 1 - curves)
     rises = scales[:, None] * (1 - (ahead / counts[-1])[None] ** -powers[:, None])
-    low, middle, high = np.percentile(rises, [2.5, 50, 97.5], axis=0)
+    least, middle, most = np.percentile(rises, [2.5, 50, 97.5], axis=0)
+    low, high = np.percentile(np.minimum(1, curves[:, -1:] + rises), [2.5, 97.5], axis=0)
     points = tuple(
-        GrowthPoint(num_images=round(count), accuracy=min(1.0, now + rise), low=now + down, high=min(1.0, now + up))
-        for count, down, rise, up in zip(ahead, low.tolist(), middle.tolist(), high.tolist())
+        GrowthPoint(num_images=round(count), accuracy=min(1.0, now + rise), low=down, high=up)
+        for count, rise, down, up in zip(ahead, middle.tolist(), low.tolist(), high.tolist())
     )
-    return points, float(np.median(2**-powers))
+    gain = (float(middle[-1]), float(least[-1]), float(most[-1]))
+    return Forecast(points, gain, float(np.median(2**-powers)))
 
 
 def fit_laws(shares: Floats, errors: Floats) -> tuple[Floats, Floats]:

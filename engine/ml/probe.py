@@ -78,14 +78,17 @@ def reducer(rows: Rows) -> Any:
         return pipeline.fit(rows)
 
 
-def regress(rows: Rows, labels: Labels, asked: Rows, num_classes: int) -> Probabilities:
-    """Return class probabilities, shape (M, K), of a logistic regression; a class that `labels` lack gets zero."""
+def regress(rows: Rows, labels: Labels, asked: Rows, num_classes: int, strength: float = _STRENGTH) -> Probabilities:
+    """Return class probabilities, shape (M, K), of a logistic regression; a class that `labels` lack gets zero.
+
+    `strength` is the inverse of the penalty.
+    """
     result = np.zeros((len(asked), num_classes))
     known = np.unique(labels)
     if len(known) == 1:
         result[:, known[0]] = 1.0
         return result
-    regression = LogisticRegression(C=_STRENGTH, max_iter=_MOST_STEPS)
+    regression = LogisticRegression(C=strength, max_iter=_MOST_STEPS)
     with warnings.catch_warnings(), threadpool_limits(1):  # these matrices are small, and threads that wait cost more
         warnings.simplefilter("ignore", ConvergenceWarning)  # close enough for a ranking
         regression.fit(rows, labels)

@@ -52,7 +52,7 @@ class GrowthPanel(QWidget):
         self.body.addWidget(self.plot)
         self.body.addWidget(self.table)
         self.body.setChildrenCollapsible(False)
-        self.body.setSizes([560, 480])
+        self.body.setSizes([480, 540])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, GRID, 0, 0)
         column.setSpacing(GRID)

@@ -44,7 +44,7 @@ class CountAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
         """Put as many ticks at round numbers as there is room for."""
-        step = _whole_step(high - low, max(2.0, size / 90))
+        step = _whole_step(high - low, max(2.0, size / 70))
         first = max(1, math.ceil(low / step))
         return [(float(step), [float(number * step) for number in range(first, math.floor(high / step) + 1)])]
 

@@ -31,6 +31,9 @@ GROWTH = Growth(
             words="about +2 points (0 to 4)",
         ),
     ),
+    gain=0.04,
+    low=0.02,
+    high=0.06,
     num_val=50,
     sentence="Twice as many images would bring about +4 points (2 to 6).",
 )  # fmt: skip
