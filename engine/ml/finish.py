@@ -12,6 +12,7 @@ from engine.ml.device import choose_device
 from engine.ml.precision import answer_dtype
 from engine.ml.reference import choose_samples, similarity, unit, unknown_below, write_paths
 from engine.ml.transforms import Preprocessing
+from engine.results import read_evaluation, write_evaluation
 from engine.runs import Run
 
 
@@ -30,6 +31,9 @@ def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generato
     reference = unit(unit(known.rows[:, 0]).half())
     bound = unknown_below(similarity(measured.rows[:, 0], reference))
     calibration = card.calibration.model_copy(update={"unknown_below": bound})
+    if run.results_path.is_file():
+        evaluation = read_evaluation(run.results_path)
+        write_evaluation(evaluation.model_copy(update={"calibration": calibration}), run.results_path)
     write_paths(run, dataset.root, known.samples, card.classes)
     save_model(run.model_path, model, card.model_copy(update={"calibration": calibration}), reference.half())
 

@@ -1,5 +1,6 @@
 """How many wrong answers the user puts up with."""
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 from gui.state import AppState
@@ -15,6 +16,7 @@ class BudgetBox(QWidget):
         label = QLabel("Wrong answers, at most", self)
         self.percent = QDoubleSpinBox(self)
         self.percent.setRange(0, 50)
+        self.percent.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.percent.setDecimals(1)
         self.percent.setSingleStep(1)
         self.percent.setSuffix(" %")

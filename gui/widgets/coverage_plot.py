@@ -22,8 +22,9 @@ class CoveragePlot(ChartFrame):
         self._plot = Plot(PercentAxis("left"), x_axis=ShareAxis("bottom", "answered"))
         self._curve = self._plot.add_curve("val_line", 2)
         self._chosen = self._plot.add_curve("accent", 1, Qt.PenStyle.DashLine)
-        self._chosen.setSymbol("o")
-        self._chosen.setSymbolSize(9)
+        self._dot = self._plot.add_curve("accent", 0, Qt.PenStyle.NoPen)
+        self._dot.setSymbol("o")
+        self._dot.setSymbolSize(9)
         super().__init__("Right among the answered", _HELP, self._plot, self._table_rows, parent)
         self._plot.show_up_to(1.02, 1.02)
         self._plot.pointed_at.connect(self._on_pointed_at)
@@ -34,9 +35,12 @@ class CoveragePlot(ChartFrame):
         self._curve.setData([self._share(point) for point in self._points], [_right(point) for point in self._points])
         if budget is None or not budget.num_answered:
             self._chosen.setData([], [])
+            self._dot.setData([], [])
         else:
             share = budget.num_answered / budget.num_images
-            self._chosen.setData([share, share], [1 - budget.num_wrong / budget.num_answered, 0])
+            right = 1 - budget.num_wrong / budget.num_answered
+            self._chosen.setData([share, share], [right, 0])
+            self._dot.setData([share], [right])
         self.refresh_table()
 
     def _share(self, point: CoveragePoint) -> float:

@@ -1,6 +1,6 @@
 """How many images are set aside to measure on."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from gui.theme import GRID
@@ -17,6 +17,7 @@ class SplitBox(QWidget):
         super().__init__(parent)
         self._label = QLabel("Set aside to measure on", self)
         self.percent = QSpinBox(self)
+        self.percent.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.percent.setRange(5, 50)
         self.percent.setSingleStep(5)
         self.percent.setSuffix(" %")
