@@ -13,6 +13,7 @@ from engine.findings import Audit
 from engine.history import History
 from engine.predictions import UNKNOWN, UNSURE, Prediction
 from engine.results import Evaluation
+from engine.runs import Run
 
 _DECISION_WORDS: dict[str | None, str] = {
     UNSURE: "not sure. Perhaps ",
@@ -32,6 +33,18 @@ def say_prediction(answer: Prediction) -> None:
     else:
         words = ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3])
         say(f"{answer.path}: {_DECISION_WORDS.get(answer.decision, '')}{words}")
+
+
+def say_end(console: Console, run: Run) -> None:
+    """Tell people what a run has reached and where its model lies."""
+    history = run.history
+    if history.best is not None and history.started is not None:
+        low, high = history.interval
+        console.say(
+            f"Right on {history.best.accuracy:.1%} of {history.started.num_val} images it has not learnt from "
+            f"(95 % interval {low:.1%} to {high:.1%})."
+        )
+    console.say(f"The model lies at {run.model_path}")
 
 
 def say_evaluation(evaluation: Evaluation, as_json: bool) -> None:
@@ -124,6 +137,7 @@ def run_json(path: Path, config: RunConfig, history: History) -> str:
             "backbone": config.model.backbone,
             "epochs": len(history.epochs),
             "best": history.best and history.best.model_dump(),
+            "interval": history.best and list(history.interval),
             "stopped": history.done.stopped if history.done else None,
         }
     )

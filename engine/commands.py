@@ -14,6 +14,7 @@ from engine.answers import (
     print_event,
     run_json,
     say,
+    say_end,
     say_evaluation,
     say_prediction,
     tell_people,
@@ -27,8 +28,9 @@ from engine.events import Event, Warned
 from engine.files import unique_path, write_text_atomic
 from engine.predictions import CSV_COLUMNS, Prediction
 from engine.results import evaluation_to_csv
-from engine.runs import default_runs_folder, home_folder, list_runs
+from engine.runs import Run, default_runs_folder, home_folder, list_runs
 from engine.sample import write_sample
+from engine.statistics import wilson
 from engine.suggest import demo_config
 from engine.workers import leads
 
@@ -55,7 +57,8 @@ def demo(out: Path | None = None) -> int:
     num_right = sum(Path(answer.path).parent.name == answer.label for answer in answers)
     for answer in answers[::5]:
         say_prediction(answer)
-    say(f"{num_right} of {len(answers)} images held out are classified right.")
+    low, high = wilson(num_right / len(answers), len(answers))
+    say(f"{num_right} of {len(answers)} images held out are classified right (95 % interval {low:.1%} to {high:.1%}).")
     say(f"The model lies at {model}")
     return DONE
 
@@ -149,7 +152,8 @@ def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, 
         if json:
             say(run_json(run.path, run.config, history))
         else:
-            score = f"{best.accuracy:.3f}" if best else "    -"
+            low, high = history.interval
+            score = f"{best.accuracy:.3f} ({low:.3f} to {high:.3f})" if best else f"{'-':>22}"
             say(f"{score}  {run.config.model.backbone:<20} {len(history.epochs):>4} epochs  {run.path}")
     return DONE
 
@@ -206,7 +210,7 @@ def run_training(data: Path, out: Path, config: RunConfig, events: bool) -> int:
     console = Console()
     train_on(console, data, config, out, print_event if events else tell_people(console))
     if leads():
-        console.say(f"The model lies at {out / 'model.safetensors'}")
+        say_end(console, Run(out))
     return DONE
 
 
@@ -221,7 +225,7 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
     tell = print_event if events else tell_people(console)
     console.follow(jobs.resume(run), tell if leads() else _say_nothing)
     if leads():
-        console.say(f"The model lies at {run / 'model.safetensors'}")
+        say_end(console, Run(run))
     return DONE
 
 

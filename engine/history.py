@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Warned
+from engine.statistics import Interval, wilson
 
 
 @dataclass
@@ -44,6 +45,12 @@ class History:
         for event in events:
             history.add(event)
         return history
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % interval of the best epoch's accuracy."""
+        best = self.best
+        return wilson(best.accuracy, self.started.num_val) if best and self.started else Interval(0.0, 1.0)
 
     @property
     def best(self) -> Best | None:

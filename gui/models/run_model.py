@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt
 from engine.runs import Run
 from gui.models.run_record import RunReader, RunRecord
 from gui.models.table_model import Index, TableModel
-from gui.wording import duration, network_name, percent
+from gui.wording import duration, network_name, percent_with_range
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 RUN_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -19,7 +19,7 @@ _COLUMNS = (
     ("Network", "The network it trained."),
     ("Images", "Images it learnt from and was measured on."),
     ("Epochs", "Passes over the training images that were finished."),
-    ("Best accuracy", "Accuracy on images it has not seen (validation), of the best epoch."),
+    ("Best accuracy", "Accuracy on images it has not seen (validation), of the best epoch, with its 95 % range."),
     ("Time", "How long it took."),
     ("", "How it ended."),
 )
@@ -95,7 +95,7 @@ def _text(record: RunRecord, column: int) -> str:
         case 4:
             return str(record.num_epochs)
         case 5:
-            return percent(record.best.accuracy) if record.best else "–"
+            return percent_with_range(record.best.accuracy, record.num_val) if record.best else "–"
         case 6:
             return duration(record.seconds) if record.seconds is not None else "–"
     return record.state

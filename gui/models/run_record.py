@@ -40,6 +40,11 @@ class RunRecord:
         return len(self.history.epochs)
 
     @property
+    def num_val(self) -> int:
+        """Images the run was measured on."""
+        return self.history.started.num_val if self.history.started else 0
+
+    @property
     def best(self) -> Best | None:
         """The best epoch."""
         return self.history.best

@@ -25,7 +25,7 @@ from gui.widgets.drop_area import DropArea
 from gui.widgets.image_view import ImageViewer
 from gui.widgets.labels import MutedLabel, TitleLabel
 from gui.widgets.tables import make_table
-from gui.wording import budget_words, count, network_name, percent
+from gui.wording import budget_words, count, network_name, percent_with_range
 
 _IMAGE_FILTER = "Images (" + " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)) + ")"
 
@@ -218,7 +218,8 @@ class PredictPage(QWidget):
         if len(card.classes) > 6:
             words += f" and {len(card.classes) - 6} more"
         if card.best is not None:
-            words += f"; right on {percent(card.best.accuracy)} of images it had not seen"
+            num_images = card.calibration.num_images if card.calibration else 0
+            words += f"; right on {percent_with_range(card.best.accuracy, num_images)} of images it had not seen"
         return f"{words}."
 
     def _describe(self) -> None:
