@@ -163,6 +163,10 @@ class Operations(QObject):
         """Measure a run's model on changed images; the card lies in the run folder then."""
         return self._start("Measuring robustness", jobs.robustness(run))
 
+    def report(self, run: Run, path: Path) -> Job:
+        """Write all that is known of a run into one HTML file."""
+        return self._start("Writing the report", jobs.report(run, path))
+
     def preview(self, num_images: int) -> Job:
         """Draw training images as the network would see them."""
         if self.state.dataset is None:
