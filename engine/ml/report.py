@@ -16,10 +16,11 @@ from engine.files import write_atomic
 from engine.findings import Audit
 from engine.ml import report_figures, report_parts, report_views
 from engine.ml.reference import UNKNOWN_SHARE
-from engine.ml.report_gallery import Gallery
+from engine.ml.report_gallery import Gallery, Reason
 from engine.ml.report_parts import GONE, Part, attempt
 from engine.progress import Ticker
 from engine.results import Evaluation, read_evaluation
+from engine.review import Review
 from engine.runs import Run
 
 NUM_TILES = 24
@@ -44,13 +45,12 @@ def write_report(run: Run, path: Path, audit: Audit | None) -> Generator[Event, 
     page |= {"mistakes": gallery.judged(evaluation.wrong[:NUM_TILES]), "num_wrong": len(evaluation.wrong)}
     page |= _audited(audit, dataset, gallery)
     yield from ticker.at(2)
-    has_images = report_parts.has_images(dataset)
-    gone: Part[object] = Part(missing=GONE)
-    page["reasons"] = (
-        (yield from attempt(report_parts.explanations(run, evaluation, gallery))) if has_images else gone
-    )
-    yield from ticker.at(3)
-    review = (yield from attempt(report_parts.doubted_labels(run, dataset, audit))) if has_images else Part(missing=GONE)
+    if report_parts.has_images(dataset):
+        page["reasons"] = yield from attempt(report_parts.explanations(run, evaluation, gallery))
+        yield from ticker.at(3)
+        review = yield from attempt(report_parts.doubted_labels(run, dataset, audit))
+    else:
+        page["reasons"], review = Part[list[Reason]](missing=GONE), Part[Review](missing=GONE)
     suspicions = review.found.suspicions if review.found else ()
     page |= {
         "review": review,
@@ -116,7 +116,7 @@ def _audited(audit: Audit | None, dataset: Dataset, gallery: Gallery) -> dict[st
         "num_leaks": sum(group.crosses_splits for group in audit.duplicates),
         "audit_rows": report_views.audit_rows(audit),
         "copies": report_views.duplicate_tiles(audit, dataset, gallery),
-        "imbalance": report_views.imbalance_words(audit, dataset),
+        "imbalance": report_views.imbalance_words(audit),
     }
 
 

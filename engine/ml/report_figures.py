@@ -51,7 +51,7 @@ def reliability_chart(found: Sequence[Bin]) -> str:
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.04)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    figure.legend(frameon=False, fontsize=8, loc="outside lower center")
     return _as_svg(figure)
 
 
@@ -95,7 +95,7 @@ def picture(pixels: Pixels) -> str:
 
 
 def heat_picture(explanation: Explanation, pixels: Pixels) -> str:
-    """Return the picture with the heat of an explanation over it: the hotter, the brighter and the more opaque."""
+    """Return the picture in grey with the heat of an explanation over it: the hotter, the brighter."""
     height, width = pixels.shape[:2]
     box = explanation.box
     edges = box.left * width, box.top * height, box.right * width, box.bottom * height
@@ -107,8 +107,10 @@ def heat_picture(explanation: Explanation, pixels: Pixels) -> str:
     whole.paste(Image.fromarray(heat), (left, top))
     shown = np.asarray(whole)
     colours = colormaps[COLOUR_MAP](shown)[..., :3] * 255
-    opacity = MOST_OPAQUE * shown[..., None]
-    return picture(np.round(pixels * (1 - opacity) + colours * opacity).astype(np.uint8))
+    # On paper nobody can blink between the two, so the picture steps back and mild heat is seen too
+    grey = np.asarray(Image.fromarray(pixels).convert("L"), np.float32)[..., None]
+    opacity = MOST_OPAQUE * np.sqrt(shown[..., None])
+    return picture(np.round(grey * (1 - opacity) + colours * opacity).astype(np.uint8))
 
 
 def _new(width: float, height: float) -> tuple[Figure, Axes]:

@@ -33,8 +33,11 @@ _ODDITY_WORDS: dict[OddityKind, str] = {
 
 
 def percent(share: float) -> str:
-    """Return a share (0..1) in percent with one decimal."""
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+    """Return a share (0..1) in percent with one decimal, which rounds to all or nothing only where that is meant."""
+    figure = f"{100 * share:.1f}"
+    if figure in ("0.0", "100.0"):
+        figure = {0.0: "0", 1.0: "100"}.get(share, "less than 0.1" if share < 0.5 else "more than 99.9")
+    return f"{figure.removesuffix('.0')}\N{NO-BREAK SPACE}%"
 
 
 def count(number: int, thing: str) -> str:
@@ -72,7 +75,7 @@ def facts(card: ModelCard, config: RunConfig, dataset: Dataset, history: History
         ("Seed", str(config.training.seed)),
         ("Computed on", f"{started.device}, in {started.precision}" if started else ""),
         ("Time", duration(done.seconds) + (", stopped by the user" if done.stopped else "") if done else ""),
-        ("Model made", card.created),
+        ("Model made", card.created.replace("T", " ").replace("+00:00", " UTC")),
         ("Versions", f"model by Classifold {card.program}; {_versions_now()}"),
     ]
     return [(name, words) for name, words in rows if words]
@@ -197,8 +200,8 @@ def audit_rows(audit: Audit) -> list[AuditRow]:
         _group_row("Groups of the same file", [group for group in groups if group.kind == "exact"]),
         _group_row("Groups of the same picture, otherwise saved", [g for g in groups if g.kind == "near"]),
         _group_row("Groups of shots within seconds", [group for group in groups if group.kind == "burst"]),
-        _group_row("Of all these, groups in different classes", [group for group in groups if group.is_conflict]),
-        _group_row("Of all these, groups learnt from and measured on", [g for g in groups if g.crosses_splits]),
+        _group_row("Groups whose images stand in different classes", [group for group in groups if group.is_conflict]),
+        _group_row("Groups both learnt from and measured on", [g for g in groups if g.crosses_splits]),
     ]
     for kind, words in _ODDITY_WORDS.items():
         odd = [each for each in audit.oddities if each.kind == kind]
@@ -230,10 +233,10 @@ def duplicate_tiles(audit: Audit, dataset: Dataset, gallery: Gallery) -> list[li
     ]
 
 
-def imbalance_words(audit: Audit, dataset: Dataset) -> str:
+def imbalance_words(audit: Audit) -> str:
     """Say how unequal the classes are in number."""
     if audit.imbalance < 1.05:
-        return f"All {len(dataset.classes)} classes have about as many images."
+        return "All classes have about equally many images."
     if audit.imbalance <= 1.5:
         return f"The largest class has {audit.imbalance:.1f} times the images of the smallest, which is even enough."
     return imbalance_sentence(audit.imbalance)
