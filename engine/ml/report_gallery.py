@@ -58,7 +58,7 @@ class Gallery:
 
     def reason(self, image: ImageResult, explanation: Explanation) -> Reason:
         """Return an image with where the network looked in it; raise EngineError where it can no longer be read."""
-        pixels = _shrunk(decode(self._root / image.path, _LARGE_SIDE))
+        pixels = _resized(decode(self._root / image.path, _LARGE_SIDE))
         near = tuple(
             self.tile(self._below(neighbour.path), f"{neighbour.label}, {neighbour.similarity:.2f}", is_small=True)
             for neighbour in explanation.neighbours
@@ -84,7 +84,8 @@ def in_words(image: ImageResult) -> str:
     return f"{what}, {image.confidence:.2f}"
 
 
-def _shrunk(pixels: Pixels) -> Pixels:
+def _resized(pixels: Pixels) -> Pixels:
     image = Image.fromarray(pixels)
-    image.thumbnail((_LARGE_SIDE, _LARGE_SIDE))
-    return np.asarray(image)
+    scale = _LARGE_SIDE / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR))

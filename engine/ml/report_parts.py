@@ -31,12 +31,12 @@ _KIND_WORDS: dict[Kind, str] = {
     "noise": "Noisy",
     "darker": "In little light",
     "brighter": "In much light",
-    "jpeg": "Strongly compressed",
+    "jpeg": "Compressed",
     "scale": "Made smaller",
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part(Generic[Result]):
     """What a part found, or in a sentence why there is nothing."""
 
@@ -118,7 +118,7 @@ def robustness_rows(card: RobustnessCard, gallery: Gallery) -> Iterator[Robustne
         trial = card.breaks_first(kind)
         tile = None
         if trial is not None and trial.broken is not None:
-            words = f"{trial.broken.label}; {trial.words} taken for {trial.broken.predicted}"
+            words = f"{trial.broken.label} taken for {trial.broken.predicted}, {trial.words}"
             tile = gallery.tile(trial.broken.path, words, is_small=True)
         levels = tuple((each.words, each.accuracy) for each in card.of_kind(kind))
         yield RobustnessRow(_KIND_WORDS[kind], levels, tile)

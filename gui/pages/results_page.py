@@ -11,6 +11,7 @@ from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations
 from gui.panels.growth_panel import GrowthPanel
+from gui.panels.report_panel import ReportPanel
 from gui.panels.robustness_panel import RobustnessPanel
 from gui.state import AppState
 from gui.theme import GRID
@@ -81,7 +82,11 @@ class ResultsPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
-        column.addWidget(self.title)
+        self.report = ReportPanel(self._state, self._operations, self)
+        head = QHBoxLayout()
+        head.addWidget(self.title, 1)
+        head.addWidget(self.report)
+        column.addLayout(head)
         column.addWidget(self.note)
         column.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.tabs, 1)
