@@ -61,6 +61,7 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         commands.evaluate,
         commands.predict,
         trust_commands.compare,
+        trust_commands.report,
         explain_commands.explain,
         explain_commands.robustness,
         commands.runs,

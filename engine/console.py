@@ -27,6 +27,7 @@ _STAGE_WORDS: dict[events.Stage, str] = {
     "test": "testing",
     "grow": "drawing the learning curve",
     "robustness": "measuring on changed images",
+    "report": "writing the report",
 }
 
 

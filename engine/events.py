@@ -65,6 +65,7 @@ Stage: TypeAlias = Literal[
     "test",
     "grow",
     "robustness",
+    "report",
 ]
 
 

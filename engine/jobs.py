@@ -196,6 +196,18 @@ def robustness(run: Run) -> Work[RobustnessCard]:
     return (yield from measure_robustness(run))
 
 
+def report(run: Run, path: Path) -> Work[Path]:
+    """Write all that is known of a run into one HTML file that is read without the program; return its path.
+
+    What was not measured before is measured now and kept in the run folder.
+    """
+    from engine.ml.report import write_report
+
+    dataset = run.dataset
+    audit = (yield from check(dataset)) if dataset.root.is_dir() else None
+    return (yield from write_report(run, path, audit))
+
+
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:
     """Return training images as the network would see them, augmented."""
     from engine.ml.augment import preview_images

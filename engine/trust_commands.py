@@ -29,6 +29,17 @@ def measure_test(
     return DONE
 
 
+def report(run: Annotated[Positional[Path], arg(metavar="RUN")], /, out: Path) -> int:
+    """Write all that is known of a run into one page, with its figures, that is read without the program.
+
+    Args:
+        run: The run folder.
+        out: HTML file to write, such as report.html.
+    """
+    say(f"The report is in {Console().follow(jobs.report(Run(run), out))}")
+    return DONE
+
+
 def compare(
     first: Annotated[Positional[Path], arg(metavar="RUN")], second: Annotated[Positional[Path], arg(metavar="RUN")], /
 ) -> int:

@@ -168,6 +168,10 @@ class Operations(QObject):
         """Measure the model of a run on the test images."""
         return self._start("Testing", jobs.test(run))
 
+    def report(self, run: Run, path: Path) -> Job:
+        """Write all that is known of a run into one HTML file."""
+        return self._start("Writing the report", jobs.report(run, path))
+
     def preview(self, num_images: int) -> Job:
         """Draw training images as the network would see them."""
         if self.state.dataset is None:

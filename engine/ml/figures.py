@@ -16,8 +16,12 @@ TRAIN_COLOUR, VAL_COLOUR = "#E69F00", "#0072B2"
 
 def draw_history(history: History, path: Path) -> None:
     """Draw loss and accuracy of both splits over the epochs into a PNG file; draw nothing where no epoch ended."""
-    if not history.epochs:
-        return
+    if history.epochs:
+        write_atomic(path, lambda temporary: history_figure(history).savefig(temporary, dpi=150))
+
+
+def history_figure(history: History) -> Figure:
+    """Return loss and accuracy of both splits over the epochs, side by side."""
     # No pyplot: its current figure is shared between threads
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -44,7 +48,7 @@ def draw_history(history: History, path: Path) -> None:
             xytext=(0, -14),
             ha="center",
         )
-    write_atomic(path, lambda temporary: figure.savefig(temporary, dpi=150))
+    return figure
 
 
 def _draw_curves(axes: Axes, title: str, epochs: list[int], train: list[float], val: list[float]) -> None:

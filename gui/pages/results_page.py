@@ -13,6 +13,7 @@ from gui.models.image_model import GridItem
 from gui.operations import Operations
 from gui.panels.final_test_box import FinalTestBox
 from gui.panels.growth_panel import GrowthPanel
+from gui.panels.report_panel import ReportPanel
 from gui.panels.robustness_panel import RobustnessPanel
 from gui.panels.sureness_panel import SurenessPanel
 from gui.state import AppState
@@ -91,7 +92,11 @@ class ResultsPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
-        column.addWidget(self.title)
+        self.report = ReportPanel(self._state, self._operations, self)
+        head = QHBoxLayout()
+        head.addWidget(self.title, 1)
+        head.addWidget(self.report)
+        column.addLayout(head)
         column.addWidget(self.note)
         column.addWidget(FinalTestBox(self._state, self._operations, self))
         column.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignLeft)

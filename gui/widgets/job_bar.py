@@ -17,6 +17,7 @@ _STAGE_WORDS = {
     "train": "Training",
     "validate": "Measuring",
     "robustness": "Measuring on changed images",
+    "report": "Writing the report",
 }
 
 
