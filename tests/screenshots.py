@@ -1,5 +1,6 @@
 """`python -m tests.screenshots DIR`: drive the real window on the sample data and save a picture of every page."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
 
 _PAGES = {"dataset": DATASET, "train": TRAIN, "results": RESULTS, "predict": PREDICT, "runs": RUNS}
+_COPIES = {"ring/ring-000.png": "star/star-900.png", "dots/dots-001.png": "dots/dots-900.png"}
 
 
 def wait_until(condition: Callable[[], bool], milliseconds: int = 300) -> None:
@@ -34,6 +36,29 @@ def save_pages(window: MainWindow, app: QApplication, folder: Path) -> None:
             window.show_page(number)
             wait_until(lambda: True, 700)
             window.grab().save(str(folder / f"{name}-{scheme}.png"))
+        save_tabs(window, folder, scheme)
+
+
+def save_tabs(window: MainWindow, folder: Path, scheme: str) -> None:
+    """Save the tabs of the Dataset and Results pages but the first ones, and why an answer came."""
+    tabs = {
+        "findings": (DATASET, window.dataset_page.tabs, window.dataset_page.findings),
+        "review": (DATASET, window.dataset_page.tabs, window.dataset_page.review),
+        "sure": (RESULTS, window.results_page.tabs, window.results_page.sureness),
+        "growth": (RESULTS, window.results_page.tabs, window.results_page.growth),
+        "robustness": (RESULTS, window.results_page.tabs, window.results_page.robustness),
+    }
+    for name, (page, bar, panel) in tabs.items():
+        window.show_page(page)
+        bar.setCurrentWidget(panel)
+        wait_until(lambda: not window.operations.running_jobs, 700)
+        window.grab().save(str(folder / f"{name}-{scheme}.png"))
+        bar.setCurrentIndex(0)
+    window.show_page(PREDICT)
+    window.predict_page.answer.why_button.setChecked(True)
+    wait_until(lambda: not window.operations.running_jobs, 1000)
+    window.grab().save(str(folder / f"why-{scheme}.png"))
+    window.predict_page.answer.why_button.setChecked(False)
 
 
 def main(folder: Path) -> None:
@@ -49,6 +74,10 @@ def main(folder: Path) -> None:
     wait_until(lambda: window.state.dataset is not None and not window.operations.running_jobs)
     sample = window.state.dataset
     assert sample is not None
+    for source, target in _COPIES.items():  # the sample itself has nothing to be found
+        shutil.copy(sample.root / "train" / source, sample.root / "train" / target)
+    window.operations.open_dataset(sample.root)
+    wait_until(lambda: not window.operations.running_jobs)
     window.show_page(TRAIN)
     window.train_page.train_button.click()
     wait_until(lambda: len(window.train_page.plot.history.epochs) >= 6)
@@ -60,6 +89,12 @@ def main(folder: Path) -> None:
     window.show_page(PREDICT)
     window.open_paths([sample.root / "test"])
     wait_until(lambda: window.predict_page.model.rowCount() == 30 and not window.operations.running_jobs)
+    window.operations.grow()
+    run = window.state.run
+    assert run is not None
+    window.operations.measure_robustness(run)
+    wait_until(lambda: not window.operations.running_jobs)
+    window.operations.open_run(run)
     window.show_page(RUNS)
     window.runs_page.table.selectRow(0)
     save_pages(window, app, folder)
