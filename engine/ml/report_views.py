@@ -36,7 +36,7 @@ def percent(share: float) -> str:
     """Return a share (0..1) in percent with one decimal, which rounds to all or nothing only where that is meant."""
     figure = f"{100 * share:.1f}"
     if figure in ("0.0", "100.0"):
-        figure = {0.0: "0", 1.0: "100"}.get(share, "less than 0.1" if share < 0.5 else "more than 99.9")
+        figure = {0.0: "0", 1.0: "100"}.get(round(share, 9), "less than 0.1" if share < 0.5 else "more than 99.9")
     return f"{figure.removesuffix('.0')}\N{NO-BREAK SPACE}%"
 
 
