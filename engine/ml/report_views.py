@@ -101,25 +101,36 @@ def _split_words(dataset: Dataset, config: RunConfig) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """Figures of one class (0..1); `low` and `high` bound the share that is found, by 95 %."""
+    """Figures of one class (0..1); `low` and `high` bound the share that is found, by 95 %.
+
+    `num_named` is how often the model names it; precision means nothing where it never does.
+    """
 
     name: str
     precision: float
     recall: float
     f1: float
     num_images: int
+    num_named: int
     low: float
     high: float
 
 
 def class_rows(evaluation: Evaluation) -> list[ClassRow]:
     """Return the classes with the interval of their recall."""
+    named = [sum(column) for column in zip(*evaluation.confusion)]
     return [
         ClassRow(
-            row.name, row.precision, row.recall, row.f1, row.num_images, *wilson(row.recall, row.num_images)
+            row.name,
+            row.precision,
+            row.recall,
+            row.f1,
+            row.num_images,
+            num_named,
+            *wilson(row.recall, row.num_images),
         )
-        for row in evaluation.per_class
-    ]  # fmt: skip
+        for row, num_named in zip(evaluation.per_class, named)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +229,7 @@ def _group_row(name: str, groups: Sequence[DuplicateGroup]) -> AuditRow:
 
 def _listed(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _NUM_IN_GROUP} more" if len(paths) > _NUM_IN_GROUP else ""
-    return " = ".join(paths[:_NUM_IN_GROUP]) + more
+    return ", ".join(paths[:_NUM_IN_GROUP]) + more
 
 
 def duplicate_tiles(audit: Audit, dataset: Dataset, gallery: Gallery) -> list[list[Tile]]:

@@ -143,7 +143,7 @@ def test_the_figures_are_those_of_the_evaluation(text: str, run: Run) -> None:
     assert evaluation.wrong
     worst = evaluation.wrong[0]
     assert f"{worst.label} taken for {worst.predicted}, {worst.confidence:.2f}" in page
-    assert "first/000.jpg = second/copy.jpg" in page
+    assert "first/000.jpg, second/copy.jpg" in page
 
 
 def test_a_report_needs_nothing_from_elsewhere_and_runs_no_script(text: str) -> None:
@@ -206,7 +206,8 @@ def test_a_run_that_was_stopped_is_told_so(run: Run, tmp_path: Path) -> None:
     shutil.copytree(run.path, stopped.path)
     evaluation = read_evaluation(run.results_path)
     unseen = evaluation.per_class[0].model_copy(update={"num_images": 0})
-    changes = {"calibration": None, "per_class": (unseen, *evaluation.per_class[1:])}
+    never = tuple((*row[:-1], 0) for row in evaluation.confusion)
+    changes = {"calibration": None, "per_class": (unseen, *evaluation.per_class[1:]), "confusion": never}
     write_evaluation(evaluation.model_copy(update=changes), stopped.results_path)
     stopped.events_path.unlink()
     page = Page(finish(jobs.report(stopped, tmp_path / "report.html")).read_text(encoding="utf-8"))
@@ -214,6 +215,7 @@ def test_a_run_that_was_stopped_is_told_so(run: Run, tmp_path: Path) -> None:
     assert page.headings == HEADINGS
     assert "The journal of this run is missing" in words
     assert "no image to measure on" in words
+    assert words.count("never named") == 1
     assert words.count("since training was stopped before its end") == 2
 
 
