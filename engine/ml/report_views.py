@@ -36,7 +36,7 @@ def percent(share: float) -> str:
     """Return a share (0..1) in percent with one decimal, which rounds to all or nothing only where that is meant."""
     figure = f"{100 * share:.1f}"
     if figure in ("0.0", "100.0"):
-        figure = {0.0: "0", 1.0: "100"}.get(share, "less than 0.1" if share < 0.5 else "more than 99.9")
+        figure = {0.0: "0", 1.0: "100"}.get(round(share, 9), "less than 0.1" if share < 0.5 else "more than 99.9")
     return f"{figure.removesuffix('.0')}\N{NO-BREAK SPACE}%"
 
 
@@ -101,25 +101,36 @@ def _split_words(dataset: Dataset, config: RunConfig) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """Figures of one class (0..1); `low` and `high` bound the share that is found, by 95 %."""
+    """Figures of one class (0..1); `low` and `high` bound the share that is found, by 95 %.
+
+    `num_named` is how often the model names it; precision means nothing where it never does.
+    """
 
     name: str
     precision: float
     recall: float
     f1: float
     num_images: int
+    num_named: int
     low: float
     high: float
 
 
 def class_rows(evaluation: Evaluation) -> list[ClassRow]:
     """Return the classes with the interval of their recall."""
+    named = [sum(column) for column in zip(*evaluation.confusion)]
     return [
         ClassRow(
-            row.name, row.precision, row.recall, row.f1, row.num_images, *wilson(row.recall, row.num_images)
+            row.name,
+            row.precision,
+            row.recall,
+            row.f1,
+            row.num_images,
+            num_named,
+            *wilson(row.recall, row.num_images),
         )
-        for row in evaluation.per_class
-    ]  # fmt: skip
+        for row, num_named in zip(evaluation.per_class, named)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +229,7 @@ def _group_row(name: str, groups: Sequence[DuplicateGroup]) -> AuditRow:
 
 def _listed(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _NUM_IN_GROUP} more" if len(paths) > _NUM_IN_GROUP else ""
-    return " = ".join(paths[:_NUM_IN_GROUP]) + more
+    return ", ".join(paths[:_NUM_IN_GROUP]) + more
 
 
 def duplicate_tiles(audit: Audit, dataset: Dataset, gallery: Gallery) -> list[list[Tile]]:

@@ -21,7 +21,7 @@ from engine.dataset import scan
 from engine.errors import EngineError
 from engine.explanation import Box, Explanation
 from engine.ml.report_figures import heat_picture
-from engine.ml.report_views import percent
+from engine.ml.report_views import MOST_IN_MATRIX, matrix, most_confused, percent
 from engine.results import read_evaluation, write_evaluation
 from engine.runs import Run
 from engine.splits import split
@@ -143,7 +143,7 @@ def test_the_figures_are_those_of_the_evaluation(text: str, run: Run) -> None:
     assert evaluation.wrong
     worst = evaluation.wrong[0]
     assert f"{worst.label} taken for {worst.predicted}, {worst.confidence:.2f}" in page
-    assert "first/000.jpg = second/copy.jpg" in page
+    assert "first/000.jpg, second/copy.jpg" in page
 
 
 def test_a_report_needs_nothing_from_elsewhere_and_runs_no_script(text: str) -> None:
@@ -201,6 +201,34 @@ def test_a_run_whose_images_are_gone_gets_a_report_all_the_same(run: Run, tmp_pa
     assert all(source.startswith("data:image/svg+xml") for source in page.sources)
 
 
+def test_a_run_that_was_stopped_is_told_so(run: Run, tmp_path: Path) -> None:
+    stopped = Run(tmp_path / "run")
+    shutil.copytree(run.path, stopped.path)
+    evaluation = read_evaluation(run.results_path)
+    unseen = evaluation.per_class[0].model_copy(update={"num_images": 0})
+    never = tuple((*row[:-1], 0) for row in evaluation.confusion)
+    changes = {"calibration": None, "per_class": (unseen, *evaluation.per_class[1:]), "confusion": never}
+    write_evaluation(evaluation.model_copy(update=changes), stopped.results_path)
+    stopped.events_path.unlink()
+    page = Page(finish(jobs.report(stopped, tmp_path / "report.html")).read_text(encoding="utf-8"))
+    words = _words(page)
+    assert page.headings == HEADINGS
+    assert "The journal of this run is missing" in words
+    assert "no image to measure on" in words
+    assert words.count("never named") == 1
+    assert words.count("since training was stopped before its end") == 2
+
+
+def test_many_classes_are_told_by_what_is_mixed_up_most(run: Run) -> None:
+    names = tuple(f"kind {number}" for number in range(MOST_IN_MATRIX + 1))
+    counts = np.diag(np.full(len(names), 9))
+    counts[2, 5], counts[7, 1] = 3, 4
+    confusion = tuple(map(tuple, counts.tolist()))
+    evaluation = read_evaluation(run.results_path).model_copy(update={"classes": names, "confusion": confusion})
+    assert matrix(evaluation) == []
+    assert most_confused(evaluation) == [("kind 7", "kind 1", 4), ("kind 2", "kind 5", 3)]
+
+
 def test_a_run_without_results_or_a_folder_that_is_not_there_is_a_sentence(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,7 +240,7 @@ def test_a_run_without_results_or_a_folder_that_is_not_there_is_a_sentence(
 
 
 def test_percent_claims_neither_all_nor_nothing_by_rounding() -> None:
-    shares = (0.0, 0.0001, 0.02, 0.9537, 0.9999, 1.0)
+    shares = (0.0, 0.0001, 0.02, 0.9537, 0.9999, 1 - 1e-15)
     words = ["0 %", "less than 0.1 %", "2 %", "95.4 %", "more than 99.9 %", "100 %"]
     assert [percent(share).replace("\N{NO-BREAK SPACE}", " ") for share in shares] == words
 
