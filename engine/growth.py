@@ -67,8 +67,11 @@ def gain_words(gain: float, low: float, high: float) -> str:
 
 
 def write_growth(growth: Growth, run_path: Path) -> None:
-    """Write the curve into the run folder in one step."""
-    write_text_atomic(run_path / GROWTH_NAME, growth.model_dump_json())
+    """Write the curve into the run folder in one step; raise EngineError where the disk refuses."""
+    try:
+        write_text_atomic(run_path / GROWTH_NAME, growth.model_dump_json())
+    except OSError as error:
+        raise EngineError(f"The learning curve could not be saved: {error.strerror or error}.", run_path) from error
 
 
 def read_growth(run_path: Path) -> Growth | None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -56,7 +57,7 @@ def _lay_over(axes: Axes, explanation: Explanation, picture: Pixels) -> None:
     height, width = picture.shape[:2]
     box, heat = explanation.box, explanation.heat
     extent = (box.left * width, box.right * width, box.bottom * height, box.top * height)
-    axes.imshow(heat, cmap=COLOUR_MAP, alpha=MOST_OPAQUE * heat, extent=extent, vmin=0, vmax=1)
+    axes.imshow(heat, cmap=COLOUR_MAP, alpha=MOST_OPAQUE * np.sqrt(heat), extent=extent, vmin=0, vmax=1)
     # The heat may reach beyond the picture, where that was padded
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)

@@ -83,6 +83,6 @@ def heat_image(heat: HeatMap) -> QImage:
     table = pg.colormap.get(_COLOUR_MAP).getLookupTable(nPts=256, alpha=False)
     pixels = np.empty((*heat.shape, 4), np.uint8)
     pixels[..., :3] = table[np.round(heat * 255).astype(np.uint8)]
-    pixels[..., 3] = np.round(heat * (255 * _MOST_OPAQUE))
+    pixels[..., 3] = np.round(np.sqrt(heat) * (255 * _MOST_OPAQUE))  # of the heat itself, little would be seen
     height, width = heat.shape
     return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
