@@ -106,8 +106,8 @@ class RobustnessPanel(QWidget):
         self.button.setText("Measure again")
         self.sentence.setText(worst_in_words(card))
         self.note.setText(
-            f"Measured on {count(card.num_images, 'image')} drawn from validation, {percent(card.accuracy)} of them right as they "
-            "are. Beside each change stands the image that it breaks first."
+            f"Measured on {count(card.num_images, 'image')} drawn from validation, {percent(card.accuracy)} of them "
+            "right as they are. Beside each change stands the image that it breaks first."
         )
         self._body = QWidget(self)
         grid = QGridLayout(self._body)
