@@ -1,6 +1,7 @@
 """What every test gets: a home of its own, and the shared images where they are."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def home_of_shared_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what runs leave that several tests share away from the user's home too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLASSIFOLD_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -22,14 +22,15 @@ from tests.pictures import write_classes
 CONFIG = RunConfig().changed("data", image_size=32).changed("training", epochs=3, batch_size=8, device="cpu")
 
 
-@pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    return split(scan(write_classes(tmp_path / "data", {"red": 40, "blue": 40})), 0.25, 0)
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return split(scan(write_classes(tmp_path_factory.mktemp("data") / "data", {"red": 40, "blue": 40})), 0.25, 0)
 
 
-@pytest.fixture
-def run(tmp_path: Path, dataset: Dataset) -> Run:
-    return finish(jobs.train(dataset, CONFIG.changed("optim", lr=5e-3), tmp_path / "run"))
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Run:
+    path = tmp_path_factory.mktemp("reference") / "run"
+    return finish(jobs.train(dataset, CONFIG.changed("optim", lr=5e-3), path))
 
 
 def _ask(run: Run, path: Path, max_error: float | None = None) -> Prediction:
@@ -115,7 +116,7 @@ def test_similarity_is_the_mean_cosine_to_the_nearest_three() -> None:
     assert similarity(rows[19:], unit(rows[:19])).item() == pytest.approx(sum(cosines[:3]) / 3, abs=1e-5)
 
 
-def test_the_test_images_are_measured_once(dataset: Dataset, run: Run, tmp_path: Path) -> None:
+def test_the_test_images_are_measured_once(tmp_path: Path) -> None:
     root = tmp_path / "with test"
     for part, seed in (("train", 1), ("val", 2), ("test", 3)):
         write_classes(root / part, {"red": 6, "blue": 6}, seed=seed)
