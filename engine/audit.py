@@ -9,7 +9,7 @@ from engine.errors import EngineError
 from engine.events import Event
 from engine.findings import DuplicateGroup
 from engine.fingerprint import Records, empty, file_key, fingerprint
-from engine.progress import Ticker
+from engine.progress import Ticker, told
 from engine.record_store import RecordStore
 from engine.results import Unreadable
 from engine.threads import map_in_threads
@@ -72,10 +72,4 @@ def survey(dataset: Dataset) -> Generator[Event, None, Surveyed]:
 def compare(surveyed: Surveyed) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
     """Find the duplicates among images that were read, telling how far it is."""
     ticker = Ticker("compare", len(surveyed.samples))
-    steps = find_duplicates(surveyed.samples, surveyed.records)
-    while True:
-        try:
-            num_done = next(steps)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        yield from ticker.at(num_done)
+    return (yield from told(find_duplicates(surveyed.samples, surveyed.records), ticker))

@@ -60,6 +60,11 @@ class Dataset:
         """Return the dataset without the samples of these paths."""
         return replace(self, samples=tuple(sample for sample in self.samples if sample.path not in paths))
 
+    def relabelled(self, path: str, class_name: str) -> "Dataset":
+        """Return the dataset with one sample in another of its classes."""
+        label = self.classes.index(class_name)
+        return replace(self, samples=tuple(replace(s, label=label) if s.path == path else s for s in self.samples))
+
 
 def scan(root: Path, is_corrected: bool = True) -> Dataset:
     """Read the folder at `root`, whose layout is class/*.jpg or train/class/*.jpg with val/ and perhaps test/.

@@ -23,7 +23,7 @@ from engine.imbalance import imbalance
 from engine.log import logged_to
 from engine.oddities import find_oddities
 from engine.predictions import Prediction
-from engine.progress import Ticker
+from engine.progress import Ticker, told
 from engine.results import Evaluation
 from engine.review import Rescore, Review, build_queue
 from engine.robustness import RobustnessCard
@@ -38,14 +38,7 @@ Work: TypeAlias = Generator[Event, None, Result]
 
 def scan(root: Path) -> Work[Dataset]:
     """Read a folder; return it unsplit."""
-    ticker = Ticker("scan", total=0)
-    steps = scan_in_steps(root)
-    while True:
-        try:
-            num_found = next(steps)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        yield from ticker.at(num_found)
+    return (yield from told(scan_in_steps(root), Ticker("scan", total=0)))
 
 
 def check(dataset: Dataset) -> Work[Audit]:

@@ -1,11 +1,24 @@
 """Measure how fast a stage goes and tell of it at most ten times a second."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 from engine.events import Progress, Stage
 
+Result = TypeVar("Result")
+
 SECONDS_BETWEEN = 0.1
+
+
+def told(steps: Generator[int, None, Result], ticker: "Ticker") -> Generator[Progress, None, Result]:
+    """Pull steps that yield how many are done, telling of it, and return their result."""
+    while True:
+        try:
+            num_done = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield from ticker.at(num_done)
 
 
 class Ticker:

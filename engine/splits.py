@@ -49,6 +49,12 @@ def split(dataset: Dataset, val_fraction: float, seed: int, groups: Sequence[Seq
     return replace(dataset, samples=samples)
 
 
+def unsplit(dataset: Dataset) -> Dataset:
+    """Return the dataset with its validation images back in training."""
+    samples = tuple(replace(sample, split="train") if sample.split == "val" else sample for sample in dataset.samples)
+    return replace(dataset, samples=samples)
+
+
 class _Draw:
     """Images chosen for validation, never more of a class than wanted."""
 

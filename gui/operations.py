@@ -1,7 +1,6 @@
 """The user's actions. Pages say what they want; nothing but this file starts a thread."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,12 @@ from engine.corrections import Action, Decision, append, undo
 from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import EpochDone, RunStarted
+from engine.files import write_text_atomic
 from engine.findings import Audit
 from engine.review import Review
 from engine.runs import Run, home_folder, new_run_path
 from engine.sample import write_sample
-from engine.splits import split
+from engine.splits import split, unsplit
 from engine.suggest import demo_config, suggest
 from gui.job import Job
 from gui.state import AppState
@@ -66,7 +66,7 @@ class Operations(QObject):
         dataset = self.state.dataset
         self.state.set_config(self.state.config.changed("data", val_fraction=val_fraction))
         if dataset is not None and not dataset.has_val:
-            self.state.set_dataset(self._split(_unsplit(dataset), self.state.audit), self.state.audit)
+            self.state.set_dataset(self._split(unsplit(dataset), self.state.audit), self.state.audit)
 
     def train(self) -> Job:
         """Train on the shown folder by the settings of the state."""
@@ -75,9 +75,9 @@ class Operations(QObject):
             raise RuntimeError("the page offers training only with a folder open and none under way")
         config, path = self.state.config, new_run_path(dataset.root)
         if self._checking is not None and not dataset.has_val:
-            work = jobs.split_and_train(_unsplit(dataset), config, path)  # copies are not known yet
+            work = jobs.split_and_train(unsplit(dataset), config, path)  # copies are not known yet
         else:
-            parts = dataset if dataset.has_val else self._split(_unsplit(dataset), self.state.audit)
+            parts = dataset if dataset.has_val else self._split(unsplit(dataset), self.state.audit)
             parts = parts.without(frozenset(bad.path for bad in self.state.audit.unreadable))
             work = jobs.train(parts, config, path)
         job = self._start("Training", work)
@@ -127,9 +127,7 @@ class Operations(QObject):
         if action == "exclude":
             dataset = dataset.without(frozenset((path,)))
         elif class_name in dataset.classes:
-            label = dataset.classes.index(class_name)
-            parts = tuple(replace(s, label=label) if s.path == path else s for s in dataset.samples)
-            dataset = replace(dataset, samples=parts)
+            dataset = dataset.relabelled(path, class_name)
         self.state.set_dataset(dataset, self.state.audit)
         self._rescan_timer.start()
         return True
@@ -217,6 +215,13 @@ class Operations(QObject):
             self.state.set_model(None)
         return True
 
+    def save_table(self, path: Path, table: str) -> None:
+        """Write a CSV table, with the mark that lets spreadsheets read its letters right."""
+        try:
+            write_text_atomic(path, "\ufeff" + table)
+        except OSError as error:
+            self.failed.emit(EngineError(f"The table could not be saved: {error.strerror}.", path))
+
     def shut_down(self) -> None:
         """Ask every job to stop; each saves what it has."""
         self._rescan_timer.stop()
@@ -267,7 +272,7 @@ class Operations(QObject):
     def _on_checked(self, root: Path, audit: Audit) -> None:
         if self.state.dataset is not None and self.state.dataset.root == root:
             dataset = self.state.dataset
-            parts = dataset if dataset.has_val else self._split(_unsplit(dataset), audit)
+            parts = dataset if dataset.has_val else self._split(unsplit(dataset), audit)
             self.state.set_dataset(parts, audit)
 
     def _on_check_finished(self, job: Job) -> None:
@@ -289,8 +294,3 @@ class Operations(QObject):
             if run.model_path.is_file() and not run.reference_path.is_file() and not self._is_shutting_down:
                 job = self._start("Remembering the images", jobs.complete(run))
                 job.succeeded.connect(lambda _: self.open_run(run) if self.state.run == run else None)
-
-
-def _unsplit(dataset: Dataset) -> Dataset:
-    samples = tuple(replace(s, split="train") if s.split == "val" else s for s in dataset.samples)
-    return replace(dataset, samples=samples)

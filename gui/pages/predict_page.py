@@ -11,7 +11,7 @@ from engine.calibration import choose_threshold
 from engine.card import read_card
 from engine.errors import EngineError
 from engine.explanation import Explanation
-from engine.files import IMAGE_SUFFIXES, write_text_atomic
+from engine.files import IMAGE_SUFFIXES
 from engine.predictions import Prediction, to_csv
 from engine.runs import home_folder
 from gui.job import Job
@@ -257,8 +257,5 @@ class PredictPage(QWidget):
             self.save_table(Path(name))
 
     def save_table(self, path: Path) -> None:
-        """Write all answers as CSV; with the mark that lets spreadsheets read its letters right."""
-        try:
-            write_text_atomic(path, "\ufeff" + to_csv(self.model.answers))
-        except OSError as error:
-            self._operations.failed.emit(EngineError(f"The table could not be saved: {error.strerror}.", path))
+        """Write all answers as CSV."""
+        self._operations.save_table(path, to_csv(self.model.answers))

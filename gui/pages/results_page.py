@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from engine.errors import EngineError
-from engine.files import write_text_atomic
 from engine.results import Evaluation, ImageResult, images_to_csv, read_evaluation
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
@@ -163,11 +162,8 @@ class ResultsPage(QWidget):
             self.save_list(Path(name))
 
     def save_list(self, path: Path) -> None:
-        """Write the images shown as CSV; with the mark that lets spreadsheets read its letters right."""
-        try:
-            write_text_atomic(path, "\ufeff" + images_to_csv(self._shown))
-        except OSError as error:
-            self._operations.failed.emit(EngineError(f"The list could not be saved: {error.strerror}.", path))
+        """Write the images shown as CSV."""
+        self._operations.save_table(path, images_to_csv(self._shown))
 
 
 def _item(root: Path, image: ImageResult) -> GridItem:
