@@ -19,6 +19,8 @@ _HASH_BITS = 10
 _ALIKE, _ALIKE_IN_DETAIL = 0.94, 0.72
 """Correlations of aligned thumbnails from which on two pictures are one; `python -m benchmarks.duplicates` measures."""
 _WORTH_ALIGNING, _DETAIL_WORTH_ALIGNING = 0.70, 0.25
+_COLOUR_APART = 24.0
+"""Of 255, how far the mean colours of two pictures may lie apart: thumbnails are grey."""
 _CELLS = 4_000_000  # of the table of distances held at once, about 100 MB
 _PAIRS_AT_ONCE = 512
 _BURST_SECONDS = 2.0
@@ -84,6 +86,8 @@ def _verified(records: Records, pairs: _Pairs, same: Union) -> Iterator[tuple[in
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         waiting = [pair for pair in pairs[start : start + _PAIRS_AT_ONCE] if same.root(pair[0]) != same.root(pair[1])]
         some = np.array(waiting, np.intp).reshape(-1, 2)
+        colours = records["colour"][some].astype(np.float32)
+        some = some[np.abs(colours[:, 0] - colours[:, 1]).max(1, initial=0) <= _COLOUR_APART]
         for compare, alike, alike_in_detail in (
             (likeness, _WORTH_ALIGNING, _DETAIL_WORTH_ALIGNING),
             (aligned_likeness, _ALIKE, _ALIKE_IN_DETAIL),

@@ -13,6 +13,7 @@ from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
 
 _PAGES = {"dataset": DATASET, "train": TRAIN, "results": RESULTS, "predict": PREDICT, "runs": RUNS}
+_STAR = 12
 _COPIES = {"ring/ring-000.png": "star/star-900.png", "dots/dots-001.png": "dots/dots-900.png"}
 
 
@@ -55,6 +56,7 @@ def save_tabs(window: MainWindow, folder: Path, scheme: str) -> None:
         window.grab().save(str(folder / f"{name}-{scheme}.png"))
         bar.setCurrentIndex(0)
     window.show_page(PREDICT)
+    window.predict_page.table.selectRow(_STAR)
     window.predict_page.answer.why_button.setChecked(True)
     wait_until(lambda: not window.operations.running_jobs, 1000)
     window.grab().save(str(folder / f"why-{scheme}.png"))
@@ -98,6 +100,7 @@ def main(folder: Path) -> None:
     window.show_page(RUNS)
     window.runs_page.table.selectRow(0)
     save_pages(window, app, folder)
+    wait_until(lambda: not window.operations.running_jobs)
     window.close()
 
 

@@ -52,7 +52,7 @@ class GrowthPlot(ChartFrame):
             last = forecast[-1]
             self._label.setText(f"{percent(last.accuracy)} expected")
             self._label.setPos(last.num_images, last.high)
-            self._plot.show_up_to(last.num_images * 1.02, 1.0)
+            self._plot.show_up_to(last.num_images * 1.02, 1.04)
         self.refresh_table()
 
     def _table_rows(self) -> Figures:
