@@ -19,8 +19,9 @@ _HASH_BITS = 10
 _ALIKE, _ALIKE_IN_DETAIL = 0.94, 0.72
 """Correlations of aligned thumbnails from which on two pictures are one; `python -m benchmarks.duplicates` measures."""
 _WORTH_ALIGNING, _DETAIL_WORTH_ALIGNING = 0.70, 0.25
-_COLOUR_APART = 24.0
-"""Of 255, how far the mean colours of two pictures may lie apart: thumbnails are grey."""
+_TINT_APART = 0.15
+"""How far mean red, green and blue, each over their mean, may lie apart: thumbnails tell no colours."""
+_COLOURLESS = 0.03
 _CELLS = 4_000_000  # of the table of distances held at once, about 100 MB
 _PAIRS_AT_ONCE = 512
 _BURST_SECONDS = 2.0
@@ -86,8 +87,7 @@ def _verified(records: Records, pairs: _Pairs, same: Union) -> Iterator[tuple[in
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         waiting = [pair for pair in pairs[start : start + _PAIRS_AT_ONCE] if same.root(pair[0]) != same.root(pair[1])]
         some = np.array(waiting, np.intp).reshape(-1, 2)
-        colours = records["colour"][some].astype(np.float32)
-        some = some[np.abs(colours[:, 0] - colours[:, 1]).max(1, initial=0) <= _COLOUR_APART]
+        some = some[_may_be_one(records["colour"][some])]
         for compare, alike, alike_in_detail in (
             (likeness, _WORTH_ALIGNING, _DETAIL_WORTH_ALIGNING),
             (aligned_likeness, _ALIKE, _ALIKE_IN_DETAIL),
@@ -97,6 +97,14 @@ def _verified(records: Records, pairs: _Pairs, same: Union) -> Iterator[tuple[in
                 correlation, of_detail = compare(ours, theirs)
                 some = some[(correlation >= alike) & (of_detail >= alike_in_detail)]
         yield from map(tuple, some.tolist())
+
+
+def _may_be_one(colours: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Say of mean colours (P, 2, 3) whether both are of one tint, though one be darker, or one has no colour at all."""
+    tints = colours / np.maximum(colours.mean(2, keepdims=True), 1)
+    is_colourless = (np.abs(tints - 1).max(2) <= _COLOURLESS).any(1)
+    is_alike = np.abs(tints[:, 0] - tints[:, 1]).max(1) <= _TINT_APART
+    return np.asarray(is_alike | is_colourless)
 
 
 def _burst_links(samples: Sequence[Sample], records: Records) -> Iterator[tuple[int, int]]:
