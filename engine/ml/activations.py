@@ -81,8 +81,10 @@ def compute_activations(
     known |= fresh
     readable = tuple(sample for sample in samples if keys[sample.path] in known)
     rows = torch.stack([known[keys[sample.path]] for sample in readable]) if readable else torch.empty(0)
-    if fresh:
-        _save(identity, [keys[sample.path] for sample in readable], rows)
+    if fresh:  # kept with those of other images, which another part of the program may ask for next
+        is_all = len(known) == len(readable)
+        kept = [keys[sample.path] for sample in readable] if is_all else list(known)
+        _save(identity, kept, rows if is_all else torch.stack(list(known.values())))
     return Activations(readable, rows.clone())  # cloned: what inference mode made cannot be learnt from
 
 

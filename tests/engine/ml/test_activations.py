@@ -1,6 +1,7 @@
 """Tests of keeping what a frozen network says."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from engine.cache import cache_folder
 from engine.dataset import Sample, scan
-from engine.events import Progress, Warned
+from engine.events import Event, Progress, Warned
 from engine.ml.activations import Activations, compute_activations
 from engine.ml.transforms import Preprocessing
 from engine.work import finish
@@ -82,3 +83,17 @@ def test_a_damaged_file_is_passed_over(tmp_path: Path) -> None:
     for path in cache_folder().iterdir():
         break_file(path)
     assert _compute(root, _network())[1] == 4
+
+
+def test_what_was_said_of_some_images_is_kept_when_others_are_asked_about(tmp_path: Path) -> None:
+    root = write_classes(tmp_path / "data", {"red": 3, "blue": 2})
+    samples = scan(root).samples
+    network = _network()
+
+    def num_computed(some: Sequence[Sample]) -> int:
+        events: list[Event] = []
+        work = compute_activations(root, some, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
+        finish(work, events.append)
+        return max(event.total for event in events if isinstance(event, Progress))
+
+    assert [num_computed(some) for some in (samples[:2], samples[2:], samples[:2], samples)] == [2, 3, 0, 0]
