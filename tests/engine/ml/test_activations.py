@@ -94,6 +94,6 @@ def test_what_was_said_of_some_images_is_kept_when_others_are_asked_about(tmp_pa
         events: list[Event] = []
         work = compute_activations(root, some, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
         finish(work, events.append)
-        return max(event.total for event in events if isinstance(event, Progress))
+        return max((event.total for event in events if isinstance(event, Progress)), default=0)
 
     assert [num_computed(some) for some in (samples[:2], samples[2:], samples[:2], samples)] == [2, 3, 0, 0]
