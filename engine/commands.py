@@ -236,10 +236,13 @@ def _predict_to_csv(
         with open(target, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(CSV_COLUMNS)
+            tell = tell_people(console)
 
             def write(event: Event | Prediction) -> None:
                 if isinstance(event, Prediction):
                     writer.writerow(event.to_row())
+                else:
+                    tell(event)
 
             return console.follow(jobs.predict(model, paths, top, max_error), write)
     except OSError as error:

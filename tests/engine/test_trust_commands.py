@@ -58,6 +58,8 @@ def test_a_budget_too_small_for_the_images_is_said_and_all_is_answered(
     assert "too few to keep wrong answers under 1%" in told.err
     answers = [json.loads(line) for line in told.out.splitlines()]
     assert all(answer["decision"] in (answer["label"], "unknown") for answer in answers)
+    assert main(["predict", model, images, "--csv", str(tmp_path / "a.csv"), "--max-error", "0.01"]) == 0
+    assert "too few" in capsys.readouterr().err
     assert main(["predict", model, images, "--json", "--max-error", "1"]) == 0
     assert "too few" not in capsys.readouterr().err
 
