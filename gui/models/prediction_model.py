@@ -7,7 +7,7 @@ from gui.models.table_model import Index, TableModel
 
 IMAGE, ANSWER, CONFIDENCE = range(3)
 _HEADERS = ("Image", "Answer", "Sure")
-_DECISIONS: dict[str | None, str] = {UNSURE: "not sure ({}?)", UNKNOWN: "unlike training ({}?)"}
+_DECISIONS: dict[str | None, str] = {UNSURE: "not sure ({}?)", UNKNOWN: "unknown ({}?)"}
 _HELP = (
     "Name of the file",
     "The likeliest class where the model is sure enough, or why there is none",
