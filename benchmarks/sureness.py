@@ -95,8 +95,8 @@ def halves(name: str, run: Run, max_error: float) -> None:
     say(
         f"{name}: {len(labels)} images, accuracy {right.mean():.3f}; calibration error on the other half "
         f"{np.mean(before):.3f} before, {np.mean(after):.3f} after, lower in {fell:.0%} of {NUM_HALVES} halvings; "
-        f"budget {max_error:.0%}: {answered_share:.1%} answered, {wrong:.2%} of them wrong, the budget inside "
-        f"the interval in {inside:.0%}; promised in {np.mean([c[3] for c in counts]):.0%}"
+        f"budget {max_error:.0%}: {answered_share:.1%} answered, {wrong:.2%} of them wrong, the 95 % interval "
+        f"not above it in {inside:.0%}; promised in {np.mean([c[3] for c in counts]):.0%}"
     )
 
 

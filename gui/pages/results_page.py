@@ -82,12 +82,6 @@ class ResultsPage(QWidget):
         body.setSizes([480, 560])
         self.tabs = Tabs("Parts of the results", self)
         self.tabs.addTab(body, "Wrong images")
-        self.sureness = SurenessPanel(self._state, self)
-        self.tabs.addTab(self.sureness, "How sure")
-        self.growth = GrowthPanel(self._state, self._operations, self)
-        self.tabs.addTab(self.growth, "More images")
-        self.robustness = RobustnessPanel(self._state, self._operations, self)
-        self.tabs.addTab(self.robustness, "Robustness")
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
@@ -101,6 +95,15 @@ class ResultsPage(QWidget):
         column.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.tabs, 1)
         column.addStretch()
+
+    def _add_panels(self) -> None:
+        # Not before there is something to see: plots take a tenth of the time the window needs to open
+        self.sureness = SurenessPanel(self._state, self)
+        self.tabs.addTab(self.sureness, "How sure")
+        self.growth = GrowthPanel(self._state, self._operations, self)
+        self.tabs.addTab(self.growth, "More images")
+        self.robustness = RobustnessPanel(self._state, self._operations, self)
+        self.tabs.addTab(self.robustness, "Robustness")
 
     def _on_run_changed(self) -> None:
         run = self._state.run
@@ -117,7 +120,10 @@ class ResultsPage(QWidget):
         self.tabs.setVisible(self._evaluation is not None)
         self.train_button.setVisible(self._evaluation is None)
         self.confusion.show_evaluation(self._evaluation)
-        self.sureness.show_evaluation(self._evaluation)
+        if self._evaluation is not None and self.tabs.count() == 1:
+            self._add_panels()
+        if self.tabs.count() > 1:
+            self.sureness.show_evaluation(self._evaluation)
         if self._evaluation is not None and run is not None:
             self._show(self._evaluation, run.name)
 
