@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from tyro.conf import FlagCreatePairsOff
+
 from engine.config import RunConfig
 from engine.console import Console
 from engine.dataset import Dataset
@@ -14,6 +16,12 @@ from engine.history import History
 from engine.predictions import UNKNOWN, UNSURE, Prediction
 from engine.results import Evaluation
 from engine.runs import Run
+
+DONE = 0
+"""Exit code of a subcommand that did what it was asked."""
+
+Flag = FlagCreatePairsOff[bool]
+"""A flag that is there or not, without a `--no-` twin."""
 
 _DECISION_WORDS: dict[str | None, str] = {
     UNSURE: "not sure. Perhaps ",

@@ -10,7 +10,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
 from engine import __version__, commands, data_commands, explain_commands, label_commands, trust_commands
-from engine.answers import say
+from engine.answers import DONE, say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError
 from engine.errors import EngineError
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):
         say(f"classifold {__version__}")
-        return commands.DONE
+        return DONE
     try:
         app = _build_app(_settings_file(arguments))
         code: int = app.cli(prog="classifold", description="Train and use image classifiers.", args=arguments)

@@ -1,15 +1,18 @@
 """What each subcommand does. Each returns the exit code."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from json import dumps as dump_json
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
 from engine import jobs
 from engine.answers import (
+    DONE,
+    Flag,
     collect_into,
     print_event,
     run_json,
@@ -33,10 +36,6 @@ from engine.sample import write_sample
 from engine.statistics import wilson
 from engine.suggest import demo_config
 from engine.workers import leads
-
-DONE = 0
-
-Flag = FlagCreatePairsOff[bool]
 
 
 def demo(out: Path | None = None) -> int:
@@ -93,7 +92,8 @@ def evaluate(
     console = Console()
     result = console.follow(jobs.evaluate(model, data), tell_people(console))
     if csv is not None:
-        write_text_atomic(csv, evaluation_to_csv(result))
+        with _table_at(csv):
+            write_text_atomic(csv, evaluation_to_csv(result))
     say_evaluation(result, json)
     return DONE
 
@@ -232,18 +232,24 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
 def _predict_to_csv(
     console: Console, model: Path, paths: Sequence[Path], top: int, max_error: float | None, target: Path
 ) -> int:
+    with _table_at(target), open(target, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(CSV_COLUMNS)
+        tell = tell_people(console)
+
+        def write(event: Event | Prediction) -> None:
+            if isinstance(event, Prediction):
+                writer.writerow(event.to_row())
+            else:
+                tell(event)
+
+        return console.follow(jobs.predict(model, paths, top, max_error), write)
+
+
+@contextmanager
+def _table_at(target: Path) -> Iterator[None]:
+    """Say in a sentence why a table could not be written."""
     try:
-        with open(target, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(CSV_COLUMNS)
-            tell = tell_people(console)
-
-            def write(event: Event | Prediction) -> None:
-                if isinstance(event, Prediction):
-                    writer.writerow(event.to_row())
-                else:
-                    tell(event)
-
-            return console.follow(jobs.predict(model, paths, top, max_error), write)
+        yield
     except OSError as error:
         raise EngineError(f"The table could not be written: {error.strerror or error}.", target) from error

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
 from engine import jobs
-from engine.answers import say, scan_json
+from engine.answers import DONE, Flag, say, scan_json
 from engine.console import Console
 from engine.dataset import Dataset
 from engine.findings import Audit, DuplicateGroup
 from engine.imbalance import BALANCE_ABOVE, imbalance_sentence
 
-DONE = 0
 _KINDS = {
     "exact": "copies byte for byte",
     "near": "the same picture otherwise saved",
@@ -22,7 +21,7 @@ _KINDS = {
 _MOST_PATHS = 6
 
 
-def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: FlagCreatePairsOff[bool] = False) -> int:
+def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag = False) -> int:
     """Say what is in a folder and what is odd about it: unreadable files, copies, odd images, giveaways.
 
     Args:

@@ -3,16 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
 from engine import jobs
-from engine.answers import say, tell_people
+from engine.answers import DONE, Flag, say, tell_people
 from engine.console import Console
 from engine.runs import Run
-
-DONE = 0
-
-Flag = FlagCreatePairsOff[bool]
 
 
 def explain(

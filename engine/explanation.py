@@ -9,6 +9,15 @@ HeatMap = npt.NDArray[np.float32]
 
 NUM_NEIGHBOURS = 5
 
+COLOUR_MAP = "inferno"
+"""Perceptually uniform: what looks twice as bright is twice as much (Smith and van der Walt, 2015)."""
+_MOST_OPAQUE = 0.75
+
+
+def opacity(heat: HeatMap) -> HeatMap:
+    """Return how much (0..1) heat covers the picture below it: its root, for of the heat itself one sees little."""
+    return np.asarray(_MOST_OPAQUE * np.sqrt(heat), np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:

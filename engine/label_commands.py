@@ -5,19 +5,16 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
 from engine import jobs
-from engine.answers import say, tell_people
+from engine.answers import DONE, Flag, say, tell_people
 from engine.console import Console
 from engine.corrections import Action, append, undo
 from engine.dataset import Dataset, scan
 from engine.errors import EngineError
 from engine.review import Rescore, Review
 
-DONE = 0
-
-Flag = FlagCreatePairsOff[bool]
 _Data = Annotated[Positional[Path], arg(metavar="DATA")]
 
 

@@ -3,21 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
 from engine import jobs
-from engine.answers import say, say_evaluation, tell_people
+from engine.answers import DONE, Flag, say, say_evaluation, tell_people
 from engine.comparison import compare as compare_evaluations
 from engine.console import Console
 from engine.results import read_evaluation
 from engine.runs import Run
 
-DONE = 0
 
-
-def measure_test(
-    run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: FlagCreatePairsOff[bool] = False
-) -> int:
+def measure_test(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: Flag = False) -> int:
     """Measure the model of a run on the images in test/, once: asked again, the first result is given again.
 
     Args:

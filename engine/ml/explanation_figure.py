@@ -2,20 +2,16 @@
 
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from engine.decode import Pixels, decode
 from engine.errors import EngineError
-from engine.explanation import NUM_NEIGHBOURS, Explanation
+from engine.explanation import COLOUR_MAP, NUM_NEIGHBOURS, Explanation, opacity
 from engine.files import write_atomic
 
 _MAX_SIDE = 512
-COLOUR_MAP = "inferno"
-"""Perceptually uniform: what looks twice as bright is twice as much (Smith and van der Walt, 2015)."""
-MOST_OPAQUE = 0.75
 
 
 def draw_explanation(explanation: Explanation, path: Path) -> None:
@@ -57,7 +53,7 @@ def _lay_over(axes: Axes, explanation: Explanation, picture: Pixels) -> None:
     height, width = picture.shape[:2]
     box, heat = explanation.box, explanation.heat
     extent = (box.left * width, box.right * width, box.bottom * height, box.top * height)
-    axes.imshow(heat, cmap=COLOUR_MAP, alpha=MOST_OPAQUE * np.sqrt(heat), extent=extent, vmin=0, vmax=1)
+    axes.imshow(heat, cmap=COLOUR_MAP, alpha=opacity(heat), extent=extent, vmin=0, vmax=1)
     # The heat may reach beyond the picture, where that was padded
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)

@@ -19,13 +19,15 @@ from engine.runs import Run
 def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generator[Event, None, None]:
     """Put embeddings of training images into the model file, and below which similarity an image is unknown."""
     model, card = load_model(run.model_path)
+    if card.calibration is None:  # stopped before its first validation, so nothing can be held against it
+        return
     train, val = choose_samples(dataset.of_split("train")), dataset.of_split("val")
     dtype = answer_dtype(card.precision, device)
     activations = yield from compute_activations(
         dataset.root, [*train, *val], model.backbone, Preprocessing.of(card), device, dtype, mirrored=False
     )
     known, measured = activations.of(train), activations.of(val)
-    if card.calibration is None or not known.samples or not measured.samples:
+    if not known.samples or not measured.samples:
         return
     # Half precision is what the file keeps, so the bound is taken from what will be compared with
     reference = unit(unit(known.rows[:, 0]).half())

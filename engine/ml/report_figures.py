@@ -17,10 +17,9 @@ from PIL import Image
 
 from engine.calibration import Bin, CoveragePoint
 from engine.decode import Pixels
-from engine.explanation import Explanation
+from engine.explanation import COLOUR_MAP, Explanation, opacity
 from engine.growth import Growth
 from engine.history import History
-from engine.ml.explanation_figure import COLOUR_MAP, MOST_OPAQUE
 from engine.ml.figures import TRAIN_COLOUR, VAL_COLOUR, history_figure
 from engine.statistics import wilson
 
@@ -109,8 +108,8 @@ def heat_picture(explanation: Explanation, pixels: Pixels) -> str:
     colours = colormaps[COLOUR_MAP](shown)[..., :3] * 255
     # On paper nobody can blink between the two, so the picture steps back and mild heat is seen too
     grey = np.asarray(Image.fromarray(pixels).convert("L"), np.float32)[..., None]
-    opacity = MOST_OPAQUE * np.sqrt(shown[..., None])
-    return picture(np.round(grey * (1 - opacity) + colours * opacity).astype(np.uint8))
+    cover = opacity(shown)[..., None]
+    return picture(np.round(grey * (1 - cover) + colours * cover).astype(np.uint8))
 
 
 def _new(width: float, height: float) -> tuple[Figure, Axes]:

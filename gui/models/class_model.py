@@ -1,6 +1,5 @@
 """The figures of each class as a table."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -26,25 +25,11 @@ class ClassModel(TableModel):
     columns = _COLUMNS
     figures = frozenset({1, 2, 3, 4})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._rows: tuple[ClassResult, ...] = ()
-
-    def show_classes(self, rows: Sequence[ClassResult]) -> None:
-        """Show the figures of these classes."""
-        self.beginResetModel()
-        self._rows = tuple(rows)
-        self.endResetModel()
-
-    def num_rows(self) -> int:
-        """Return the number of rows."""
-        return len(self._rows)
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell."""
         if not index.isValid():
             return None
-        row = self._rows[index.row()]
+        row: ClassResult = self._rows[index.row()]
         if role == SORT_ROLE:
             return (row.name, row.recall, row.precision, row.f1, row.num_images)[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:

@@ -1,6 +1,5 @@
 """What more images of each class would bring, as a table."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -23,25 +22,11 @@ class GrowthModel(TableModel):
     columns = _COLUMNS
     figures = frozenset({1, 2})
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._rows: tuple[ClassGrowth, ...] = ()
-
-    def show_classes(self, rows: Sequence[ClassGrowth]) -> None:
-        """Show these classes."""
-        self.beginResetModel()
-        self._rows = tuple(rows)
-        self.endResetModel()
-
-    def num_rows(self) -> int:
-        """Return the number of rows."""
-        return len(self._rows)
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell."""
         if not index.isValid():
             return None
-        row = self._rows[index.row()]
+        row: ClassGrowth = self._rows[index.row()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(index.column())
         if role == Qt.ItemDataRole.ToolTipRole:

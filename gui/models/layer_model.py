@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import Qt
 
 from engine.summary import Layer, Summary
 from gui.models.table_model import Index, TableModel
@@ -23,25 +23,15 @@ class LayerModel(TableModel):
     columns = _COLUMNS
     figures = frozenset({2, 3, 4})
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._layers: tuple[Layer, ...] = ()
-
     def show_summary(self, summary: Summary | None) -> None:
         """Show the layers of a network."""
-        self.beginResetModel()
-        self._layers = summary.layers if summary else ()
-        self.endResetModel()
-
-    def num_rows(self) -> int:
-        """Return the number of rows."""
-        return len(self._layers)
+        self.show_rows(summary.layers if summary else ())
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell."""
         if not index.isValid():
             return None
-        layer = self._layers[index.row()]
+        layer: Layer = self._rows[index.row()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(index.column())
         if role == Qt.ItemDataRole.ToolTipRole:

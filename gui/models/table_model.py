@@ -1,23 +1,34 @@
 """What every read-only table of records has in common: titled columns, words aligned left and figures right."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 Index = QModelIndex | QPersistentModelIndex
 
 
 class TableModel(QAbstractTableModel):
-    """Subclasses name their columns and give the number of rows and the cells."""
+    """Subclasses name their columns and give the cells; one whose rows come otherwise says how many there are."""
 
     columns: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Title of each column, and what it means."""
     figures: ClassVar[frozenset[int]] = frozenset()
     """Columns that hold figures."""
 
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._rows: tuple[Any, ...] = ()
+
+    def show_rows(self, rows: Sequence[Any]) -> None:
+        """Show these records."""
+        self.beginResetModel()
+        self._rows = tuple(rows)
+        self.endResetModel()
+
     def num_rows(self) -> int:
         """Return the number of records."""
-        raise NotImplementedError
+        return len(self._rows)
 
     def alignment(self, column: int) -> Qt.AlignmentFlag:
         """Return how the cells and the title of a column are aligned."""

@@ -136,7 +136,7 @@ class ResultsPage(QWidget):
             f"All classes counted alike: {evaluation.macro_f1:.2f}."
         )
         self.note.setToolTip("The last figure is macro F1: the mean over classes of the harmonic mean of two shares")
-        self.classes.show_classes(evaluation.per_class)
+        self.classes.show_rows(evaluation.per_class)
         self._show_wrong()
 
     def _show_wrong(self) -> None:

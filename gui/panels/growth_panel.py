@@ -77,7 +77,7 @@ class GrowthPanel(QWidget):
         self.sentence.setText(growth.sentence if growth else "How much would more images help, and of which class?")
         self.note.setText(_NOTE)
         self.plot.show_growth(growth)
-        self.classes.show_classes(growth.per_class if growth else ())
+        self.classes.show_rows(growth.per_class if growth else ())
         self.body.setVisible(growth is not None)
         self.draw_button.setProperty("accent", growth is None)
         self.draw_button.style().unpolish(self.draw_button)

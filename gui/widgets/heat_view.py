@@ -6,14 +6,12 @@ from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QFontMetrics, QImage, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from engine.explanation import Box, HeatMap
+from engine.explanation import COLOUR_MAP, Box, HeatMap, opacity
 from gui import theme
 from gui.theme import GRID
 from gui.widgets.image_view import ImageView
 
 LEGEND = "looked at here"
-_COLOUR_MAP = "inferno"  # perceptually uniform, and read by colour-blind eyes
-_MOST_OPAQUE = 0.75
 
 
 class HeatView(ImageView):
@@ -62,7 +60,7 @@ class HeatView(ImageView):
         bar = QRect(back.left() + GRID, back.center().y() - 3, ramp, 6)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         for stop, colour in zip(
-            np.linspace(0, 1, 9), pg.colormap.get(_COLOUR_MAP).getLookupTable(nPts=9, mode="qcolor")
+            np.linspace(0, 1, 9), pg.colormap.get(COLOUR_MAP).getLookupTable(nPts=9, mode="qcolor")
         ):
             gradient.setColorAt(float(stop), colour)
         painter.fillRect(bar, gradient)
@@ -80,9 +78,9 @@ def seen_rect(place: QRect, box: Box) -> QRectF:
 
 def heat_image(heat: HeatMap) -> QImage:
     """Return a heat map as a picture: the hotter, the brighter and the more opaque."""
-    table = pg.colormap.get(_COLOUR_MAP).getLookupTable(nPts=256, alpha=False)
+    table = pg.colormap.get(COLOUR_MAP).getLookupTable(nPts=256, alpha=False)
     pixels = np.empty((*heat.shape, 4), np.uint8)
     pixels[..., :3] = table[np.round(heat * 255).astype(np.uint8)]
-    pixels[..., 3] = np.round(np.sqrt(heat) * (255 * _MOST_OPAQUE))  # of the heat itself, little would be seen
+    pixels[..., 3] = np.round(255 * opacity(heat))
     height, width = heat.shape
     return QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
