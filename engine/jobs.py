@@ -4,6 +4,7 @@ Pull to go on, close to stop. An EngineError is for the user, any other exceptio
 torch is imported when the first generator that needs it is pulled, so that the window opens without it.
 """
 
+import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
 from engine.explanation import Explanation
-from engine.files import remove_leftovers
+from engine.files import remove_leftovers, saving
 from engine.findings import Audit
 from engine.growth import Growth
 from engine.imbalance import imbalance
@@ -35,6 +36,8 @@ from engine.runs import Run, create_run
 from engine.splits import split as split_by_draw
 from engine.summary import Summary
 from engine.workers import is_restarted, leads
+
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Work: TypeAlias = Generator[Event, None, Result]
@@ -110,10 +113,8 @@ def resume(path: Path) -> Work[Run]:
 @contextmanager
 def _working_on(run: Run) -> Iterator[None]:
     """Lock the run folder and clear what a crash has left there."""
-    try:
+    with saving("The run", run.path):
         run.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EngineError(f"The run folder could not be made: {error.strerror or error}.", run.path) from error
     with locked(run.path):
         remove_leftovers(run.path)
         yield
@@ -136,7 +137,10 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
             yield from record(run, fit(config, dataset, run))
             run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it
         finally:
-            draw_history(run.history, run.figure_path)
+            try:
+                draw_history(run.history, run.figure_path)
+            except OSError as error:  # the picture can be drawn again, and must not hide what happened before
+                logger.warning("The curves were not drawn: %s", error)
     return run
 
 
