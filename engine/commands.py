@@ -214,7 +214,7 @@ def run_training(data: Path, out: Path, config: RunConfig, events: bool) -> int:
 
 
 def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag = False) -> int:
-    """Go on with a run that was interrupted, behind its last whole epoch.
+    """Go on with a run where it was interrupted or stopped, in the middle of an epoch too.
 
     Args:
         run: The run folder.
@@ -239,6 +239,7 @@ def _predict_to_csv(
         def write(event: Event | Prediction) -> None:
             if isinstance(event, Prediction):
                 writer.writerow(event.to_row())
+                file.flush()  # a power cut in the night must not cost the answers so far
             else:
                 tell(event)
 
