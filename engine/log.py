@@ -27,7 +27,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         """Write one record, and let the file go: no system renames or deletes a file that another program holds."""
         super().emit(record)
         with suppress(OSError):  # of a full disk, once more
-            stream, self.stream = self.stream, None  # type: ignore[assignment]
+            stream, self.stream = self.stream, None
             if stream is not None:
                 stream.close()
 
