@@ -39,4 +39,3 @@ def test_a_desktop_that_answers_oddly_ends_no_run(name: str, monkeypatch: pytest
     monkeypatch.setattr(wakepy.Mode, name, fail)
     with kept_awake():
         pass
-
