@@ -42,7 +42,7 @@ def test_no_test_may_reach_out(host: str) -> None:
 def test_a_test_with_a_server_of_its_own_reaches_this_machine_alone() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(("127.0.0.1", server.getsockname()[1])).close()
-    with pytest.raises(Warning, match="192.0.2.1"):
+    with pytest.raises(Warning, match=r"192\.0\.2\.1"):
         socket.create_connection(("192.0.2.1", 9), timeout=1)
 
 
