@@ -1,21 +1,18 @@
 """The user's actions. Pages say what they want; what they want is started here and in `run_operations`."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QFile, QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 
 from engine import jobs
-from engine.card import read_card
 from engine.corrections import Action, Decision, append, undo
 from engine.dataset import Dataset
 from engine.errors import EngineError
-from engine.events import EpochDone, RunStarted
 from engine.files import write_text_atomic
 from engine.findings import Audit
 from engine.review import Review
-from engine.runs import Run, home_folder, new_run_path
+from engine.runs import home_folder, new_run_path
 from engine.sample import write_sample
 from engine.splits import split, unsplit
 from engine.suggest import demo_config, suggest
