@@ -1,6 +1,9 @@
-"""File names and atomic writes."""
+"""File names, writes in one step, and lines that survive a crash."""
 
+import contextlib
+import errno
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +11,9 @@ from pathlib import Path
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif")
 ) | frozenset((".mpo", ".ppm", ".pgm", ".pbm", ".ico", ".tga", ".jp2"))
+
+_LEFTOVER = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?$")
+"""What `write_atomic` calls its temporary files."""
 
 
 def is_hidden(name: str) -> bool:
@@ -40,6 +46,38 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 def write_text_atomic(path: Path, text: str) -> None:
     """Put `text` into the file at `path` in one step, as UTF-8."""
     write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def append_line(path: Path, line: str, is_synced: bool = True) -> None:
+    """Put a line behind the others such that a crash, or a disk that is full, costs at most this line.
+
+    What is left of one torn before gets an end of its own, so that the new line is not glued to it. With `is_synced`
+    the line outlasts a power cut. Raises OSError where it could not be written; the file is then as it was, as far as
+    the disk allows.
+    """
+    content = line.encode("utf-8", "surrogatepass") + b"\n"
+    with open(path, "ab+", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        if length > 0:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                content = b"\n" + content
+        try:
+            if os.write(file.fileno(), content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if is_synced:
+                os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(length)
+            raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files that a crash within `write_atomic` has left in a folder."""
+    for path in folder.iterdir():
+        if _LEFTOVER.match(path.name):
+            path.unlink(missing_ok=True)
 
 
 def harmless_cell(cell: str) -> str:

@@ -4,7 +4,8 @@ Pull to go on, close to stop. An EngineError is for the user, any other exceptio
 torch is imported when the first generator that needs it is pulled, so that the window opens without it.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -17,9 +18,12 @@ from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
 from engine.explanation import Explanation
+from engine.files import remove_leftovers
 from engine.findings import Audit
 from engine.growth import Growth
 from engine.imbalance import imbalance
+from engine.journal import record
+from engine.lock import locked
 from engine.log import logged_to
 from engine.oddities import find_oddities
 from engine.predictions import Prediction
@@ -27,7 +31,7 @@ from engine.progress import Ticker, told
 from engine.results import Evaluation
 from engine.review import Rescore, Review, build_queue
 from engine.robustness import RobustnessCard
-from engine.runs import Run, create_run, record
+from engine.runs import Run, create_run
 from engine.splits import split as split_by_draw
 from engine.summary import Summary
 from engine.workers import is_restarted, leads
@@ -81,29 +85,56 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     """
     require_trainable(dataset)
     run = Run(path)
-    if leads() and not (is_restarted() and run.config_path.is_file()):
-        run = create_run(path, config, dataset)
-    return (yield from _fill(run, config, dataset))
+    if not leads():
+        return (yield from _follow(run, config, dataset))
+    with _working_on(run):
+        if not (is_restarted() and run.config_path.is_file()):
+            create_run(path, config, dataset)
+        return (yield from _fill(run, config, dataset))
 
 
 def resume(path: Path) -> Work[Run]:
-    """Go on with a run that was interrupted, behind its last whole epoch; return it."""
+    """Go on with a run where it was interrupted or stopped, in the middle of an epoch too; return it."""
     run = Run(path)
-    if not run.checkpoint_path.is_file():
-        raise EngineError("This run cannot go on: it is over, or it was stopped before its first epoch.", path)
-    return (yield from _fill(run, run.config, run.dataset))
+    config, dataset = run.config, run.dataset
+    if not dataset.root.is_dir():
+        raise EngineError("The images of this run are gone. Connect their drive or put the folder back.", dataset.root)
+    if not leads():
+        return (yield from _follow(run, config, dataset))
+    with _working_on(run):
+        if run.is_over:
+            raise EngineError("This run cannot go on: it is over.", path)
+        return (yield from _fill(run, config, dataset))
+
+
+@contextmanager
+def _working_on(run: Run) -> Iterator[None]:
+    """Lock the run folder and clear what a crash has left there."""
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineError(f"The run folder could not be made: {error.strerror or error}.", run.path) from error
+    with locked(run.path):
+        remove_leftovers(run.path)
+        yield
+
+
+def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
+    """Do the share of a process that another one speaks for."""
+    from engine.ml.train import fit
+
+    yield from fit(config, dataset, run)
+    return run
 
 
 def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
     from engine.ml.figures import draw_history
     from engine.ml.train import fit
 
-    if not leads():
-        yield from fit(config, dataset, run)
-        return run
     with logged_to(run.log_path):
         try:
             yield from record(run, fit(config, dataset, run))
+            run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it
         finally:
             draw_history(run.history, run.figure_path)
     return run
@@ -132,7 +163,8 @@ def complete(run: Run) -> Work[None]:
     """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
     from engine.ml.finish import complete as complete_run
 
-    yield from complete_run(run)
+    with locked(run.path):
+        yield from complete_run(run)
 
 
 def test(run: Run) -> Work[Evaluation]:

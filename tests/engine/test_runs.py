@@ -11,7 +11,8 @@ from engine.config import RunConfig
 from engine.dataset import Dataset, Sample
 from engine.errors import EngineError
 from engine.events import EpochDone, Event, Progress, RunDone, Scores, TrainScores, Warned
-from engine.runs import Run, create_run, list_runs, new_run_path, record
+from engine.journal import record
+from engine.runs import Run, create_run, list_runs, new_run_path
 
 DATASET = Dataset(Path("/data"), ("a", "b"), (Sample("a/1.png", 0), Sample("b/1.png", 1, "val")))
 EPOCH = EpochDone(
