@@ -4,13 +4,13 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from engine.lock import is_locked
 from PySide6.QtCore import QFile, QObject
 
 from engine import jobs
 from engine.card import read_card
 from engine.errors import EngineError
 from engine.events import EpochDone, RunStarted
+from engine.lock import is_locked
 from engine.runs import Run, default_runs_folder, interrupted
 from gui.job import Job
 from gui.job_runner import JobRunner

@@ -3,11 +3,17 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import wakepy
 
+from engine import jobs
 from engine.awake import kept_awake
+from engine.config import RunConfig
+from engine.dataset import scan
+from engine.splits import split
+from tests.pictures import write_classes
 
 
 def test_the_computer_is_kept_awake_while_the_block_runs_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,9 +39,26 @@ def test_without_a_desktop_the_block_runs_and_nothing_is_printed() -> None:
 
 @pytest.mark.parametrize("name", ["__enter__", "__exit__"])
 def test_a_desktop_that_answers_oddly_ends_no_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    answer = getattr(wakepy.Mode, name)
+
+    def answer_oddly(*arguments: object) -> None:
+        if name == "__exit__":  # so that nothing is left for the next test
+            answer(*arguments)
         raise ValueError("odd")
 
-    monkeypatch.setattr(wakepy.Mode, name, fail)
+    monkeypatch.setattr(wakepy.Mode, name, answer_oddly)
     with kept_awake():
         pass
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_training_keeps_the_computer_awake_where_that_is_switched_on(
+    is_wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
+    dataset = split(scan(write_classes(tmp_path / "data", {"red": 4, "blue": 4})), 0.25, seed=0)
+    config = RunConfig().changed("data", image_size=16)
+    config = config.changed("training", epochs=1, device="cpu", keep_awake=is_wanted)
+    seen = {len(wakepy.global_modes()) for _ in jobs.train(dataset, config, tmp_path / "run")}
+    assert seen == {int(is_wanted)}
+    assert wakepy.global_modes() == []
