@@ -146,7 +146,7 @@ def test_resume_leads_to_the_curve_so_far_which_goes_on(
 def test_a_run_stopped_in_the_window_goes_on_to_its_end(window: MainWindow, root: Path, qtbot: QtBot) -> None:
     window.open_paths([root])
     qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs, timeout=20_000)
-    window.state.set_config(CONFIG.changed("training", epochs=30))
+    window.state.set_config(CONFIG.changed("training", epochs=15))
     window.train_page.train_button.click()
     qtbot.waitUntil(lambda: len(window.train_page.plot.history.epochs) >= 1, timeout=60_000)
     window.operations.stop_training()
@@ -161,8 +161,8 @@ def test_a_run_stopped_in_the_window_goes_on_to_its_end(window: MainWindow, root
     page.resume_button.click()
     qtbot.waitUntil(lambda: window.state.training is None, timeout=120_000)
     assert window.error_bar.isHidden()
-    assert [epoch.epoch for epoch in run.history.epochs] == list(range(1, 31))
-    assert num_before < 30
+    assert [epoch.epoch for epoch in run.history.epochs] == list(range(1, 16))
+    assert num_before < 15
     assert run.is_over
 
 
