@@ -164,6 +164,9 @@ class TrainingConfig(_Section):
     seed: int = Field(0, ge=0, lt=2**32, title="Seed", description="The same seed on the CPU gives the same numbers.")
     device: Device = Field("auto", title="Device", description="auto: the fastest one there is.")
     precision: Precision = Field("auto", title="Precision", description="auto: the fastest that agrees with float32.")
+    keep_awake: bool = Field(
+        True, title="Keep awake", description="The computer does not fall asleep during a run. Its screen may go dark."
+    )
 
     @property
     def budget_seconds(self) -> float | None:

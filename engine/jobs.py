@@ -138,10 +138,11 @@ def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
 
 
 def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
+    from engine.awake import kept_awake
     from engine.ml.figures import draw_history
     from engine.ml.train import fit
 
-    with logged_to(run.log_path):
+    with logged_to(run.log_path), kept_awake(config.training.keep_awake):
         try:
             yield from record(run, _heavy(fit(config, dataset, run)))
             run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it

@@ -9,16 +9,18 @@ from filelock import FileLock, Timeout
 from engine.errors import EngineError
 
 _NAME = ".lock"
+_PATIENCE_SECONDS = 1.0
+"""Whoever asks whether a folder is locked holds the lock for an instant, which must not be taken for work."""
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[None]:
     """Keep other programs, and other jobs of this one, from writing to a run folder while the block runs.
 
-    The system takes the lock back when the program dies. Raises EngineError where somebody works on the folder, or
-    where it cannot be written to.
+    The system takes the lock back when the program dies. Raises EngineError where somebody still works on the folder
+    after `patience` seconds, or where it cannot be written to.
     """
-    lock = FileLock(folder / _NAME, timeout=0, is_singleton=False)
+    lock = FileLock(folder / _NAME, timeout=patience, is_singleton=False)
     try:
         lock.acquire()
     except Timeout as error:
@@ -40,7 +42,7 @@ def is_locked(folder: Path) -> bool:
     if not (folder / _NAME).is_file():
         return False
     try:
-        with locked(folder):
+        with locked(folder, patience=0):
             return False
     except EngineError:
         return True

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)  # a training in a test must not keep the desktop awake
 
 SHARED = Path(__file__).parents[2] / "shared"
 
