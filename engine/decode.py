@@ -40,8 +40,12 @@ _MOST_FILE_BYTES = 4 * 1024**3
 # AVIF, 16 for WebP, 19 for JPEG 2000
 _BYTES_PER_PIXEL = {"WEBP": 16, "JPEG2000": 24}
 _USUAL_BYTES_PER_PIXEL = 12
-_SLOWEST_PIXELS = 10_000_000
-"""The most for the few kinds that are decoded in Python, about a second each million."""
+_SLOWEST_PIXELS = 2_000_000
+"""The most for the few kinds that are decoded in Python, which takes about a second a million."""
+_MOST_SCANNED = 4_000_000_000
+"""The most pixels that a JPEG goes over in all its scans, which takes about a second for 1,000 million."""
+_PIXELS_PER_SCAN = 50_000
+"""How many pixels a scan costs beside those it goes over."""
 _LARGE = 16_000_000
 """Pixels from which a picture is handled in strips, and reduced before it is returned."""
 _STRIP = 2_000_000
@@ -104,7 +108,7 @@ def thumbnail(path: Path, side: int) -> Pixels:
 
 def _decode(file: BinaryIO, min_side: int | None) -> tuple[Pixels, Header]:
     with Image.open(file, formats=_formats(file)) as image:
-        num_bytes = _num_bytes(image, min_side)
+        num_bytes = _num_bytes(image, file, min_side)
         if num_bytes > MEMORY or max(image.size) > _MAX_SIDE:
             raise EngineError(f"It is too large: {image.width} x {image.height} pixels.")
         with _budget.taking(num_bytes), closing(image):
@@ -123,15 +127,30 @@ def _formats(file: BinaryIO) -> tuple[str, ...]:
     return _FORMATS if size <= _MOST_BYTES_READ_WHOLE else _FORMATS_READ_IN_PARTS
 
 
-def _num_bytes(image: Image.Image, min_side: int | None) -> int:
-    """Return how much memory an opened picture takes while it is decoded."""
+def _num_bytes(image: Image.Image, file: BinaryIO, min_side: int | None) -> int:
+    """Return how much memory an opened picture takes while it is decoded; raise EngineError where that takes long."""
     num_pixels = image.width * image.height
-    if any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ())) and num_pixels > _SLOWEST_PIXELS:
+    if num_pixels > _SLOWEST_PIXELS and any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ())):
         raise EngineError(f"It is too large for a file of its kind: {image.width} x {image.height} pixels.")
-    if image.format in ("JPEG", "MPO") and min_side is not None and "progressive" not in image.info:
-        # Only what is left of such a JPEG is held; the whole of a progressive one is
-        num_pixels = round(num_pixels / max(1, min(8, min(image.size) / min_side / 2)) ** 2)
+    if image.format in ("JPEG", "MPO"):
+        is_whole_held = "progressive" in image.info
+        if is_whole_held or num_pixels > _LARGE or os.fstat(file.fileno()).st_size > num_pixels:
+            num_scans = _num_scans(file)
+            is_whole_held |= num_scans > 1
+            if num_scans * (num_pixels + _PIXELS_PER_SCAN) > _MOST_SCANNED:
+                raise EngineError("It is made of too many parts.")
+            if not is_whole_held and min_side is not None:
+                num_pixels = round(num_pixels / max(1, min(8, min(image.size) / min_side / 2)) ** 2)
     return num_pixels * _BYTES_PER_PIXEL.get(image.format or "", _USUAL_BYTES_PER_PIXEL)
+
+
+def _num_scans(file: BinaryIO) -> int:
+    """Return how often a JPEG goes over its pixels: of a file of more than one scan all of it is held meanwhile."""
+    place = file.tell()
+    file.seek(0)
+    num_scans = sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(1024**2), b""))
+    file.seek(place)
+    return num_scans
 
 
 def _reduce_while_decoding(image: Image.Image, min_side: int) -> None:
