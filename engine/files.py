@@ -47,6 +47,15 @@ def file_at(path: Path) -> Path:
 _LOOKS_ESCAPED = re.compile(rb"\\(x[0-9a-f]{2})")
 
 
+def require_text(folder: Path) -> None:
+    """Raise EngineError where the path of a folder is no text: what is kept of it could not be written."""
+    whole = os.fspath(folder.absolute())
+    try:
+        whole.encode()
+    except UnicodeEncodeError as error:
+        raise EngineError("The name of this folder is no readable text. Rename it.", Path(as_text(whole))) from error
+
+
 def open_file(path: Path) -> io.BufferedReader:
     """Open a plain file to read; raise EngineError for a pipe, a device or a folder, and OSError as `open` does.
 

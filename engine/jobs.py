@@ -4,11 +4,11 @@ Pull to go on, close to stop. An EngineError is for the user, any other exceptio
 torch is imported when the first generator that needs it is pulled, so that the window opens without it.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from engine.audit import compare, survey
+from engine.audit import Surveyed, compare, survey
 from engine.calibration import DEFAULT_MAX_ERROR
 from engine.config import DataConfig, RunConfig
 from engine.corrections import read_decisions
@@ -59,18 +59,33 @@ def check(dataset: Dataset) -> Work[Audit]:
 
 
 def split(dataset: Dataset, data: DataConfig) -> Work[Dataset]:
-    """Return the dataset split by the settings, with copies and bursts on one side where these ask for it."""
+    """Return the dataset split by the settings, warning of the images that cannot be read, which are left out.
+
+    Left out before the draw, they change nothing for the others. Copies and bursts stay on one side where the settings
+    ask for it.
+    """
+    surveyed = yield from survey(dataset)
+    yield from _left_out(surveyed)
+    return (yield from _split_readable(dataset, data, surveyed))
+
+
+def _split_readable(dataset: Dataset, data: DataConfig, surveyed: Surveyed) -> Work[Dataset]:
+    dataset = dataset.without(frozenset(bad.path for bad in surveyed.unreadable))
     if dataset.has_val or not data.group_duplicates:
         return split_by_draw(dataset, data.val_fraction, data.seed)
-    surveyed = yield from survey(dataset)
     duplicates = yield from compare(surveyed)
     return split_by_draw(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates])
 
 
+def _left_out(surveyed: Surveyed) -> Iterator[Warned]:
+    return (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in surveyed.unreadable)
+
+
 def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
-    """Split the dataset, then do what `train` does."""
-    dataset = yield from split(dataset, config.data)
-    return (yield from train(dataset, config, path))
+    """Split the dataset, then do what `train` does; what cannot be read is named in the run's journal too."""
+    surveyed = yield from survey(dataset)
+    dataset = yield from _split_readable(dataset, config.data, surveyed)
+    return (yield from _train(dataset, config, path, _left_out(surveyed)))
 
 
 def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
@@ -79,11 +94,15 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     Closing the generator stops the training and keeps the best model so far. Under torchrun the first process speaks
     and writes, the others work silently; started again after one was killed, they go on where the run stands.
     """
+    return (yield from _train(dataset, config, path, ()))
+
+
+def _train(dataset: Dataset, config: RunConfig, path: Path, told: Iterable[Warned]) -> Work[Run]:
     require_trainable(dataset)
     run = Run(path)
     if leads() and not (is_restarted() and run.config_path.is_file()):
         run = create_run(path, config, dataset)
-    return (yield from _fill(run, config, dataset))
+    return (yield from _fill(run, config, dataset, told))
 
 
 def resume(path: Path) -> Work[Run]:
@@ -91,19 +110,23 @@ def resume(path: Path) -> Work[Run]:
     run = Run(path)
     if not run.checkpoint_path.is_file():
         raise EngineError("This run cannot go on: it is over, or it was stopped before its first epoch.", path)
-    return (yield from _fill(run, run.config, run.dataset))
+    return (yield from _fill(run, run.config, run.dataset, ()))
 
 
-def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
+def _fill(run: Run, config: RunConfig, dataset: Dataset, told: Iterable[Warned]) -> Work[Run]:
     from engine.ml.figures import draw_history
     from engine.ml.train import fit
 
-    if not leads():
+    def work() -> Work[None]:
+        yield from told
         yield from fit(config, dataset, run)
+
+    if not leads():
+        yield from work()
         return run
     with logged_to(run.log_path):
         try:
-            yield from record(run, fit(config, dataset, run))
+            yield from record(run, work())
         finally:
             draw_history(run.history, run.figure_path)
     return run

@@ -14,7 +14,7 @@ from engine.config import RunConfig, read_config
 from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import Event, Progress, RunDone, Warned, from_line, to_line
-from engine.files import unique_path, write_text_atomic
+from engine.files import require_text, unique_path, write_text_atomic
 from engine.history import History
 from engine.splits import read_split, write_split
 
@@ -140,6 +140,7 @@ def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
 def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
     """Make a run folder with its settings and its split; raise EngineError where something lies there already."""
     run = Run(path)
+    require_text(path)
     try:
         if path.exists() and any(path.iterdir()):
             raise EngineError("This run folder is not empty. Choose another, or delete it first.", path)
