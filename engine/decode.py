@@ -16,7 +16,8 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pi_heif
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL.ExifTags import Base
 
 from engine.errors import EngineError
 from engine.files import open_file
@@ -132,6 +133,11 @@ def _num_bytes(image: Image.Image, file: BinaryIO, min_side: int | None) -> int:
     num_pixels = image.width * image.height
     if num_pixels > _SLOWEST_PIXELS and any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ())):
         raise EngineError(f"It is too large for a file of its kind: {image.width} x {image.height} pixels.")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tile_width, tile_height = (image.tag_v2.get(tag, 0) for tag in (Base.TileWidth, Base.TileLength))
+        if tile_width * tile_height * _USUAL_BYTES_PER_PIXEL > MEMORY:
+            raise EngineError(f"It is too large: its tiles have {tile_width} x {tile_height} pixels.")
+        num_pixels = max(num_pixels, tile_width * tile_height)
     if image.format in ("JPEG", "MPO"):
         is_whole_held = "progressive" in image.info
         if is_whole_held or num_pixels > _LARGE or os.fstat(file.fileno()).st_size > num_pixels:
