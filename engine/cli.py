@@ -1,5 +1,6 @@
 """The command line, its flags derived from the settings of a run."""
 
+import io
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from tyro.extras import SubcommandApp
 from engine import __version__, commands, data_commands, explain_commands, label_commands, trust_commands
 from engine.answers import DONE, say
 from engine.config import RunConfig, read_config
-from engine.console import StoppedByUserError
+from engine.console import StoppedByUserError, printable
 from engine.errors import EngineError
 from engine.log import log_to_rotating_file
 from engine.runs import default_log_path
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return 0 when done, 1 when it failed, 2 for wrong usage, 130 when stopped by the user."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal has no letters for must end nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
     if arguments in (["--version"], ["-V"]):
         say(f"classifold {__version__}")
         return DONE
@@ -112,5 +115,5 @@ def _settings_file(arguments: Sequence[str]) -> RunConfig:
 
 
 def _fail(sentence: str) -> int:
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(printable(sentence), file=sys.stderr)  # noqa: T201
     return FAILED

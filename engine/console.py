@@ -1,5 +1,6 @@
 """Show work in a terminal: progress for people on stderr, stopping by Ctrl-C, answers on stdout."""
 
+import re
 import signal
 import sys
 from collections.abc import Callable, Generator
@@ -31,6 +32,14 @@ _STAGE_WORDS: dict[events.Stage, str] = {
 }
 
 
+def printable(line: str) -> str:
+    """Return a line whose control characters are written out: file names hold any, and terminals obey them."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], line)
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
 class StoppedByUserError(Exception):
     """The user pressed Ctrl-C; the work has saved what it had."""
 
@@ -55,7 +64,7 @@ class Console:
 
     def say(self, message: str) -> None:
         """Tell people something on stderr."""
-        self._console.print(escape(message), soft_wrap=True)
+        self._console.print(escape(printable(message)), soft_wrap=True)
 
     def follow(
         self,

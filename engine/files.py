@@ -1,10 +1,12 @@
-"""File names, writes in one step, and lines that survive a crash."""
+"""File names, opening what may be anything, writes in one step, and lines that survive a crash."""
 
 import contextlib
 import errno
+import io
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,64 @@ def is_hidden(name: str) -> bool:
 def is_image_name(name: str) -> bool:
     """Say whether a file of this name claims to be an image."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not is_hidden(name)
+
+
+def as_text(path: str) -> str:
+    r"""Return a path such that it is text whatever its bytes are, for JSON, tables and screens; see `file_at`.
+
+    Bytes that are no UTF-8 become `\xNN`, and so does the backslash of a name that looks like that by itself.
+    """
+    if os.name == "nt":  # names are text there, and backslashes part folders
+        return path
+    return _LOOKS_ESCAPED.sub(rb"\\x5c\1", os.fsencode(path)).decode("utf-8", "backslashreplace")
+
+
+def file_at(path: Path) -> Path:
+    """Return where the file lies that a path from `as_text` stands for; any other path is returned as it is."""
+    text = os.fsencode(path)
+    if os.name == "nt" or not _LOOKS_ESCAPED.search(text):
+        return path
+    meant = Path(os.fsdecode(_LOOKS_ESCAPED.sub(lambda found: bytes.fromhex(found[1][1:].decode()), text)))
+    return meant if os.path.lexists(meant) else path
+
+
+_LOOKS_ESCAPED = re.compile(rb"\\(x[0-9a-f]{2})")
+
+
+def require_text(folder: Path) -> None:
+    """Raise EngineError where the path of a folder is no text: what is kept of it could not be written."""
+    whole = os.fspath(folder.absolute())
+    try:
+        whole.encode()
+    except UnicodeEncodeError as error:
+        raise EngineError("The name of this folder is no readable text. Rename it.", Path(as_text(whole))) from error
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """Open a plain file to read; raise EngineError for a pipe, a device or a folder, and OSError as `open` does.
+
+    What was a file when the folder was scanned may be a pipe by now, and to open one waits for somebody who writes.
+    The file ends with EngineError where a reader takes it in a million small bites, as only made-up files ask for.
+    """
+    path = file_at(path)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise EngineError("It is no file but a folder, a pipe or a device.", path)
+    return _BoundedReader(io.FileIO(path, opener=_open_at_once))
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+class _BoundedReader(io.BufferedReader):
+    _MOST_READS = 1_000_000
+    _num_reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._num_reads += 1
+        if self._num_reads > self._MOST_READS:
+            raise EngineError("It is made of too many parts.")
+        return super().read(size)
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:

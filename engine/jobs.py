@@ -5,12 +5,12 @@ torch is imported when the first generator that needs it is pulled, so that the 
 """
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from engine.audit import compare, survey
+from engine.audit import Surveyed, compare, survey
 from engine.calibration import DEFAULT_MAX_ERROR
 from engine.config import DataConfig, RunConfig
 from engine.corrections import read_decisions
@@ -67,18 +67,33 @@ def check(dataset: Dataset) -> Work[Audit]:
 
 
 def split(dataset: Dataset, data: DataConfig) -> Work[Dataset]:
-    """Return the dataset split by the settings, with copies and bursts on one side where these ask for it."""
+    """Return the dataset split by the settings, warning of the images that cannot be read, which are left out.
+
+    Left out before the draw, they change nothing for the others. Copies and bursts stay on one side where the settings
+    ask for it.
+    """
+    surveyed = yield from survey(dataset)
+    yield from _left_out(surveyed)
+    return (yield from _split_readable(dataset, data, surveyed))
+
+
+def _split_readable(dataset: Dataset, data: DataConfig, surveyed: Surveyed) -> Work[Dataset]:
+    dataset = dataset.without(frozenset(bad.path for bad in surveyed.unreadable))
     if dataset.has_val or not data.group_duplicates:
         return split_by_draw(dataset, data.val_fraction, data.seed)
-    surveyed = yield from survey(dataset)
     duplicates = yield from compare(surveyed)
     return split_by_draw(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates])
 
 
+def _left_out(surveyed: Surveyed) -> Iterator[Warned]:
+    return (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in surveyed.unreadable)
+
+
 def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
-    """Split the dataset, then do what `train` does."""
-    dataset = yield from split(dataset, config.data)
-    return (yield from train(dataset, config, path))
+    """Split the dataset, then do what `train` does; what cannot be read is named in the run's journal too."""
+    surveyed = yield from survey(dataset)
+    dataset = yield from _split_readable(dataset, config.data, surveyed)
+    return (yield from _train(dataset, config, path, _left_out(surveyed)))
 
 
 def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
@@ -87,6 +102,10 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     Closing the generator stops the training and keeps the best model so far. Under torchrun the first process speaks
     and writes, the others work silently; started again after one was killed, they go on where the run stands.
     """
+    return (yield from _train(dataset, config, path, ()))
+
+
+def _train(dataset: Dataset, config: RunConfig, path: Path, told: Iterable[Warned]) -> Work[Run]:
     require_trainable(dataset)
     run = Run(path)
     if not leads():
@@ -94,7 +113,7 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     with _working_on(run):
         if not (is_restarted() and run.config_path.is_file()):
             create_run(path, config, dataset)
-        return (yield from _fill(run, config, dataset))
+        return (yield from _fill(run, config, dataset, told))
 
 
 def resume(path: Path) -> Work[Run]:
@@ -108,7 +127,7 @@ def resume(path: Path) -> Work[Run]:
     with _working_on(run):
         if run.is_over:
             raise EngineError("This run cannot go on: it is over.", path)
-        return (yield from _fill(run, config, dataset))
+        return (yield from _fill(run, config, dataset, ()))
 
 
 @contextmanager
@@ -137,14 +156,18 @@ def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
     return run
 
 
-def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
+def _fill(run: Run, config: RunConfig, dataset: Dataset, told: Iterable[Warned]) -> Work[Run]:
     from engine.awake import kept_awake
     from engine.ml.figures import draw_history
     from engine.ml.train import fit
 
+    def work() -> Work[None]:
+        yield from told
+        yield from _heavy(fit(config, dataset, run))
+
     with logged_to(run.log_path), kept_awake(config.training.keep_awake):
         try:
-            yield from record(run, _heavy(fit(config, dataset, run)))
+            yield from record(run, work())
             run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it
         finally:
             try:

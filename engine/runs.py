@@ -12,7 +12,7 @@ from engine.config import RunConfig, read_config
 from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import Event, RunDone, from_line, to_line
-from engine.files import append_line, saving, unique_path, write_text_atomic
+from engine.files import append_line, require_text, saving, unique_path, write_text_atomic
 from engine.history import History
 from engine.lock import is_locked
 from engine.splits import read_split, write_split
@@ -151,6 +151,7 @@ def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
 def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
     """Make a run folder with its settings and its split; raise EngineError where something lies there already."""
     run = Run(path)
+    require_text(path)
     with saving("The run", path):
         if path.exists() and not all(_may_lie_in_a_new_run(entry.name) for entry in path.iterdir()):
             raise EngineError("This run folder is not empty. Choose another, or delete it first.", path)
