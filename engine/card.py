@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.calibration import Calibration
 from engine.catalog import find_backbone
+from engine.class_names import ClassNames
 from engine.config import Geometry, RunConfig, plain
 from engine.errors import EngineError
 from engine.events import Best
@@ -15,24 +16,6 @@ from engine.reading import read_header
 
 CARD_KEY = "classifold"
 CARD_VERSION = 1
-MOST_CLASSES = 10_000
-"""Classes of the largest model: the confusion matrix has a number for each pair of them."""
-
-
-def _check_name(name: str) -> str:
-    """Refuse what no folder can be called; all else, such as markup, is a name like any other."""
-    if name in (".", "..") or "/" in name or "\0" in name:
-        raise ValueError("no folder can have this name")
-    return name
-
-
-def _check_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("two classes have the same name")
-    return names
-
-
-ClassName: TypeAlias = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_check_name)]
 Mean: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Deviation: TypeAlias = Annotated[float, Field(ge=1e-3, le=1)]
 
@@ -45,9 +28,7 @@ class ModelCard(BaseModel):
     version: int = Field(CARD_VERSION, ge=1, le=CARD_VERSION)
     program: str
     """Version of Classifold that wrote the file."""
-    classes: Annotated[tuple[ClassName, ...], AfterValidator(_check_distinct)] = Field(
-        min_length=1, max_length=MOST_CLASSES
-    )
+    classes: ClassNames = Field(min_length=1)
     backbone: str = Field(max_length=100)
     image_size: int = Field(ge=1, le=1024)
     geometry: Geometry

@@ -4,11 +4,25 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator
 
 MOST_TEXT = 256 * 2**20
 """Bytes of the largest text that is read: a list of about two million images."""
 MOST_HEADER = 8 * 2**20
 """Bytes of the layers in a safetensors file. The most layers take 0.2 MiB, the names of the most classes 7.5 MiB."""
+
+
+def _check_below(path: str) -> str:
+    parts = path.replace(os.sep, "/").split("/")
+    if not path or "\0" in path or ".." in parts or os.path.isabs(path) or os.path.splitdrive(path)[0]:
+        raise ValueError("the path leads out of the folder")
+    return path
+
+
+PathBelow: TypeAlias = Annotated[str, AfterValidator(_check_below)]
+"""A path, parted by '/', that can only mean a file below its folder."""
 
 
 def check_plain(path: Path) -> None:

@@ -131,7 +131,7 @@ def _check(pickles: Iterator[BinaryIO]) -> None:
         for opcode, argument, position in pickletools.genops(file):
             if not _STEPS.fullmatch(opcode.name) or (opcode.name == "PROTO" and argument != 2):
                 raise ValueError(f"{opcode.name} is not needed for weights")
-            if opcode.name == "GLOBAL" and not _MADE_OF.fullmatch(argument):
+            if opcode.name == "GLOBAL" and not _MADE_OF.fullmatch(str(argument)):
                 raise ValueError(f"{argument} is not needed for weights")
             if (position or 0) > _MOST_PICKLED:
                 raise ValueError("the structure is too large")

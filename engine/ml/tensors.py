@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 from safetensors.torch import load_file
@@ -42,8 +42,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _load_safetensors(path: Path) -> Mapping[object, object]:
-    read_header(path)
+def _load_safetensors(path: Path) -> Mapping[str, object]:
+    read_header(path)  # refuses pipes, devices and headers without end
     return dict(load_file(path))
 
 
@@ -61,7 +61,7 @@ def _is_plain(value: object, most_bytes: int) -> TypeGuard[Tensor]:
     )
 
 
-def _unwrap(content: object) -> Mapping[object, object]:
+def _unwrap(content: object) -> Mapping[Any, object]:
     if not isinstance(content, Mapping):
         return {}
     for key in _WRAPPERS:
