@@ -12,7 +12,7 @@ from engine.calibration import Calibration, calibration_error
 from engine.class_names import ClassNames
 from engine.errors import EngineError
 from engine.files import harmless_cell, write_text_atomic
-from engine.reading import PathBelow, read_text
+from engine.reading import check_below, read_text
 from engine.statistics import Flags, Floats, Interval, wilson
 
 
@@ -23,7 +23,7 @@ class _Frozen(BaseModel):
 class ImageResult(_Frozen):
     """One image that was judged: what it is, what it was taken for and how surely (0..1)."""
 
-    path: PathBelow
+    path: str
     label: str
     predicted: str
     confidence: float = Field(ge=0, le=1)
@@ -47,7 +47,7 @@ class ClassResult(_Frozen):
 class Unreadable(_Frozen):
     """An image that could not be judged, and why."""
 
-    path: PathBelow
+    path: str
     reason: str
 
 
@@ -138,10 +138,12 @@ def read_evaluation(path: Path) -> Evaluation:
 
 
 def _check(evaluation: Evaluation) -> None:
-    """Raise ValueError where the parts speak of different classes."""
+    """Raise ValueError where the parts speak of different classes, or an image lies outside of the folder."""
     names = evaluation.classes
     sizes = [len(evaluation.confusion), *map(len, evaluation.confusion)]
     if sizes != [len(names)] * (len(names) + 1) or tuple(row.name for row in evaluation.per_class) != names:
         raise ValueError("there is not a row for each class")
     if not {name for image in evaluation.images for name in (image.label, image.predicted)} <= set(names):
         raise ValueError("an image is of no class")
+    for image in (*evaluation.images, *evaluation.unreadable):
+        check_below(image.path)
