@@ -31,6 +31,7 @@ DAMAGED = (
     NameError,
     struct.error,
     zipfile.BadZipFile,
+    Warning,  # where warnings are errors
 )
 """What reading a file that is not as it should be may raise, beside OSError."""
 
