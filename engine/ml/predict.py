@@ -24,7 +24,6 @@ from engine.ml.transforms import Preprocessing
 from engine.predictions import UNKNOWN, Prediction
 from engine.progress import Ticker
 
-
 NOT_NUMBERS = "What the model answers is not a number: its weights are damaged or grew too large in training."
 
 
