@@ -8,7 +8,7 @@ from pathlib import Path
 from tyro.conf import FlagCreatePairsOff
 
 from engine.config import RunConfig
-from engine.console import Console
+from engine.console import Console, printable
 from engine.dataset import Dataset
 from engine.events import EpochDone, Event, RunStarted, Warned, to_line
 from engine.findings import Audit
@@ -30,8 +30,8 @@ _DECISION_WORDS: dict[str | None, str] = {
 
 
 def say(line: str) -> None:
-    """Print an answer on stdout."""
-    print(line, flush=True)  # noqa: T201
+    """Print an answer, in words or as JSON, on stdout."""
+    print(printable(line), flush=True)  # noqa: T201
 
 
 def say_prediction(answer: Prediction) -> None:

@@ -12,7 +12,7 @@ from tyro.extras import SubcommandApp
 from engine import __version__, commands, data_commands, explain_commands, label_commands, trust_commands
 from engine.answers import DONE, say
 from engine.config import RunConfig, read_config
-from engine.console import StoppedByUserError
+from engine.console import StoppedByUserError, printable
 from engine.errors import EngineError
 from engine.log import log_to_rotating_file
 from engine.runs import default_log_path
@@ -112,5 +112,5 @@ def _settings_file(arguments: Sequence[str]) -> RunConfig:
 
 
 def _fail(sentence: str) -> int:
-    print(sentence, file=sys.stderr)  # noqa: T201
+    print(printable(sentence), file=sys.stderr)  # noqa: T201
     return FAILED

@@ -1,5 +1,6 @@
 """Show work in a terminal: progress for people on stderr, stopping by Ctrl-C, answers on stdout."""
 
+import re
 import signal
 import sys
 from collections.abc import Callable, Generator
@@ -31,6 +32,15 @@ _STAGE_WORDS: dict[events.Stage, str] = {
 }
 
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What steers a terminal, breaks a line, turns its direction or is no character: a file may have it in its name."""
+
+
+def printable(line: str) -> str:
+    r"""Return a line in which all that is not to be seen is told as `\u001b`, which JSON reads back."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+
+
 class StoppedByUserError(Exception):
     """The user pressed Ctrl-C; the work has saved what it had."""
 
@@ -55,7 +65,7 @@ class Console:
 
     def say(self, message: str) -> None:
         """Tell people something on stderr."""
-        self._console.print(escape(message), soft_wrap=True)
+        self._console.print(escape(printable(message)), soft_wrap=True)
 
     def follow(
         self,

@@ -145,5 +145,5 @@ def _check(evaluation: Evaluation) -> None:
         raise ValueError("there is not a row for each class")
     if not {name for image in evaluation.images for name in (image.label, image.predicted)} <= set(names):
         raise ValueError("an image is of no class")
-    for image in (*evaluation.images, *evaluation.unreadable):
-        check_below(image.path)
+    for path in [*(image.path for image in evaluation.images), *(image.path for image in evaluation.unreadable)]:
+        check_below(path)
