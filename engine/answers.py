@@ -30,7 +30,7 @@ _DECISION_WORDS: dict[str | None, str] = {
 
 
 def say(line: str) -> None:
-    """Print an answer on stdout."""
+    """Print an answer, in words or as JSON, on stdout."""
     print(printable(line), flush=True)  # noqa: T201
 
 

@@ -18,27 +18,27 @@ DEFAULT_MAX_ERROR = 0.05
 class CoveragePoint(BaseModel):
     """How many validation images have a confidence of `threshold` or more, and how many of those are wrong."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     threshold: float
-    num_answered: int
-    num_wrong: int
+    num_answered: int = Field(ge=0)
+    num_wrong: int = Field(ge=0)
 
 
 class Calibration(BaseModel):
     """What validation says of a model's confidences. It travels in the model file."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    temperature: float = Field(gt=0)
+    temperature: float = Field(ge=1e-3, le=1e3)
     """Logits are divided by this before softmax."""
     error_before: float
     """Expected calibration error (0..1) of the plain confidences."""
     error_after: float
     """The same of calibrated ones, each measured on images its temperature was not chosen on."""
-    num_images: int
+    num_images: int = Field(ge=0)
     """Validation images behind these figures."""
-    coverage: tuple[CoveragePoint, ...]
+    coverage: tuple[CoveragePoint, ...] = Field(max_length=_MOST_POINTS)
     """Surest first."""
     unknown_below: float | None = None
     """Images less similar than this to every training image are like nothing in training; None: not known."""

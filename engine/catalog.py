@@ -176,5 +176,5 @@ def find_backbone(name: str) -> Backbone:
     row = BACKBONES.get(name)
     if row is None:
         near = difflib.get_close_matches(name.lower(), BACKBONES, n=3, cutoff=0.4) or ["se_resnet", "mobilenet_v2"]
-        raise EngineError(f"There is no backbone named '{name}'. Near names: {', '.join(near)}.")
+        raise EngineError(f"There is no backbone named '{name[:100]}'. Near names: {', '.join(near)}.")
     return row

@@ -6,6 +6,10 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import EngineError
+from engine.reading import read_text
+
+_MOST_BYTES = 2**20
+_MOST_LETTERS = 100
 
 Geometry: TypeAlias = Literal["crop", "squash", "pad"]
 Mode: TypeAlias = Literal["full", "head", "quick"]
@@ -192,7 +196,7 @@ class RunConfig(_Section):
 def read_config(path: Path) -> RunConfig:
     """Read a run's settings from JSON; raise EngineError where the file is none."""
     try:
-        return RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
+        return RunConfig.model_validate_json(read_text(path, most=_MOST_BYTES))
     except OSError as error:
         raise EngineError(f"The settings file could not be read: {error.strerror or error}.", path) from error
     except (ValidationError, UnicodeDecodeError) as error:
@@ -204,5 +208,5 @@ def plain(error: ValidationError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not text."
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(str(part) for part in first["loc"])[:_MOST_LETTERS]
     return f"{place}: {first['msg']}." if place else f"{first['msg']}."

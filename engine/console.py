@@ -32,12 +32,13 @@ _STAGE_WORDS: dict[events.Stage, str] = {
 }
 
 
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What steers a terminal, breaks a line, turns its direction or is no character: a file may have it in its name."""
+
+
 def printable(line: str) -> str:
-    """Return a line whose control characters are written out: file names hold any, and terminals obey them."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], line)
-
-
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+    r"""Return a line in which all that is not to be seen is told as `\u001b`, which JSON reads back."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 class StoppedByUserError(Exception):

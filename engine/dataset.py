@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from engine.class_names import MOST_CLASSES
 from engine.corrections import correct, read_decisions
 from engine.errors import EngineError
 from engine.files import as_text, is_hidden, is_image_name, require_text
@@ -102,6 +103,11 @@ def require_trainable(dataset: Dataset) -> None:
     if len(dataset.classes) < 2:
         raise EngineError(
             f"There is only one class, '{dataset.classes[0]}'. Add a folder of images for at least one more.",
+            dataset.root,
+        )
+    if len(dataset.classes) > MOST_CLASSES:
+        raise EngineError(
+            f"There are {len(dataset.classes):,} classes, and {MOST_CLASSES:,} are the most that can be learnt.",
             dataset.root,
         )
     if not dataset.of_split("val"):

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import EngineError
 from engine.files import saving, write_text_atomic
+from engine.reading import read_text
 
 GROWTH_NAME = "growth.json"
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class GrowthPoint(_Frozen):
@@ -44,9 +45,9 @@ class ClassGrowth(_Frozen):
 class Growth(_Frozen):
     """The learning curve of a probe on kept embeddings, and where it leads."""
 
-    points: tuple[GrowthPoint, ...]
+    points: tuple[GrowthPoint, ...] = Field(min_length=1)
     """Measured, from few images to all."""
-    forecast: tuple[GrowthPoint, ...]
+    forecast: tuple[GrowthPoint, ...] = Field(min_length=1)
     """From all images on to twice as many."""
     per_class: tuple[ClassGrowth, ...]
     """The most promising first."""
@@ -76,8 +77,8 @@ def read_growth(run_path: Path) -> Growth | None:
     """Read the curve of a run back, or None where it was not drawn yet; raise EngineError where it is damaged."""
     path = run_path / GROWTH_NAME
     try:
-        return Growth.model_validate_json(path.read_text(encoding="utf-8"))
+        return Growth.model_validate_json(read_text(path))
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise EngineError("The learning curve of this run is damaged. Draw it again.", path) from error

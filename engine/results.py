@@ -6,16 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.calibration import Calibration, calibration_error
+from engine.class_names import ClassNames
 from engine.errors import EngineError
 from engine.files import harmless_cell, saving, write_text_atomic
+from engine.reading import check_below, read_text
 from engine.statistics import Flags, Floats, Interval, wilson
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ImageResult(_Frozen):
@@ -24,7 +26,7 @@ class ImageResult(_Frozen):
     path: str
     label: str
     predicted: str
-    confidence: float
+    confidence: float = Field(ge=0, le=1)
 
     @property
     def is_wrong(self) -> bool:
@@ -58,7 +60,7 @@ class Evaluation(_Frozen):
     """All figures of a model on one split. Accuracies are fractions 0..1."""
 
     root: str
-    classes: tuple[str, ...]
+    classes: ClassNames
     loss: float
     accuracy: float
     top5: float
@@ -129,6 +131,20 @@ def write_evaluation(evaluation: Evaluation, path: Path) -> None:
 def read_evaluation(path: Path) -> Evaluation:
     """Read an evaluation back; raise EngineError where the file is missing or damaged."""
     try:
-        return Evaluation.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        evaluation = Evaluation.model_validate_json(read_text(path))
+        _check(evaluation)
+    except (OSError, ValueError) as error:
         raise EngineError("The results of this run are missing or damaged. Evaluate its model again.", path) from error
+    return evaluation
+
+
+def _check(evaluation: Evaluation) -> None:
+    """Raise ValueError where the parts speak of different classes, or an image lies outside of the folder."""
+    names = evaluation.classes
+    sizes = [len(evaluation.confusion), *map(len, evaluation.confusion)]
+    if sizes != [len(names)] * (len(names) + 1) or tuple(row.name for row in evaluation.per_class) != names:
+        raise ValueError("there is not a row for each class")
+    if not {name for image in evaluation.images for name in (image.label, image.predicted)} <= set(names):
+        raise ValueError("an image is of no class")
+    for path in [*(image.path for image in evaluation.images), *(image.path for image in evaluation.unreadable)]:
+        check_below(path)

@@ -3,22 +3,23 @@
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from engine.errors import EngineError
 from engine.files import saving, write_text_atomic
+from engine.reading import PathBelow, read_text
 
 Kind: TypeAlias = Literal["rotation", "blur", "noise", "darker", "brighter", "jpeg", "scale"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Broken(_Frozen):
     """An image that is answered rightly as it is and wrongly when changed."""
 
-    path: str
+    path: PathBelow
     """As in the data set, below its root."""
     label: str
     predicted: str
@@ -78,6 +79,6 @@ def write_robustness(card: RobustnessCard, path: Path) -> None:
 def read_robustness(path: Path) -> RobustnessCard:
     """Read a card back; raise EngineError where the file is missing or damaged."""
     try:
-        return RobustnessCard.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        return RobustnessCard.model_validate_json(read_text(path))
+    except (OSError, ValueError) as error:
         raise EngineError("The robustness card of this run is missing or damaged. Measure it again.", path) from error

@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel, Field
 
-from engine.dataset import SPLIT_FOLDERS, Dataset, Sample, Split
+from engine.class_names import ClassNames
+from engine.dataset import Dataset, Sample, Split
 from engine.errors import EngineError
 from engine.files import write_text_atomic
+from engine.reading import PathBelow, read_text
 from engine.seeds import stable_seed
 from engine.union import union_of
 
@@ -116,18 +119,22 @@ def write_split(dataset: Dataset, path: Path) -> None:
 def read_split(path: Path) -> Dataset:
     """Read a dataset back from `split.json`; raise EngineError where the file is damaged."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        classes = tuple(document["classes"])
-        labels = {name: label for label, name in enumerate(classes)}
-        samples = tuple(
-            Sample(entry["path"], labels[entry["class"]], _as_split(entry["split"]), entry.get("group"))
-            for entry in document["files"]
-        )
-        root = Path(document["root"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        document = _SplitFile.model_validate_json(read_text(path))
+        labels = {name: label for label, name in enumerate(document.classes)}
+        samples = tuple(Sample(file.path, labels[file.class_name], file.split, file.group) for file in document.files)
+    except (OSError, ValueError, KeyError) as error:
         raise EngineError("The list of images of this run is missing or damaged.", path) from error
-    return Dataset(root, classes, samples, has_val=True)
+    return Dataset(Path(document.root), document.classes, samples, has_val=True)
 
 
-def _as_split(name: str) -> Split:
-    return SPLIT_FOLDERS[name]
+class _File(BaseModel):
+    path: PathBelow
+    class_name: str = Field(alias="class")
+    split: Split
+    group: int | None = None
+
+
+class _SplitFile(BaseModel):
+    root: str
+    classes: ClassNames
+    files: tuple[_File, ...]

@@ -2,6 +2,7 @@
 
 import traceback
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
@@ -34,6 +35,7 @@ class ErrorBar(QFrame):
         self._icon = QLabel(self)
         self.label = QLabel(self)
         self.label.setWordWrap(True)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setAccessibleName("Error message")
         self.copy_button = QPushButton("Copy details", self)
         self.copy_button.setProperty("flat", True)

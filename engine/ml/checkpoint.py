@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from engine import __version__
@@ -15,9 +15,12 @@ from engine.config import RunConfig
 from engine.errors import EngineError
 from engine.events import Best
 from engine.files import saving, write_atomic
-from engine.ml.models import Classifier, build_model
+from engine.ml.models import Classifier, build_outline
 from engine.ml.reference import TENSOR_NAME
 from engine.ml.transforms import Preprocessing
+
+_DTYPES = {torch.float32: "F32", torch.int64: "I64"}
+"""What networks consist of, and what that is called in a file."""
 
 
 def make_card(
@@ -62,14 +65,31 @@ def save_model(path: Path, model: Classifier, card: ModelCard, reference: Tensor
 
 
 def load_model(path: Path) -> tuple[Classifier, ModelCard]:
-    """Return the model in a file, on the CPU and ready to answer; raise EngineError where it is none or damaged."""
+    """Return the model in a file, on the CPU and ready to answer; raise EngineError where it is none or damaged.
+
+    Memory is taken for what lies in the file, and only once its layers were seen to be those of the network.
+    """
     card = read_card(path)
-    with torch.device("cpu"):
-        model = build_model(card.backbone, len(card.classes), card.image_size, card.config.model.dropout)
+    model = build_outline(card.backbone, len(card.classes), card.image_size, card.config.model.dropout)
     try:
-        tensors = load_file(path)
-        tensors.pop(TENSOR_NAME, None)
-        model.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError, OSError) as error:
+        model.load_state_dict(_read_state(path, model.state_dict()), assign=True)
+    except (SafetensorError, ValueError, OSError) as error:
         raise EngineError("The weights in this model file are damaged or of another network.", path) from error
+    if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
+        raise EngineError("Weights in this model file are not numbers. Train again with a lower learning rate.", path)
     return model.eval(), card
+
+
+def _read_state(path: Path, outline: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a model file, copied out of it; raise ValueError where they are not those of `outline`."""
+    with safe_open(path, "pt") as file:
+        if set(file.keys()) - {TENSOR_NAME} != set(outline):
+            raise ValueError("the layers have other names")
+        for name, expected in outline.items():
+            part = file.get_slice(name)
+            if (part.get_dtype(), tuple(part.get_shape())) != (_DTYPES[expected.dtype], tuple(expected.shape)):
+                raise ValueError(f"{name} has another type or shape")
+        # A table that the network computes is not taken: positions outside of others would be looked up with it
+        return {
+            name: file.get_tensor(name).clone() if own.is_meta or not own.ndim else own for name, own in outline.items()
+        }

@@ -146,6 +146,8 @@ def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
     samples = dataset.of_split("test")
     if not samples:
         raise EngineError("The folder of this run has no test/ with images of its classes.", dataset.root)
+    if dataset.classes != read_card(run.model_path).classes:
+        raise EngineError("The model of this run and its list of images are of different classes.", run.path)
     evaluation = yield from _judge_samples(run.model_path, dataset.root, samples)
     write_evaluation(evaluation, run.test_path)
     return evaluation

@@ -14,6 +14,7 @@ from engine.ml.checkpoint import load_model
 from engine.ml.device import choose_device
 from engine.ml.gradcam import find_layer, look
 from engine.ml.models import Classifier
+from engine.ml.predict import NOT_NUMBERS
 from engine.ml.reference import Reference, read_reference
 from engine.ml.transforms import Preprocessing, normalise, prepare, seen_box
 
@@ -34,6 +35,8 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     pixels = decode(image_path, preprocessing.min_side)
     batch = normalise(prepare(pixels, preprocessing)[None].to(device), preprocessing)
     seen = look(model, find_layer(model, batch), batch, None if label is None else card.classes.index(label))
+    if not (seen.logits.isfinite().all() and seen.heat.isfinite().all()):
+        raise EngineError(NOT_NUMBERS, model_path)
     return Explanation(
         path=as_text(str(image_path)),
         label=card.classes[seen.label],

@@ -33,7 +33,7 @@ def draw_explanation(explanation: Explanation, path: Path) -> None:
         try:
             _show(axes, decode(Path(neighbour.path), _MAX_SIDE // 4), words)
         except EngineError as error:  # moved or deleted since training: the class is still known
-            axes.set_title(f"{words}\n{error.message}", fontsize=8)
+            axes.set_title(f"{words}\n{error.message}", fontsize=8, parse_math=False)
     for axes in figure.axes:
         axes.axis("off")
     if lower:
@@ -46,7 +46,7 @@ def draw_explanation(explanation: Explanation, path: Path) -> None:
 
 def _show(axes: Axes, picture: Pixels, title: str) -> None:
     axes.imshow(picture)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=9, parse_math=False)  # a name may hold dollars
 
 
 def _lay_over(axes: Axes, explanation: Explanation, picture: Pixels) -> None:

@@ -1,10 +1,12 @@
 """Build every backbone of the catalog with a head of its own."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torchvision import models
 
 from engine.catalog import find_backbone
@@ -67,6 +69,26 @@ def build_model(name: str, num_classes: int, image_size: int, dropout: float) ->
     nn.init.trunc_normal_(head.weight, std=0.02)
     nn.init.zeros_(head.bias)
     return Classifier(backbone, head, original_head_name)
+
+
+def build_outline(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
+    """Return the network of `build_model` without memory for its weights, which lie on the meta device.
+
+    What a network computes for itself, such as tables of positions, is there. Raises EngineError as `build_model`.
+    """
+    with _WithoutMemory():
+        return build_model(name, num_classes, image_size, dropout)
+
+
+class _WithoutMemory(TorchFunctionMode):
+    """Makes what layers are filled from; `torch.device("meta")` would take RegNet the numbers it computes with."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (torch.empty, torch.zeros, torch.ones):
+            return func(*args, **(kwargs or {}) | {"device": "meta"})
+        return func(*args, **(kwargs or {}))
 
 
 def set_trainable(model: Classifier, head_only: bool) -> None:

@@ -25,6 +25,8 @@ from engine.ml.transforms import Preprocessing
 from engine.predictions import UNKNOWN, Prediction
 from engine.progress import Ticker
 
+NOT_NUMBERS = "What the model answers is not a number: its weights are damaged or grew too large in training."
+
 
 @dataclass(frozen=True)
 class Answerer:
@@ -106,7 +108,11 @@ def _answers(
         alike = None if answerer.reference is None else similarity(embeddings.cpu(), answerer.reference).tolist()
     bound = calibration.unknown_below if calibration else None
     values, indices = probabilities.topk(min(num_top, len(classes)), dim=1)
+    is_number = probabilities.isfinite().all(1).tolist()
     for position, path in enumerate(paths):
+        if not is_number[position]:
+            yield Prediction(path, error=NOT_NUMBERS)
+            continue
         top = tuple((classes[index], value) for value, index in zip(values[position].tolist(), indices[position]))
         is_unknown = alike is not None and bound is not None and alike[position] < bound
         answer = Prediction(path, top, similarity=None if alike is None else alike[position])

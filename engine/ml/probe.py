@@ -22,6 +22,7 @@ from engine.ml.activations import compute_activations
 from engine.ml.checkpoint import load_model
 from engine.ml.device import choose_device
 from engine.ml.precision import answer_dtype
+from engine.ml.predict import NOT_NUMBERS
 from engine.ml.transforms import Preprocessing
 from engine.seeds import stable_seed
 
@@ -59,6 +60,8 @@ def embed(root: Path, samples: Sequence[Sample], model_path: Path) -> Generator[
     said = yield from compute_activations(root, samples, model.backbone, preprocessing, device, dtype, mirrored=False)
     if not said.samples:
         raise EngineError("None of the images could be read.", root)
+    if not said.rows.isfinite().all():
+        raise EngineError(NOT_NUMBERS, model_path)
     return Embeddings(said.samples, said.rows.flatten(1).float().numpy())
 
 

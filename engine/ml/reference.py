@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from engine.card import read_card
 from engine.dataset import Sample
 from engine.errors import EngineError
 from engine.files import saving, write_text_atomic
+from engine.reading import PathBelow, read_text
 from engine.runs import Run
 
 MOST_IMAGES = 2000
@@ -23,6 +26,14 @@ UNKNOWN_SHARE = 0.02
 
 TENSOR_NAME = "reference"
 """Its name in a model file."""
+
+
+class _Files(BaseModel):
+    """The list in the run folder."""
+
+    root: str
+    files: tuple[tuple[PathBelow, str], ...]
+    """Path of each image and its class."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +95,25 @@ def write_paths(run: Run, root: Path, samples: tuple[Sample, ...], classes: tupl
 
 
 def read_embeddings(model_path: Path) -> Tensor | None:
-    """Return the embeddings in a model file, (N, D) of length 1, or None where it has none."""
+    """Return the embeddings in a model file, (N, D) of length 1, or None where it has none.
+
+    Raises EngineError where the file is no model, or these are no embeddings of its network.
+    """
+    read_card(model_path)
     try:
         with safe_open(model_path, "pt") as file:
             if TENSOR_NAME not in file.keys():  # noqa: SIM118 - a safetensors file is no mapping
                 return None
-            return unit(file.get_tensor(TENSOR_NAME))
-    except (SafetensorError, OSError) as error:
+            part, head = file.get_slice(TENSOR_NAME), file.get_slice("head.weight")
+            num_images, *size = part.get_shape()
+            if not 0 < num_images <= MOST_IMAGES or size != head.get_shape()[1:] or part.get_dtype() != "F16":
+                raise ValueError("these are no embeddings of this network")
+            embeddings = unit(file.get_tensor(TENSOR_NAME))
+        if not embeddings.isfinite().all():
+            raise ValueError("these are not numbers")
+    except (SafetensorError, ValueError, OSError) as error:
         raise EngineError("The weights in this model file are damaged or of another network.", model_path) from error
+    return embeddings
 
 
 def read_reference(run_folder: Path) -> Reference:
@@ -99,11 +121,10 @@ def read_reference(run_folder: Path) -> Reference:
     run = Run(run_folder)
     embeddings = read_embeddings(run.model_path) if run.model_path.is_file() else None
     try:
-        document = json.loads(run.reference_path.read_text(encoding="utf-8"))
-        paths, labels = zip(*((str(path), str(label)) for path, label in document["files"]))
-        root = str(document["root"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        files = _Files.model_validate_json(read_text(run.reference_path))
+    except (OSError, ValueError) as error:
         raise EngineError("This run keeps no training images to compare with.", run_folder) from error
+    paths, labels = zip(*files.files) if files.files else ((), ())
     if embeddings is None or len(embeddings) != len(paths):
         raise EngineError("This run keeps no training images to compare with.", run_folder)
-    return Reference(root, paths, labels, torch.as_tensor(embeddings))
+    return Reference(files.root, paths, labels, torch.as_tensor(embeddings))

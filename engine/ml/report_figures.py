@@ -57,7 +57,7 @@ def reliability_chart(found: Sequence[Bin]) -> str:
 def coverage_chart(coverage: Sequence[CoveragePoint]) -> str:
     """Return the share that is right among the surest answers, over how many of all that are."""
     figure, axes = _new(5.4, 4.2)
-    total = coverage[-1].num_answered if coverage else 1
+    total = max(1, coverage[-1].num_answered) if coverage else 1
     answered = np.array([point.num_answered for point in coverage], float)
     right = 1 - np.array([point.num_wrong for point in coverage], float) / np.maximum(1, answered)
     axes.step(answered / total, right, where="post", color=VAL_COLOUR, linewidth=2)

@@ -22,6 +22,7 @@ from engine.ml.data import MEASURE_BATCH, chunks_in_order, load_batches, measuri
 from engine.ml.device import choose_device
 from engine.ml.inference import Forward, images_forward
 from engine.ml.precision import answer_dtype
+from engine.ml.predict import NOT_NUMBERS
 from engine.ml.transforms import PAD_GREY, Preprocessing
 from engine.progress import Ticker
 from engine.robustness import Broken, Kind, RobustnessCard, Trial, write_robustness
@@ -98,6 +99,8 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessCard]:
     """
     model, card = load_model(run.model_path)
     dataset, preprocessing, device = run.dataset, Preprocessing.of(card), choose_device("auto")
+    if not set(dataset.classes) <= set(card.classes):
+        raise EngineError("The model of this run and its list of images are of different classes.", run.path)
     forward = images_forward(model, preprocessing, device, answer_dtype(card.precision, device))
     samples = stratified(dataset.of_split("val"), MAX_IMAGES)
     batches = load_batches(chunks_in_order(samples), measuring_loader(dataset.root, preprocessing))
@@ -146,6 +149,8 @@ def _judge(forward: Forward, images: Tensor, change: Change | None) -> tuple[Ten
             batch = images[start : start + MEASURE_BATCH]
             said.append(forward(batch if change is None else change_images(batch, change)).softmax(1).cpu())
     values, answers = torch.cat(said).max(1)
+    if not values.isfinite().all():
+        raise EngineError(NOT_NUMBERS)
     return values, answers
 
 

@@ -1,65 +1,67 @@
 """Read the tensors out of a file of weights, without running code that may be in it."""
 
-import pickle
-import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.errors import EngineError
+from engine.ml.pickles import DAMAGED, load_plain
+from engine.reading import read_header
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net")
 """Keys under which training scripts keep the weights in their checkpoints."""
-
-_DAMAGED = (
-    # All that torch's restricted unpickler was seen to raise on files that are cut short, altered or of another kind
-    pickle.UnpicklingError,
-    SafetensorError,
-    RuntimeError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    struct.error,
-)
+_LONGEST_NAME = 500
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the named tensors in a .safetensors or a torch file, on the CPU, half precision as float32.
+    """Return the named tensors in a .safetensors or a torch file, on the CPU.
 
-    Raises EngineError where the file is missing, damaged, or holds Python objects beside tensors: those could run code.
+    They lie in the file until they are copied, so it must stay until then. Raises EngineError where the file is
+    missing, damaged, or holds Python objects beside tensors: those could run code.
     """
-    if not path.is_file():
-        raise EngineError("There is no such file of weights.", path)
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else _unwrap(_load_pickle(path))
+        content = _load_safetensors(path) if path.suffix == ".safetensors" else _unwrap(load_plain(path))
+        most_bytes = path.stat().st_size
+    except FileNotFoundError as error:
+        raise EngineError("There is no such file of weights.", path) from error
     except OSError as error:
         raise EngineError(f"The weights could not be read: {error.strerror or error}.", path) from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise EngineError(
             "This is no file of plain weights, or it is damaged. "
             "Weights are saved by torch.save(model.state_dict(), path) or as safetensors.",
             path,
         ) from error
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in content.items() if _is_name(name) and _is_plain(value, most_bytes)}
     if not tensors:
         raise EngineError("This file holds no weights.", path)
-    return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    return tensors
 
 
-def _load_pickle(path: Path) -> object:
-    content: object = torch.load(path, map_location="cpu", weights_only=True)
-    return content
+def _load_safetensors(path: Path) -> Mapping[str, object]:
+    read_header(path)  # refuses pipes, devices and headers without end
+    return dict(load_file(path))
 
 
-def _unwrap(content: object) -> Mapping[object, object]:
+def _is_name(name: object) -> TypeGuard[str]:
+    return isinstance(name, str) and len(name) <= _LONGEST_NAME
+
+
+def _is_plain(value: object, most_bytes: int) -> TypeGuard[Tensor]:
+    """Say whether a value is a tensor of real numbers, and no view that claims more of them than the file has."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and not (value.is_complex() or value.is_quantized or value.is_meta)
+        and value.numel() * value.element_size() <= most_bytes
+    )
+
+
+def _unwrap(content: object) -> Mapping[Any, object]:
     if not isinstance(content, Mapping):
         return {}
     for key in _WRAPPERS:

@@ -27,7 +27,7 @@ _OLD_NAMES = (
 )
 
 _POSITIONS = "encoder.pos_embedding"
-_MOST_NAMED = 5
+_MOST_NAMED, _MOST_LETTERS = 5, 100
 
 
 def load_start_weights(model: Classifier, backbone: Backbone, source: str) -> Generator[Event, None, None]:
@@ -49,6 +49,8 @@ def load_start_weights(model: Classifier, backbone: Backbone, source: str) -> Ge
         if not path.is_file():
             yield from download(backbone.weights_url, path)
     left_out, fresh = load_fitting(model, read_tensors(path), path)
+    if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
+        raise EngineError("Weights in this file are not numbers, so nothing can be learnt from them.", path)
     if left_out or fresh:
         yield Warned(message=_describe(left_out, fresh), path=str(path))
 
@@ -62,7 +64,10 @@ def load_fitting(model: Classifier, tensors: Mapping[str, Tensor], path: Path) -
     own = model.state_dict()
     renamed = {_own_name(name, model): value for name, value in tensors.items()}
     renamed = {name: _reshape(name, value, model) for name, value in renamed.items()}
-    fitting = {name for name, value in renamed.items() if name in own and own[name].shape == value.shape}
+    # Tables of whole numbers are positions that a network computes itself: others would lead out of what they index
+    renamed = {name: value for name, value in renamed.items() if value.is_floating_point() or not value.ndim}
+    learnt = {name: value.shape for name, value in own.items() if value.is_floating_point() or not value.ndim}
+    fitting = {name for name, value in renamed.items() if learnt.get(name) == value.shape}
     if not any(name.startswith("backbone.") for name in fitting):
         raise EngineError("Nothing in this file fits the chosen backbone. Choose the backbone it was made for.", path)
     with torch.no_grad():
@@ -99,7 +104,7 @@ def _fit_positions(positions: Tensor, vit: VisionTransformer) -> Tensor:
     """Interpolate a ViT's position embeddings, shape (1, 1 + S * S, D), to the grid of another image size."""
     try:
         state = interpolate_embeddings(vit.image_size, vit.patch_size, {_POSITIONS: positions.float()})
-    except ValueError:  # no square grid: left as it is, it will not fit
+    except (ValueError, RuntimeError):  # no square grid, or an empty one: left as it is, it will not fit
         return positions
     fitted: Tensor = state[_POSITIONS]
     return fitted
@@ -120,6 +125,6 @@ def _describe(left_out: list[str], fresh: list[str]) -> str:
 
 
 def _names(names: list[str]) -> str:
-    shown = ", ".join(name.removeprefix("backbone.") for name in names[:_MOST_NAMED])
+    shown = ", ".join(name.removeprefix("backbone.")[:_MOST_LETTERS] for name in names[:_MOST_NAMED])
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return f"{len(names)} ({shown}{more})"

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 
 from engine.results import ClassResult
 from gui.models.table_model import Index, TableModel
+from gui.plain import as_plain
 from gui.wording import percent
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
@@ -35,7 +36,7 @@ class ClassModel(TableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.name}: {_COLUMNS[index.column()][1]}"
+            return as_plain(f"{row.name}: {_COLUMNS[index.column()][1]}")
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         if row.num_images == 0 and index.column() in (1, 3):

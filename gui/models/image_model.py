@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage
 
 from engine.decode import thumbnail
 from gui.decoder import Decoder
+from gui.plain import as_plain
 
 THUMBNAIL_SIDE = 128
 _MAX_CACHED = 2000  # thumbnails of 64 KB each, about 130 MB at most
@@ -77,7 +78,7 @@ class ImageModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return item.caption
         if role == Qt.ItemDataRole.ToolTipRole:
-            return item.tooltip or item.path.name
+            return as_plain(item.tooltip or item.path.name)
         if role == self.MarkedRole:
             return item.is_marked
         if role == self.ThumbnailRole:

@@ -4,6 +4,7 @@ from PySide6.QtCore import QModelIndex, Qt
 
 from engine.predictions import UNKNOWN, UNSURE, Prediction
 from gui.models.table_model import Index, TableModel
+from gui.plain import as_plain
 
 IMAGE, ANSWER, CONFIDENCE = range(3)
 _HEADERS = ("Image", "Answer", "Sure")
@@ -68,7 +69,7 @@ class PredictionModel(TableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return answer.path
+            return as_plain(answer.path)
         if role == self.SortRole and column == CONFIDENCE:
             return answer.confidence if answer.confidence is not None else -1.0
         if role in (Qt.ItemDataRole.DisplayRole, self.SortRole):

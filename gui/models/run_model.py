@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt
 from engine.runs import Run
 from gui.models.run_record import RunReader, RunRecord
 from gui.models.table_model import Index, TableModel
+from gui.plain import as_plain
 from gui.wording import duration, network_name, percent_with_range
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
@@ -78,7 +79,7 @@ class RunModel(TableModel):
             case Qt.ItemDataRole.TextAlignmentRole:
                 return self.alignment(index.column())
             case Qt.ItemDataRole.ToolTipRole:
-                return str(run.path) if index.column() == 0 else None
+                return as_plain(str(run.path)) if index.column() == 0 else None
         if role == SORT_ROLE:
             return run.name.lower() if index.column() == 0 else _sort_key(record, index.column()) if record else None
         return run if role == RUN_ROLE else None

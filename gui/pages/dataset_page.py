@@ -12,6 +12,7 @@ from gui.models.image_model import GridItem
 from gui.operations import Operations
 from gui.panels.findings_panel import FindingsPanel
 from gui.panels.review_panel import ReviewPanel
+from gui.plain import as_button_text, as_plain
 from gui.settings import Settings
 from gui.state import AppState
 from gui.theme import GRID
@@ -86,9 +87,9 @@ class DatasetPage(QWidget):
             column.addWidget(MutedLabel("Opened before", page))
             row = QHBoxLayout()
             for folder in recent[:4]:
-                button = QPushButton(folder.name, page)
+                button = QPushButton(as_button_text(folder.name), page)
                 button.setProperty("flat", True)
-                button.setToolTip(str(folder))
+                button.setToolTip(as_plain(str(folder)))
                 button.clicked.connect(lambda _checked=False, folder=folder: self._operations.open_dataset(folder))
                 row.addWidget(button)
             row.addStretch()

@@ -11,6 +11,7 @@ from engine.results import read_evaluation
 from engine.runs import Run, default_runs_folder, list_runs
 from gui.models.run_model import RunModel
 from gui.operations import Operations
+from gui.plain import as_plain
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel, TitleLabel
@@ -125,7 +126,7 @@ class RunsPage(QWidget):
     def _on_delete(self) -> None:
         for run in self.chosen()[:1]:
             question = f"Move the run '{run.name}' with its model to the trash?"
-            if QMessageBox.question(self, "Delete a run", question) == QMessageBox.StandardButton.Yes:
+            if QMessageBox.question(self, "Delete a run", as_plain(question)) == QMessageBox.StandardButton.Yes:
                 self._operations.delete_run(run)
                 self.refresh()
 

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLa
 
 from gui.models.finding_rows import FindingRow, rows_of
 from gui.operations import Operations
+from gui.plain import as_plain
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.image_grid import ImageGrid
@@ -65,7 +66,7 @@ class FindingsPanel(QWidget):
         self.list.clear()
         for row in self._rows:
             item = QListWidgetItem(row.title)
-            item.setToolTip(row.explanation)
+            item.setToolTip(as_plain(row.explanation))
             self.list.addItem(item)
         chosen = titles.index(before) if before in titles else 0 if titles else -1
         self.list.setCurrentRow(chosen)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 from engine.runs import Run
 from gui.job import Job
 from gui.operations import Operations
+from gui.plain import as_button_text, as_plain
 from gui.state import AppState
 from gui.theme import GRID
 
@@ -50,8 +51,8 @@ class ReportPanel(QWidget):
         self.save_button.setEnabled(self._job is None and self._state.training is None)
         self.open_button.setVisible(self._path is not None)
         if self._path is not None:
-            self.open_button.setText(f"Open {self._path.name}")
-            self.open_button.setToolTip(f"The report lies in {self._path}")
+            self.open_button.setText(as_button_text(f"Open {self._path.name}"))
+            self.open_button.setToolTip(as_plain(f"The report lies in {self._path}"))
 
     def _on_save(self) -> None:
         run = self._state.run

@@ -14,6 +14,7 @@ from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.review import Rescore, ReviewItem, build_queue
 from gui.operations import Operations
+from gui.plain import as_button_text
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.doubt_view import DoubtView
@@ -169,11 +170,13 @@ class ReviewPanel(QWidget):
             button.setEnabled(item is not None)
         can_relabel = item is not None and item.suggested is not None
         self.relabel_button.setEnabled(can_relabel)
-        self.relabel_button.setText(f"Relabel as {item.suggested}   R" if item and can_relabel else "Relabel   R")
+        self.relabel_button.setText(
+            as_button_text(f"Relabel as {item.suggested}   R") if item and can_relabel else "Relabel   R"
+        )
         self.class_menu.clear()
         for number, name in enumerate(dataset.classes if dataset and item else ()):
             words = f"{number + 1}   {name}" if number < _MOST_KEYS else name
-            action = self.class_menu.addAction(words)
+            action = self.class_menu.addAction(as_button_text(words))
             action.triggered.connect(partial(self._choose_class, number))
 
     def _step(self, distance: int) -> None:

@@ -14,6 +14,7 @@ from gui.decoder import Decoder
 from gui.job import Job
 from gui.models.image_model import GridItem
 from gui.operations import Operations
+from gui.plain import as_plain
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.image_view import ImageViewer
@@ -143,7 +144,7 @@ class RobustnessPanel(QWidget):
         button.setAutoRaise(True)
         button.setIconSize(QSize(_THUMBNAIL, _THUMBNAIL))
         button.setFixedSize(_THUMBNAIL + GRID, _THUMBNAIL + GRID)
-        button.setToolTip(f"{trial.broken.path}\nClick to see it large, as it is")
+        button.setToolTip(as_plain(f"{trial.broken.path}\nClick to see it large, as it is"))
         button.setAccessibleName(broken_in_words(trial))
         button.clicked.connect(lambda: self.viewer.show_item(self._broken, place))
         self._buttons.setdefault(path, []).append(button)

@@ -1,5 +1,6 @@
 """A frame around every chart: its title, a reading, and a menu to copy it, to save it and to see its figures."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine.files import harmless_cell
 from gui import theme
 from gui.theme import GRID
 
 Index = QModelIndex | QPersistentModelIndex
+
+
+_PARTS_CELLS = re.compile(r"[\t\r\n]")
+_FIGURE = re.compile(r"[-+]?[\d.,]+\s?%?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,13 @@ class Figures:
     rows: tuple[tuple[str, ...], ...] = ()
 
     def to_text(self) -> str:
-        """Return the table for a spreadsheet: cells parted by tabs."""
-        return "\n".join("\t".join(row) for row in (self.columns, *self.rows))
+        """Return the table for a spreadsheet: cells parted by tabs, none of them a formula."""
+        return "\n".join("\t".join(map(_pasted, row)) for row in (self.columns, *self.rows))
+
+
+def _pasted(cell: str) -> str:
+    cell = _PARTS_CELLS.sub(" ", cell)
+    return cell if _FIGURE.fullmatch(cell) else harmless_cell(cell)
 
 
 class _FiguresModel(QAbstractTableModel):
@@ -76,6 +87,7 @@ class ChartFrame(QWidget):
         self._stack = QStackedWidget()
         self._title = QLabel(title)
         self._reading = QLabel()
+        self._reading.setTextFormat(Qt.TextFormat.PlainText)
         self._title.setToolTip(help_text)
         self._build_table()
         self._build_menu()

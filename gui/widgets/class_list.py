@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
 
 from engine.dataset import Dataset
 from gui import theme
+from gui.plain import as_plain
 from gui.theme import GRID
 
 _COUNTS = Qt.ItemDataRole.UserRole
@@ -55,8 +56,9 @@ class ClassList(QListWidget):
     def _add(self, name: str, num_train: int, num_val: int, largest: int) -> None:
         item = QListWidgetItem(name)
         item.setData(_COUNTS, (num_train, num_val, largest))
-        item.setToolTip(f"{name}: {num_train:,} images to learn from, {num_val:,} to measure on")
-        item.setData(Qt.ItemDataRole.AccessibleTextRole, item.toolTip())
+        words = f"{name}: {num_train:,} images to learn from, {num_val:,} to measure on"
+        item.setToolTip(as_plain(words))
+        item.setData(Qt.ItemDataRole.AccessibleTextRole, words)
         self.addItem(item)
 
 

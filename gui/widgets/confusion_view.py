@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from engine.results import Evaluation
 from gui import theme
+from gui.plain import as_plain
 from gui.theme import GRID
 from gui.wording import count
 
@@ -226,7 +227,7 @@ class ConfusionView(QWidget):
         if event.type() == QEvent.Type.ToolTip:
             cell = self._cell_at(event.pos())  # type: ignore[attr-defined]
             if cell is not None:
-                QToolTip.showText(event.globalPos(), self.words(*cell), self)  # type: ignore[attr-defined]
+                QToolTip.showText(event.globalPos(), as_plain(self.words(*cell)), self)  # type: ignore[attr-defined]
                 return True
         return super().event(event)
 

@@ -30,6 +30,8 @@ class DropArea(QFrame):
         self._icon = QLabel(self)
         self._title = QLabel(title, self)
         self._sentence = QLabel(sentence, self)
+        for label in (self._title, self._sentence):
+            label.setTextFormat(Qt.TextFormat.PlainText)
         self._buttons = QHBoxLayout()
         self._column = QVBoxLayout(self)
         self._build()

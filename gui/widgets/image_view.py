@@ -13,6 +13,7 @@ from engine.decode import Pixels, decode
 from gui import theme
 from gui.decoder import Decoder
 from gui.models.image_model import GridItem
+from gui.plain import as_plain
 from gui.theme import GRID
 
 _MAX_SIDE = 2048  # no screen shows more of a picture that is scaled to fit, and the window must not hold gigabytes
@@ -83,6 +84,7 @@ class ImageViewer(QFrame):
         self.setAutoFillBackground(True)
         self.view = ImageView(self)
         self.caption = QLabel(self)
+        self.caption.setTextFormat(Qt.TextFormat.PlainText)
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._build()
         parent.installEventFilter(self)
@@ -145,7 +147,7 @@ class ImageViewer(QFrame):
         item = self._items[row]
         self.view.show_file(item.path)
         self.caption.setText(f"{item.caption}    {row + 1} of {len(self._items)}")
-        self.caption.setToolTip(str(item.path))
+        self.caption.setToolTip(as_plain(str(item.path)))
         self._previous.setEnabled(row > 0)
         self._next.setEnabled(row < len(self._items) - 1)
 

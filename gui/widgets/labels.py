@@ -1,10 +1,11 @@
 """Labels of the three sizes and the quiet colour, which follow the palette and the font of the system."""
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QLabel, QWidget
 
 from gui import theme
+from gui.plain import as_plain
 
 
 class StyledLabel(QLabel):
@@ -13,6 +14,7 @@ class StyledLabel(QLabel):
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
         self._is_styling = False
+        self.setTextFormat(Qt.TextFormat.PlainText)  # it may hold the name of a file or a class, which may be anything
         self.setWordWrap(True)
         self._restyle()
 
@@ -23,6 +25,10 @@ class StyledLabel(QLabel):
     def choose_colour(self, colors: theme.Colors) -> QColor:
         """Return the label's colour."""
         return QColor(colors.text)
+
+    def setToolTip(self, text: str) -> None:
+        """Take what the pointer is told, as it is."""
+        super().setToolTip(as_plain(text))
 
     def _restyle(self) -> None:
         self._is_styling = True

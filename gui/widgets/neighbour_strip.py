@@ -13,6 +13,7 @@ from engine.explanation import Neighbour
 from gui import theme
 from gui.decoder import Decoder
 from gui.models.image_model import GridItem
+from gui.plain import as_button_text, as_plain
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
 
@@ -64,8 +65,8 @@ class NeighbourStrip(QWidget):
         button.setIconSize(QSize(_SIDE, _SIDE))
         button.setFixedWidth(_SIDE + 2 * GRID)
         words = button.fontMetrics().elidedText(item.caption, Qt.TextElideMode.ElideMiddle, _SIDE + GRID)
-        button.setText(words.replace("&", "&&"))  # a single one would underline the letter behind it
-        button.setToolTip(f"{item.caption}\n{item.tooltip}")
+        button.setText(as_button_text(words))
+        button.setToolTip(as_plain(f"{item.caption}\n{item.tooltip}"))
         button.setAccessibleName(item.caption)
         button.clicked.connect(lambda: self.opened.emit(place))
         self._row.addWidget(button)

@@ -20,7 +20,7 @@ EVALUATION = Evaluation(
     accuracy=0.5,
     top5=1.0,
     confusion=((1, 1), (1, 1)),
-    per_class=(ClassResult(name="ant", precision=0.5, recall=0.5, f1=0.5, num_images=2),),
+    per_class=tuple(ClassResult(name=name, precision=0.5, recall=0.5, f1=0.5, num_images=2) for name in ("ant", "bee")),
     images=(
         _image("1", "ant", "bee", 0.6),
         _image("2", "bee", "ant", 0.9),
@@ -49,7 +49,11 @@ def test_macro_f1_is_the_mean_over_classes_that_have_images_also_in_an_old_file(
         ClassResult(name=name, precision=1, recall=1, f1=f1, num_images=number)
         for name, f1, number in (("ant", 0.9, 50), ("bee", 0.4, 2), ("cat", 0.0, 0))
     ]
-    document = EVALUATION.model_dump(mode="json") | {"per_class": [row.model_dump() for row in rows]}
+    document = EVALUATION.model_dump(mode="json") | {
+        "classes": ["ant", "bee", "cat"],
+        "confusion": [[0] * 3] * 3,
+        "per_class": [row.model_dump() for row in rows],
+    }
     del document["macro_f1"]
     (tmp_path / "old.json").write_text(json.dumps(document))
     assert read_evaluation(tmp_path / "old.json").macro_f1 == pytest.approx(0.65)

@@ -45,7 +45,7 @@ HEADINGS = [
     "Would more images help?",
     "Worse pictures",
 ]
-NASTY = "<script>alert(1)</script>"
+NASTY = "<script>alert(1)"
 SECRET = "52.5163 north, at home"
 _VOID = {"meta", "img", "br"}
 
@@ -158,7 +158,7 @@ def test_a_report_needs_nothing_from_elsewhere_and_runs_no_script(text: str) -> 
 def test_names_are_text_and_never_markup(text: str) -> None:
     page = Page(text)
     assert NASTY in page.text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "&lt;script&gt;alert(1)" in text
     assert "<script" not in text
     assert "i" not in [tag for tag, attrs in page.tags if "style" not in attrs]
     assert "people's & pictures" in page.text
@@ -206,7 +206,7 @@ def test_a_run_that_was_stopped_is_told_so(run: Run, tmp_path: Path) -> None:
     shutil.copytree(run.path, stopped.path)
     evaluation = read_evaluation(run.results_path)
     unseen = evaluation.per_class[0].model_copy(update={"num_images": 0})
-    never = tuple((*row[:-1], 0) for row in evaluation.confusion)
+    never = tuple((*(1 for _ in row[:-1]), 0) for row in evaluation.confusion)
     changes = {"calibration": None, "per_class": (unseen, *evaluation.per_class[1:]), "confusion": never}
     write_evaluation(evaluation.model_copy(update=changes), stopped.results_path)
     stopped.events_path.unlink()

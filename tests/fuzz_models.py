@@ -1,0 +1,222 @@
+"""Model files, files of weights and checkpoints, damaged and forged: `mutated(seed)` makes one, `open` reads it.
+
+What a seed makes is said by `suffix(seed)`. For `python -m tests.fuzz models`.
+"""
+
+import functools
+import io
+import json
+import random
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from engine.catalog import BACKBONES
+from engine.config import RunConfig
+from engine.ml.checkpoint import load_model, make_card, save_model
+from engine.ml.models import Classifier, build_model
+from engine.ml.reference import read_embeddings
+from engine.ml.resume import load_training, save_training
+from engine.ml.tensors import read_tensors
+from engine.ml.transforms import Preprocessing
+from engine.ml.weights import load_fitting
+from engine.stopping import EarlyStopping
+
+KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt")
+_SIDE = 32
+_NASTY: tuple[Any, ...] = (
+    *(0, 1, -1, 2, 255, 2**31, 2**53, 2**63, 2**64, 10**400, 0.5, 1e-320, 1e308, float("nan"), float("inf"), None),
+    *(True, "", "x", "../../x", "C:\\x", "a/b", "\0", "\x1b[31m", "\u202e", "<b>x</b>", "=1+1", "a" * 10**5, [], [[]]),
+    *({}, [0] * 1000, {"": {}}, "F64", "F32", "F16", "BOOL", "I64", "F8_E4M3", *BACKBONES),
+)
+_OPCODES = b"}]l(.)tsu\x85\x86\x87bRcQqrhjKMJXGN\x88\x89\x8a\x81\x80eaU0"
+
+
+def suffix(seed: int) -> str:
+    """Return how the file of a seed ends, which tells its kind."""
+    return KINDS[seed % len(KINDS)]
+
+
+def mutated(seed: int) -> bytes:
+    """Return the file of a seed: always the same bytes."""
+    dice = random.Random(seed)
+    kind = suffix(seed)
+    content = _whole(kind)
+    if kind.endswith(".safetensors"):
+        changes: list[Callable[[bytes, random.Random], bytes]] = [_edit_header, _edit_header, _edit_lengths]
+    elif kind == ".legacy.pth":
+        changes = [_edit_start]
+    else:
+        changes = [_edit_pickle, _edit_pickle, _edit_end, _rebuilt]
+    change = dice.choice([*changes, _edit_start, _edit_anywhere, _cut, _splice])
+    return change(content, dice)
+
+
+def open(path: Path) -> None:
+    """Read a file as the program would; raise EngineError where it is refused."""
+    if path.name.endswith(KINDS[0]):
+        model, card = load_model(path)
+        read_embeddings(path)
+        if card.image_size <= 64:
+            with torch.inference_mode():
+                model(torch.zeros(1, 3, card.image_size, card.image_size))
+    elif path.name.endswith(KINDS[-1]):
+        load_training(path, *_training())
+    else:
+        load_fitting(_model(), read_tensors(path), path)
+
+
+@functools.cache
+def _whole(kind: str) -> bytes:
+    model = _model()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"file{kind}"
+        if kind == KINDS[0]:
+            card = make_card(
+                RunConfig().changed("model", backbone="squeezenet1_1"),
+                ("ant", "bee"),
+                Preprocessing(_SIDE, "crop", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)),
+                torch.float32,
+                None,
+                None,
+            )
+            save_model(path, model, card, torch.nn.functional.normalize(torch.randn(5, 512)).half())
+        elif kind == KINDS[1]:
+            path.write_bytes(save({name: value.half() for name, value in model.state_dict().items()}))
+        elif kind == KINDS[-1]:
+            save_training(path, *_training())
+        else:
+            torch.save(model.state_dict(), path, _use_new_zipfile_serialization=kind == ".pth")
+        return path.read_bytes()
+
+
+@functools.cache
+def _model() -> Classifier:
+    torch.manual_seed(0)
+    return build_model("squeezenet1_1", 2, _SIDE, 0.1)
+
+
+@functools.cache
+def _training() -> tuple[Any, Any]:
+    model = build_model("squeezenet1_1", 2, _SIDE, 0.1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    setup = SimpleNamespace(model=model, scaler=torch.amp.GradScaler("cpu", enabled=False), device=torch.device("cpu"))
+    session = SimpleNamespace(setup=setup, averaged=None, stopping=EarlyStopping(patience=3), epoch=1)
+    return session, SimpleNamespace(optimizer=optimizer)
+
+
+def _edit_header(content: bytes, dice: random.Random) -> bytes:
+    """Change values of the JSON, in the list of layers or in the card, which stays JSON."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata = header.get("__metadata__", {})
+    if "classifold" in metadata and dice.random() < 0.6:
+        card = json.loads(metadata["classifold"])
+        _edit_nodes(card, dice)
+        metadata["classifold"] = json.dumps(card)
+    else:
+        _edit_nodes(header, dice)
+    changed = json.dumps(header).encode("utf-8", "surrogatepass")
+    return len(changed).to_bytes(8, "little") + changed + content[8 + length :]
+
+
+def _edit_nodes(document: Any, dice: random.Random) -> None:
+    for _ in range(dice.choice((1, 1, 1, 3))):
+        places = list(_places(document))
+        owner, key = dice.choice(places)
+        act = dice.random()
+        if act < 0.7:
+            owner[key] = dice.choice(_NASTY)
+        elif act < 0.8 and isinstance(owner, dict):
+            owner[str(dice.choice(_NASTY))] = owner.pop(key)
+        elif act < 0.9:
+            del owner[key]
+        else:
+            other, other_key = dice.choice(places)
+            owner[key] = json.loads(json.dumps(other[other_key]))
+
+
+def _places(node: Any) -> Iterator[tuple[Any, Any]]:
+    entries = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in list(entries):
+        yield node, key
+        if isinstance(value, dict | list):
+            yield from _places(value)
+
+
+def _edit_lengths(content: bytes, dice: random.Random) -> bytes:
+    return dice.choice((0, 1, 2, 2**31, 2**63, 2**64 - 1, dice.randrange(2**20))).to_bytes(8, "little") + content[8:]
+
+
+def _edit_bytes(content: bytes, first: int, last: int, dice: random.Random) -> bytes:
+    changed = bytearray(content)
+    for _ in range(dice.choice((1, 1, 2, 4, 16))):
+        changed[dice.randrange(first, last)] = dice.choice((0, 1, 127, 128, 255, dice.randrange(256)))
+    return bytes(changed)
+
+
+def _edit_start(content: bytes, dice: random.Random) -> bytes:
+    return _edit_bytes(content, 0, min(len(content), 8000), dice)
+
+
+def _edit_end(content: bytes, dice: random.Random) -> bytes:
+    """Change the directory of a zip."""
+    return _edit_bytes(content, len(content) - 4000, len(content), dice)
+
+
+def _edit_anywhere(content: bytes, dice: random.Random) -> bytes:
+    return _edit_bytes(content, 0, len(content), dice)
+
+
+def _cut(content: bytes, dice: random.Random) -> bytes:
+    return content[: dice.choice((dice.randrange(64), dice.randrange(len(content)), len(content) - dice.randrange(64)))]
+
+
+def _splice(content: bytes, dice: random.Random) -> bytes:
+    first, second, length = dice.randrange(8000), dice.randrange(len(content)), dice.randrange(2000)
+    return content[:first] + content[second : second + length] + content[first + dice.choice((0, length)) :]
+
+
+def _edit_pickle(content: bytes, dice: random.Random) -> bytes:
+    """Change the pickle in a zip, and its checksum, so that it is read."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entry = next(entry for entry in archive.infolist() if entry.filename.endswith("data.pkl"))
+        whole = archive.read(entry)
+    changed = bytearray(whole)
+    for _ in range(dice.choice((1, 1, 2, 4))):
+        place = dice.randrange(len(changed))
+        changed[place] = dice.choice((dice.choice(_OPCODES), dice.randrange(256), 255))
+    start = content.index(whole)
+    content = content[:start] + bytes(changed) + content[start + len(whole) :]
+    return content.replace(struct.pack("<I", entry.CRC), struct.pack("<I", zlib.crc32(changed)))
+
+
+def _rebuilt(_content: bytes, dice: random.Random) -> bytes:
+    """Save something else than weights, or tensors that are not what they seem."""
+    some = torch.ones(3)
+    strange = (
+        some.expand(10**6, 10**6, 3),
+        some.to_sparse(),
+        some.to(torch.complex64),
+        torch.full((512, 3), float("nan")),
+        torch.empty(0),
+        torch.tensor(3),
+        some.to(torch.float8_e4m3fn),
+        torch.nn.Parameter(some),
+        *_NASTY[:30],
+    )
+    names = [*_model().state_dict(), "model", "state_dict", "optimizer", "stopping", "epoch", "random", "x" * 10**4, 7]
+    document: Any = {dice.choice(names): dice.choice(strange) for _ in range(dice.randrange(60))}
+    for _ in range(dice.choice((0, 0, 1, 80))):
+        document = {dice.choice(("model", "state_dict")): document}
+    buffer = io.BytesIO()
+    torch.save(document, buffer)
+    return buffer.getvalue()
