@@ -5,8 +5,11 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from engine.errors import EngineError
 
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif")
@@ -46,6 +49,17 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 def write_text_atomic(path: Path, text: str) -> None:
     """Put `text` into the file at `path` in one step, as UTF-8."""
     write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+@contextmanager
+def saving(what: str, path: Path) -> Iterator[None]:
+    """Turn what the disk refuses while the block runs into EngineError; `what` begins its sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(
+            f"{what} could not be saved: {error.strerror or error}. Free some space or choose another folder.", path
+        ) from error
 
 
 def append_line(path: Path, line: str, is_synced: bool = True) -> None:

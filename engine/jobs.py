@@ -4,6 +4,7 @@ Pull to go on, close to stop. An EngineError is for the user, any other exceptio
 torch is imported when the first generator that needs it is pulled, so that the window opens without it.
 """
 
+import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
 from engine.explanation import Explanation
-from engine.files import remove_leftovers
+from engine.files import remove_leftovers, saving
 from engine.findings import Audit
 from engine.growth import Growth
 from engine.imbalance import imbalance
@@ -36,7 +37,10 @@ from engine.splits import split as split_by_draw
 from engine.summary import Summary
 from engine.workers import is_restarted, leads
 
+logger = logging.getLogger(__name__)
+
 Result = TypeVar("Result")
+Yielded = TypeVar("Yielded", bound=Event | Prediction)
 Work: TypeAlias = Generator[Event, None, Result]
 
 
@@ -110,20 +114,26 @@ def resume(path: Path) -> Work[Run]:
 @contextmanager
 def _working_on(run: Run) -> Iterator[None]:
     """Lock the run folder and clear what a crash has left there."""
-    try:
+    with saving("The run", run.path):
         run.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EngineError(f"The run folder could not be made: {error.strerror or error}.", run.path) from error
     with locked(run.path):
         remove_leftovers(run.path)
         yield
+
+
+def _heavy(work: Generator[Yielded, None, Result]) -> Generator[Yielded, None, Result]:
+    """Do work of `engine.ml`; what memory and device do to it becomes EngineError."""
+    from engine.ml.failures import device_failures_told
+
+    with device_failures_told():
+        return (yield from work)
 
 
 def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
     """Do the share of a process that another one speaks for."""
     from engine.ml.train import fit
 
-    yield from fit(config, dataset, run)
+    yield from _heavy(fit(config, dataset, run))
     return run
 
 
@@ -134,10 +144,13 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
 
     with logged_to(run.log_path), kept_awake(config.training.keep_awake):
         try:
-            yield from record(run, fit(config, dataset, run))
+            yield from record(run, _heavy(fit(config, dataset, run)))
             run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it
         finally:
-            draw_history(run.history, run.figure_path)
+            try:
+                draw_history(run.history, run.figure_path)
+            except OSError as error:  # the picture can be drawn again, and must not hide what happened before
+                logger.warning("The curves were not drawn: %s", error)
     return run
 
 
@@ -145,7 +158,7 @@ def evaluate(model: Path, data: Path) -> Work[Evaluation]:
     """Judge a model on the validation images of a folder, or on all images where it is not split."""
     from engine.ml.evaluate import evaluate_folder
 
-    return (yield from evaluate_folder(model, data))
+    return (yield from _heavy(evaluate_folder(model, data)))
 
 
 def predict(
@@ -157,7 +170,7 @@ def predict(
     """
     from engine.ml.predict import predict_paths
 
-    return (yield from predict_paths(model, paths, num_top, max_error))
+    return (yield from _heavy(predict_paths(model, paths, num_top, max_error)))
 
 
 def complete(run: Run) -> Work[None]:
@@ -165,14 +178,14 @@ def complete(run: Run) -> Work[None]:
     from engine.ml.finish import complete as complete_run
 
     with locked(run.path):
-        yield from complete_run(run)
+        yield from _heavy(complete_run(run))
 
 
 def test(run: Run) -> Work[Evaluation]:
     """Judge the model of a run on the test images, once: a second time gives the first result again."""
     from engine.ml.evaluate import evaluate_test
 
-    return (yield from evaluate_test(run))
+    return (yield from _heavy(evaluate_test(run)))
 
 
 def review(dataset: Dataset, model: Path | None, audit: Audit) -> Work[Review]:
@@ -182,21 +195,21 @@ def review(dataset: Dataset, model: Path | None, audit: Audit) -> Work[Review]:
         return Review(items=build_queue(dataset, audit, (), read_decisions(dataset.root)))
     from engine.ml.labels import review as review_labels
 
-    return (yield from review_labels(dataset, model, audit))
+    return (yield from _heavy(review_labels(dataset, model, audit)))
 
 
 def rescore(dataset: Dataset, model: Path, audit: Audit = Audit()) -> Work[Rescore]:  # noqa: B008 - frozen
     """Return what the corrections beside the images did to the cross-validated accuracy."""
     from engine.ml.labels import rescore as rescore_labels
 
-    return (yield from rescore_labels(dataset, model, audit))
+    return (yield from _heavy(rescore_labels(dataset, model, audit)))
 
 
 def growth(path: Path) -> Work[Growth]:
     """Return the learning curve of a run folder, what more images would bring, and keep it there."""
     from engine.ml.growth import grow
 
-    return (yield from grow(Run(path)))
+    return (yield from _heavy(grow(Run(path))))
 
 
 def explain(model: Path, image: Path, label: str | None = None) -> Work[Explanation]:
@@ -219,7 +232,7 @@ def robustness(run: Run) -> Work[RobustnessCard]:
     """Measure a run's model on changed validation images; keep the card in the run folder and return it."""
     from engine.ml.robustness import measure_robustness
 
-    return (yield from measure_robustness(run))
+    return (yield from _heavy(measure_robustness(run)))
 
 
 def report(run: Run, path: Path) -> Work[Path]:
@@ -231,7 +244,7 @@ def report(run: Run, path: Path) -> Work[Path]:
 
     dataset = run.dataset
     audit = (yield from check(dataset)) if dataset.root.is_dir() else None
-    return (yield from write_report(run, path, audit))
+    return (yield from _heavy(write_report(run, path, audit)))
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:

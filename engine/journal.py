@@ -41,7 +41,8 @@ def record(run: Run, events: Generator[Event, None, Result]) -> Generator[Event,
     except GeneratorExit:
         events.close()
         seconds = time.monotonic() - started
-        journal.write(RunDone(model=str(run.model_path), best=history.best, seconds=seconds, stopped=True))
+        if history.done is None:
+            journal.write(RunDone(model=str(run.model_path), best=history.best, seconds=seconds, stopped=True))
         raise
     except EngineError as error:
         journal.write(Warned(message=error.message))

@@ -12,7 +12,7 @@ from engine.config import RunConfig, read_config
 from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import Event, RunDone, from_line, to_line
-from engine.files import append_line, unique_path, write_text_atomic
+from engine.files import append_line, saving, unique_path, write_text_atomic
 from engine.history import History
 from engine.lock import is_locked
 from engine.splits import read_split, write_split
@@ -122,10 +122,8 @@ class Run:
         history = self.history
         seconds = sum(epoch.seconds for epoch in history.epochs)
         end = RunDone(model=str(self.model_path), best=history.best, seconds=seconds, stopped=True)
-        try:
+        with saving("That", self.path):
             append_line(self.events_path, to_line(end))
-        except OSError as error:
-            raise EngineError(f"This could not be written down: {error.strerror or error}.", self.path) from error
 
 
 def home_folder() -> Path:
@@ -153,14 +151,12 @@ def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
 def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
     """Make a run folder with its settings and its split; raise EngineError where something lies there already."""
     run = Run(path)
-    try:
+    with saving("The run", path):
         if path.exists() and not all(_may_lie_in_a_new_run(entry.name) for entry in path.iterdir()):
             raise EngineError("This run folder is not empty. Choose another, or delete it first.", path)
         path.mkdir(parents=True, exist_ok=True)
         write_split(dataset, run.split_path)
         write_text_atomic(run.config_path, config.model_dump_json(indent=2))  # last: it says that this is a run
-    except OSError as error:
-        raise EngineError(f"The run folder could not be made: {error.strerror or error}.", path) from error
     return run
 
 

@@ -27,6 +27,12 @@ def keep_freed_memory() -> None:
     mallopt(_TOP_PAD, 64 * _MEGABYTE)
 
 
+def free_memory() -> None:
+    """Give a GPU back what is kept for the next step."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Say whether a failure means that a GPU or the computer has no memory left."""
     kinds = (MemoryError, torch.OutOfMemoryError)

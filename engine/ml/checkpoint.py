@@ -14,7 +14,7 @@ from engine.card import CARD_KEY, ModelCard, read_card
 from engine.config import RunConfig
 from engine.errors import EngineError
 from engine.events import Best
-from engine.files import write_atomic
+from engine.files import saving, write_atomic
 from engine.ml.models import Classifier, build_model
 from engine.ml.reference import TENSOR_NAME
 from engine.ml.transforms import Preprocessing
@@ -57,12 +57,8 @@ def model_bytes(model: Classifier, card: ModelCard, reference: Tensor | None = N
 def save_model(path: Path, model: Classifier, card: ModelCard, reference: Tensor | None = None) -> None:
     """Write a model file in one step; raise EngineError where the disk refuses."""
     content = model_bytes(model, card, reference)
-    try:
+    with saving("The model", path):
         write_atomic(path, lambda temporary: temporary.write_bytes(content))
-    except OSError as error:
-        raise EngineError(
-            f"The model could not be saved: {error.strerror or error}. Free some space or choose another folder.", path
-        ) from error
 
 
 def load_model(path: Path) -> tuple[Classifier, ModelCard]:

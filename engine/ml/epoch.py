@@ -91,7 +91,9 @@ def score_plain(session: Session, phase: Phase) -> Generator[Event, None, Scores
     forward = phase.feed.measuring_forward(session.measured_model)
     samples = phase.feed.plain_train_samples
     judging = judge(phase.feed.plain_train_batches(), len(samples), forward, "validate", session.epoch + 1)
-    return Judged.merged(distributed.gather((yield from judging))).scores
+    judged = yield from judging
+    yield from warn_of(session, judged.unreadable)
+    return Judged.merged(distributed.gather(judged)).scores
 
 
 def keep_checkpoint(session: Session, phase: Phase, keeper: Keeper) -> None:

@@ -1,6 +1,7 @@
 """Where the loop gets its batches: from images, or from activations computed once."""
 
 from collections.abc import Generator, Iterable
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -22,7 +23,7 @@ from engine.ml.data import (
     training_loader,
 )
 from engine.ml.distributed import share
-from engine.ml.inference import Forward, fuse_for_inference, images_forward, with_head
+from engine.ml.inference import Forward, fuse_for_inference, images_forward, in_parts, with_head
 from engine.ml.models import Classifier
 from engine.ml.setup import Setup
 from engine.ml.store import MEMORY_BUDGET, PictureStore
@@ -158,7 +159,8 @@ class ActivationFeed:
         """Return the last block and the head."""
         setup = self._setup
         suffix = self._cut.suffix if model is setup.model else cut_before_last_block(model.backbone).suffix
-        return with_head(fuse_for_inference(suffix, setup.device, setup.answer_dtype), model, setup.device)
+        fused = fuse_for_inference(suffix, setup.device, setup.answer_dtype)
+        return with_head(partial(in_parts, fused), model, setup.device)
 
 
 def make_activation_feed(setup: Setup, config: RunConfig, dataset: Dataset) -> Generator[Event, None, ActivationFeed]:

@@ -13,7 +13,7 @@ from engine.ml import distributed
 from engine.ml.calibration import calibrate
 from engine.ml.epoch import has_no_time, keep_checkpoint, score_plain, train_epoch, validate
 from engine.ml.evaluate import Judged, measure
-from engine.ml.failures import DivergedError, device_failures_told
+from engine.ml.failures import DivergedError
 from engine.ml.feeds import ImageFeed, make_activation_feed
 from engine.ml.finish import keep_reference
 from engine.ml.keeper import Keeper
@@ -32,7 +32,7 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
     is a model in its file all along: at first the network as it starts, then the best so far. Raises EngineError where
     settings or images do not allow to train, the loss diverges, memory is out or the disk takes nothing.
     """
-    with distributed.process_group(), device_failures_told():
+    with distributed.process_group():
         saved = read_checkpoint(run.checkpoint_path)
         setup = yield from prepare_run(config, dataset, None if saved is None else saved.precision)
         if saved is not None:

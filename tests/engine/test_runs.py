@@ -48,7 +48,7 @@ def test_a_folder_that_holds_something_is_not_taken_for_a_run(tmp_path: Path) ->
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write everywhere")
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(EngineError, match="could not be made"):
+    with pytest.raises(EngineError, match="could not be saved"):
         create_run(tmp_path / "run", RunConfig(), DATASET)
 
 
