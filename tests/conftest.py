@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+# The same examples each time, and no timed assertions; a failure tells how to see it again
+settings.register_profile("classifold", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.load_profile("classifold")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
