@@ -1,5 +1,6 @@
 """The command line, its flags derived from the settings of a run."""
 
+import io
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; return 0 when done, 1 when it failed, 2 for wrong usage, 130 when stopped by the user."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal has no letters for must end nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
     if arguments in (["--version"], ["-V"]):
         say(f"classifold {__version__}")
         return DONE

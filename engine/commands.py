@@ -1,8 +1,7 @@
 """What each subcommand does. Each returns the exit code."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from json import dumps as dump_json
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +27,7 @@ from engine.config import RunConfig
 from engine.console import Console
 from engine.errors import EngineError
 from engine.events import Event, Warned
-from engine.files import unique_path, write_text_atomic
+from engine.files import saving, unique_path, write_text_atomic
 from engine.predictions import CSV_COLUMNS, Prediction
 from engine.results import evaluation_to_csv
 from engine.runs import Run, default_runs_folder, home_folder, list_runs
@@ -92,7 +91,7 @@ def evaluate(
     console = Console()
     result = console.follow(jobs.evaluate(model, data), tell_people(console))
     if csv is not None:
-        with _table_at(csv):
+        with saving("The table", csv):
             write_text_atomic(csv, evaluation_to_csv(result))
     say_evaluation(result, json)
     return DONE
@@ -215,7 +214,7 @@ def run_training(data: Path, out: Path, config: RunConfig, events: bool) -> int:
 
 
 def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag = False) -> int:
-    """Go on with a run that was interrupted, behind its last whole epoch.
+    """Go on with a run where it was interrupted or stopped, in the middle of an epoch too.
 
     Args:
         run: The run folder.
@@ -232,7 +231,7 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
 def _predict_to_csv(
     console: Console, model: Path, paths: Sequence[Path], top: int, max_error: float | None, target: Path
 ) -> int:
-    with _table_at(target), open(target, "w", newline="", encoding="utf-8") as file:
+    with saving("The table", target), open(target, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(CSV_COLUMNS)
         tell = tell_people(console)
@@ -240,16 +239,8 @@ def _predict_to_csv(
         def write(event: Event | Prediction) -> None:
             if isinstance(event, Prediction):
                 writer.writerow(event.to_row())
+                file.flush()  # a power cut in the night must not cost the answers so far
             else:
                 tell(event)
 
         return console.follow(jobs.predict(model, paths, top, max_error), write)
-
-
-@contextmanager
-def _table_at(target: Path) -> Iterator[None]:
-    """Say in a sentence why a table could not be written."""
-    try:
-        yield
-    except OSError as error:
-        raise EngineError(f"The table could not be written: {error.strerror or error}.", target) from error

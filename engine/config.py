@@ -158,9 +158,19 @@ class TrainingConfig(_Section):
     ema_decay: float = Field(
         0.0, ge=0, lt=1, title="Weight averaging", description="Decay of the moving average of weights. 0: off."
     )
+    checkpoint_minutes: float = Field(
+        5,
+        ge=0,
+        le=1440,
+        title="Save every",
+        description="Minutes after which a run saves where it is, so that it can go on after a power cut.",
+    )
     seed: int = Field(0, ge=0, lt=2**32, title="Seed", description="The same seed on the CPU gives the same numbers.")
     device: Device = Field("auto", title="Device", description="auto: the fastest one there is.")
     precision: Precision = Field("auto", title="Precision", description="auto: the fastest that agrees with float32.")
+    keep_awake: bool = Field(
+        True, title="Keep awake", description="The computer does not fall asleep during a run. Its screen may go dark."
+    )
 
     @property
     def budget_seconds(self) -> float | None:

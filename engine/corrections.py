@@ -1,7 +1,6 @@
 """The journal of corrected labels beside the images: one JSON line a decision, and no image is ever touched."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -10,6 +9,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engine.errors import EngineError
+from engine.files import append_line
 
 JOURNAL_NAME = "classifold-labels.jsonl"
 
@@ -150,16 +150,8 @@ def _lines(root: Path) -> list[str]:
 
 def _write_line(root: Path, entry: Mapping[str, object]) -> None:
     path = journal_path(root)
-    line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
     try:
-        with open(path, "ab+") as journal:
-            if journal.tell() > 0:
-                journal.seek(-1, os.SEEK_END)
-                if journal.read(1) != b"\n":  # torn by a crash: what comes must not be glued to it
-                    line = b"\n" + line
-            journal.write(line)
-            journal.flush()
-            os.fsync(journal.fileno())
+        append_line(path, json.dumps(entry, ensure_ascii=False))
     except OSError as error:
         sentence = "Corrections are kept beside the images, and this folder cannot be written to. Copy it elsewhere."
         raise EngineError(sentence, path) from error

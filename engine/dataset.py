@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from engine.class_names import MOST_CLASSES
 from engine.corrections import correct, read_decisions
 from engine.errors import EngineError
-from engine.files import is_hidden, is_image_name
+from engine.files import as_text, is_hidden, is_image_name, require_text
 from engine.work import finish
 
 Split: TypeAlias = Literal["train", "val", "test"]
@@ -84,6 +84,7 @@ def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None,
         raise EngineError(
             "This is a file, not a folder. Choose the folder that holds one folder of images a class.", root
         )
+    require_text(root)
     splits = _split_folders(_subfolders(root))
     notes: list[str] = []
     samples: list[tuple[str, str, Split]] = []
@@ -93,8 +94,8 @@ def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None,
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Return every visible image below `folder`, sorted."""
-    return sorted((Path(path) for path, is_image in _walk(folder) if is_image), key=Path.as_posix)
+    """Return every visible image below `folder`, sorted, and the folders that cannot be read, as if they were some."""
+    return sorted((Path(path) for path, kind in _walk(folder) if kind != "other"), key=Path.as_posix)
 
 
 def require_trainable(dataset: Dataset) -> None:
@@ -123,11 +124,18 @@ def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir())
+    return sorted(Path(entry.path) for entry in _entries(folder) if _is_folder(entry))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself, or where nobody may look
+        return False
 
 
 def _num_loose_images(folder: Path) -> int:
-    return sum(entry.is_file() and is_image_name(entry.name) for entry in _entries(folder))
+    return sum(not _is_folder(entry) and is_image_name(entry.name) for entry in _entries(folder))
 
 
 def _split_folders(tops: list[Path]) -> list[tuple[Path, Split]]:
@@ -147,19 +155,22 @@ def _scan_classes(
     num_loose = _num_loose_images(folder)
     if num_loose:
         notes.append(
-            f"{num_loose} {_images(num_loose)} directly in '{folder.name}' left out: "
+            f"{num_loose} {_images(num_loose)} directly in '{as_text(folder.name)}' left out: "
             "no class folder says what they show."
         )
     num_strays = 0
     for class_folder in _subfolders(folder):
-        num_before = len(samples)
-        for path, is_image in _walk(class_folder):
-            if is_image:
-                samples.append((os.path.relpath(path, root).replace(os.sep, "/"), class_folder.name, split))
+        num_before, class_name = len(samples), as_text(class_folder.name)
+        for found, kind in _walk(class_folder):
+            path = as_text(os.path.relpath(found, root).replace(os.sep, "/"))
+            if kind == "image":
+                samples.append((path, class_name, split))
+            elif kind == "locked":
+                notes.append(f"The folder '{path}' cannot be read and is left out.")
             else:
                 num_strays += 1
         if len(samples) == num_before:
-            notes.append(f"The folder '{class_folder.name}' holds no images and is left out.")
+            notes.append(f"The folder '{class_name}' holds no images and is left out.")
         yield len(samples)
     if num_strays:
         notes.append(f"{num_strays} {'file is' if num_strays == 1 else 'files are'} left out: no images.")
@@ -169,8 +180,14 @@ def _images(count: int) -> str:
     return "image" if count == 1 else "images"
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Yield each plain, visible file below `folder` and whether it is an image; links in circles are walked once."""
+_Kind: TypeAlias = Literal["image", "locked", "other"]
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, _Kind]]:
+    """Yield each visible thing below `folder` that is no folder one can look into; links in circles are walked once.
+
+    What is named like an image counts as one, be it a pipe: whoever opens it finds out, and says so by its name.
+    """
     seen: set[str] = set()
     waiting = [os.fspath(folder)]
     while waiting:
@@ -179,11 +196,16 @@ def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
         if real in seen:
             continue
         seen.add(real)
-        for entry in _entries(current):
-            if entry.is_dir():
+        try:
+            entries = _entries(current)
+        except EngineError:
+            yield current, "locked"
+            continue
+        for entry in entries:
+            if _is_folder(entry):
                 waiting.append(entry.path)
-            elif entry.is_file():
-                yield entry.path, is_image_name(entry.name)
+            else:
+                yield entry.path, "image" if is_image_name(entry.name) else "other"
 
 
 def _corrected(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) -> list[tuple[str, str, Split]]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from engine.decode import decode_with_header, reason
 from engine.errors import EngineError
+from engine.files import file_at, open_file
 
 SIDE = 32
 """Side in pixels of the grey thumbnail that duplicates are verified on."""
@@ -46,7 +47,7 @@ Grey: TypeAlias = npt.NDArray[np.float32]
 def file_key(path: Path) -> tuple[int, int, int]:
     """Return number, size in bytes and time of change of a file; raise EngineError where it is not there."""
     try:
-        status = path.stat()
+        status = file_at(path).stat()
     except OSError as error:
         raise EngineError(reason(path, error), path) from error
     return status.st_ino % 2**63, status.st_size, status.st_mtime_ns
@@ -55,11 +56,7 @@ def file_key(path: Path) -> tuple[int, int, int]:
 def fingerprint(path: Path) -> Records:
     """Return the record of an image file, shape () of RECORD; raise EngineError where it is no readable image."""
     key = file_key(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise EngineError(reason(path, error), path) from error
-    pixels, header = decode_with_header(path, _WORK_SIDE, content)
+    pixels, header = decode_with_header(path, _WORK_SIDE)
     image = Image.fromarray(pixels)
     scale = _WORK_SIDE / min(image.size)
     if scale < 1:
@@ -69,7 +66,7 @@ def fingerprint(path: Path) -> Records:
     values = np.asarray(grey, np.float32)
     record = np.zeros((), RECORD)
     record["key"] = key
-    record["digest"] = np.frombuffer(hashlib.blake2b(content, digest_size=16).digest(), np.uint64)
+    record["digest"] = np.frombuffer(_digest(path), np.uint64)
     record["hashes"] = _hash(grey), _hash(_inner(grey))
     record["thumbnail"] = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
     is_turned = header.orientation > 4
@@ -83,6 +80,14 @@ def fingerprint(path: Path) -> Records:
     record["camera"] = header.camera.encode("utf-8", "replace")[:48]
     record["taken"] = header.taken
     return record
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with open_file(path) as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    except OSError as error:
+        raise EngineError(reason(path, error), path) from error
 
 
 def empty(num_records: int) -> Records:

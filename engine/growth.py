@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import EngineError
-from engine.files import write_text_atomic
+from engine.files import saving, write_text_atomic
 from engine.reading import read_text
 
 GROWTH_NAME = "growth.json"
@@ -69,10 +69,8 @@ def gain_words(gain: float, low: float, high: float) -> str:
 
 def write_growth(growth: Growth, run_path: Path) -> None:
     """Write the curve into the run folder in one step; raise EngineError where the disk refuses."""
-    try:
+    with saving("The learning curve", run_path):
         write_text_atomic(run_path / GROWTH_NAME, growth.model_dump_json())
-    except OSError as error:
-        raise EngineError(f"The learning curve could not be saved: {error.strerror or error}.", run_path) from error
 
 
 def read_growth(run_path: Path) -> Growth | None:

@@ -24,7 +24,7 @@ class History:
         """Take in one event."""
         match event:
             case RunStarted():
-                self.started = event
+                self.started, self.done = event, None  # a run that was stopped may go on
             case EpochDone():
                 # A run that went on after a crash does the epoch again that was not saved
                 while self.epochs and self.epochs[-1].epoch >= event.epoch:

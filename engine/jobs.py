@@ -4,11 +4,13 @@ Pull to go on, close to stop. An EngineError is for the user, any other exceptio
 torch is imported when the first generator that needs it is pulled, so that the window opens without it.
 """
 
-from collections.abc import Generator, Sequence
+import logging
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from engine.audit import compare, survey
+from engine.audit import Surveyed, compare, survey
 from engine.calibration import DEFAULT_MAX_ERROR
 from engine.config import DataConfig, RunConfig
 from engine.corrections import read_decisions
@@ -17,9 +19,12 @@ from engine.decode import Pixels
 from engine.errors import EngineError
 from engine.events import Event, Warned
 from engine.explanation import Explanation
+from engine.files import remove_leftovers, saving
 from engine.findings import Audit
 from engine.growth import Growth
 from engine.imbalance import imbalance
+from engine.journal import record
+from engine.lock import locked
 from engine.log import logged_to
 from engine.oddities import find_oddities
 from engine.predictions import Prediction
@@ -27,12 +32,15 @@ from engine.progress import Ticker, told
 from engine.results import Evaluation
 from engine.review import Rescore, Review, build_queue
 from engine.robustness import RobustnessCard
-from engine.runs import Run, create_run, record
+from engine.runs import Run, create_run
 from engine.splits import split as split_by_draw
 from engine.summary import Summary
 from engine.workers import is_restarted, leads
 
+logger = logging.getLogger(__name__)
+
 Result = TypeVar("Result")
+Yielded = TypeVar("Yielded", bound=Event | Prediction)
 Work: TypeAlias = Generator[Event, None, Result]
 
 
@@ -59,18 +67,33 @@ def check(dataset: Dataset) -> Work[Audit]:
 
 
 def split(dataset: Dataset, data: DataConfig) -> Work[Dataset]:
-    """Return the dataset split by the settings, with copies and bursts on one side where these ask for it."""
+    """Return the dataset split by the settings, warning of the images that cannot be read, which are left out.
+
+    Left out before the draw, they change nothing for the others. Copies and bursts stay on one side where the settings
+    ask for it.
+    """
+    surveyed = yield from survey(dataset)
+    yield from _left_out(surveyed)
+    return (yield from _split_readable(dataset, data, surveyed))
+
+
+def _split_readable(dataset: Dataset, data: DataConfig, surveyed: Surveyed) -> Work[Dataset]:
+    dataset = dataset.without(frozenset(bad.path for bad in surveyed.unreadable))
     if dataset.has_val or not data.group_duplicates:
         return split_by_draw(dataset, data.val_fraction, data.seed)
-    surveyed = yield from survey(dataset)
     duplicates = yield from compare(surveyed)
     return split_by_draw(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates])
 
 
+def _left_out(surveyed: Surveyed) -> Iterator[Warned]:
+    return (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in surveyed.unreadable)
+
+
 def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
-    """Split the dataset, then do what `train` does."""
-    dataset = yield from split(dataset, config.data)
-    return (yield from train(dataset, config, path))
+    """Split the dataset, then do what `train` does; what cannot be read is named in the run's journal too."""
+    surveyed = yield from survey(dataset)
+    dataset = yield from _split_readable(dataset, config.data, surveyed)
+    return (yield from _train(dataset, config, path, _left_out(surveyed)))
 
 
 def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
@@ -79,33 +102,78 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     Closing the generator stops the training and keeps the best model so far. Under torchrun the first process speaks
     and writes, the others work silently; started again after one was killed, they go on where the run stands.
     """
+    return (yield from _train(dataset, config, path, ()))
+
+
+def _train(dataset: Dataset, config: RunConfig, path: Path, told: Iterable[Warned]) -> Work[Run]:
     require_trainable(dataset)
     run = Run(path)
-    if leads() and not (is_restarted() and run.config_path.is_file()):
-        run = create_run(path, config, dataset)
-    return (yield from _fill(run, config, dataset))
+    if not leads():
+        return (yield from _follow(run, config, dataset))
+    with _working_on(run):
+        if not (is_restarted() and run.config_path.is_file()):
+            create_run(path, config, dataset)
+        return (yield from _fill(run, config, dataset, told))
 
 
 def resume(path: Path) -> Work[Run]:
-    """Go on with a run that was interrupted, behind its last whole epoch; return it."""
+    """Go on with a run where it was interrupted or stopped, in the middle of an epoch too; return it."""
     run = Run(path)
-    if not run.checkpoint_path.is_file():
-        raise EngineError("This run cannot go on: it is over, or it was stopped before its first epoch.", path)
-    return (yield from _fill(run, run.config, run.dataset))
+    config, dataset = run.config, run.dataset
+    if not dataset.root.is_dir():
+        raise EngineError("The images of this run are gone. Connect their drive or put the folder back.", dataset.root)
+    if not leads():
+        return (yield from _follow(run, config, dataset))
+    with _working_on(run):
+        if run.is_over:
+            raise EngineError("This run cannot go on: it is over.", path)
+        return (yield from _fill(run, config, dataset, ()))
 
 
-def _fill(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
+@contextmanager
+def _working_on(run: Run) -> Iterator[None]:
+    """Lock the run folder and clear what a crash has left there."""
+    with saving("The run", run.path):
+        run.path.mkdir(parents=True, exist_ok=True)
+    with locked(run.path):
+        remove_leftovers(run.path)
+        yield
+
+
+def _heavy(work: Generator[Yielded, None, Result]) -> Generator[Yielded, None, Result]:
+    """Do work of `engine.ml`; what memory and device do to it becomes EngineError."""
+    from engine.ml.failures import device_failures_told
+
+    with device_failures_told():
+        return (yield from work)
+
+
+def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
+    """Do the share of a process that another one speaks for."""
+    from engine.ml.train import fit
+
+    yield from _heavy(fit(config, dataset, run))
+    return run
+
+
+def _fill(run: Run, config: RunConfig, dataset: Dataset, told: Iterable[Warned]) -> Work[Run]:
+    from engine.awake import kept_awake
     from engine.ml.figures import draw_history
     from engine.ml.train import fit
 
-    if not leads():
-        yield from fit(config, dataset, run)
-        return run
-    with logged_to(run.log_path):
+    def work() -> Work[None]:
+        yield from told
+        yield from _heavy(fit(config, dataset, run))
+
+    with logged_to(run.log_path), kept_awake(config.training.keep_awake):
         try:
-            yield from record(run, fit(config, dataset, run))
+            yield from record(run, work())
+            run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it
         finally:
-            draw_history(run.history, run.figure_path)
+            try:
+                draw_history(run.history, run.figure_path)
+            except OSError as error:  # the picture can be drawn again, and must not hide what happened before
+                logger.warning("The curves were not drawn: %s", error)
     return run
 
 
@@ -113,7 +181,7 @@ def evaluate(model: Path, data: Path) -> Work[Evaluation]:
     """Judge a model on the validation images of a folder, or on all images where it is not split."""
     from engine.ml.evaluate import evaluate_folder
 
-    return (yield from evaluate_folder(model, data))
+    return (yield from _heavy(evaluate_folder(model, data)))
 
 
 def predict(
@@ -125,21 +193,22 @@ def predict(
     """
     from engine.ml.predict import predict_paths
 
-    return (yield from predict_paths(model, paths, num_top, max_error))
+    return (yield from _heavy(predict_paths(model, paths, num_top, max_error)))
 
 
 def complete(run: Run) -> Work[None]:
     """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
     from engine.ml.finish import complete as complete_run
 
-    yield from complete_run(run)
+    with locked(run.path):
+        yield from _heavy(complete_run(run))
 
 
 def test(run: Run) -> Work[Evaluation]:
     """Judge the model of a run on the test images, once: a second time gives the first result again."""
     from engine.ml.evaluate import evaluate_test
 
-    return (yield from evaluate_test(run))
+    return (yield from _heavy(evaluate_test(run)))
 
 
 def review(dataset: Dataset, model: Path | None, audit: Audit) -> Work[Review]:
@@ -149,21 +218,21 @@ def review(dataset: Dataset, model: Path | None, audit: Audit) -> Work[Review]:
         return Review(items=build_queue(dataset, audit, (), read_decisions(dataset.root)))
     from engine.ml.labels import review as review_labels
 
-    return (yield from review_labels(dataset, model, audit))
+    return (yield from _heavy(review_labels(dataset, model, audit)))
 
 
 def rescore(dataset: Dataset, model: Path, audit: Audit = Audit()) -> Work[Rescore]:  # noqa: B008 - frozen
     """Return what the corrections beside the images did to the cross-validated accuracy."""
     from engine.ml.labels import rescore as rescore_labels
 
-    return (yield from rescore_labels(dataset, model, audit))
+    return (yield from _heavy(rescore_labels(dataset, model, audit)))
 
 
 def growth(path: Path) -> Work[Growth]:
     """Return the learning curve of a run folder, what more images would bring, and keep it there."""
     from engine.ml.growth import grow
 
-    return (yield from grow(Run(path)))
+    return (yield from _heavy(grow(Run(path))))
 
 
 def explain(model: Path, image: Path, label: str | None = None) -> Work[Explanation]:
@@ -186,7 +255,7 @@ def robustness(run: Run) -> Work[RobustnessCard]:
     """Measure a run's model on changed validation images; keep the card in the run folder and return it."""
     from engine.ml.robustness import measure_robustness
 
-    return (yield from measure_robustness(run))
+    return (yield from _heavy(measure_robustness(run)))
 
 
 def report(run: Run, path: Path) -> Work[Path]:
@@ -198,7 +267,7 @@ def report(run: Run, path: Path) -> Work[Path]:
 
     dataset = run.dataset
     audit = (yield from check(dataset)) if dataset.root.is_dir() else None
-    return (yield from write_report(run, path, audit))
+    return (yield from _heavy(write_report(run, path, audit)))
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.calibration import Calibration, calibration_error
 from engine.class_names import ClassNames
 from engine.errors import EngineError
-from engine.files import harmless_cell, write_text_atomic
+from engine.files import harmless_cell, saving, write_text_atomic
 from engine.reading import check_below, read_text
 from engine.statistics import Flags, Floats, Interval, wilson
 
@@ -123,8 +123,9 @@ def evaluation_to_csv(evaluation: Evaluation) -> str:
 
 
 def write_evaluation(evaluation: Evaluation, path: Path) -> None:
-    """Write the evaluation as JSON in one step."""
-    write_text_atomic(path, evaluation.model_dump_json())
+    """Write the evaluation as JSON in one step; raise EngineError where the disk refuses."""
+    with saving("The results", path):
+        write_text_atomic(path, evaluation.model_dump_json())
 
 
 def read_evaluation(path: Path) -> Evaluation:

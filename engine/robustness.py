@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from engine.errors import EngineError
-from engine.files import write_text_atomic
+from engine.files import saving, write_text_atomic
 from engine.reading import PathBelow, read_text
 
 Kind: TypeAlias = Literal["rotation", "blur", "noise", "darker", "brighter", "jpeg", "scale"]
@@ -72,10 +72,8 @@ class RobustnessCard(_Frozen):
 
 def write_robustness(card: RobustnessCard, path: Path) -> None:
     """Write the card as JSON in one step; raise EngineError where the disk refuses."""
-    try:
+    with saving("The robustness card", path):
         write_text_atomic(path, card.model_dump_json(indent=2))
-    except OSError as error:
-        raise EngineError(f"The card could not be saved: {error.strerror or error}.", path) from error
 
 
 def read_robustness(path: Path) -> RobustnessCard:

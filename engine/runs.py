@@ -1,24 +1,21 @@
 """The run folder: what lies where, creating, listing and reading runs."""
 
 import os
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import ValidationError
 
 from engine.config import RunConfig, read_config
 from engine.dataset import Dataset
 from engine.errors import EngineError
-from engine.events import Event, Progress, RunDone, Warned, from_line, to_line
-from engine.files import unique_path, write_text_atomic
+from engine.events import Event, RunDone, from_line, to_line
+from engine.files import append_line, require_text, saving, unique_path, write_text_atomic
 from engine.history import History
+from engine.lock import is_locked
 from engine.splits import read_split, write_split
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class Run:
 
     @property
     def checkpoint_path(self) -> Path:
-        """What is needed to go on behind the last epoch; gone when the run is over."""
+        """What is needed to go on where the run was interrupted; gone when it is over."""
         return self.path / "checkpoint.pt"
 
     @property
@@ -114,6 +111,20 @@ class Run:
         """The recorded events, folded into curves."""
         return History.of(self.events())
 
+    @property
+    def is_over(self) -> bool:
+        """Say whether the run came to its end; a stopped one may go on."""
+        done = self.history.done
+        return done is not None and not done.stopped
+
+    def give_up(self) -> None:
+        """Write down that the user lets an interrupted run be; raise EngineError where that cannot be."""
+        history = self.history
+        seconds = sum(epoch.seconds for epoch in history.epochs)
+        end = RunDone(model=str(self.model_path), best=history.best, seconds=seconds, stopped=True)
+        with saving("That", self.path):
+            append_line(self.events_path, to_line(end))
+
 
 def home_folder() -> Path:
     """Return where the program keeps what is its own: CLASSIFOLD_HOME, or a folder in the user's home."""
@@ -140,47 +151,14 @@ def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
 def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
     """Make a run folder with its settings and its split; raise EngineError where something lies there already."""
     run = Run(path)
-    try:
-        if path.exists() and any(path.iterdir()):
+    require_text(path)
+    with saving("The run", path):
+        if path.exists() and not all(_may_lie_in_a_new_run(entry.name) for entry in path.iterdir()):
             raise EngineError("This run folder is not empty. Choose another, or delete it first.", path)
         path.mkdir(parents=True, exist_ok=True)
-        write_text_atomic(run.config_path, config.model_dump_json(indent=2))
         write_split(dataset, run.split_path)
-    except OSError as error:
-        raise EngineError(f"The run folder could not be made: {error.strerror or error}.", path) from error
+        write_text_atomic(run.config_path, config.model_dump_json(indent=2))  # last: it says that this is a run
     return run
-
-
-def record(run: Run, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
-    """Pass the events on and append each but progress to the run's journal as it comes.
-
-    The journal also gets what nobody is left to be told of: that the run was stopped, or why it failed.
-    """
-    history = History()
-    started = time.monotonic()
-    with open(run.events_path, "a", encoding="utf-8") as journal:
-
-        def write(event: Event) -> None:
-            history.add(event)
-            if not isinstance(event, Progress):
-                print(to_line(event), file=journal, flush=True)
-
-        try:
-            while True:
-                try:
-                    event = next(events)
-                except StopIteration as end:
-                    return end.value  # type: ignore[no-any-return]
-                write(event)
-                yield event
-        except GeneratorExit:
-            events.close()
-            seconds = time.monotonic() - started
-            write(RunDone(model=str(run.model_path), best=history.best, seconds=seconds, stopped=True))
-            raise
-        except EngineError as error:
-            write(Warned(message=error.message))
-            raise
 
 
 def list_runs(folder: Path) -> list[Run]:
@@ -190,3 +168,13 @@ def list_runs(folder: Path) -> list[Run]:
     except OSError:
         return []
     return sorted(found, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
+
+
+def interrupted(folder: Path) -> list[Run]:
+    """Return the runs inside `folder` that neither ended nor were stopped and nobody works on, the latest first."""
+    return [run for run in list_runs(folder) if run.history.done is None and not is_locked(run.path)]
+
+
+def _may_lie_in_a_new_run(name: str) -> bool:
+    """Say whether a file is one that a crash while the folder was made, or the lock, leaves there."""
+    return name.startswith(".") or name == Run(Path()).split_path.name

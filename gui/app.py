@@ -3,11 +3,13 @@
 import sys
 from pathlib import Path
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from engine.log import log_to_rotating_file
 from engine.runs import Run, default_log_path
 from gui import theme
+from gui.crash import CrashReporter
 from gui.main_window import DATASET, PREDICT, RESULTS, MainWindow
 from gui.settings import Settings
 
@@ -27,6 +29,10 @@ def run(dataset: Path | None = None, run_path: Path | None = None) -> int:
     log_to_rotating_file(default_log_path())
     app = QApplication(sys.argv[:1])
     window = make_window(app)
+    reporter = CrashReporter(window)
+    # Queued, for what is raised while the window paints must not make it paint at once
+    reporter.caught.connect(window.error_bar.show_error, Qt.ConnectionType.QueuedConnection)
+    reporter.install()
     if dataset is not None:
         window.show_page(DATASET)
         window.operations.open_dataset(dataset)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from engine.errors import EngineError
+from engine.log import system_words
 from engine.runs import default_log_path
 from gui import theme
 from gui.theme import GRID
@@ -20,8 +21,8 @@ def sentence(error: Exception) -> str:
 
 
 def details(error: Exception) -> str:
-    """Return all that is known of an error, for a report."""
-    return "".join(traceback.format_exception(error))
+    """Return all that is known of an error, for a report: versions and traceback, nothing of the user's settings."""
+    return f"{system_words()}\n\n{''.join(traceback.format_exception(error))}"
 
 
 class ErrorBar(QFrame):

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine.errors import EngineError
+from engine.runs import Run
 from gui import theme
 from gui.errors import ErrorBar
 from gui.job import Job
@@ -102,6 +103,8 @@ class MainWindow(QMainWindow):
         self.operations.job_started.connect(self._on_job_started)
         self.job_bar.stop_asked.connect(self._on_stop_asked)
         self.dataset_page.train_requested.connect(lambda: self.show_page(TRAIN))
+        self.dataset_page.resume_requested.connect(self._on_resume_requested)
+        self.runs_page.resume_requested.connect(self._on_resume_requested)
         self.train_page.dataset_requested.connect(lambda: self.show_page(DATASET))
         self.train_page.results_requested.connect(lambda: self.show_page(RESULTS))
         self.train_page.predict_requested.connect(lambda: self.show_page(PREDICT))
@@ -113,6 +116,10 @@ class MainWindow(QMainWindow):
     def _on_job_started(self, words: str, job: Job) -> None:
         self.error_bar.clear()
         self.job_bar.follow(words, job, is_training=words == "Training")
+
+    def _on_resume_requested(self, run: Run) -> None:
+        self.show_page(TRAIN)
+        self.train_page.resume(run)
 
     def _on_stop_asked(self) -> None:
         self.job_bar.stop_button.setEnabled(False)

@@ -1,53 +1,38 @@
-"""The user's actions. Pages say what they want; nothing but this file starts a thread."""
+"""The user's actions. Pages say what they want; what they want is started here and in `run_operations`."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QFile, QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 
 from engine import jobs
-from engine.card import read_card
 from engine.corrections import Action, Decision, append, undo
 from engine.dataset import Dataset
 from engine.errors import EngineError
-from engine.events import EpochDone, RunStarted
 from engine.files import write_text_atomic
 from engine.findings import Audit
 from engine.review import Review
-from engine.runs import Run, home_folder, new_run_path
+from engine.runs import home_folder, new_run_path
 from engine.sample import write_sample
 from engine.splits import split, unsplit
 from engine.suggest import demo_config, suggest
 from gui.job import Job
+from gui.run_operations import RunOperations
 from gui.state import AppState
 
 _RESCAN_AFTER_MS = 1500
 
 
-class Operations(QObject):
-    """Starts jobs, keeps them alive while they run and puts what they find into the state."""
-
-    failed = Signal(Exception)
-    """A job failed, or an action could not be done; the window shows it."""
-    job_started = Signal(str, Job)
-    """What is being done, in words, and the job."""
+class Operations(RunOperations):
+    """All that the user can do; what jobs find goes into the state."""
 
     def __init__(self, state: AppState, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.state = state
-        self._jobs: set[Job] = set()
+        super().__init__(state, parent)
         self._checking: Job | None = None
-        self._is_shutting_down = False
         self._rescan_timer = QTimer(self)
         self._rescan_timer.setSingleShot(True)
         self._rescan_timer.setInterval(_RESCAN_AFTER_MS)
         self._rescan_timer.timeout.connect(self._rescan)
-
-    @property
-    def running_jobs(self) -> tuple[Job, ...]:
-        """The jobs under way."""
-        return tuple(self._jobs)
 
     def open_dataset(self, path: Path) -> Job:
         """Read a folder, show it, then check its files."""
@@ -80,16 +65,7 @@ class Operations(QObject):
             parts = dataset if dataset.has_val else self._split(unsplit(dataset), self.state.audit)
             parts = parts.without(frozenset(bad.path for bad in self.state.audit.unreadable))
             work = jobs.train(parts, config, path)
-        job = self._start("Training", work)
-        job.events_received.connect(self._on_training_events)
-        job.finished.connect(self._on_training_finished)
-        self.state.set_training(job)
-        return job
-
-    def stop_training(self) -> None:
-        """End the training after this step and keep the best model."""
-        if self.state.training is not None:
-            self.state.training.stop()
+        return self._train(work)
 
     def predict(self, paths: Sequence[Path], num_top: int = 5) -> Job:
         """Classify files and folders with the model of the state."""
@@ -146,29 +122,11 @@ class Operations(QObject):
             self._rescan()
         return taken_back
 
-    def grow(self) -> Job:
-        """Draw the learning curve of the shown run."""
-        if self.state.run is None:
-            raise RuntimeError("the page offers this only with a run")
-        return self._start("Drawing the learning curve", jobs.growth(self.state.run.path))
-
     def explain(self, path: Path, label: str | None = None) -> Job:
         """Say what in an image speaks for a class, and which training images are near, by the model of the state."""
         if self.state.model is None:
             raise RuntimeError("the page offers this only with a model")
         return self._start("Looking for the reason", jobs.explain(self.state.model, path, label))
-
-    def measure_robustness(self, run: Run) -> Job:
-        """Measure a run's model on changed images; the card lies in the run folder then."""
-        return self._start("Measuring robustness", jobs.robustness(run))
-
-    def test(self, run: Run) -> Job:
-        """Measure the model of a run on the test images."""
-        return self._start("Testing", jobs.test(run))
-
-    def report(self, run: Run, path: Path) -> Job:
-        """Write all that is known of a run into one HTML file."""
-        return self._start("Writing the report", jobs.report(run, path))
 
     def preview(self, num_images: int) -> Job:
         """Draw training images as the network would see them."""
@@ -180,41 +138,6 @@ class Operations(QObject):
         """List the layers of a network."""
         return self._start("Listing layers", jobs.summarize(backbone, num_classes, image_size))
 
-    def open_model(self, path: Path) -> None:
-        """Put dropped images to the model in a file."""
-        try:
-            read_card(path)
-        except EngineError as error:
-            self.failed.emit(error)
-        else:
-            self.state.set_model(path)
-
-    def open_run(self, run: Run) -> None:
-        """Show a run, and put dropped images to its model."""
-        self.state.set_run(run)
-        if run.model_path.is_file():
-            self.open_model(run.model_path)
-
-    def use_settings_of(self, run: Run) -> None:
-        """Take the settings of a run for the next one."""
-        try:
-            self.state.set_config(run.config)
-        except EngineError as error:
-            self.failed.emit(error)
-
-    def delete_run(self, run: Run) -> bool:
-        """Move a run folder to the trash; say whether that worked."""
-        if not QFile.moveToTrash(str(run.path)):
-            self.failed.emit(
-                EngineError("The run could not be moved to the trash. Delete its folder by hand.", run.path)
-            )
-            return False
-        if self.state.run == run:
-            self.state.set_run(None)
-        if self.state.model == run.model_path:
-            self.state.set_model(None)
-        return True
-
     def save_table(self, path: Path, table: str) -> None:
         """Write a CSV table, with the mark that lets spreadsheets read its letters right."""
         try:
@@ -225,18 +148,7 @@ class Operations(QObject):
     def shut_down(self) -> None:
         """Ask every job to stop; each saves what it has."""
         self._rescan_timer.stop()
-        self._is_shutting_down = True
-        for job in self._jobs:
-            job.stop()
-
-    def _start(self, words: str, work: Generator[Any, None, Any]) -> Job:
-        job = Job(work, self)
-        self._jobs.add(job)
-        job.failed.connect(self.failed)
-        job.finished.connect(lambda: self._jobs.discard(job))
-        job.start()
-        self.job_started.emit(words, job)
-        return job
+        super().shut_down()
 
     def _split(self, dataset: Dataset, audit: Audit) -> Dataset:
         data = self.state.config.data
@@ -278,19 +190,3 @@ class Operations(QObject):
     def _on_check_finished(self, job: Job) -> None:
         if self._checking is job:
             self._checking = None
-
-    def _on_training_events(self, events: list[object]) -> None:
-        for event in events:
-            if isinstance(event, RunStarted):
-                self.state.set_run(Run(Path(event.run)))
-            if isinstance(event, EpochDone) and event.best and self.state.run is not None:
-                self.state.set_model(self.state.run.model_path)
-
-    def _on_training_finished(self) -> None:
-        run = self.state.run
-        self.state.set_training(None)
-        if run is not None:
-            self.open_run(run)  # stopped or failed, it has its best model all the same
-            if run.model_path.is_file() and not run.reference_path.is_file() and not self._is_shutting_down:
-                job = self._start("Remembering the images", jobs.complete(run))
-                job.succeeded.connect(lambda _: self.open_run(run) if self.state.run == run else None)

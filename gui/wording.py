@@ -5,8 +5,8 @@ import re
 from engine.calibration import Budget
 from engine.catalog import BACKBONES
 from engine.config import RunConfig
-from engine.dataset import Dataset
 from engine.events import RunStarted
+from engine.history import History
 from engine.statistics import wilson
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -100,15 +100,25 @@ def computed_on(started: RunStarted) -> str:
     return f"On {started.device} in {started.precision}{reason}."
 
 
-def plan(config: RunConfig, dataset: Dataset | None) -> str:
+def cut_off(name: str, history: History, config: RunConfig | None) -> str:
+    """Say of a run how far it had come when it was cut off."""
+    epochs = history.epochs
+    if not epochs:
+        return f"The training “{name}” was cut off before its first epoch was over."
+    has_budget = config is not None and config.training.budget_seconds is not None  # then epochs are an estimate
+    total = "" if has_budget else f" of {epochs[-1].epochs}"
+    return f"The training “{name}” was cut off after epoch {epochs[-1].epoch}{total}."
+
+
+def plan(config: RunConfig, num_images: int | None) -> str:
     """Say in one line what training will do."""
     budget = config.training.budget_seconds
     parts = [
         f"{network_name(config.model.backbone)} {start_words(config.model.weights)}",
         count(config.training.epochs, "epoch") if budget is None else f"within {duration(budget)}",
     ]
-    if dataset is not None:
-        parts.append(count(len(dataset.of_split("train")) + len(dataset.of_split("val")), "image"))
+    if num_images is not None:
+        parts.append(count(num_images, "image"))
     return ", ".join(parts)
 
 

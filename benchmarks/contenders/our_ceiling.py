@@ -39,7 +39,7 @@ def main() -> None:
     setup.model.train()
     batches = [
         Batch(torch.empty(0), torch.tensor([s.label for s in batch.samples]), batch.samples)
-        for batch in feed.train_batches(1)
+        for batch in feed.train_batches(1, 0)
     ]
     for _ in range(task.epochs):
         clock = Clock()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from engine.cache import cache_folder, make_room
 from engine.dataset import Sample
 from engine.events import Event, Warned
-from engine.files import write_atomic
+from engine.files import file_at, write_atomic
 from engine.ml.data import chunks_in_order, load_batches, measuring_loader
 from engine.ml.inference import embedding_forward
 from engine.ml.transforms import Preprocessing
@@ -90,7 +90,7 @@ def compute_activations(
 
 def _key(path: Path) -> str:
     try:
-        status = os.stat(path)
+        status = file_at(path).stat()
     except OSError:
         return str(path)
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"

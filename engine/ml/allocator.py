@@ -8,6 +8,8 @@ import torch
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
 _MEGABYTE = 1024 * 1024
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+"""What torch says on the CPU, on the CPU under Windows, and on a GPU."""
 
 
 @cache
@@ -25,6 +27,13 @@ def keep_freed_memory() -> None:
     mallopt(_TOP_PAD, 64 * _MEGABYTE)
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Say whether a failure of torch means that a GPU or the computer has no memory left."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def free_memory() -> None:
+    """Give a GPU back what is kept for the next step."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether a failure means that a GPU or the computer has no memory left."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or (isinstance(error, RuntimeError) and any(w in str(error) for w in _NO_MEMORY))

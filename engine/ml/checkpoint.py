@@ -14,7 +14,7 @@ from engine.card import CARD_KEY, ModelCard, read_card
 from engine.config import RunConfig
 from engine.errors import EngineError
 from engine.events import Best
-from engine.files import write_atomic
+from engine.files import saving, write_atomic
 from engine.ml.models import Classifier, build_outline
 from engine.ml.reference import TENSOR_NAME
 from engine.ml.transforms import Preprocessing
@@ -48,22 +48,20 @@ def make_card(
     )
 
 
-def save_model(path: Path, model: Classifier, card: ModelCard, reference: Tensor | None = None) -> None:
-    """Write weights, card and perhaps embeddings of training images into one file, in one step.
-
-    Raises EngineError where the disk refuses.
-    """
+def model_bytes(model: Classifier, card: ModelCard, reference: Tensor | None = None) -> bytes:
+    """Return the content of a model file: weights, card and perhaps embeddings of training images."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     if reference is not None:
         tensors[TENSOR_NAME] = reference.cpu().contiguous()
-    metadata = {CARD_KEY: card.model_dump_json()}
-    try:
-        # Not safetensors' own `save_file`: that makes files which only their owner may read
-        write_atomic(path, lambda temporary: temporary.write_bytes(save(tensors, metadata)))
-    except OSError as error:
-        raise EngineError(
-            f"The model could not be saved: {error.strerror or error}. Free some space or choose another folder.", path
-        ) from error
+    # Not safetensors' own `save_file`: that makes files which only their owner may read
+    return save(tensors, {CARD_KEY: card.model_dump_json()})
+
+
+def save_model(path: Path, model: Classifier, card: ModelCard, reference: Tensor | None = None) -> None:
+    """Write a model file in one step; raise EngineError where the disk refuses."""
+    content = model_bytes(model, card, reference)
+    with saving("The model", path):
+        write_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_model(path: Path) -> tuple[Classifier, ModelCard]:

@@ -76,6 +76,16 @@ def training_loader(root: Path, preprocessing: Preprocessing, store: PictureStor
     return load
 
 
+def require_folder(root: Path, unreadable: Sequence[Unreadable]) -> None:
+    """Raise EngineError where an image is unreadable since its folder is gone, as when a drive was taken away."""
+    if any(not (root / image.path).parent.is_dir() for image in unreadable):
+        raise EngineError(
+            "The folder of images is gone. Connect its drive or put it back, then resume the run: it goes on where it "
+            "was.",
+            root,
+        )
+
+
 def shuffled_chunks(samples: Sequence[Sample], batch_size: int, seed: int, epoch: int) -> list[list[Sample]]:
     """Return the samples of an epoch in random order, in `num_steps` chunks whose sizes differ by one at most.
 

@@ -17,6 +17,7 @@ from engine.events import Event, Progress, Scores, Stage, Warned
 from engine.ml.checkpoint import load_model
 from engine.ml.data import Batch, chunks_in_order, load_batches, measuring_loader
 from engine.ml.device import choose_device
+from engine.ml.failures import DivergedError
 from engine.ml.inference import Forward, images_forward
 from engine.ml.precision import answer_dtype
 from engine.ml.transforms import Preprocessing
@@ -58,7 +59,7 @@ class Judged:
             raise EngineError("None of the images to measure on could be read.")
         loss = nn.functional.cross_entropy(self.logits, self.labels).item()
         if not np.isfinite(loss):
-            raise EngineError("The network's answers are no longer numbers. Train again with a lower learning rate.")
+            raise DivergedError("The network's answers are no longer numbers. Train again with a lower learning rate.")
         accuracy = (self.logits.argmax(1) == self.labels).float().mean().item()
         return Scores(loss=loss, accuracy=accuracy)
 

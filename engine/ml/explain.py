@@ -9,6 +9,7 @@ from engine.card import ModelCard, read_card
 from engine.decode import decode
 from engine.errors import EngineError
 from engine.explanation import NUM_NEIGHBOURS, Explanation, Neighbour
+from engine.files import as_text
 from engine.ml.checkpoint import load_model
 from engine.ml.device import choose_device
 from engine.ml.gradcam import find_layer, look
@@ -37,7 +38,7 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     if not (seen.logits.isfinite().all() and seen.heat.isfinite().all()):
         raise EngineError(NOT_NUMBERS, model_path)
     return Explanation(
-        path=str(image_path),
+        path=as_text(str(image_path)),
         label=card.classes[seen.label],
         predicted=card.classes[int(seen.logits.argmax())],
         confidence=float((seen.logits / card.temperature).softmax(0)[seen.label]),

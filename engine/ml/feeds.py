@@ -1,6 +1,7 @@
 """Where the loop gets its batches: from images, or from activations computed once."""
 
 from collections.abc import Generator, Iterable
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -22,7 +23,7 @@ from engine.ml.data import (
     training_loader,
 )
 from engine.ml.distributed import share
-from engine.ml.inference import Forward, fuse_for_inference, images_forward, with_head
+from engine.ml.inference import Forward, fuse_for_inference, images_forward, in_parts, with_head
 from engine.ml.models import Classifier
 from engine.ml.setup import Setup
 from engine.ml.store import MEMORY_BUDGET, PictureStore
@@ -39,8 +40,8 @@ class Feed(Protocol):
     mixes: bool
     """Whether batches are to be mixed."""
 
-    def train_batches(self, epoch: int) -> Iterable[Batch]:
-        """Return the batches to learn from, in the order of this epoch."""
+    def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
+        """Return the batches to learn from, in the order of this epoch, without those before number `first`."""
 
     def val_batches(self) -> Iterable[Batch]:
         """Return the batches to validate on."""
@@ -74,12 +75,12 @@ class ImageFeed:
         )
         self._prepared = PictureStore(dataset.root, self.val_samples, (3, side, side), name, device)
 
-    def train_batches(self, epoch: int) -> Iterable[Batch]:
+    def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
         """Return canvases with what is random about them, shuffled."""
         training = self._config.training
         load = training_loader(self._root, self._setup.preprocessing, self._canvases, training.seed, epoch)
         chunks = shuffled_chunks(self.train_samples, training.batch_size, training.seed, epoch)
-        return load_batches([share(chunk) for chunk in chunks], load)
+        return load_batches([share(chunk) for chunk in chunks[first:]], load)
 
     def val_batches(self) -> Iterable[Batch]:
         """Return the validation images."""
@@ -122,13 +123,16 @@ class ActivationFeed:
         self.plain_train_samples: tuple[Sample, ...] = ()
         self._positions = {sample.path: position for position, sample in enumerate(train.samples)}
 
-    def train_batches(self, epoch: int) -> Iterable[Batch]:
+    def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
         """Return activations of images or of their mirror images, shuffled."""
         training, rows, labels = self._training, self._train.rows, self._train.labels
         dice = torch.Generator().manual_seed(training.seed + epoch)
-        for chunk in shuffled_chunks(self.train_samples, training.batch_size, training.seed, epoch):
+        chunks = shuffled_chunks(self.train_samples, training.batch_size, training.seed, epoch)
+        for number, chunk in enumerate(chunks):
             positions = torch.tensor([self._positions[sample.path] for sample in chunk])
             is_mirrored = (torch.rand(len(chunk), generator=dice) < self._mirror).long()
+            if number < first:  # the dice are thrown for them all the same
+                continue
             yield Batch(rows[positions, is_mirrored * (rows.shape[1] - 1)], labels[positions], tuple(chunk))
 
     def val_batches(self) -> Iterable[Batch]:
@@ -155,7 +159,8 @@ class ActivationFeed:
         """Return the last block and the head."""
         setup = self._setup
         suffix = self._cut.suffix if model is setup.model else cut_before_last_block(model.backbone).suffix
-        return with_head(fuse_for_inference(suffix, setup.device, setup.answer_dtype), model, setup.device)
+        fused = fuse_for_inference(suffix, setup.device, setup.answer_dtype)
+        return with_head(partial(in_parts, fused), model, setup.device)
 
 
 def make_activation_feed(setup: Setup, config: RunConfig, dataset: Dataset) -> Generator[Event, None, ActivationFeed]:

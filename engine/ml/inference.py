@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from engine.ml.allocator import free_memory, is_out_of_memory
 from engine.ml.models import Classifier
 from engine.ml.transforms import Preprocessing, normalise
 
@@ -30,10 +31,21 @@ def embedding_forward(
 
     def forward(images: Tensor) -> Tensor:
         batch = normalise(images.to(device), preprocessing).to(dtype)
-        result: Tensor = fused(batch.contiguous(memory_format=torch.channels_last))
-        return result
+        return in_parts(fused, batch.contiguous(memory_format=torch.channels_last))
 
     return forward
+
+
+def in_parts(network: Forward, batch: Tensor) -> Tensor:
+    """Return what `network` says of a batch, taken in halves where memory does not hold all of it at once."""
+    try:
+        return network(batch)
+    except (RuntimeError, MemoryError) as error:
+        if len(batch) < 2 or not is_out_of_memory(error):
+            raise
+    # Behind the handler: within it the traceback holds the memory of what failed
+    free_memory()
+    return torch.cat([in_parts(network, half) for half in batch.chunk(2)])
 
 
 def with_head(embed: Forward, model: Classifier, device: torch.device) -> Forward:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 
@@ -24,12 +24,14 @@ QUICK_SHARE = 0.35
 
 _TICKS = 10_000
 
+Kind: TypeAlias = Literal["full", "head", "quick"]
+
 
 @dataclass
 class Phase:
     """Some epochs with one feed, one optimizer and one schedule of the learning rate."""
 
-    kind: Literal["full", "head", "quick"]
+    kind: Kind
     feed: Feed
     optimizer: torch.optim.Optimizer
     num_epochs: int | None

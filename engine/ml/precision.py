@@ -15,6 +15,9 @@ DTYPES: dict[str, torch.dtype] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+LAYOUTS: dict[str, torch.memory_format] = {
+    str(layout): layout for layout in (torch.channels_last, torch.contiguous_format)
+}
 
 TOLERANCE = 0.1
 """Relative difference from float32 that another precision may have: norm of the difference over norm of the logits."""

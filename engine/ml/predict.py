@@ -13,6 +13,7 @@ from engine.calibration import choose_threshold
 from engine.card import ModelCard, read_card
 from engine.dataset import Sample, images_below
 from engine.events import Event, Warned
+from engine.files import as_text
 from engine.ml.allocator import keep_freed_memory
 from engine.ml.checkpoint import load_model
 from engine.ml.data import chunks_in_order, load_batches, measuring_loader
@@ -56,7 +57,7 @@ def predict_paths(
             message=f"{budget.num_images} validation images are too few to keep wrong answers under {max_error:.0%}: "
             "every image is answered."
         )
-    samples = [Sample(os.fspath(path), 0) for path in _expand(paths)]
+    samples = [Sample(as_text(os.fspath(path)), 0) for path in _expand(paths)]
     ticker = Ticker("predict", len(samples))
     num_done = 0
     for batch in load_batches(chunks_in_order(samples), measuring_loader(Path(), Preprocessing.of(card))):
@@ -89,7 +90,7 @@ def _open(model_path: Path, _changed: int) -> Answerer:
 
 def _expand(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike that of a Path, it raises nothing where nobody may look
             yield from images_below(path)
         else:
             yield path

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from engine.card import read_card
 from engine.dataset import Sample
 from engine.errors import EngineError
-from engine.files import write_text_atomic
+from engine.files import saving, write_text_atomic
 from engine.reading import PathBelow, read_text
 from engine.runs import Run
 
@@ -90,7 +90,8 @@ def choose_samples(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
 def write_paths(run: Run, root: Path, samples: tuple[Sample, ...], classes: tuple[str, ...]) -> None:
     """Write which files the rows in the model file stand for; they stay in the run folder, for paths tell of people."""
     files = [[sample.path, classes[sample.label]] for sample in samples]
-    write_text_atomic(run.reference_path, json.dumps({"root": str(root.absolute()), "files": files}))
+    with saving("The list of remembered images", run.reference_path):
+        write_text_atomic(run.reference_path, json.dumps({"root": str(root.absolute()), "files": files}))
 
 
 def read_embeddings(model_path: Path) -> Tensor | None:

@@ -12,7 +12,7 @@ from engine.card import read_card
 from engine.dataset import Dataset
 from engine.errors import EngineError
 from engine.events import Event
-from engine.files import write_atomic
+from engine.files import saving, write_atomic
 from engine.findings import Audit
 from engine.ml import report_figures, report_parts, report_views
 from engine.ml.reference import UNKNOWN_SHARE
@@ -123,7 +123,5 @@ def _audited(audit: Audit | None, dataset: Dataset, gallery: Gallery) -> dict[st
 def _write(path: Path, text: str) -> None:
     # File names that are no text come as halves of characters, which UTF-8 has no bytes for
     content = text.encode("utf-8", "backslashreplace")
-    try:
+    with saving("The report", path):
         write_atomic(path, lambda temporary: temporary.write_bytes(content))
-    except OSError as error:
-        raise EngineError(f"The report could not be written: {error.strerror or error}.", path) from error

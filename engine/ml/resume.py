@@ -1,46 +1,131 @@
-"""Write and read what a run needs to go on behind its last epoch."""
+"""Write and read what a run needs to go on where it was interrupted, in the middle of an epoch too.
 
+The file is torch's, with the SHA-256 of all before it as its last 32 bytes; torch itself passes over these.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from engine.errors import EngineError
 from engine.files import write_atomic
-from engine.ml.phases import Phase
+from engine.ml.phases import Kind, Phase
+from engine.ml.precision import DTYPES, LAYOUTS, Choice
 from engine.ml.session import Session
 from engine.stopping import EarlyStopping
 
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
-def save_training(path: Path, session: Session, phase: Phase) -> None:
-    """Write all that is needed to go on behind the last epoch, in one step."""
-    averaged = session.averaged
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What such a file holds; tensors are on the CPU."""
+
+    path: Path
+    kind: Kind
+    """The phase that the run was in."""
+    precision: Choice
+    """Chosen by time at the start, so it must not be chosen anew."""
+    seconds: float
+    """How long the run had taken."""
+    state: dict[str, Any]
+
+    def restore_model(self, model: nn.Module) -> None:
+        """Put the weights into the network of the run; raise EngineError where they do not fit."""
+        with _told_as_damage(self.path):
+            model.load_state_dict(self.state["model"])
+
+    def restore(self, session: Session, phase: Phase) -> None:
+        """Go back to where `save_training` was called; raise EngineError where the content does not fit."""
+        state, device = self.state, session.setup.device
+        with _told_as_damage(self.path):
+            if session.averaged is not None:
+                session.averaged.load_state_dict(state["averaged"])
+            phase.optimizer.load_state_dict(state["optimizer"])
+            phase.first_epoch, phase.began = int(state["first_epoch"]), session.started + float(state["began"])
+            session.setup.scaler.load_state_dict(state["scaler"])
+            session.stopping = EarlyStopping.model_validate_json(state["stopping"])
+            session.epoch, session.num_batches_done = int(state["epoch"]), int(state["num_batches_done"])
+            session.num_steps_done, session.num_parts = int(state["num_steps_done"]), int(state["num_parts"])
+            session.work_done = float(state["work_done"])
+            session.warned = set(map(str, state["warned"]))
+            session.sums = state["sums"].to(device)
+            torch.set_rng_state(state["random"])
+            if device.type == "cuda" and state["device_random"] is not None:
+                torch.cuda.set_rng_state(state["device_random"], device)
+
+
+@contextmanager
+def _told_as_damage(path: Path) -> Iterator[None]:
+    """Turn what content of another shape raises into a sentence."""
+    try:
+        yield
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
+        raise EngineError(
+            "The checkpoint of this run is damaged, so it cannot go on. Its best model is kept; train again with its "
+            "settings.",
+            path,
+        ) from error
+
+
+def save_training(path: Path, session: Session, phase: Phase, sums: Tensor) -> None:
+    """Write all that is needed to go on from here, in one step; raise OSError where the disk refuses.
+
+    `sums` are those of `session` over all processes.
+    """
+    setup, averaged = session.setup, session.averaged
     state = {
-        "model": session.setup.model.state_dict(),
+        "kind": phase.kind,
+        "first_epoch": phase.first_epoch,
+        "began": phase.began - session.started,
+        "precision": (str(setup.dtype).removeprefix("torch."), setup.precision.reason, str(setup.layout)),
+        "seconds": session.seconds,
+        "model": setup.model.state_dict(),
         "averaged": None if averaged is None else averaged.state_dict(),
         "optimizer": phase.optimizer.state_dict(),
-        "scaler": session.setup.scaler.state_dict(),
+        "scaler": setup.scaler.state_dict(),
         "random": torch.get_rng_state(),
+        "device_random": torch.cuda.get_rng_state(setup.device) if setup.device.type == "cuda" else None,
         "stopping": session.stopping.model_dump_json(),
         "epoch": session.epoch,
+        "num_batches_done": session.num_batches_done,
+        "num_steps_done": session.num_steps_done,
+        "num_parts": session.num_parts,
+        "work_done": session.work_done,
+        "warned": sorted(session.warned),
+        "sums": sums.cpu(),
     }
+    # Not straight to the file: torch's own writer says of a full disk no more than that it failed
+    content = io.BytesIO()
+    torch.save(state, content)
+    content.write(hashlib.sha256(content.getbuffer()).digest())
+    write_atomic(path, lambda temporary: temporary.write_bytes(content.getbuffer()))
+
+
+def read_checkpoint(path: Path) -> Checkpoint | None:
+    """Return what lies at `path`, or None where nothing does; raise EngineError where it is damaged or no checkpoint.
+
+    Nothing in it is run: its hash is checked, then torch reads plain data alone.
+    """
     try:
-        write_atomic(path, lambda temporary: torch.save(state, temporary))
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise EngineError(f"The run could not be saved: {error.strerror or error}. Free some space.", path) from error
-
-
-def load_training(path: Path, session: Session, phase: Phase) -> None:
-    """Go back to where `save_training` was called; raise EngineError where the file is damaged or does not fit."""
-    try:
-        state = torch.load(path, weights_only=True, map_location=session.setup.device)
-        session.setup.model.load_state_dict(state["model"])
-        if session.averaged is not None:
-            session.averaged.load_state_dict(state["averaged"])
-        phase.optimizer.load_state_dict(state["optimizer"])
-        session.setup.scaler.load_state_dict(state["scaler"])
-        torch.set_rng_state(state["random"].cpu())
-        session.stopping = EarlyStopping.model_validate_json(state["stopping"])
-        session.epoch = int(state["epoch"])
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, UnpicklingError) as error:
-        raise EngineError("The checkpoint of this run is damaged. Delete it and train again.", path) from error
+        raise EngineError(f"The checkpoint of this run cannot be read: {error.strerror or error}.", path) from error
+    with _told_as_damage(path):
+        body, digest = memoryview(content)[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if hashlib.sha256(body).digest() != digest:
+            raise ValueError("another hash")
+        state = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
+        dtype, reason, layout = state["precision"]
+        precision = Choice(DTYPES[dtype], str(reason), LAYOUTS[layout])
+        return Checkpoint(path, state["kind"], precision, float(state["seconds"]), state)

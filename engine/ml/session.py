@@ -10,8 +10,6 @@ from engine.calibration import Calibration
 from engine.config import RunConfig
 from engine.dataset import Dataset
 from engine.imbalance import class_weights, imbalance, imbalance_sentence, is_balanced_by_loss
-from engine.ml import distributed
-from engine.ml.checkpoint import make_card, save_model
 from engine.ml.models import Classifier
 from engine.ml.phases import Phase
 from engine.ml.setup import Setup
@@ -37,6 +35,10 @@ class Session:
     """Of the best epoch so far."""
     epoch: int = 0
     """Epochs that are over."""
+    num_batches_done: int = 0
+    """Batches of the epoch under way that were learnt from."""
+    sums: torch.Tensor = field(default_factory=lambda: torch.zeros(3))
+    """Of these batches: loss, weight of the right label, images; shape (3,), on the device."""
     num_parts: int = 1
     """Into how many parts a batch is cut, since memory did not hold all of it."""
     notices: list[str] = field(default_factory=list)
@@ -52,8 +54,15 @@ class Session:
     """How long a step took in the last epoch."""
     class_weights: torch.Tensor | None = None
     """What an image of each class counts in the loss, shape (K,), on the device; None where all count alike."""
+    phase: Phase | None = None
+    """What the run is doing."""
     is_told: bool = False
     """Whether the start of the run was told."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, without the time it lay interrupted."""
+        return time.monotonic() - self.started
 
     @property
     def measured_model(self) -> Classifier:
@@ -62,24 +71,13 @@ class Session:
 
     def seconds_left(self, phase: Phase, work_in_stage: float) -> float | None:
         """Return how long the rest of the run takes: what is left of its budget, else at the speed so far."""
-        now = time.monotonic()
         budget = self.config.training.budget_seconds
         if budget is not None:
-            return max(0.0, self.started + budget - now)
+            return max(0.0, budget - self.seconds)
         done = self.work_done + work_in_stage
         per_epoch = len(phase.feed.train_samples) + MEASURING_COST * len(phase.feed.val_samples)
         total = per_epoch * self.config.training.epochs
-        return (now - self.started) / done * (total - done) if done > 0 else None
-
-    def save(self) -> None:
-        """Write the measured network into the run folder."""
-        if distributed.rank() == 0:
-            setup = self.setup
-            best = self.stopping.best
-            card = make_card(
-                self.config, self.dataset.classes, setup.preprocessing, setup.answer_dtype, best, self.calibration
-            )
-            save_model(self.run.model_path, self.measured_model, card)
+        return self.seconds / done * (total - done) if done > 0 else None
 
 
 def begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run) -> Session:
@@ -90,6 +88,7 @@ def begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run) -> Sessio
         averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
     stopping = EarlyStopping(patience=config.training.early_stopping)
     session = Session(setup, config, dataset, run, stopping, averaged, time.monotonic())
+    session.sums = torch.zeros(3, device=setup.device)
     counts = dataset.counts("train")
     if is_balanced_by_loss(config.training.balance, counts):
         session.class_weights = torch.tensor(class_weights(counts), device=setup.device)

@@ -61,17 +61,22 @@ def make_preprocessing(config: RunConfig) -> Preprocessing:
     return Preprocessing(image_size, config.data.geometry, backbone.mean, backbone.std)
 
 
-def prepare_run(config: RunConfig, dataset: Dataset) -> Generator[Event, None, Setup]:
-    """Build everything for a run, telling of downloads and of weights that did not fit."""
+def prepare_run(config: RunConfig, dataset: Dataset, precision: Choice | None = None) -> Generator[Event, None, Setup]:
+    """Build everything for a run, telling of downloads and of weights that did not fit.
+
+    With the `precision` of a run that goes on, none is tried and no start weights are read: its own come from the
+    checkpoint.
+    """
     keep_freed_memory()
     torch.manual_seed(config.training.seed)
     backbone = find_backbone(config.model.backbone)
     preprocessing = make_preprocessing(config)
     device = choose_device(config.training.device)
     model = build_model(backbone.name, len(dataset.classes), preprocessing.image_size, config.model.dropout)
-    yield from load_start_weights(model, backbone, config.model.weights)
+    if precision is None:
+        yield from load_start_weights(model, backbone, config.model.weights)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    precision = _choose_precision(config, dataset, model, preprocessing, device)
+    precision = precision or _choose_precision(config, dataset, model, preprocessing, device)
     model.to(memory_format=precision.layout)
     scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
     torch.manual_seed(config.training.seed)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from engine.errors import EngineError
 from engine.ml import distributed
-from engine.ml.allocator import is_out_of_memory
+from engine.ml.allocator import free_memory, is_out_of_memory
 from engine.ml.data import Batch
 from engine.ml.mixing import mix_batch
 from engine.ml.phases import Phase
@@ -27,14 +27,8 @@ def learn(session: Session, phase: Phase, batch: Batch, seed: int) -> Tensor:
             inputs, targets, augment.mixup_alpha, augment.cutmix_alpha, augment.mix_switch, generator
         )
     num_images = distributed.total(len(batch.samples))
-    while True:
-        try:
-            sums = _backward(session, phase, inputs, targets, num_images)
-            break
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            _take_smaller_parts(session, len(inputs))
+    while (sums := _try_backward(session, phase, inputs, targets, num_images)) is None:
+        _take_smaller_parts(session, len(inputs))
     _descend(session, phase)
     session.num_steps_done += 1
     if session.averaged is not None:
@@ -53,6 +47,16 @@ def _to_input(session: Session, phase: Phase, batch: Batch) -> tuple[Tensor, Ten
         torch.zeros(2, 3, size, size, device=setup.device),
         torch.zeros(2, num_classes, device=setup.device),
     )
+
+
+def _try_backward(session: Session, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float) -> Tensor | None:
+    """Return None where memory does not hold it; what failed is forgotten by then."""
+    try:
+        return _backward(session, phase, inputs, targets, num_images)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
 
 
 def _backward(session: Session, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float) -> Tensor:
@@ -99,8 +103,7 @@ def _take_smaller_parts(session: Session, num_images: int) -> None:
             "smaller network."
         )
     session.num_parts *= 2
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    free_memory()
     session.notices.append(
         f"Memory did not hold a batch of {num_images}: it is now learnt in {session.num_parts} parts, with the same "
         "result but for the norms."

@@ -5,7 +5,6 @@ nowhere: then each epoch decodes anew.
 """
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from engine.cache import cache_folder, make_room
 from engine.dataset import Sample
+from engine.files import file_at
 from engine.seeds import stable_seed
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def _choose_place(num_bytes: int, memory_budget: int, device: torch.device) -> s
 
 def _stamp(path: Path) -> str:
     try:
-        status = os.stat(path)
+        status = file_at(path).stat()
     except OSError:
         return "gone"
     return f"{status.st_size} {status.st_mtime_ns}"

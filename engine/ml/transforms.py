@@ -15,6 +15,8 @@ from engine.explanation import Box
 PAD_GREY = 124  # about the ImageNet mean, so borders are near zero after normalisation
 CANVAS_SHARE = 1.2
 """Side of a canvas over that of the image: random crops of half its area and more come out about as sharp."""
+_MOST_ASPECT = 16
+"""Longer over shorter side up to which the middle crop is taken from the whole picture."""
 CROP_SHARE = 0.875  # of the shorter side is kept by the middle crop, as in torchvision's recipes
 
 
@@ -45,13 +47,26 @@ class Preprocessing:
 
 def prepare(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
     """Return the picture as the network sees it when measured: uint8, shape (3, size, size)."""
-    image = to_tensor(pixels)
     size = preprocessing.image_size
+    if preprocessing.geometry == "crop":
+        pixels = _without_far_ends(pixels)
+    image = to_tensor(pixels)
     height, width = image.shape[1:]
     image = F.resize(image, list(_resized(height, width, preprocessing)), antialias=True)
     if preprocessing.geometry == "pad":
         return pad_to_square(image, size)
     return F.center_crop(image, [size, size])  # type: ignore[no-any-return]
+
+
+def _without_far_ends(pixels: Pixels) -> Pixels:
+    """Return a picture with what lies far beyond its middle square cut off, as a long strip would fill the memory.
+
+    What is cut off is the same on both sides, so the middle stays where it is.
+    """
+    height, width = pixels.shape[:2]
+    most = _MOST_ASPECT * min(height, width)
+    top, left = max(0, (height - most) // 2), max(0, (width - most) // 2)
+    return pixels[top : height - top, left : width - left]
 
 
 def seen_box(width: int, height: int, preprocessing: Preprocessing) -> Box:
@@ -80,13 +95,16 @@ def _resized(height: int, width: int, preprocessing: Preprocessing) -> tuple[int
 def canvas(pixels: Pixels, preprocessing: Preprocessing) -> tuple[Tensor, float]:
     """Return the whole picture squashed into a square, uint8 (3, C, C), and its width over its height.
 
-    Padded pictures are padded to a square first, so that training sees the borders that measuring sees.
+    Padded pictures are padded to a square, so that training sees the borders that measuring sees.
     """
     image = to_tensor(pixels)
-    if preprocessing.geometry == "pad":
-        image = pad_to_square(image, max(image.shape[1:]))
     height, width = image.shape[1:]
     side = preprocessing.canvas_size
+    if preprocessing.geometry == "pad":
+        # Resized before it is padded, as to measure: the square around a long strip would fill the memory
+        scale = side / max(height, width)
+        size = [max(1, round(height * scale)), max(1, round(width * scale))]
+        return pad_to_square(F.resize(image, size, antialias=True), side), 1.0
     return F.resize(image, [side, side], antialias=True), width / height
 
 

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from engine.config import RunConfig
 from engine.errors import EngineError
 from engine.events import Best
 from engine.history import History
+from engine.lock import is_locked
 from engine.runs import Run
 
 _SECONDS_AT_ONCE = 0.008
@@ -27,6 +28,8 @@ class RunRecord:
     started: datetime | None
     config: RunConfig | None
     history: History = field(default_factory=History)
+    is_under_way: bool = False
+    """Some program works on it right now, this one or another."""
 
     @property
     def num_images(self) -> int | None:
@@ -58,11 +61,17 @@ class RunRecord:
 
     @property
     def state(self) -> str:
-        """How it ended, in a word."""
+        """How it ended, in a word or two."""
         done = self.history.done
         if done is None:
-            return "cut off" if self.history.epochs else "not begun"
+            return "under way" if self.is_under_way else "cut off" if self.history.started else "not begun"
         return "stopped" if done.stopped else "done"
+
+    @property
+    def can_go_on(self) -> bool:
+        """Say whether there is something left to train and nobody at it."""
+        done = self.history.done
+        return (done is None or done.stopped) and not self.is_under_way
 
 
 def read_record(run: Run) -> RunRecord:
@@ -116,7 +125,13 @@ class RunReader(QObject):
             known = self._known.get(run.path)
             if known is None or known[0] != changed:
                 known = self._known[run.path] = (changed, read_record(run))
-            yield known[1]
+            record = known[1]
+            # Whether somebody works on a run does not stand in its files, so it is asked each time
+            is_under_way = record.history.done is None and is_locked(run.path)
+            if is_under_way != record.is_under_way:
+                record = replace(record, is_under_way=is_under_way)
+                self._known[run.path] = (changed, record)
+            yield record
 
 
 def _changed_at(run: Run) -> float:

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.dataset import Dataset, Sample, Split
+from engine.runs import Run
 from gui.models.image_model import GridItem
 from gui.operations import Operations
 from gui.panels.findings_panel import FindingsPanel
@@ -19,6 +21,7 @@ from gui.widgets.drop_area import DropArea
 from gui.widgets.image_grid import ImageGrid
 from gui.widgets.image_view import ImageViewer
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
+from gui.widgets.resume_card import ResumeCard
 from gui.widgets.split_box import SplitBox
 from gui.widgets.tabs import Tabs
 from gui.wording import count
@@ -31,6 +34,8 @@ class DatasetPage(QWidget):
     """An invitation while no folder is open, then the folder."""
 
     train_requested = Signal()
+    resume_requested = Signal(object)
+    """A Run to go on with."""
 
     def __init__(
         self, state: AppState, operations: Operations, settings: Settings, parent: QWidget | None = None
@@ -38,6 +43,8 @@ class DatasetPage(QWidget):
         super().__init__(parent)
         self._state, self._operations, self._settings = state, operations, settings
         self._root: Path | None = None
+        self._has_looked = False
+        self.resume_card = ResumeCard(self)
         self.title = TitleLabel(parent=self)
         self.sentence = MutedLabel(parent=self)
         self.notes = NoteLabel(parent=self)
@@ -72,6 +79,8 @@ class DatasetPage(QWidget):
         sample.clicked.connect(self._operations.open_sample)
         self.invitation.paths_dropped.connect(self._on_dropped)
         column.addWidget(self.invitation, 1)
+        column.addSpacing(GRID)
+        column.addWidget(self.resume_card)
         recent = self._settings.recent_folders
         if recent:
             column.addSpacing(GRID)
@@ -125,6 +134,9 @@ class DatasetPage(QWidget):
 
     def _connect(self) -> None:
         self._state.dataset_changed.connect(self._on_dataset_changed)
+        self._state.training_changed.connect(self._on_training_changed)
+        self.resume_card.resume_asked.connect(self.resume_requested)
+        self.resume_card.give_up_asked.connect(self._on_give_up)
         self.open_button.clicked.connect(self._on_choose)
         self.train_button.clicked.connect(self.train_requested)
         self.review.count_changed.connect(lambda left: self.tabs.show_count(self.review, "Review", left))
@@ -132,6 +144,26 @@ class DatasetPage(QWidget):
         self.split_box.fraction_chosen.connect(self._operations.resplit)
         self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
         self.viewer.closed.connect(self.grid.setFocus)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for what was cut off once the window is there."""
+        super().showEvent(event)
+        if not self._has_looked:
+            self._has_looked = True
+            QTimer.singleShot(0, self._look_for_interrupted)
+
+    def _look_for_interrupted(self) -> None:
+        self._operations.find_interrupted().succeeded.connect(self.resume_card.show_records)
+
+    def _on_give_up(self, run: Run) -> None:
+        if self._operations.give_up(run):
+            self.resume_card.remove(run)
+
+    def _on_training_changed(self) -> None:
+        if self._state.training is not None:
+            self.resume_card.hide()
+        elif self._has_looked:
+            self._look_for_interrupted()
 
     def _on_choose(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Choose a folder of images")

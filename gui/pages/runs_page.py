@@ -1,6 +1,7 @@
-"""Every training so far: open it, compare it, take its settings, delete it."""
+"""Every training so far: open it, compare it, take it up again, take its settings, delete it."""
 
 from PySide6.QtCore import QSortFilterProxyModel, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from engine.comparison import compare
@@ -24,6 +25,8 @@ class RunsPage(QWidget):
 
     run_opened = Signal()
     settings_taken = Signal()
+    resume_requested = Signal(object)
+    """A Run to go on with."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,10 +41,11 @@ class RunsPage(QWidget):
         self.comparison = MutedLabel("", self)
         self.plot = LivePlot(self)
         self.open_button = self._button("Open", "See the results of this run and use its model")
+        self.resume_button = self._button("Resume", "Go on with this run where it was cut off or stopped")
         self.settings_button = self._button("Use its settings", "Take the settings of this run for the next one")
         self.delete_button = self._button("Delete…", "Move this run to the trash")
         buttons = QHBoxLayout()
-        for button in (self.open_button, self.settings_button, self.delete_button):
+        for button in (self.open_button, self.resume_button, self.settings_button, self.delete_button):
             buttons.addWidget(button)
         buttons.addStretch()
         column = QVBoxLayout(self)
@@ -64,8 +68,10 @@ class RunsPage(QWidget):
     def _connect(self) -> None:
         self._state.training_changed.connect(self.refresh)
         self.table.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        self.model.dataChanged.connect(self._refresh_buttons)
         self.table.doubleClicked.connect(self._on_open)
         self.open_button.clicked.connect(self._on_open)
+        self.resume_button.clicked.connect(self._on_resume)
         self.settings_button.clicked.connect(self._on_use_settings)
         self.delete_button.clicked.connect(self._on_delete)
 
@@ -84,18 +90,33 @@ class RunsPage(QWidget):
 
     def _on_selection_changed(self) -> None:
         runs = self.chosen()
-        for button in (self.open_button, self.settings_button, self.delete_button):
-            button.setEnabled(len(runs) == 1)
+        self._refresh_buttons()
         self.comparison.setText(_compared(*runs) if len(runs) == 2 else "")
         self.plot.setVisible(bool(runs))
         if runs:
             self.plot.show_history(runs[0].history, runs[0].config)
             self.plot.show_earlier([run.history for run in runs[1:]] or [History()])
 
+    def _refresh_buttons(self) -> None:
+        runs = self.chosen()
+        for button in (self.open_button, self.settings_button, self.delete_button):
+            button.setEnabled(len(runs) == 1)
+        record = self.model.record(runs[0]) if len(runs) == 1 else None
+        self.resume_button.setEnabled(record is not None and record.can_go_on and self._state.training is None)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look again: other windows train too, and the start page lets runs be."""
+        super().showEvent(event)
+        self.refresh()
+
     def _on_open(self) -> None:
         for run in self.chosen()[:1]:
             self._operations.open_run(run)
             self.run_opened.emit()
+
+    def _on_resume(self) -> None:
+        for run in self.chosen()[:1]:
+            self.resume_requested.emit(run)
 
     def _on_use_settings(self) -> None:
         for run in self.chosen()[:1]:

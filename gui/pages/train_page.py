@@ -7,7 +7,7 @@ from engine.catalog import BACKBONES, find_backbone
 from engine.config import RunConfig
 from engine.events import RunDone, RunStarted, Warned
 from engine.history import History
-from engine.runs import default_runs_folder, list_runs
+from engine.runs import Run, default_runs_folder, list_runs
 from engine.suggest import is_downloaded
 from gui.form import SettingsForm
 from gui.operations import Operations
@@ -132,6 +132,15 @@ class TrainPage(QWidget):
         self._state.set_config(self._state.config.changed("model", **values))
         self._refresh()
 
+    def resume(self, run: Run) -> None:
+        """Go on with a run that was cut off or stopped, its curves so far shown."""
+        history = run.history
+        history.warnings.clear()  # what still holds is told again
+        self.plot.show_history(history, self._state.config)
+        self.plot.show_earlier([])
+        self.warnings.setText("")
+        self._operations.resume(run)
+
     def _on_train(self) -> None:
         if self._state.training is not None:
             self._operations.stop_training()
@@ -177,7 +186,7 @@ class TrainPage(QWidget):
         self.train_button.setText("Stop and keep best" if is_training else start)
         self.train_button.setEnabled(is_training or (dataset is not None and len(dataset.classes) > 1))
         self.adjust.setEnabled(not is_training)
-        self.dataset_button.setVisible(dataset is None)
+        self.dataset_button.setVisible(dataset is None and not is_training)
         best, started = self.plot.history.best, self.plot.history.started
         has_result = best is not None and not is_training
         self.results_button.setVisible(has_result)
@@ -189,4 +198,11 @@ class TrainPage(QWidget):
         else:
             self.title.setText("Learning …" if is_training else "Train a model" if dataset else "Choose images first")
         words = computed_on(started) if started is not None and is_training else ""
-        self.note.setText(f"{plan(config, dataset)}. {words}" if words else plan(config, dataset))
+        sentence = plan(config, self._num_images())
+        self.note.setText(f"{sentence}. {words}" if words else sentence)
+
+    def _num_images(self) -> int | None:
+        started, dataset = self.plot.history.started, self._state.dataset
+        if started is not None and self._state.training is not None:
+            return started.num_train + started.num_val  # a run that is resumed need not be about the opened folder
+        return None if dataset is None else len(dataset.of_split("train")) + len(dataset.of_split("val"))

@@ -11,7 +11,8 @@ from engine.config import RunConfig
 from engine.dataset import Dataset, Sample
 from engine.errors import EngineError
 from engine.events import EpochDone, Event, Progress, RunDone, Scores, TrainScores, Warned
-from engine.runs import Run, create_run, list_runs, new_run_path, record
+from engine.journal import record
+from engine.runs import Run, create_run, list_runs, new_run_path
 
 DATASET = Dataset(Path("/data"), ("a", "b"), (Sample("a/1.png", 0), Sample("b/1.png", 1, "val")))
 EPOCH = EpochDone(
@@ -47,7 +48,7 @@ def test_a_folder_that_holds_something_is_not_taken_for_a_run(tmp_path: Path) ->
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write everywhere")
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(EngineError, match="could not be made"):
+    with pytest.raises(EngineError, match="could not be saved"):
         create_run(tmp_path / "run", RunConfig(), DATASET)
 
 

@@ -1,11 +1,13 @@
 """Tests of doing the same to many things in threads."""
 
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.threads import map_in_threads
+from engine.threads import Budget, map_in_threads
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -39,3 +41,24 @@ def test_closing_leaves_no_thread() -> None:
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+def test_what_threads_hold_of_a_budget_is_never_more_than_there_is() -> None:
+    budget, held, most = Budget(10), [0], []
+    lock = threading.Lock()
+
+    def work(number: int) -> None:
+        amount = 1 + number % 7
+        with budget.taking(amount):
+            with lock:
+                held[0] += amount
+                most.append(held[0])
+            time.sleep(0)  # lets the others in
+            with lock:
+                held[0] -= amount
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(500)))
+    assert 7 < max(most) <= 10
+    with budget.taking(10):  # all was given back
+        pass

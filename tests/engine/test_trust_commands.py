@@ -44,7 +44,7 @@ def test_evaluate_says_the_interval_and_writes_wrong_images_first(
     assert "95 % interval" in capsys.readouterr().out
     nowhere = str(tmp_path / "none" / "images.csv")
     assert main(["evaluate", str(run / "model.safetensors"), str(tmp_path / "data"), "--csv", nowhere]) == 1
-    assert "could not be written" in capsys.readouterr().err
+    assert "could not be saved" in capsys.readouterr().err
     rows = table.read_text(encoding="utf-8").splitlines()
     assert rows[0] == "path,label,predicted,confidence,wrong"
     assert len(rows) == 25

@@ -10,6 +10,7 @@ from engine.config import RunConfig
 from engine.dataset import Dataset, scan
 from engine.errors import EngineError
 from engine.events import EpochDone, Event, RunDone, Warned
+from engine.ml.inference import in_parts
 from engine.ml.models import Classifier
 from engine.ml.phases import QUICK_EPOCHS, Phase
 from engine.splits import split
@@ -91,3 +92,26 @@ def _refuse_more_than(num_images: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return real(self, x)
 
     monkeypatch.setattr(Classifier, "forward", forward)
+
+
+@pytest.mark.parametrize("failure", [torch.OutOfMemoryError("out of memory"), MemoryError()])
+def test_a_batch_to_measure_that_memory_does_not_hold_is_measured_in_halves(failure: Exception) -> None:
+    sizes: list[int] = []
+
+    def network(batch: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(batch))
+        if len(batch) > 2:
+            raise failure
+        return 2 * batch
+
+    batch = torch.arange(7.0)
+    assert torch.equal(in_parts(network, batch), 2 * batch)
+    assert max(sizes) == 7
+
+
+def test_an_image_to_measure_that_memory_does_not_hold_is_no_endless_halving() -> None:
+    def network(_: torch.Tensor) -> torch.Tensor:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        in_parts(network, torch.zeros(4))

@@ -10,6 +10,8 @@ from engine.errors import EngineError
 from engine.ml.download import download
 from tests.engine.ml.weights_server import serve
 
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
+
 CONTENT = random.Random(0).randbytes(3_000_000)
 NAME = f"network-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
 

@@ -53,6 +53,7 @@ def test_a_run_tells_its_story_in_order_and_fills_its_folder(dataset: Dataset, t
     assert list(run.events()) == told
     names = {path.name for path in run.path.iterdir()}
     assert names == {
+        ".lock",
         "config.json",
         "split.json",
         "events.jsonl",

@@ -233,6 +233,7 @@ def test_weights_in_the_cache_are_not_fetched_again(cache, theirs):
     assert_same_backbone(model, theirs)
 
 
+@pytest.mark.allow_hosts(["127.0.0.1"])
 def test_missing_weights_are_fetched_once(tmp_path, monkeypatch, theirs):
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
     content = (tmp_path / "theirs.pth").read_bytes()

@@ -1,0 +1,193 @@
+"""Tests of what disks that refuse, missing memory and lost devices do to a run: its work is kept, a sentence said."""
+
+import errno
+import os
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine import jobs
+from engine.config import RunConfig
+from engine.dataset import Dataset, scan
+from engine.errors import EngineError
+from engine.events import EpochDone, Event, Warned
+from engine.ml.checkpoint import load_model
+from engine.runs import Run
+from engine.splits import split
+from engine.work import finish
+from tests.engine.ml import test_resume
+from tests.engine.ml.test_resume import ending
+from tests.faults import Disk, faulty
+from tests.pictures import write_classes
+
+TINY = test_resume.TINY.changed("training", batch_size=16)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    root = write_classes(tmp_path_factory.mktemp("data"), {"red": 8, "blue": 8})
+    return split(scan(root), 0.25, 0)
+
+
+@pytest.fixture(scope="module")
+def alone(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], tuple[object, ...]]:
+    """Return what a run asks of the disk, and how it ends when nothing is refused."""
+    path = tmp_path_factory.mktemp("alone") / "run"
+    with faulty(Disk()) as disk:
+        run = finish(jobs.train(dataset, TINY, path))
+    return disk.asked, ending(run)
+
+
+def _train_on(disk: Disk, dataset: Dataset, path: Path, config: RunConfig = TINY) -> tuple[list[str], str | None]:
+    """Train and return the warnings and the sentence of the failure, if it failed."""
+    events: list[Event] = []
+    with faulty(disk):
+        try:
+            finish(jobs.train(dataset, config, path), events.append)
+        except EngineError as error:
+            return _warnings(events), error.message
+    return _warnings(events), None
+
+
+def _warnings(events: list[Event]) -> list[str]:
+    return [event.message for event in events if isinstance(event, Warned)]
+
+
+def _go_on(dataset: Dataset, path: Path) -> Run:
+    if Run(path).is_over:
+        return Run(path)
+    return finish(jobs.resume(path) if Run(path).config_path.is_file() else jobs.train(dataset, TINY, path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lasts", [False, True], ids=["once", "from_then_on"])
+def test_whatever_the_disk_refuses_the_model_opens_and_the_run_ends_as_if_nothing_had_been(
+    dataset: Dataset, tmp_path: Path, alone: tuple[list[str], tuple[object, ...]], lasts: bool
+) -> None:
+    asked, expected = alone
+    assert len(asked) > 40
+    for number in range(len(asked)):
+        path = tmp_path / f"{number}"
+        disk = Disk(number, 2**31 if lasts else number, errno.ENOSPC if number % 2 else errno.EROFS)
+        warnings, sentence = _train_on(disk, dataset, path)
+        assert sentence or Run(path).is_over, f"a refused {asked[number]} was not told"
+        assert all(re.fullmatch(r"[A-Z][^\n]*\.", words) for words in [*warnings, *([sentence] if sentence else [])])
+        if Run(path).history.started is not None:
+            load_model(Run(path).model_path)
+        assert ending(_go_on(dataset, path)) == expected, f"after a refused {asked[number]}"
+
+
+def test_a_disk_that_is_full_for_a_while_costs_a_run_nothing(
+    dataset: Dataset, tmp_path: Path, alone: tuple[list[str], tuple[object, ...]]
+) -> None:
+    asked, expected = alone
+    first = asked.index("rename results.json") - 6
+    warnings, sentence = _train_on(Disk(first, first + 4), dataset, tmp_path / "run")
+    assert sentence is None
+    assert sum("The best model cannot be saved: No space left on device." in words for words in warnings) == 1
+    assert ending(Run(tmp_path / "run")) == expected
+
+
+def test_a_best_model_that_its_folder_does_not_take_is_saved_elsewhere(
+    dataset: Dataset, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = jobs.train(dataset, TINY, tmp_path / "run")
+    next(work)
+    real = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        if Path(target).parent == tmp_path / "run":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    place = home / "rescued" / "run"
+    with pytest.raises(EngineError, match=re.escape(f"Read-only file system. The best model was saved to {place}")):
+        finish(work)
+    assert load_model(place / "model.safetensors")[1].best is not None
+    assert load_model(tmp_path / "run" / "model.safetensors")[1].best is None
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_was_saved(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = jobs.train(dataset, TINY.changed("training", epochs=5), tmp_path / "run")
+    while not isinstance(next(work), EpochDone):
+        pass
+    checkpoint = Run(tmp_path / "run").checkpoint_path
+    monkeypatch.setattr("engine.ml.step._training_loss", lambda logits, *_: (logits * float("nan")).sum())
+    with pytest.raises(EngineError, match="lower learning rate"):
+        finish(work)
+    assert all(
+        parameter.isfinite().all() for parameter in load_model(tmp_path / "run/model.safetensors")[0].parameters()
+    )
+    assert all(tensor.isfinite().all() for tensor in torch.load(checkpoint, weights_only=True)["model"].values())
+    assert Run(tmp_path / "run").history.done is not None, "it would be offered to go on, and end the same way"
+
+
+def test_a_rate_that_is_far_too_high_ends_in_a_sentence_with_a_model_that_opens(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    config = TINY.changed("optim", name="sgd", lr=10, clip_norm=0).changed("training", epochs=30)
+    with pytest.raises(EngineError, match="lower learning rate"):
+        finish(jobs.train(dataset, config, tmp_path / "run"))
+    load_model(tmp_path / "run" / "model.safetensors")
+
+
+def test_images_that_vanish_during_a_run_end_it_for_now_and_it_goes_on_when_they_are_back(tmp_path: Path) -> None:
+    root = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
+    images = split(scan(root), 0.25, 0)
+    config = TINY.changed("augment", mixup_alpha=0.4)  # measures on plain images, which are read anew each time
+    expected = ending(finish(jobs.train(images, config, tmp_path / "alone")))
+    work = jobs.train(images, config, tmp_path / "run")
+    while not isinstance(next(work), EpochDone):
+        pass
+    root.rename(tmp_path / "away")
+    with pytest.raises(EngineError, match="Connect its drive"):
+        finish(work)
+    (tmp_path / "away").rename(root)
+    assert ending(finish(jobs.resume(tmp_path / "run"))) == expected
+
+
+def test_an_image_deleted_during_a_run_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
+    root = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
+    images = split(scan(root), 0.25, 0)
+    events: list[Event] = []
+    config = TINY.changed("augment", mixup_alpha=0.4)
+    for event in jobs.train(images, config, tmp_path / "run"):
+        if not events:
+            (root / images.of_split("train")[0].path).unlink()
+        events.append(event)
+    assert _warnings(events) == ["Left out: It is no longer there."]
+    assert Run(tmp_path / "run").is_over
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "not enough memory"),
+        (MemoryError(), "not enough memory"),
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), "graphics card failed"),
+    ],
+)
+def test_a_device_that_fails_is_a_sentence_and_the_run_can_go_on(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, sentence: str
+) -> None:
+    expected = ending(finish(jobs.train(dataset, TINY, tmp_path / "alone")))
+    work = jobs.train(dataset, TINY, tmp_path / "run")
+    while not isinstance(next(work), EpochDone):
+        pass
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.ml.step._descend", _raises(failure))
+        with pytest.raises(EngineError, match=sentence):
+            finish(work)
+    assert ending(finish(jobs.resume(tmp_path / "run"))) == expected
+
+
+def _raises(failure: Exception) -> object:
+    def fail(*_: object) -> None:
+        raise failure
+
+    return fail

@@ -1,0 +1,68 @@
+"""A disk that refuses: the n-th write, sync or rename fails, alone or with all that follow."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+class Disk:
+    """Counts what is asked of the disk, and refuses it from number `first` to number `last`, counted from 0."""
+
+    def __init__(self, first: int | None = None, last: int = 2**31, error: int = errno.ENOSPC) -> None:
+        self.asked: list[str] = []
+        self._first, self._last, self._error = first, last, error
+
+    def refuses(self, what: str) -> bool:
+        """Note a request and say whether it is to fail."""
+        self.asked.append(what)
+        return self._first is not None and self._first <= len(self.asked) - 1 <= self._last
+
+    def fail(self) -> OSError:
+        """Return what the system would raise."""
+        return OSError(self._error, os.strerror(self._error))
+
+
+@contextmanager
+def faulty(disk: Disk) -> Iterator[Disk]:
+    """Let everything the program writes go through `disk`; a write that fails leaves half of its bytes."""
+    real_bytes, real_write, real_sync, real_replace = Path.write_bytes, os.write, os.fsync, os.replace
+
+    def write_bytes(path: Path, content: bytes) -> int:
+        if disk.refuses(f"write {_kind(path)}"):
+            real_bytes(path, bytes(content)[: len(content) // 2])
+            raise disk.fail()
+        return real_bytes(path, content)
+
+    def write_text(path: Path, text: str, encoding: str | None = None) -> int:
+        return write_bytes(path, text.encode(encoding or "utf-8"))
+
+    def write(descriptor: int, content: bytes) -> int:
+        if disk.refuses("write line"):
+            return real_write(descriptor, content[: len(content) // 2])
+        return real_write(descriptor, content)
+
+    def sync(descriptor: int) -> None:
+        if disk.refuses("sync"):
+            raise disk.fail()
+        real_sync(descriptor)
+
+    def replace(source: Path, target: Path) -> None:
+        if disk.refuses(f"rename {Path(target).name}"):
+            raise disk.fail()
+        real_replace(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write_bytes)
+        patch.setattr(Path, "write_text", write_text)
+        patch.setattr(os, "write", write)
+        patch.setattr(os, "fsync", sync)
+        patch.setattr(os, "replace", replace)
+        yield disk
+
+
+def _kind(temporary: Path) -> str:
+    return temporary.name.lstrip(".").split("-")[0] + temporary.suffix

@@ -1,0 +1,38 @@
+"""Tests of the error bar."""
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from engine import __version__
+from engine.errors import EngineError
+from gui.errors import ErrorBar
+
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
+
+
+def _raised() -> Exception:
+    try:
+        raise EngineError("The disk is full.", Path("/photos")) from OSError(28, "No space left on device")
+    except EngineError as error:
+        return error
+
+
+def test_details_name_the_versions_and_the_cause_and_nothing_of_the_environment(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_TOKEN", "do-not-tell")
+    bar = ErrorBar()
+    qtbot.addWidget(bar)
+    bar.show_error(_raised())
+    assert bar.label.text() == "The disk is full. (/photos)"
+    bar.copy_button.click()
+    text = QGuiApplication.clipboard().text()
+    assert f"Classifold {__version__}, Python {platform.python_version()}, {platform.platform()}" in text
+    assert "No space left on device" in text
+    assert "EngineError: The disk is full." in text
+    assert not any(value in text for name, value in os.environ.items() if name == "API_TOKEN")

@@ -1,0 +1,225 @@
+"""Runs that were cut off: they are offered, taken up again, or let be."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from engine import jobs
+from engine.config import RunConfig
+from engine.dataset import scan
+from engine.events import Best, EpochDone, Event, RunDone, RunStarted, Scores, TrainScores, to_line
+from engine.lock import locked
+from engine.runs import Run, create_run, default_runs_folder, interrupted
+from engine.splits import split
+from gui.main_window import DATASET, TRAIN, MainWindow
+from gui.models.run_record import read_record
+from gui.operations import Operations
+from gui.pages.runs_page import RunsPage
+from gui.settings import Settings
+from gui.state import AppState
+from gui.widgets.resume_card import ResumeCard
+from gui.wording import cut_off
+from tests.pictures import write_classes
+
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
+
+CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=4, batch_size=8, device="cpu")
+
+
+def _epoch(number: int) -> EpochDone:
+    train = TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5)
+    val = Scores(loss=1, accuracy=0.5 + number / 10)
+    return EpochDone(epoch=number, epochs=4, train=train, val=val, lr=0.1, seconds=1, best=True)
+
+
+def _write(run: Run, *events: Event) -> None:
+    with open(run.events_path, "a", encoding="utf-8") as journal:
+        journal.writelines(f"{to_line(event)}\n" for event in events)
+
+
+def _started(run: Run) -> RunStarted:
+    return RunStarted(
+        run=str(run.path), classes=("blue", "red"), num_train=9, num_val=3, device="cpu", precision="float32",
+        parameters=9, trainable=9, epochs=4,
+    )  # fmt: skip
+
+
+def _make_run(root: Path, name: str, *events: Event) -> Run:
+    run = create_run(default_runs_folder() / name, CONFIG, split(scan(root), 0.25, 0))
+    _write(run, _started(run), *events)
+    return run
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_classes(tmp_path / "data", {"red": 6, "blue": 6})
+
+
+@pytest.fixture
+def run(root: Path) -> Run:
+    """A run that was cut off after its second epoch."""
+    return _make_run(root, "data 1", _epoch(1), _epoch(2))
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Generator[MainWindow, None, None]:
+    window = MainWindow(Settings())
+    window.show()
+    yield window
+    window.operations.shut_down()
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=60_000)
+    window.close()
+    window.deleteLater()
+
+
+def _press(window: MainWindow, name: str) -> None:
+    buttons = window.dataset_page.resume_card.findChildren(QPushButton)
+    next(button for button in buttons if button.accessibleName() == name).click()
+
+
+def test_a_run_that_was_cut_off_says_how_far_it_had_come(run: Run, root: Path) -> None:
+    assert cut_off(run.name, run.history, CONFIG) == "The training “data 1” was cut off after epoch 2 of 4."
+    with_budget = CONFIG.changed("training", budget="5m")
+    assert cut_off(run.name, run.history, with_budget) == "The training “data 1” was cut off after epoch 2."
+    begun = _make_run(root, "data 2")
+    assert "before its first epoch" in cut_off(begun.name, begun.history, CONFIG)
+
+
+def test_the_start_page_offers_what_was_cut_off_and_lets_it_be(run: Run, window: MainWindow, qtbot: QtBot) -> None:
+    card = window.dataset_page.resume_card
+    qtbot.waitUntil(card.isVisible, timeout=20_000)
+    _press(window, "Let data 1 be")
+    assert card.isHidden()
+    assert interrupted(default_runs_folder()) == []
+    assert read_record(run).state == "stopped"
+
+
+def test_a_start_without_anything_cut_off_offers_nothing(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.dataset_page._has_looked and not window.operations.running_jobs, timeout=20_000)
+    assert window.dataset_page.resume_card.isHidden()
+
+
+def test_at_most_three_are_offered_and_the_rest_are_counted(root: Path, qtbot: QtBot) -> None:
+    card = ResumeCard()
+    qtbot.addWidget(card)
+    runs = [_make_run(root, f"data {number}", _epoch(1)) for number in range(5)]
+    card.show_records([read_record(run) for run in runs])
+    assert len(card._rows) == 3
+    assert "2" in card.more.text()
+    for run in runs[:2]:
+        card.remove(run)
+    assert len(card._rows) == 3
+    assert card.more.isHidden()
+
+
+def test_resume_leads_to_the_curve_so_far_which_goes_on(
+    run: Run, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go_on(path: Path) -> Generator[Event, None, Run]:
+        yield _started(run)
+        yield _epoch(3)
+        yield _epoch(4)
+        best = Best(epoch=4, accuracy=0.9, loss=1)
+        _write(run, _epoch(3), _epoch(4), RunDone(model="m", best=best, seconds=4, stopped=False))
+        return run
+
+    monkeypatch.setattr(jobs, "resume", go_on)
+    qtbot.waitUntil(window.dataset_page.resume_card.isVisible, timeout=20_000)
+    _press(window, "Resume data 1")
+    assert window.stack.currentIndex() == TRAIN
+    assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2]
+    assert window.state.config == CONFIG
+    assert window.state.training is not None
+    qtbot.waitUntil(lambda: "12\N{NO-BREAK SPACE}images" in window.train_page.note.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: window.state.training is None, timeout=20_000)
+    assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2, 3, 4]
+    assert window.state.run == run
+    assert "90" in window.train_page.title.text()
+    window.show_page(DATASET)
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=20_000)
+    assert window.dataset_page.resume_card.isHidden()
+
+
+def test_a_run_stopped_in_the_window_goes_on_to_its_end(window: MainWindow, root: Path, qtbot: QtBot) -> None:
+    window.open_paths([root])
+    qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs, timeout=20_000)
+    window.state.set_config(CONFIG.changed("training", epochs=15))
+    window.train_page.train_button.click()
+    qtbot.waitUntil(lambda: len(window.train_page.plot.history.epochs) >= 1, timeout=60_000)
+    window.operations.stop_training()
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=60_000)
+    run = window.state.run
+    assert run is not None
+    num_before = len(run.history.epochs)
+    page = window.runs_page
+    window.show_page(4)
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1 and not page.model.is_reading(), timeout=20_000)
+    page.table.selectRow(0)
+    page.resume_button.click()
+    qtbot.waitUntil(lambda: window.state.training is None, timeout=120_000)
+    assert window.error_bar.isHidden()
+    assert [epoch.epoch for epoch in run.history.epochs] == list(range(1, 16))
+    assert num_before < 15
+    assert run.is_over
+
+
+@pytest.mark.parametrize("reason", ["gone", "elsewhere", "over"])
+def test_what_cannot_go_on_is_a_sentence_that_stays(
+    reason: str, run: Run, root: Path, window: MainWindow, qtbot: QtBot
+) -> None:
+    if reason == "gone":
+        root.rename(root.with_name("moved"))
+    if reason == "over":
+        _write(run, RunDone(model="m", seconds=4, stopped=False))
+    words = {"gone": "images of this run are gone", "elsewhere": "Another window", "over": "it is over"}[reason]
+    if reason == "elsewhere":
+        with locked(run.path):
+            window.train_page.resume(run)
+            qtbot.waitUntil(window.error_bar.isVisible, timeout=20_000)
+    else:
+        window.train_page.resume(run)
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=20_000)
+    assert words in window.error_bar.label.text()
+    assert window.error_bar.isVisible()
+    assert window.state.training is None
+
+
+def test_the_runs_page_tells_states_apart_and_resumes_what_may_go_on(root: Path, qtbot: QtBot) -> None:
+    done, stopped = (RunDone(model="m", seconds=4, stopped=is_stopped) for is_stopped in (False, True))
+    runs = {
+        "cut off": _make_run(root, "a", _epoch(1)),
+        "stopped": _make_run(root, "b", _epoch(1), stopped),
+        "done": _make_run(root, "c", _epoch(1), done),
+        "under way": _make_run(root, "d", _epoch(1)),
+    }
+    state = AppState()
+    page = RunsPage(state, Operations(state, state))
+    state.setParent(page)
+    qtbot.addWidget(page)
+    with locked(runs["under way"].path):
+        page.show()
+        qtbot.waitUntil(lambda: not page.model.is_reading(), timeout=20_000)
+        offered = {}
+        for row in range(4):
+            page.table.selectRow(row)
+            (chosen,) = page.chosen()
+            record = page.model.record(chosen)
+            assert record is not None
+            assert runs[record.state] == chosen
+            offered[record.state] = page.resume_button.isEnabled()
+    assert offered == {"cut off": True, "stopped": True, "done": False, "under way": False}
+    page.hide()
+    page.show()
+    qtbot.waitUntil(lambda: page.model.record(runs["under way"]).state == "cut off", timeout=20_000)
+
+
+def test_a_run_under_way_is_not_deleted(run: Run, qtbot: QtBot) -> None:
+    state = AppState()
+    operations = Operations(state, state)
+    with locked(run.path), qtbot.waitSignal(operations.failed) as caught:
+        assert not operations.delete_run(run)
+    assert "under way" in caught.args[0].message
+    assert run.config_path.is_file()

@@ -1,0 +1,316 @@
+"""One of each image file that has ever hurt a program, made on the spot."""
+
+import base64
+import io
+import os
+import re
+import socket
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image, ImageCms
+
+Colour: TypeAlias = tuple[int, int, int]
+
+RED, WHITE, BLACK, GREY = (255, 0, 0), (255, 255, 255), (0, 0, 0), (128, 128, 128)
+SIZE = (48, 32)
+
+GPS_TEXT = b"47.36667N8.55000E"
+"""Stands in the EXIF of one of the files, and must stand nowhere else."""
+
+# 64 x 48 pixels, made with x265 by libheif: the decoder library cannot write HEIC
+_HEIC = """
+AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAAAAAERA
+AAEAAQAAAAABoQABAAAAAAAAAIcAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAA
+AHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq
+5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xhcAAAAEAAAAABAAAA
+MAAAAAEAAAAAAAAAAv////AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWBAgMFhAAAAI9tZGF0AAAAgygBrxOA+BDhp//8TSj/
++nXPD9PMiYlW/qlxUfhij/89rY/JKRa6aLjI6mh8LZa/H9EEOpVIlW+HQUEtuQb/hdTDlbZrZhM/3ct4hE3uYR6YdHMyfpLKX4N7hFyMZtHJpQ7nV/TU
+oZTg0LYllmhz/kKO5zORJX+rPrSSjUGTzz9cU/7W
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a readable file shows: its size and the colours of its left and right half."""
+
+    size: tuple[int, int] = SIZE
+    left: Colour = RED
+    right: Colour = WHITE
+
+
+def write_readable(folder: Path) -> dict[str, Shown]:
+    """Write one of each odd file that can be read; return what each shows, by its name."""
+    _write_all(folder, {name: make for name, (make, _) in _READABLE.items()})
+    return {name: shown for name, (_, shown) in _READABLE.items()}
+
+
+def write_unreadable(folder: Path) -> list[str]:
+    """Write one of each file that must be refused; return their names."""
+    _write_all(folder, _UNREADABLE)
+    return [*_UNREADABLE, *_write_what_is_no_file(folder)]
+
+
+def _write_all(folder: Path, makers: Mapping[str, Callable[[], bytes]]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make in makers.items():
+        (folder / name).write_bytes(make())
+
+
+def _write_what_is_no_file(folder: Path) -> list[str]:
+    """Write what only looks like a file, as far as this system has it."""
+    names = ["loop-a.jpg", "loop-b.jpg", "nowhere.jpg", "endless.jpg", "pipe.jpg", "socket.jpg"]
+    os.symlink("loop-b.jpg", folder / "loop-a.jpg")
+    os.symlink("loop-a.jpg", folder / "loop-b.jpg")
+    os.symlink("gone.jpg", folder / "nowhere.jpg")
+    os.symlink("/dev/zero", folder / "endless.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listener:
+        before = os.getcwd()
+        os.chdir(folder)  # the whole path may be too long for a socket
+        listener.bind("socket.jpg")
+        os.chdir(before)
+    if os.geteuid() != 0:  # root may read all
+        (folder / "locked.jpg").write_bytes(_jpeg())
+        (folder / "locked.jpg").chmod(0)
+        names.append("locked.jpg")
+    return names
+
+
+def picture(size: tuple[int, int] = SIZE, left: Colour = RED, right: Colour = WHITE) -> Image.Image:
+    """Return a picture of two plain halves."""
+    image = Image.new("RGB", size, right)
+    image.paste(left, (0, 0, size[0] // 2, size[1]))
+    return image
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Return the bytes of an image file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return one chunk of a PNG file."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def with_png_chunks(chunks: bytes) -> bytes:
+    """Return a PNG with more chunks behind its header."""
+    plain = saved(picture(), "PNG")
+    return plain[:33] + chunks + plain[33:]
+
+
+def _jpeg() -> bytes:
+    return saved(picture(), "JPEG", quality=95)
+
+
+def _oriented(orientation: int) -> bytes:
+    """Return a JPEG that is upright once it is turned as its EXIF says."""
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = picture().transpose(undo[orientation]) if orientation in undo else picture()
+    return saved(stored, "JPEG", quality=95, exif=exif)
+
+
+def _with_place() -> bytes:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    gps = exif.get_ifd(0x8825)
+    gps[1], gps[2], gps[27] = "N", (47.0, 22.0, 0.0), b"ASCII\0\0\0" + GPS_TEXT
+    return saved(picture(), "JPEG", quality=95, exif=exif)
+
+
+def _ycck() -> bytes:
+    """Return the JPEG that Photoshop makes of CMYK: inks as YCbCr, named so by a number in its Adobe marker."""
+    inks = picture(left=(0, 255, 255), right=BLACK).convert("YCbCr")  # cyan, magenta, yellow: red, then nothing
+    stored = [channel.point(lambda value: 255 - value) for channel in inks.split()]  # Pillow turns them over again
+    content = saved(Image.merge("CMYK", [*stored, Image.new("L", SIZE, 0)]), "JPEG", quality=95)
+    place = content.index(b"Adobe") + 11
+    return content[:place] + b"\x02" + content[place + 1 :]
+
+
+def _palette_with_hole() -> bytes:
+    image = Image.new("P", SIZE, 0)
+    image.putpalette([10, 20, 30, *RED])
+    image.paste(1, (0, 0, SIZE[0] // 2, SIZE[1]))
+    return saved(image, "PNG", transparency=0)
+
+
+def _with_hole(mode: str, kind: str) -> bytes:
+    image = picture(right=BLACK).convert(mode)
+    image.putalpha(Image.fromarray(np.repeat([[255, 0]], SIZE[0] // 2, 1).repeat(SIZE[1], 0).astype(np.uint8)))
+    return saved(image, kind, lossless=True)
+
+
+def _deep(dtype: str, left: float, right: float, kind: str) -> bytes:
+    values = np.full(SIZE[::-1], right, dtype)
+    values[:, : SIZE[0] // 2] = left
+    return saved(Image.fromarray(values), kind)
+
+
+def _film(kind: str, num_frames: int) -> bytes:
+    others = [Image.new("RGB", SIZE, (0, 0, 10 + number % 200)) for number in range(num_frames - 1)]
+    return saved(picture(), kind, save_all=True, append_images=others, duration=100, lossless=True)
+
+
+def _scans_without_end() -> bytes:
+    content = saved(Image.new("L", (2000, 2000)), "JPEG", progressive=True)
+    last_table = content.rfind(b"\xff\xc4")
+    return content[:-2] + content[last_table:-2] * 1500 + b"\xff\xd9"
+
+
+def _icon_with_bomb() -> bytes:
+    bomb = _png_of(60000, 60000)
+    return struct.pack("<HHHBBBBHHII", 0, 1, 1, 48, 32, 0, 0, 1, 32, len(bomb), 22) + bomb
+
+
+def _png_of(width: int, height: int) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(10_000)))
+
+
+def _bits_bomb() -> bytes:
+    rows = zlib.compressobj(1)
+    content = b"".join(rows.compress(bytes(3751 * 300)) for _ in range(100)) + rows.flush()
+    return _png_of(30000, 30000)[:33] + png_chunk(b"IDAT", content) + png_chunk(b"IEND", b"")
+
+
+def _gif_with_huge_screen() -> bytes:
+    content = saved(picture(), "GIF")
+    return content[:6] + struct.pack("<HH", 65535, 65535) + content[10:]
+
+
+def _webp_bomb() -> bytes:
+    bits = (16383 - 1) | (16383 - 1) << 14
+    data = b"\x2f" + struct.pack("<I", bits) + bytes(20)
+    body = b"WEBPVP8L" + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _tiff_with_huge_tile() -> bytes:
+    side, packer = 40_000, zlib.compressobj(1)
+    tile = b"".join(packer.compress(bytes(side * 100)) for _ in range(20)) + packer.flush()
+    tags = ((256, 32), (257, 32), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side))
+    tags += ((324, 10 + 12 * 10 + 4), (325, len(tile)))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(tags)) + entries + bytes(4) + tile
+
+
+def _large_bmp() -> bytes:
+    header = struct.pack("<IiiHHIIiiII", 40, 60000, 60000, 1, 1, 0, 0, 0, 0, 2, 2) + bytes(8)
+    return b"BM" + struct.pack("<IHHI", 14 + len(header), 0, 0, 14 + len(header)) + header
+
+
+def _postscript() -> bytes:
+    return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n%%EndComments\n0 0 40 40 rectfill\nshowpage\n%%EOF\n"
+
+
+def _broken_exif() -> bytes:
+    return saved(picture(), "JPEG", quality=95, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\xee\xee\xff" * 20)
+
+
+def _broken_profile(kind: str) -> bytes:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return saved(picture(), kind, quality=95, icc_profile=profile[:100] + b"\xff" * 300)
+
+
+_READABLE: dict[str, tuple[Callable[[], bytes], Shown]] = {
+    "plain.jpg": (_jpeg, Shown()),
+    "really a png.jpg": (lambda: saved(picture(), "PNG"), Shown()),
+    "really a jpeg.png": (_jpeg, Shown()),
+    "really a webp.gif": (lambda: saved(picture(), "WEBP", lossless=True), Shown()),
+    "cmyk.jpg": (lambda: saved(picture().convert("CMYK"), "JPEG", quality=95), Shown()),
+    "ycck.jpg": (_ycck, Shown()),
+    "progressive.jpg": (lambda: saved(picture(), "JPEG", quality=95, progressive=True), Shown()),
+    "grey.jpg": (lambda: saved(picture(left=GREY).convert("L"), "JPEG", quality=95), Shown(left=GREY)),
+    "16 bit.png": (lambda: _deep("uint16", 32896, 65535, "PNG"), Shown(left=GREY)),
+    "16 bit.tif": (lambda: _deep("uint16", 32896, 65535, "TIFF"), Shown(left=GREY)),
+    "32 bit.tif": (lambda: _deep("int32", -70000, 70000, "TIFF"), Shown(left=BLACK)),
+    "float.tif": (lambda: _deep("float32", 0.5, 1, "TIFF"), Shown(left=GREY)),
+    "float with holes.tif": (lambda: _deep("float32", np.nan, 1, "TIFF"), Shown(left=BLACK)),
+    "1 bit.png": (lambda: saved(picture(left=BLACK).convert("1"), "PNG"), Shown(left=BLACK)),
+    "palette with a hole.png": (_palette_with_hole, Shown()),
+    "grey with a hole.png": (lambda: _with_hole("L", "PNG"), Shown(left=(76, 76, 76))),
+    "colour with a hole.webp": (lambda: _with_hole("RGB", "WEBP"), Shown()),
+    "film.gif": (lambda: _film("GIF", 3), Shown()),
+    "film.png": (lambda: _film("PNG", 3), Shown()),
+    "film.webp": (lambda: _film("WEBP", 3), Shown()),
+    "long film.gif": (lambda: _film("GIF", 2000), Shown()),
+    "long film.webp": (lambda: _film("WEBP", 500), Shown()),
+    "two eyes.mpo": (lambda: _film("MPO", 2), Shown()),
+    "many pages.tif": (lambda: _film("TIFF", 500), Shown()),
+    **{f"turned {number}.jpg": ((lambda number=number: _oriented(number)), Shown()) for number in range(1, 9)},
+    "modern.avif": (lambda: saved(picture(), "AVIF", quality=95), Shown()),
+    "phone.heic": (lambda: base64.b64decode(_HEIC), Shown((64, 48))),
+    "satellite.jp2": (lambda: saved(picture(), "JPEG2000"), Shown()),
+    "old.bmp": (lambda: saved(picture(), "BMP"), Shown()),
+    "old.tga": (lambda: saved(picture(), "TGA", compression="tga_rle"), Shown()),
+    "old.ppm": (lambda: saved(picture(), "PPM"), Shown()),
+    "icon.ico": (lambda: saved(picture(), "ICO", sizes=[SIZE]), Shown()),
+    "1x1.png": (lambda: saved(Image.new("RGB", (1, 1), RED), "PNG"), Shown((1, 1), RED, RED)),
+    "1x30000.png": (lambda: saved(Image.new("RGB", (1, 30000), RED), "PNG"), Shown((1, 30000), RED, RED)),
+    "30000x1.jpg": (lambda: saved(picture((30000, 1)), "JPEG", quality=95), Shown((30000, 1))),
+    "panorama.jpg": (lambda: saved(picture((30000, 500)), "JPEG", quality=50), Shown((30000, 500))),
+    "panorama.png": (lambda: saved(picture((30000, 500)), "PNG", compress_level=1), Shown((30000, 500))),
+    "large.tif": (lambda: saved(picture((5000, 4000)), "TIFF", compression="tiff_lzw"), Shown((5000, 4000))),
+    "broken exif.jpg": (_broken_exif, Shown()),
+    "place.jpg": (_with_place, Shown()),
+    "broken profile.jpg": (lambda: _broken_profile("JPEG"), Shown()),
+    "broken profile.png": (lambda: _broken_profile("PNG"), Shown()),
+    "long text.png": (
+        lambda: with_png_chunks(png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(30_000_000)))),
+        Shown(),
+    ),
+    "many chunks.png": (lambda: with_png_chunks(png_chunk(b"tEXt", b"a\0b") * 20_000), Shown()),
+    "Ünï çødé 测试 🐈.jpg": (_jpeg, Shown()),
+    " spaces  .jpg": (_jpeg, Shown()),
+    "two\nlines.jpg": (_jpeg, Shown()),
+    "\x1b[31mred\x07.jpg": (_jpeg, Shown()),
+    "-dash.jpg": (_jpeg, Shown()),
+    "=1+1.jpg": (_jpeg, Shown()),
+    "back\\xe9slash.jpg": (_jpeg, Shown()),
+    os.fsdecode(b"no text \xff\xe9.jpg"): (_jpeg, Shown()),
+    "l" * 240 + ".jpg": (_jpeg, Shown()),
+}
+
+_UNREADABLE: dict[str, Callable[[], bytes]] = {
+    "truncated.jpg": lambda: saved(picture((300, 300)), "JPEG")[:-400],
+    "truncated.png": lambda: saved(picture((300, 300)), "PNG")[:-60],
+    "truncated.webp": lambda: saved(picture((300, 300)), "WEBP")[:-60],
+    "truncated.heic": lambda: base64.b64decode(_HEIC)[:-60],
+    "zero.jpg": lambda: b"",
+    "text.jpg": lambda: b"It is a truth universally acknowledged",
+    "drawing.png": lambda: b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='40'/>",
+    "postscript.jpg": _postscript,
+    "document.jpg": lambda: saved(picture(), "PDF"),
+    "html.png": lambda: b"<!doctype html><title>404</title>",
+    "bomb.png": lambda: _png_of(60000, 60000),
+    "bits bomb.png": _bits_bomb,
+    "bomb.gif": _gif_with_huge_screen,
+    "bomb.webp": _webp_bomb,
+    "bomb.bmp": _large_bmp,
+    "bomb.ppm": lambda: b"P6 60000 60000 255\n" + bytes(100),
+    "bomb.ico": _icon_with_bomb,
+    "bomb.tif": _tiff_with_huge_tile,
+    "long strip.png": lambda: _png_of(1, 2_000_000_000),
+    "slow.ppm": lambda: b"P3 2000 2000 255\n" + b"1 2 3 " * 100,
+    "scans.jpg": _scans_without_end,
+    "comments.jpg": lambda: re.sub(rb"^\xff\xd8", b"\xff\xd8" + b"\xff\xfe\0\x02" * 500_000, _jpeg()),
+    "texts bomb.png": lambda: with_png_chunks(png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(40_000_000))) * 3),
+}
