@@ -5,6 +5,11 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
+Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
+"""What can be drawn: a float holds it."""
+Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e12)]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,7 +34,7 @@ class TrainScores(Scores):
 class Best(_Frozen):
     """The best epoch, counted from 1, with its validation scores."""
 
-    epoch: int
+    epoch: Count
     accuracy: float
     loss: float
 
@@ -40,17 +45,17 @@ class RunStarted(_Frozen):
     event: Literal["run_started"] = "run_started"
     run: str
     classes: tuple[str, ...]
-    num_train: int
-    num_val: int
+    num_train: Count
+    num_val: Count
     device: str
     precision: str
     precision_reason: str = ""
     """Why this one."""
-    parameters: int
+    parameters: Count
     """All parameters of the network."""
-    trainable: int
+    trainable: Count
     """Those that this run trains."""
-    epochs: int
+    epochs: Count
 
 
 Stage: TypeAlias = Literal[
@@ -74,13 +79,13 @@ class Progress(_Frozen):
 
     event: Literal["progress"] = "progress"
     stage: Stage
-    done: int
-    total: int
+    done: Count
+    total: Count
     images_per_second: float | None = None
-    epoch: int | None = None
+    epoch: Count | None = None
     loss: float | None = None
     """Running mean of the training loss over the steps since the last such event."""
-    seconds_left: float | None = None
+    seconds_left: Seconds | None = None
     """For the whole job, as far as it can be told."""
 
 
@@ -88,13 +93,13 @@ class EpochDone(_Frozen):
     """An epoch was trained and validated."""
 
     event: Literal["epoch_done"] = "epoch_done"
-    epoch: int
-    epochs: int
+    epoch: Count
+    epochs: Count
     train: TrainScores
     val: Scores
     lr: float
     """Learning rate of the head at the end of the epoch."""
-    seconds: float
+    seconds: Seconds
     best: bool
 
 
@@ -111,7 +116,7 @@ class RunDone(_Frozen):
 
     event: Literal["run_done"] = "run_done"
     model: str
-    seconds: float
+    seconds: Seconds
     stopped: bool
     best: Best | None = None
 

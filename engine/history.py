@@ -27,7 +27,9 @@ class History:
                 self.started, self.done = event, None  # a run that was stopped may go on
             case EpochDone():
                 # A run that went on after a crash does the epoch again that was not saved
-                self.epochs = [*(done for done in self.epochs if done.epoch < event.epoch), event]
+                while self.epochs and self.epochs[-1].epoch >= event.epoch:
+                    self.epochs.pop()
+                self.epochs.append(event)
             case Progress():
                 self.progress = event
                 if event.stage == "train" and event.loss is not None and event.epoch is not None and event.total:

@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)  # a training in a test must not keep the desktop awake
+
+# The same examples each time, and no timed assertions; a failure tells how to see it again
+settings.register_profile("classifold", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.load_profile("classifold")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
