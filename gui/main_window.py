@@ -167,7 +167,9 @@ class MainWindow(QMainWindow):
         """Ask during a training; then let every job save what it has before the window goes."""
         if self.operations.running_jobs:
             event.ignore()
-            if not self._is_closing and (self.state.training is None or self._may_stop()):
+            if self._is_closing:
+                self._close_when_done()  # the end of a job may have begun another
+            elif self.state.training is None or self._may_stop():
                 self._is_closing = True
                 self.setEnabled(False)
                 self.operations.shut_down()

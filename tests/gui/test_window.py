@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.config import RunConfig
+from engine.events import Event, Progress
 from gui import theme
 from gui.__main__ import main
 from gui.app import make_window
@@ -63,6 +64,28 @@ def test_a_bad_folder_is_a_sentence_above_the_page(window: MainWindow, qtbot: Qt
 def test_opening_the_window_leaves_torch_out() -> None:
     code = "import sys, gui.app; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_window_closed_during_a_training_goes_once_that_has_saved(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+
+    def work() -> Generator[Event, None, None]:
+        try:
+            while True:
+                steps.append("trained")
+                yield Progress(stage="train", done=0, total=2)
+        finally:
+            steps.append("saved")
+
+    monkeypatch.setattr(window, "_may_stop", lambda: True)
+    window.operations._train(work())
+    qtbot.waitUntil(lambda: bool(steps), timeout=20_000)
+    window.close()
+    assert window.isVisible()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
+    assert steps[-1] == "saved"
 
 
 def test_without_a_display_the_program_says_how_to_go_on(
