@@ -222,6 +222,8 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
     """
     console = Console()
     tell = print_event if events else tell_people(console)
+    if leads() and not Run(run).is_over:
+        console.say(f"Going on with epoch {len(Run(run).history.epochs) + 1}.")
     console.follow(jobs.resume(run), tell if leads() else _say_nothing)
     if leads():
         say_end(console, Run(run))

@@ -154,7 +154,8 @@ def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
     require_text(path)
     with saving("The run", path):
         if path.exists() and not all(_may_lie_in_a_new_run(entry.name) for entry in path.iterdir()):
-            raise EngineError("This run folder is not empty. Choose another, or delete it first.", path)
+            advice = "go on with its run: classifold resume" if run.config_path.is_file() else "delete it first"
+            raise EngineError(f"This run folder is not empty. Choose another, or {advice}.", path)
         path.mkdir(parents=True, exist_ok=True)
         write_split(dataset, run.split_path)
         write_text_atomic(run.config_path, config.model_dump_json(indent=2))  # last: it says that this is a run
