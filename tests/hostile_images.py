@@ -24,7 +24,7 @@ GPS_TEXT = b"47.36667N8.55000E"
 """Stands in the EXIF of one of the files, and must stand nowhere else."""
 
 # 64 x 48 pixels, made with x265 by libheif: the decoder library cannot write HEIC
-_HEIC = """
+HEIC = """
 AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAAAAAERA
 AAEAAQAAAAABoQABAAAAAAAAAIcAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAA
 AHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq
@@ -203,9 +203,9 @@ def _webp_bomb() -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def _tiff_with_huge_tile() -> bytes:
-    side, packer = 40_000, zlib.compressobj(1)
-    tile = b"".join(packer.compress(bytes(side * 100)) for _ in range(20)) + packer.flush()
+def tiled_tiff(side: int) -> bytes:
+    """Return a black TIFF of 32 x 32 pixels in a single tile of `side` x `side` of them, perhaps not all there."""
+    tile = zlib.compress(bytes(min(side * side, 80_000_000)), 1)
     tags = ((256, 32), (257, 32), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side))
     tags += ((324, 10 + 12 * 10 + 4), (325, len(tile)))
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
@@ -257,7 +257,7 @@ _READABLE: dict[str, tuple[Callable[[], bytes], Shown]] = {
     "many pages.tif": (lambda: _film("TIFF", 500), Shown()),
     **{f"turned {number}.jpg": ((lambda number=number: _oriented(number)), Shown()) for number in range(1, 9)},
     "modern.avif": (lambda: saved(picture(), "AVIF", quality=95), Shown()),
-    "phone.heic": (lambda: base64.b64decode(_HEIC), Shown((64, 48))),
+    "phone.heic": (lambda: base64.b64decode(HEIC), Shown((64, 48))),
     "satellite.jp2": (lambda: saved(picture(), "JPEG2000"), Shown()),
     "old.bmp": (lambda: saved(picture(), "BMP"), Shown()),
     "old.tga": (lambda: saved(picture(), "TGA", compression="tga_rle"), Shown()),
@@ -293,7 +293,7 @@ _UNREADABLE: dict[str, Callable[[], bytes]] = {
     "truncated.jpg": lambda: saved(picture((300, 300)), "JPEG")[:-400],
     "truncated.png": lambda: saved(picture((300, 300)), "PNG")[:-60],
     "truncated.webp": lambda: saved(picture((300, 300)), "WEBP")[:-60],
-    "truncated.heic": lambda: base64.b64decode(_HEIC)[:-60],
+    "truncated.heic": lambda: base64.b64decode(HEIC)[:-60],
     "zero.jpg": lambda: b"",
     "text.jpg": lambda: b"It is a truth universally acknowledged",
     "drawing.png": lambda: b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='40'/>",
@@ -307,7 +307,7 @@ _UNREADABLE: dict[str, Callable[[], bytes]] = {
     "bomb.bmp": _large_bmp,
     "bomb.ppm": lambda: b"P6 60000 60000 255\n" + bytes(100),
     "bomb.ico": _icon_with_bomb,
-    "bomb.tif": _tiff_with_huge_tile,
+    "bomb.tif": lambda: tiled_tiff(40_000),
     "long strip.png": lambda: _png_of(1, 2_000_000_000),
     "slow.ppm": lambda: b"P3 2000 2000 255\n" + b"1 2 3 " * 100,
     "scans.jpg": _scans_without_end,
