@@ -113,6 +113,7 @@ def test_no_program_is_run_for_postscript(
     ghostscript.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
     ghostscript.chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # not looked for yet
     with pytest.raises(EngineError):
         decode(hostile[0] / "postscript.jpg")
     assert not (tmp_path / "ran").exists()
