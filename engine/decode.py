@@ -2,6 +2,7 @@
 
 Anybody's file may be anything, so what one may cost is bounded. All pictures that are being decoded, in all threads,
 take at most MEMORY bytes together beside the pixels that are returned; those that would take more alone are refused.
+Not counted are the bytes of the files themselves, 128 MB each at most, and what the allocator of the system keeps back.
 """
 
 import errno
@@ -52,6 +53,7 @@ _LARGE = 16_000_000
 _STRIP = 2_000_000
 """Pixels of a strip."""
 _MAX_SIDE = 100_000
+"""Pixels of the longer side: a picture that is long and thin can hardly be reduced."""
 _TEXT_BYTES = 64 * 1024**2
 
 pi_heif.register_heif_opener()
