@@ -2,8 +2,8 @@
 
 A kind is a module with three functions. `mutated(seed)` returns the bytes of a damaged file, always the same for a
 seed, `suffix(seed)` how its name ends, and `open(path)` reads it as the program would, raising EngineError where it is
-refused. Any other exception, the death of the process and more than a few seconds of work are failures. MEMORY_BOUND, where
-the module has it, is the most memory in bytes that the process may have taken at its peak.
+refused. Any other exception, the death of the process and more than a few seconds of work are failures. MEMORY_BOUND,
+where the module has it, is the most memory in bytes that the process may have taken at its peak.
 """
 
 import argparse
