@@ -14,7 +14,7 @@ from PIL import Image
 
 from engine.decode import MEMORY, decode
 from engine.fingerprint import fingerprint
-from tests.hostile_images import HEIC, png_chunk, saved, tiled_tiff
+from tests.image_bytes import HEIC, png_chunk, saved, tiled_tiff
 from tests.pictures import draw_scene
 
 MEMORY_BOUND = MEMORY + 900_000_000

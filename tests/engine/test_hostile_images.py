@@ -14,7 +14,8 @@ from engine.errors import EngineError
 from engine.files import as_text
 from engine.fingerprint import fingerprint
 from engine.threads import Budget
-from tests.hostile_images import Shown, picture, saved, write_readable, write_unreadable
+from tests.hostile_images import Shown, write_readable, write_unreadable
+from tests.image_bytes import picture, saved
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
 
