@@ -2,6 +2,7 @@
 
 Anybody's file may be anything, so what one may cost is bounded. All pictures that are being decoded, in all threads,
 take at most MEMORY bytes together beside the pixels that are returned; those that would take more alone are refused.
+Not counted are the bytes of the files themselves, 128 MB each at most, and what the allocator of the system keeps back.
 """
 
 import errno
@@ -26,7 +27,7 @@ from engine.threads import Budget
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
-MEMORY = 2_400_000_000
+MEMORY = 2_000_000_000
 """Bytes for the pictures being decoded at one time: one PNG or JPEG of 200 million pixels."""
 
 # The formats behind engine.files.IMAGE_SUFFIXES. Of the others Pillow knows, one runs a program, and few were ever
@@ -39,8 +40,8 @@ _MOST_FILE_BYTES = 4 * 1024**3
 
 # Seen at their peak while 64 million pixels were decoded: 4 for PNG, 10 for a progressive JPEG, 7 for HEIC, 11 for
 # AVIF, 16 for WebP, 19 for JPEG 2000
-_BYTES_PER_PIXEL = {"WEBP": 16, "JPEG2000": 24}
-_USUAL_BYTES_PER_PIXEL = 12
+_BYTES_PER_PIXEL = {"WEBP": 16, "JPEG2000": 24, "AVIF": 12}
+_USUAL_BYTES_PER_PIXEL = 10
 _SLOWEST_PIXELS = 2_000_000
 """The most for the few kinds that are decoded in Python, which takes about a second a million."""
 _MOST_SCANNED = 4_000_000_000
@@ -52,6 +53,7 @@ _LARGE = 16_000_000
 _STRIP = 2_000_000
 """Pixels of a strip."""
 _MAX_SIDE = 100_000
+"""Pixels of the longer side: a picture that is long and thin can hardly be reduced."""
 _TEXT_BYTES = 64 * 1024**2
 
 pi_heif.register_heif_opener()

@@ -62,8 +62,9 @@ class Operations(RunOperations):
         if self._checking is not None and not dataset.has_val:
             work = jobs.split_and_train(unsplit(dataset), config, path)  # copies are not known yet
         else:
-            parts = dataset if dataset.has_val else self._split(unsplit(dataset), self.state.audit)
-            parts = parts.without(frozenset(bad.path for bad in self.state.audit.unreadable))
+            # Left out before the draw, what cannot be read changes nothing for the others
+            readable = dataset.without(frozenset(bad.path for bad in self.state.audit.unreadable))
+            parts = readable if dataset.has_val else self._split(unsplit(readable), self.state.audit)
             work = jobs.train(parts, config, path)
         return self._train(work)
 

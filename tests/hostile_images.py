@@ -1,7 +1,6 @@
 """One of each image file that has ever hurt a program, made on the spot."""
 
 import base64
-import io
 import os
 import re
 import socket
@@ -10,29 +9,27 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageCms
 
-Colour: TypeAlias = tuple[int, int, int]
-
-RED, WHITE, BLACK, GREY = (255, 0, 0), (255, 255, 255), (0, 0, 0), (128, 128, 128)
-SIZE = (48, 32)
+from tests.image_bytes import (
+    BLACK,
+    GREY,
+    HEIC,
+    RED,
+    SIZE,
+    WHITE,
+    Colour,
+    picture,
+    png_chunk,
+    saved,
+    tiled_tiff,
+    with_png_chunks,
+)
 
 GPS_TEXT = b"47.36667N8.55000E"
 """Stands in the EXIF of one of the files, and must stand nowhere else."""
-
-# 64 x 48 pixels, made with x265 by libheif: the decoder library cannot write HEIC
-_HEIC = """
-AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAAAAAERA
-AAEAAQAAAAABoQABAAAAAAAAAIcAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAA
-AHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq
-5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xhcAAAAEAAAAABAAAA
-MAAAAAEAAAAAAAAAAv////AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWBAgMFhAAAAI9tZGF0AAAAgygBrxOA+BDhp//8TSj/
-+nXPD9PMiYlW/qlxUfhij/89rY/JKRa6aLjI6mh8LZa/H9EEOpVIlW+HQUEtuQb/hdTDlbZrZhM/3ct4hE3uYR6YdHMyfpLKX4N7hFyMZtHJpQ7nV/TU
-oZTg0LYllmhz/kKO5zORJX+rPrSSjUGTzz9cU/7W
-"""
 
 
 @dataclass(frozen=True)
@@ -80,31 +77,6 @@ def _write_what_is_no_file(folder: Path) -> list[str]:
         (folder / "locked.jpg").chmod(0)
         names.append("locked.jpg")
     return names
-
-
-def picture(size: tuple[int, int] = SIZE, left: Colour = RED, right: Colour = WHITE) -> Image.Image:
-    """Return a picture of two plain halves."""
-    image = Image.new("RGB", size, right)
-    image.paste(left, (0, 0, size[0] // 2, size[1]))
-    return image
-
-
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    """Return the bytes of an image file."""
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    """Return one chunk of a PNG file."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def with_png_chunks(chunks: bytes) -> bytes:
-    """Return a PNG with more chunks behind its header."""
-    plain = saved(picture(), "PNG")
-    return plain[:33] + chunks + plain[33:]
 
 
 def _jpeg() -> bytes:
@@ -203,15 +175,6 @@ def _webp_bomb() -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def _tiff_with_huge_tile() -> bytes:
-    side, packer = 40_000, zlib.compressobj(1)
-    tile = b"".join(packer.compress(bytes(side * 100)) for _ in range(20)) + packer.flush()
-    tags = ((256, 32), (257, 32), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side))
-    tags += ((324, 10 + 12 * 10 + 4), (325, len(tile)))
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(tags)) + entries + bytes(4) + tile
-
-
 def _large_bmp() -> bytes:
     header = struct.pack("<IiiHHIIiiII", 40, 60000, 60000, 1, 1, 0, 0, 0, 0, 2, 2) + bytes(8)
     return b"BM" + struct.pack("<IHHI", 14 + len(header), 0, 0, 14 + len(header)) + header
@@ -257,7 +220,7 @@ _READABLE: dict[str, tuple[Callable[[], bytes], Shown]] = {
     "many pages.tif": (lambda: _film("TIFF", 500), Shown()),
     **{f"turned {number}.jpg": ((lambda number=number: _oriented(number)), Shown()) for number in range(1, 9)},
     "modern.avif": (lambda: saved(picture(), "AVIF", quality=95), Shown()),
-    "phone.heic": (lambda: base64.b64decode(_HEIC), Shown((64, 48))),
+    "phone.heic": (lambda: base64.b64decode(HEIC), Shown((64, 48))),
     "satellite.jp2": (lambda: saved(picture(), "JPEG2000"), Shown()),
     "old.bmp": (lambda: saved(picture(), "BMP"), Shown()),
     "old.tga": (lambda: saved(picture(), "TGA", compression="tga_rle"), Shown()),
@@ -293,7 +256,7 @@ _UNREADABLE: dict[str, Callable[[], bytes]] = {
     "truncated.jpg": lambda: saved(picture((300, 300)), "JPEG")[:-400],
     "truncated.png": lambda: saved(picture((300, 300)), "PNG")[:-60],
     "truncated.webp": lambda: saved(picture((300, 300)), "WEBP")[:-60],
-    "truncated.heic": lambda: base64.b64decode(_HEIC)[:-60],
+    "truncated.heic": lambda: base64.b64decode(HEIC)[:-60],
     "zero.jpg": lambda: b"",
     "text.jpg": lambda: b"It is a truth universally acknowledged",
     "drawing.png": lambda: b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='40'/>",
@@ -307,7 +270,7 @@ _UNREADABLE: dict[str, Callable[[], bytes]] = {
     "bomb.bmp": _large_bmp,
     "bomb.ppm": lambda: b"P6 60000 60000 255\n" + bytes(100),
     "bomb.ico": _icon_with_bomb,
-    "bomb.tif": _tiff_with_huge_tile,
+    "bomb.tif": lambda: tiled_tiff(40_000),
     "long strip.png": lambda: _png_of(1, 2_000_000_000),
     "slow.ppm": lambda: b"P3 2000 2000 255\n" + b"1 2 3 " * 100,
     "scans.jpg": _scans_without_end,

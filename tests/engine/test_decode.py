@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pi_heif
 import pytest
 from PIL import Image, features
 
@@ -112,12 +111,6 @@ def test_avif_is_read(tmp_path: Path) -> None:
     assert decode(path)[8, 8, 0] > 200
 
 
-def test_heic_has_a_reader() -> None:
-    # The decoder library cannot write HEIC, so there is no picture to make here
-    assert "HEIF" in Image.OPEN or Image.registered_extensions().get(".heic") == "HEIF"
-    assert pi_heif.libheif_version()
-
-
 def test_a_large_jpeg_comes_reduced_but_no_smaller_than_asked(tmp_path: Path) -> None:
     path = _save(Image.new("RGB", (1600, 1200), "green"), tmp_path / "large.jpg")
     height, width, _ = decode(path, min_side=100).shape
@@ -166,7 +159,7 @@ def test_a_picture_beyond_the_limit_is_refused_before_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _save(Image.new("1", (400, 400)), tmp_path / "bomb.png")
-    monkeypatch.setattr("engine.decode.MEMORY", 12_000)
+    monkeypatch.setattr("engine.decode.MEMORY", 10_000)
     with pytest.raises(EngineError, match="too large: 400 x 400"):
         decode(path)
 

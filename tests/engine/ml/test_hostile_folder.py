@@ -79,6 +79,13 @@ def test_each_hostile_file_is_worked_with_or_named_once_by_each_job(tmp_path: Pa
     assert len(alone) == 24
     assert all(answered[answer.path] == answer for answer in alone)
 
+    if geometry == "pad":
+        return
+    for name in ("1x30000.png", "30000x1.jpg", "panorama.jpg", "1x1.png"):
+        explanation = finish(jobs.explain(run.model_path, root / "red" / "hostile" / name))
+        finish(jobs.draw_explanation(explanation, tmp_path / "why.png"))
+    finish(jobs.report(run, tmp_path / "report.html"))
+
 
 @pytest.mark.parametrize("layout", ["classes", pytest.param("splits", marks=pytest.mark.slow)])
 def test_training_is_the_same_to_the_last_digit_without_the_files_that_cannot_be_read(

@@ -1,8 +1,11 @@
 """Tests of turning pixels into what the network sees."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2 import functional
 
 from engine.config import Geometry
 from engine.ml.transforms import PAD_GREY, Preprocessing, canvas, normalise, prepare
@@ -35,6 +38,32 @@ def test_any_picture_becomes_a_square_of_bytes(geometry: Geometry, size: tuple[i
     assert square.shape == (3, preprocessing.canvas_size, preprocessing.canvas_size)
     assert image.dtype == square.dtype == torch.uint8
     assert aspect == (1 if geometry == "pad" else width / height)
+
+
+@pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("size", [(1, 30_000), (30_000, 1), (20_000, 40)])
+def test_a_long_strip_is_never_blown_up(
+    geometry: Geometry, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for name in ("resize", "pad"):
+        real = getattr(functional, name)
+
+        def noted(*args: object, real: Callable[..., torch.Tensor] = real, **options: object) -> torch.Tensor:
+            image = real(*args, **options)
+            made.append(image.numel())
+            return image
+
+        monkeypatch.setattr(functional, name, noted)
+    prepare(_noise(*size), _preprocessing(geometry))
+    canvas(_noise(*size), _preprocessing(geometry))
+    assert max(made) < 100_000
+
+
+def test_of_a_strip_the_middle_crop_is_the_same_however_much_of_its_ends_is_kept() -> None:
+    strip = _noise(1000, 20)
+    crop = _preprocessing("crop")
+    assert torch.equal(prepare(strip, crop), prepare(strip[:, 400:600], crop))
 
 
 def test_crop_takes_the_middle() -> None:

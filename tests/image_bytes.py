@@ -1,0 +1,58 @@
+"""Small image files as bytes, for tests that damage them or look for what a format can hold."""
+
+import io
+import struct
+import zlib
+from typing import TypeAlias
+
+from PIL import Image
+
+Colour: TypeAlias = tuple[int, int, int]
+
+RED, WHITE, BLACK, GREY = (255, 0, 0), (255, 255, 255), (0, 0, 0), (128, 128, 128)
+SIZE = (48, 32)
+
+# 64 x 48 pixels, made with x265 by libheif: the decoder library cannot write HEIC
+HEIC = """
+AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAAAAAERA
+AAEAAQAAAAABoQABAAAAAAAAAIcAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAA
+AHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq
+5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xhcAAAAEAAAAABAAAA
+MAAAAAEAAAAAAAAAAv////AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWBAgMFhAAAAI9tZGF0AAAAgygBrxOA+BDhp//8TSj/
++nXPD9PMiYlW/qlxUfhij/89rY/JKRa6aLjI6mh8LZa/H9EEOpVIlW+HQUEtuQb/hdTDlbZrZhM/3ct4hE3uYR6YdHMyfpLKX4N7hFyMZtHJpQ7nV/TU
+oZTg0LYllmhz/kKO5zORJX+rPrSSjUGTzz9cU/7W
+"""
+
+
+def picture(size: tuple[int, int] = SIZE, left: Colour = RED, right: Colour = WHITE) -> Image.Image:
+    """Return a picture of two plain halves."""
+    image = Image.new("RGB", size, right)
+    image.paste(left, (0, 0, size[0] // 2, size[1]))
+    return image
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Return the bytes of an image file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return one chunk of a PNG file."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def with_png_chunks(chunks: bytes) -> bytes:
+    """Return a PNG with more chunks behind its header."""
+    plain = saved(picture(), "PNG")
+    return plain[:33] + chunks + plain[33:]
+
+
+def tiled_tiff(side: int) -> bytes:
+    """Return a black TIFF of 32 x 32 pixels in a single tile of `side` x `side` of them, perhaps not all there."""
+    tile = zlib.compress(bytes(min(side * side, 80_000_000)), 1)
+    tags = ((256, 32), (257, 32), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side))
+    tags += ((324, 10 + 12 * 10 + 4), (325, len(tile)))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(tags)) + entries + bytes(4) + tile
