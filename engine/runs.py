@@ -165,15 +165,22 @@ def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
 def list_runs(folder: Path) -> list[Run]:
     """Return the runs directly inside `folder`, the latest first."""
     try:
-        found = [Run(path) for path in folder.iterdir() if (path / "config.json").is_file()]
+        found = [run for run in map(Run, folder.iterdir()) if run.config_path.is_file()]
     except OSError:
         return []
-    return sorted(found, key=lambda run: run.config_path.stat().st_mtime, reverse=True)
+    return sorted(found, key=_made_at, reverse=True)
 
 
 def interrupted(folder: Path) -> list[Run]:
     """Return the runs inside `folder` that neither ended nor were stopped and nobody works on, the latest first."""
     return [run for run in list_runs(folder) if run.history.done is None and not is_locked(run.path)]
+
+
+def _made_at(run: Run) -> float:
+    try:
+        return run.config_path.stat().st_mtime
+    except OSError:  # another window has just deleted it
+        return 0.0
 
 
 def _may_lie_in_a_new_run(name: str) -> bool:
