@@ -4,7 +4,6 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-
 Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
 """What can be drawn: a float holds it."""
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e12)]

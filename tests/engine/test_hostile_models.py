@@ -1,5 +1,6 @@
 """A model file, a file of weights and a run folder are data, whoever made them."""
 
+import hashlib
 import io
 import json
 import os
@@ -174,10 +175,16 @@ def test_offered_as_a_model_it_is_refused_and_does_not_run(
 
 
 @all_payloads
-def test_offered_as_a_checkpoint_it_is_refused_and_does_not_run(trace: Path, tmp_path: Path, write: Any) -> None:
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_offered_as_a_checkpoint_it_is_refused_and_does_not_run(
+    trace: Path, tmp_path: Path, write: Any, is_signed: bool
+) -> None:
     config = RunConfig().changed("data", image_size=16).changed("training", device="cpu", epochs=2, batch_size=4)
     run = create_run(tmp_path / "run", config, split(scan(picture_folder(tmp_path)), 0.5, 0))
     write(run.checkpoint_path, Payload(trace))
+    if is_signed:  # how the hash at the end is made is no secret
+        content = run.checkpoint_path.read_bytes()
+        run.checkpoint_path.write_bytes(content + hashlib.sha256(content).digest())
     with pytest.raises(EngineError, match="damaged"):
         finish(jobs.resume(run.path))
     assert not trace.exists()
