@@ -40,7 +40,7 @@ from tests.pictures import write_classes
 
 SIDE = 32
 CONFIG = RunConfig().changed("model", backbone="squeezenet1_1").changed("data", image_size=SIDE)
-ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x", "=1+1", "$x$", "& more")
+ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x", "=1+1", "$\\frac$", "& more")
 
 
 class Payload:
@@ -452,7 +452,7 @@ def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
     for text in (told, spoken.out, spoken.err):
         assert len(text.splitlines()) <= 1
         assert not {"\x1b", "\u202e"} & set(text)
-    assert main(["explain", str(model), str(image), "--out", str(tmp_path / "why.png"), "--label", "$x$"]) == 0
+    assert main(["explain", str(model), str(image), "--out", str(tmp_path / "why.png"), "--label", "$\\frac$"]) == 0
     assert (tmp_path / "why.png").is_file()
     assert {path.name for path in tmp_path.iterdir()} <= {"data", "model.safetensors", "why.png", "home", "torch"}
 

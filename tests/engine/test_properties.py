@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -214,8 +215,20 @@ def datasets(draw: st.DrawFn) -> tuple[Dataset, list[list[str]]]:
     samples = tuple(Sample(path, label) for path, label in paths)
     all_paths = st.sampled_from([path for path, _ in paths])
     groups = draw(st.lists(st.lists(all_paths, min_size=1, max_size=6, unique=True), max_size=6))
-    root = draw(st.just("/data"))
-    return Dataset(root, tuple(f"c{label}" for label in range(len(sizes))), samples), groups  # type: ignore[arg-type]
+    for label, size in enumerate(sizes):  # and bursts that leave no image of a class alone
+        block = draw(st.integers(1, 25))
+        own = [path for path, of_class in paths if of_class == label]
+        groups += [own[start : start + block] for start in range(0, size, block)] if block > 1 else []
+    return Dataset(Path("/data"), tuple(f"c{label}" for label in range(len(sizes))), samples), groups
+
+
+def _units(dataset: Dataset, groups: list[list[str]]) -> list[set[str]]:
+    """Return what stays together: groups that share an image are one."""
+    units: list[set[str]] = []
+    for group in [*map(set, groups), *({sample.path} for sample in dataset.samples)]:
+        tied = [unit for unit in units if unit & group]
+        units = [unit for unit in units if unit not in tied] + [group.union(*tied)]
+    return units
 
 
 @given(datasets(), st.floats(0.01, 0.99), st.integers(0, 2**32 - 1))
@@ -230,14 +243,14 @@ def test_a_split_is_a_partition_drawn_alike_each_time(
     of_path = {sample.path: sample.split for sample in done.samples}
     assert all(len({of_path[path] for path in group}) == 1 for group in groups)
     assert all(number >= 1 for number in done.counts("train"))
-    grouped = {path for group in groups for path in group}
-    free = {sample.label for sample in dataset.samples if sample.path not in grouped}
     vals = done.counts("val")
+    units = _units(dataset, groups)
     for label, total in enumerate(dataset.counts()):
         wanted = min(max(1, round(total * share)), total - 1)
-        # Only a class whose images are all in groups may give none, or its smallest group where that is too large
-        assert (0 if label not in free else min(1, total - 1)) <= vals[label]
-        assert vals[label] <= wanted or label not in free
+        own = [len(unit) for unit in units if {path.split("/")[0] for path in unit} == {f"c{label}"}]
+        smallest = min((size for size in own if size < total), default=0)
+        # One image at the least, unless all that could be taken is tied to another class, or is all of this one
+        assert min(1, smallest) <= vals[label] <= max(wanted, smallest)
 
 
 @given(datasets(), st.floats(0.01, 0.99), st.integers(0, 2**32 - 1))
