@@ -58,8 +58,10 @@ class Settings:
 
     def add_recent_folder(self, folder: Path) -> None:
         """Put a dataset at the head of the recent ones."""
+        self._store.sync()  # another window may have opened folders meanwhile
         others = [path for path in self._stored_folders() if path != folder]
         self._store.setValue("recent/folders", [str(path) for path in [folder, *others][:_MAX_RECENT]])
+        self._store.sync()
 
     def _stored_folders(self) -> list[Path]:
         value = self._store.value("recent/folders", [])

@@ -46,12 +46,12 @@ def faulty(disk: Disk) -> Iterator[Disk]:
         return real_write(descriptor, content)
 
     def sync(descriptor: int) -> None:
-        if disk.refuses("sync"):
+        if disk.refuses(f"sync {_synced(descriptor)}"):
             raise disk.fail()
         real_sync(descriptor)
 
     def replace(source: Path, target: Path) -> None:
-        if disk.refuses(f"rename {Path(target).name}"):
+        if disk.refuses(f"rename {_kind(Path(target))}"):
             raise disk.fail()
         real_replace(source, target)
 
@@ -64,5 +64,13 @@ def faulty(disk: Disk) -> Iterator[Disk]:
         yield disk
 
 
-def _kind(temporary: Path) -> str:
-    return temporary.name.lstrip(".").split("-")[0] + temporary.suffix
+def _kind(path: Path) -> str:
+    """Return the name of a file, without what makes a temporary or a cached one its own."""
+    return path.name.lstrip(".").split("-")[0].removesuffix(path.suffix) + path.suffix
+
+
+def _synced(descriptor: int) -> str:
+    if not Path("/proc/self/fd").is_dir():
+        return "something"
+    path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return "folder" if path.is_dir() else _kind(path)

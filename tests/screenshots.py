@@ -1,16 +1,21 @@
 """`python -m tests.screenshots DIR`: drive the real window on the sample data and save a picture of every page."""
 
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
+from engine.config import RunConfig
 from gui import theme
 from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
+from tests.journals import epoch, make_run
+from tests.pictures import write_classes
 
 _PAGES = {"dataset": DATASET, "train": TRAIN, "results": RESULTS, "predict": PREDICT, "runs": RUNS}
 _STAR = 12
@@ -63,15 +68,40 @@ def save_tabs(window: MainWindow, folder: Path, scheme: str) -> None:
     window.predict_page.answer.why_button.setChecked(False)
 
 
+def write_cut_off_runs() -> None:
+    """Leave behind two trainings as a power cut would."""
+    config = RunConfig().changed("training", epochs=10)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, num_epochs in (("leaves 2026-11-21", 0), ("ants 2026-11-24", 3)):
+            root = write_classes(Path(folder) / name.split()[0], {"red": 40, "blue": 40})
+            make_run(root, name, *(epoch(number, 10) for number in range(1, num_epochs + 1)), config=config)
+
+
+def save_start(window: MainWindow, app: QApplication, folder: Path) -> None:
+    """Save the start page and what the Runs page says of a training that was cut off, in light and dark."""
+    for scheme in ("dark", "light"):
+        theme.apply(app, scheme)  # type: ignore[arg-type]
+        window.show_page(DATASET)
+        wait_until(lambda: True)
+        window.grab().save(str(folder / f"start-{scheme}.png"))
+        window.show_page(RUNS)
+        wait_until(lambda: not window.runs_page.model.is_reading())
+        window.runs_page.table.selectRow(0)
+        wait_until(lambda: True, 700)
+        window.grab().save(str(folder / f"resume-{scheme}.png"))
+    window.show_page(DATASET)
+
+
 def main(folder: Path) -> None:
     """Open the sample, train on it, ask for the images held out, and save all pages."""
     app = QApplication(sys.argv[:1])
     folder.mkdir(parents=True, exist_ok=True)
+    write_cut_off_runs()
     window = make_window(app)
     window.resize(1280, 800)
     window.show()
-    wait_until(lambda: True)
-    window.grab().save(str(folder / "start-light.png"))
+    wait_until(window.dataset_page.resume_card.isVisible)
+    save_start(window, app, folder)
     window.operations.open_sample()
     wait_until(lambda: window.state.dataset is not None and not window.operations.running_jobs)
     sample = window.state.dataset
@@ -105,4 +135,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["CLASSIFOLD_HOME"] = home
+        main(Path(sys.argv[1]))

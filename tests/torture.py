@@ -27,7 +27,7 @@ from engine.ml.checkpoint import load_model
 from engine.runs import Run, list_runs
 from engine.splits import split
 from engine.work import finish
-from tests.engine.ml.test_resume import ending
+from tests.fault_table import ending
 from tests.pictures import write_classes
 
 CONFIG = (

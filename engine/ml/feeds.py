@@ -84,6 +84,8 @@ class ImageFeed:
 
     def val_batches(self) -> Iterable[Batch]:
         """Return the validation images."""
+        for store in (self._canvases, self._prepared):
+            store.keep()
         load = measuring_loader(self._root, self._setup.preprocessing, self._prepared)
         return load_batches(chunks_in_order(share(self.val_samples)), load)
 

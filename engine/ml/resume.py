@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from engine.errors import EngineError
 from engine.files import write_atomic
+from engine.ml import distributed
 from engine.ml.phases import Kind, Phase
 from engine.ml.precision import DTYPES, LAYOUTS, Choice
 from engine.ml.session import Session
@@ -57,7 +58,8 @@ class Checkpoint:
             session.num_steps_done, session.num_parts = int(state["num_steps_done"]), int(state["num_parts"])
             session.work_done = float(state["work_done"])
             session.warned = set(map(str, state["warned"]))
-            session.sums = state["sums"].to(device)
+            if distributed.rank() == 0:  # they are those of all processes
+                session.sums = state["sums"].to(device)
             torch.set_rng_state(state["random"])
             if device.type == "cuda" and state["device_random"] is not None:
                 torch.cuda.set_rng_state(state["device_random"], device)

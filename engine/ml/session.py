@@ -77,7 +77,7 @@ class Session:
         done = self.work_done + work_in_stage
         per_epoch = len(phase.feed.train_samples) + MEASURING_COST * len(phase.feed.val_samples)
         total = per_epoch * self.config.training.epochs
-        return self.seconds / done * (total - done) if done > 0 else None
+        return self.seconds / done * max(0.0, total - done) if done > 0 else None
 
 
 def begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run) -> Session:

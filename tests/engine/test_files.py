@@ -1,11 +1,22 @@
 """Tests of file names and atomic writes."""
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from engine.files import is_hidden, is_image_name, unique_path, write_atomic, write_text_atomic
+from engine.errors import EngineError
+from engine.files import (
+    append_line,
+    is_hidden,
+    is_image_name,
+    remove_leftovers,
+    saving,
+    unique_path,
+    write_atomic,
+    write_text_atomic,
+)
 
 
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -49,3 +60,39 @@ def test_other_files_are_no_images(name: str) -> None:
 @pytest.mark.parametrize("name", [".git", "__MACOSX", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini"])
 def test_what_systems_leave_behind_is_hidden(name: str) -> None:
     assert is_hidden(name)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(b"", b"new\n"), (b"old\n", b"old\nnew\n"), (b"old\nto", b"old\nto\nnew\n")]
+)
+def test_a_line_is_never_glued_to_one_that_was_torn(tmp_path: Path, before: bytes, after: bytes) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(before)
+    append_line(path, "new")
+    assert path.read_bytes() == after
+
+
+def test_a_line_that_a_full_disk_takes_half_of_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal"
+    append_line(path, "old")
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: real(descriptor, content[:2]))
+    with pytest.raises(OSError, match="No space left"):
+        append_line(path, "new")
+    assert path.read_bytes() == b"old\n"
+
+
+def test_what_a_crash_leaves_of_a_write_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".model-0123abcd.safetensors", ".log-0123abcd", "model.safetensors", ".lock", ".my-notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} - {"home"} == {"model.safetensors", ".lock", ".my-notes.txt"}
+
+
+def test_what_the_disk_refuses_is_a_sentence_that_says_what_and_where(tmp_path: Path) -> None:
+    with (
+        pytest.raises(EngineError, match="The table could not be saved: No such file") as caught,
+        saving("The table", tmp_path),
+    ):
+        (tmp_path / "none" / "table.csv").write_text("")
+    assert caught.value.path == tmp_path

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -10,25 +9,16 @@ import pytest
 from engine.config import RunConfig
 from engine.dataset import Dataset, Sample
 from engine.errors import EngineError
-from engine.events import EpochDone, Event, Progress, RunDone, Scores, TrainScores, Warned
-from engine.journal import record
-from engine.runs import Run, create_run, list_runs, new_run_path
+from engine.events import EpochDone, RunDone, Scores, TrainScores, to_line
+from engine.files import append_line
+from engine.lock import locked
+from engine.runs import Run, create_run, interrupted, list_runs, new_run_path
 
 DATASET = Dataset(Path("/data"), ("a", "b"), (Sample("a/1.png", 0), Sample("b/1.png", 1, "val")))
 EPOCH = EpochDone(
     epoch=1, epochs=2, train=TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5), val=Scores(loss=1, accuracy=0.75),
     lr=0.1, seconds=1, best=True,
 )  # fmt: skip
-
-
-def _work(ended: list[str]) -> Generator[Event, None, str]:
-    try:
-        yield Progress(stage="train", done=1, total=2)
-        yield EPOCH
-        yield Warned(message="odd")
-    finally:
-        ended.append("saved")
-    return "result"
 
 
 def test_a_new_run_holds_its_settings_and_its_split(tmp_path: Path) -> None:
@@ -50,48 +40,6 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(EngineError, match="could not be saved"):
         create_run(tmp_path / "run", RunConfig(), DATASET)
-
-
-def test_the_journal_gets_everything_but_progress_and_the_result_is_handed_on(tmp_path: Path) -> None:
-    run = create_run(tmp_path / "run", RunConfig(), DATASET)
-    events = record(run, _work([]))
-    assert len([next(events) for _ in range(3)]) == 3
-    with pytest.raises(StopIteration, match="result"):
-        next(events)
-    assert list(run.events()) == [EPOCH, Warned(message="odd")]
-
-
-def test_a_stopped_run_says_so_after_it_has_saved(tmp_path: Path) -> None:
-    run = create_run(tmp_path / "run", RunConfig(), DATASET)
-    ended: list[str] = []
-    events = record(run, _work(ended))
-    next(events), next(events)
-    events.close()
-    assert ended == ["saved"]
-    last = list(run.events())[-1]
-    assert isinstance(last, RunDone)
-    assert last.stopped
-    assert last.best is not None
-    assert last.best.accuracy == 0.75
-
-
-def test_a_failed_run_says_why(tmp_path: Path) -> None:
-    def fail() -> Generator[Event, None, None]:
-        yield EPOCH
-        raise EngineError("The disk is full.")
-
-    run = create_run(tmp_path / "run", RunConfig(), DATASET)
-    with pytest.raises(EngineError):
-        list(record(run, fail()))
-    assert list(run.events())[-1] == Warned(message="The disk is full.")
-
-
-def test_a_torn_last_line_costs_that_line_alone(tmp_path: Path) -> None:
-    run = create_run(tmp_path / "run", RunConfig(), DATASET)
-    list(record(run, _work([])))
-    with open(run.events_path, "a") as journal:
-        journal.write('{"event": "epoch_do')
-    assert len(list(run.events())) == 2
 
 
 def test_runs_are_listed_the_latest_first_and_other_folders_not_at_all(tmp_path: Path) -> None:
@@ -123,3 +71,26 @@ def test_the_split_file_names_every_file_its_class_and_its_split(tmp_path: Path)
         "split": "val",
         "group": None,
     }
+
+
+def test_runs_that_were_cut_off_are_found_and_those_that_ended_or_were_stopped_are_not(tmp_path: Path) -> None:
+    end = RunDone(model="m", seconds=1, stopped=False)
+    ends = {"cut": None, "over": end, "stopped": end.model_copy(update={"stopped": True}), "left": None, "busy": None}
+    for name, done in ends.items():
+        run = create_run(tmp_path / "runs" / name, RunConfig(), DATASET)
+        append_line(run.events_path, to_line(EPOCH))
+        if done is not None:
+            append_line(run.events_path, to_line(done))
+    Run(tmp_path / "runs" / "left").give_up()
+    with locked(tmp_path / "runs" / "busy"):
+        assert [run.name for run in interrupted(tmp_path / "runs")] == ["cut"]
+    assert {name for name in ends if Run(tmp_path / "runs" / name).is_over} == {"over"}
+
+
+def test_what_a_crash_in_the_making_of_a_run_leaves_does_not_forbid_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    for name in ("split.json", ".split-0123abcd.json", ".lock"):
+        (path / name).write_text("half")
+    assert list_runs(tmp_path) == []
+    assert create_run(path, RunConfig(), DATASET).dataset.samples == DATASET.samples

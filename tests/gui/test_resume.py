@@ -8,12 +8,9 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.config import RunConfig
-from engine.dataset import scan
-from engine.events import Best, EpochDone, Event, RunDone, RunStarted, Scores, TrainScores, to_line
+from engine.events import Best, Event, RunDone
 from engine.lock import locked
-from engine.runs import Run, create_run, default_runs_folder, interrupted
-from engine.splits import split
+from engine.runs import Run, default_runs_folder, interrupted
 from gui.main_window import DATASET, TRAIN, MainWindow
 from gui.models.run_record import read_record
 from gui.operations import Operations
@@ -21,36 +18,11 @@ from gui.pages.runs_page import RunsPage
 from gui.settings import Settings
 from gui.state import AppState
 from gui.widgets.resume_card import ResumeCard
-from gui.wording import cut_off
+from gui.wording import cut_off, percent
+from tests.journals import CONFIG, append, epoch, make_run, started
 from tests.pictures import write_classes
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
-
-CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=4, batch_size=8, device="cpu")
-
-
-def _epoch(number: int) -> EpochDone:
-    train = TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5)
-    val = Scores(loss=1, accuracy=0.5 + number / 10)
-    return EpochDone(epoch=number, epochs=4, train=train, val=val, lr=0.1, seconds=1, best=True)
-
-
-def _write(run: Run, *events: Event) -> None:
-    with open(run.events_path, "a", encoding="utf-8") as journal:
-        journal.writelines(f"{to_line(event)}\n" for event in events)
-
-
-def _started(run: Run) -> RunStarted:
-    return RunStarted(
-        run=str(run.path), classes=("blue", "red"), num_train=9, num_val=3, device="cpu", precision="float32",
-        parameters=9, trainable=9, epochs=4,
-    )  # fmt: skip
-
-
-def _make_run(root: Path, name: str, *events: Event) -> Run:
-    run = create_run(default_runs_folder() / name, CONFIG, split(scan(root), 0.25, 0))
-    _write(run, _started(run), *events)
-    return run
 
 
 @pytest.fixture
@@ -61,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(root: Path) -> Run:
     """A run that was cut off after its second epoch."""
-    return _make_run(root, "data 1", _epoch(1), _epoch(2))
+    return make_run(root, "data 1", epoch(1), epoch(2))
 
 
 @pytest.fixture
@@ -84,7 +56,7 @@ def test_a_run_that_was_cut_off_says_how_far_it_had_come(run: Run, root: Path) -
     assert cut_off(run.name, run.history, CONFIG) == "The training “data 1” was cut off after epoch 2 of 4."
     with_budget = CONFIG.changed("training", budget="5m")
     assert cut_off(run.name, run.history, with_budget) == "The training “data 1” was cut off after epoch 2."
-    begun = _make_run(root, "data 2")
+    begun = make_run(root, "data 2")
     assert "before its first epoch" in cut_off(begun.name, begun.history, CONFIG)
 
 
@@ -105,7 +77,7 @@ def test_a_start_without_anything_cut_off_offers_nothing(window: MainWindow, qtb
 def test_at_most_three_are_offered_and_the_rest_are_counted(root: Path, qtbot: QtBot) -> None:
     card = ResumeCard()
     qtbot.addWidget(card)
-    runs = [_make_run(root, f"data {number}", _epoch(1)) for number in range(5)]
+    runs = [make_run(root, f"data {number}", epoch(1)) for number in range(5)]
     card.show_records([read_record(run) for run in runs])
     assert len(card._rows) == 3
     assert "2" in card.more.text()
@@ -119,11 +91,11 @@ def test_resume_leads_to_the_curve_so_far_which_goes_on(
     run: Run, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def go_on(path: Path) -> Generator[Event, None, Run]:
-        yield _started(run)
-        yield _epoch(3)
-        yield _epoch(4)
+        yield started(run)
+        yield epoch(3)
+        yield epoch(4)
         best = Best(epoch=4, accuracy=0.9, loss=1)
-        _write(run, _epoch(3), _epoch(4), RunDone(model="m", best=best, seconds=4, stopped=False))
+        append(run, epoch(3), epoch(4), RunDone(model="m", best=best, seconds=4, stopped=False))
         return run
 
     monkeypatch.setattr(jobs, "resume", go_on)
@@ -137,7 +109,7 @@ def test_resume_leads_to_the_curve_so_far_which_goes_on(
     qtbot.waitUntil(lambda: window.state.training is None, timeout=20_000)
     assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2, 3, 4]
     assert window.state.run == run
-    assert "90" in window.train_page.title.text()
+    assert percent(epoch(4).val.accuracy) in window.train_page.title.text()
     window.show_page(DATASET)
     qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=20_000)
     assert window.dataset_page.resume_card.isHidden()
@@ -173,7 +145,7 @@ def test_what_cannot_go_on_is_a_sentence_that_stays(
     if reason == "gone":
         root.rename(root.with_name("moved"))
     if reason == "over":
-        _write(run, RunDone(model="m", seconds=4, stopped=False))
+        append(run, RunDone(model="m", seconds=4, stopped=False))
     words = {"gone": "images of this run are gone", "elsewhere": "Another window", "over": "it is over"}[reason]
     if reason == "elsewhere":
         with locked(run.path):
@@ -190,10 +162,10 @@ def test_what_cannot_go_on_is_a_sentence_that_stays(
 def test_the_runs_page_tells_states_apart_and_resumes_what_may_go_on(root: Path, qtbot: QtBot) -> None:
     done, stopped = (RunDone(model="m", seconds=4, stopped=is_stopped) for is_stopped in (False, True))
     runs = {
-        "cut off": _make_run(root, "a", _epoch(1)),
-        "stopped": _make_run(root, "b", _epoch(1), stopped),
-        "done": _make_run(root, "c", _epoch(1), done),
-        "under way": _make_run(root, "d", _epoch(1)),
+        "cut off": make_run(root, "a", epoch(1)),
+        "stopped": make_run(root, "b", epoch(1), stopped),
+        "done": make_run(root, "c", epoch(1), done),
+        "under way": make_run(root, "d", epoch(1)),
     }
     state = AppState()
     page = RunsPage(state, Operations(state, state))

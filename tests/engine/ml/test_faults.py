@@ -17,12 +17,9 @@ from engine.ml.checkpoint import load_model
 from engine.runs import Run
 from engine.splits import split
 from engine.work import finish
-from tests.engine.ml import test_resume
-from tests.engine.ml.test_resume import ending
+from tests.fault_table import TINY, ending, outcomes
 from tests.faults import Disk, faulty
 from tests.pictures import write_classes
-
-TINY = test_resume.TINY.changed("training", batch_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -55,28 +52,18 @@ def _warnings(events: list[Event]) -> list[str]:
     return [event.message for event in events if isinstance(event, Warned)]
 
 
-def _go_on(dataset: Dataset, path: Path) -> Run:
-    if Run(path).is_over:
-        return Run(path)
-    return finish(jobs.resume(path) if Run(path).config_path.is_file() else jobs.train(dataset, TINY, path))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("lasts", [False, True], ids=["once", "from_then_on"])
 def test_whatever_the_disk_refuses_the_model_opens_and_the_run_ends_as_if_nothing_had_been(
-    dataset: Dataset, tmp_path: Path, alone: tuple[list[str], tuple[object, ...]], lasts: bool
+    tmp_path: Path, lasts: bool
 ) -> None:
-    asked, expected = alone
-    assert len(asked) > 40
-    for number in range(len(asked)):
-        path = tmp_path / f"{number}"
-        disk = Disk(number, 2**31 if lasts else number, errno.ENOSPC if number % 2 else errno.EROFS)
-        warnings, sentence = _train_on(disk, dataset, path)
-        assert sentence or Run(path).is_over, f"a refused {asked[number]} was not told"
-        assert all(re.fullmatch(r"[A-Z][^\n]*\.", words) for words in [*warnings, *([sentence] if sentence else [])])
-        if Run(path).history.started is not None:
-            load_model(Run(path).model_path)
-        assert ending(_go_on(dataset, path)) == expected, f"after a refused {asked[number]}"
+    found = list(outcomes(tmp_path, lasts))
+    assert len(found) > 40
+    for outcome in found:
+        assert outcome.failure or outcome.was_over, f"a refused {outcome.what} was not told"
+        told = [*outcome.warnings, *([outcome.failure] if outcome.failure else [])]
+        assert all(re.fullmatch(r"[A-Z][^\n]*\.", words) for words in told)
+        assert outcome.is_identical, f"after a refused {outcome.what}"
 
 
 def test_a_disk_that_is_full_for_a_while_costs_a_run_nothing(

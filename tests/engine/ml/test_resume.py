@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from engine import jobs
 from engine.config import RunConfig
@@ -16,6 +15,7 @@ from engine.ml.resume import read_checkpoint
 from engine.runs import Run
 from engine.splits import split
 from engine.work import finish
+from tests.fault_table import ending
 from tests.pictures import write_classes
 
 TINY = (
@@ -35,13 +35,6 @@ EVERYTHING = (
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     root = write_classes(tmp_path_factory.mktemp("data"), {"red": 10, "green": 10, "blue": 10})
     return split(scan(root), 0.25, 0)
-
-
-def ending(run: Run) -> tuple[object, ...]:
-    """Return all that must not depend on whether a run was cut off."""
-    epochs = [epoch.model_copy(update={"seconds": 0.0}) for epoch in run.history.epochs]
-    tensors = {name: tensor.numpy().tobytes() for name, tensor in load_file(run.model_path).items()}
-    return epochs, tensors, run.results_path.read_bytes(), run.reference_path.read_bytes()
 
 
 def _copies_at_events(work: jobs.Work[Run], run: Path, folder: Path, every: int) -> list[Run]:

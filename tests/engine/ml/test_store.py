@@ -1,5 +1,6 @@
 """Tests of keeping decoded pictures."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -51,11 +52,35 @@ def test_a_file_of_pictures_outlives_the_run_and_not_a_change_of_a_picture(
     root, all_samples = samples
     make = _Maker()
     for _ in range(2):
-        PictureStore(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
+        store = PictureStore(root, all_samples, SHAPE, "", CPU, 0)
+        store.get(all_samples[0], make)
+        store.keep()
     assert make.num_made == 1
     (root / all_samples[2].path).write_bytes(b"another picture")
     PictureStore(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
     assert make.num_made == 2
+
+
+def test_a_picture_that_was_not_safely_on_the_disk_is_made_anew(samples: tuple[Path, tuple[Sample, ...]]) -> None:
+    root, all_samples = samples
+    make = _Maker()
+    for _ in range(2):
+        PictureStore(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
+    assert make.num_made == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves by writing")
+def test_a_disk_that_has_no_room_for_the_pictures_leaves_them_in_their_files(
+    samples: tuple[Path, tuple[Sample, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    store = PictureStore(samples[0], samples[1], SHAPE, "", CPU, 0)
+    assert store.place == "nowhere"
+    assert store.get(samples[1][0], _Maker())[1] == 1.5
+    assert not list(cache.cache_folder().glob("*.rows"))
 
 
 def test_where_nothing_fits_each_picture_is_made_anew(
