@@ -49,7 +49,7 @@ def suffix(seed: int) -> str:
 
 
 def mutated(seed: int) -> bytes:
-    """Return the file of a seed: always the same bytes."""
+    """Return the file of a seed: the same each time, but for addresses that torch writes into files of the old kind."""
     dice = random.Random(seed)
     kind = suffix(seed)
     content = _whole(kind)
@@ -80,12 +80,13 @@ def open(path: Path) -> None:
         checkpoint.restore_model(session.setup.model)
         checkpoint.restore(session, phase)
     else:
-        load_fitting(_model(), read_tensors(path), path)
+        load_fitting(_model.__wrapped__(), read_tensors(path), path)
 
 
 @functools.cache
 def _whole(kind: str) -> bytes:
     model = _model()
+    torch.manual_seed(0)
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"file{kind}"
         if kind == KINDS[0]:
@@ -97,11 +98,12 @@ def _whole(kind: str) -> bytes:
                 None,
                 None,
             )
+            card = card.model_copy(update={"created": "2026-01-01"})
             save_model(path, model, card, torch.nn.functional.normalize(torch.randn(5, 512)).half())
         elif kind == KINDS[1]:
             path.write_bytes(save({name: value.half() for name, value in model.state_dict().items()}))
         elif kind == KINDS[-1]:
-            save_training(path, *_training(), torch.zeros(4))
+            save_training(path, *_training.__wrapped__(), torch.zeros(4))
             return path.read_bytes()[:-_DIGEST_BYTES]
         else:
             torch.save(model.state_dict(), path, _use_new_zipfile_serialization=kind == ".pth")
@@ -116,6 +118,7 @@ def _model() -> Classifier:
 
 @functools.cache
 def _training() -> tuple[Any, Any]:
+    torch.manual_seed(0)
     model = build_model("squeezenet1_1", 2, _SIDE, 0.1)
     optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
     setup = SimpleNamespace(
@@ -128,7 +131,7 @@ def _training() -> tuple[Any, Any]:
     )
     session = SimpleNamespace(setup=setup, averaged=None, stopping=EarlyStopping(patience=3), epoch=1, started=0.0)
     vars(session).update(seconds=1.0, num_batches_done=0, num_steps_done=3, num_parts=1, work_done=1.0, warned=set())
-    return session, SimpleNamespace(optimizer=optimizer, kind="whole", first_epoch=1, began=0.0)
+    return session, SimpleNamespace(optimizer=optimizer, kind="full", first_epoch=1, began=0.0)
 
 
 def _edit_header(content: bytes, dice: random.Random) -> bytes:
