@@ -1,5 +1,6 @@
 """Open torch files whoever made them: no code in them runs, and they take no more memory than their size allows."""
 
+import io
 import pickle
 import pickletools
 import re
@@ -60,20 +61,24 @@ _STEPS = re.compile(
 """The instructions that torch writes."""
 
 
-def load_plain(path: Path) -> object:
-    """Return tensors, numbers, words and their lists and dicts from a file made by `torch.save`, on the CPU.
+def load_plain(source: Path | io.BytesIO) -> object:
+    """Return tensors, numbers, words and their lists and dicts from what `torch.save` made, on the CPU.
 
     Tensors of a file of torch since 1.6 lie in the file until they are copied, so it must stay until then; of any file
     they may claim more numbers than there are, by repeating some. Raises OSError where the file cannot be read, and
     one of DAMAGED where it is none, or holds anything else: that could run code.
     """
-    check_plain(path)
-    with open(path, "rb") as file:
-        is_zip = file.read(len(_ZIP_START)) == _ZIP_START
-        file.seek(0)
-        _check(_zipped(file) if is_zip else _legacy(file))
+    if isinstance(source, Path):
+        check_plain(source)
+        with open(source, "rb") as file:
+            is_zip = _check(file)
+    else:
+        is_zip = _check(source)
+        source.seek(0)
     with _OnlyRebuilding():
-        content: object = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        content: object = torch.load(
+            source, map_location="cpu", weights_only=True, mmap=is_zip and isinstance(source, Path)
+        )
     return content
 
 
@@ -125,11 +130,14 @@ def _legacy(file: BinaryIO) -> Iterator[BinaryIO]:
         yield file
 
 
-def _check(pickles: Iterator[BinaryIO]) -> None:
-    """Read through the instructions, following none; raise ValueError at one that weights do not need."""
+def _check(file: BinaryIO) -> bool:
+    """Say whether this is a file of torch since 1.6; raise ValueError where it is not made of weights alone."""
+    is_zip = file.read(len(_ZIP_START)) == _ZIP_START
+    file.seek(0)
     num_read = 0
-    for file in pickles:
-        for opcode, argument, position in pickletools.genops(file):
+    for part in _zipped(file) if is_zip else _legacy(file):
+        # The instructions are read through, and none is followed
+        for opcode, argument, position in pickletools.genops(part):
             if not _STEPS.fullmatch(opcode.name) or (opcode.name == "PROTO" and argument != 2):
                 raise ValueError(f"{opcode.name} is not needed for weights")
             if opcode.name == "GLOBAL" and not _MADE_OF.fullmatch(str(argument)):
@@ -139,3 +147,4 @@ def _check(pickles: Iterator[BinaryIO]) -> None:
             num_read += 1
     if not num_read:
         raise EOFError
+    return is_zip

@@ -1,5 +1,6 @@
 """A model file, a file of weights and a run folder are data, whoever made them."""
 
+import hashlib
 import io
 import json
 import os
@@ -39,7 +40,7 @@ from tests.pictures import write_classes
 
 SIDE = 32
 CONFIG = RunConfig().changed("model", backbone="squeezenet1_1").changed("data", image_size=SIDE)
-ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x", "=1+1", "$x$", "& more")
+ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x", "=1+1", "$\\frac$", "& more")
 
 
 class Payload:
@@ -174,10 +175,16 @@ def test_offered_as_a_model_it_is_refused_and_does_not_run(
 
 
 @all_payloads
-def test_offered_as_a_checkpoint_it_is_refused_and_does_not_run(trace: Path, tmp_path: Path, write: Any) -> None:
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_offered_as_a_checkpoint_it_is_refused_and_does_not_run(
+    trace: Path, tmp_path: Path, write: Any, is_signed: bool
+) -> None:
     config = RunConfig().changed("data", image_size=16).changed("training", device="cpu", epochs=2, batch_size=4)
     run = create_run(tmp_path / "run", config, split(scan(picture_folder(tmp_path)), 0.5, 0))
     write(run.checkpoint_path, Payload(trace))
+    if is_signed:  # how the hash at the end is made is no secret
+        content = run.checkpoint_path.read_bytes()
+        run.checkpoint_path.write_bytes(content + hashlib.sha256(content).digest())
     with pytest.raises(EngineError, match="damaged"):
         finish(jobs.resume(run.path))
     assert not trace.exists()
@@ -445,7 +452,7 @@ def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
     for text in (told, spoken.out, spoken.err):
         assert len(text.splitlines()) <= 1
         assert not {"\x1b", "\u202e"} & set(text)
-    assert main(["explain", str(model), str(image), "--out", str(tmp_path / "why.png"), "--label", "$x$"]) == 0
+    assert main(["explain", str(model), str(image), "--out", str(tmp_path / "why.png"), "--label", "$\\frac$"]) == 0
     assert (tmp_path / "why.png").is_file()
     assert {path.name for path in tmp_path.iterdir()} <= {"data", "model.safetensors", "why.png", "home", "torch"}
 

@@ -10,7 +10,7 @@ from torchvision import models
 
 from engine.catalog import BACKBONES
 from engine.errors import EngineError
-from engine.ml.models import Head, build_model, set_trainable, train_mode
+from engine.ml.models import Head, build_model, build_outline, set_trainable, train_mode
 from engine.ml.optim import make_optimizer, parameter_groups
 from tests.engine.ml.networks import SMALL, empty_model, smallest_side
 
@@ -78,6 +78,24 @@ def test_squeezenet_gives_the_logits_of_its_convolution_without_the_relu():
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_networks_from_tensorflow_are_fed_as_their_weights_expect(name):
     assert empty_model(name).backbone.transform_input
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_outline_has_the_layers_of_the_network_and_no_memory_for_them(name):
+    outline = build_outline(name, 5, BACKBONES[name].image_size, 0.1).state_dict()
+    expected = empty_model(name).state_dict()
+    assert {key: (value.shape, value.dtype) for key, value in outline.items()} == {
+        key: (value.shape, value.dtype) for key, value in expected.items()
+    }
+    assert all(value.is_meta or value.numel() < 30_000 for value in outline.values())
+
+
+def test_an_outline_has_the_tables_that_a_network_computes():
+    outline = build_outline("swin_v2_t", 2, 64, 0.0).state_dict()
+    network = models.swin_v2_t(weights=None).state_dict()
+    tables = [name for name in network if name.endswith(("relative_position_index", "relative_coords_table"))]
+    assert len(tables) == 24
+    assert all(torch.equal(outline[f"backbone.{name}"], network[name]) for name in tables)
 
 
 def test_an_image_size_the_network_cannot_take_is_refused():

@@ -1,5 +1,6 @@
 """Tests of engine.ml.pickles."""
 
+import ast
 import io
 import os
 import pickle
@@ -23,6 +24,16 @@ GLOBALS = {
     "a storage of any size": b"ctorch.storage\nUntypedStorage\n",
     "a program": b"cos\nsystem\n",
 }
+
+
+class Trap:
+    """Leaves a trace where its pickle is opened as such."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
 
 
 def save(content: object, is_legacy: bool = False) -> bytes:
@@ -90,9 +101,16 @@ def test_a_tensor_that_repeats_a_number_cannot_be_made_a_list_of_millions(tmp_pa
 def test_nothing_that_was_compressed_is_unpacked(tmp_path, method):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
-        archive.writestr("archive/data.pkl", b"\x00" * 10**7)
-    refused(tmp_path, buffer.getvalue())
-    assert len(buffer.getvalue()) < 20_000
+        archive.writestr("archive/data.pkl", b"\x80\x02}." + b"\x00" * 10**6)
+    content = buffer.getvalue()
+    *_, length, start, _ = struct.unpack("<4s4H2LH", content[-22:])
+    place = len(content) - 22
+    directory = (1, 1, length, start)
+    end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, *directory)
+    end += struct.pack("<4sLQL", b"PK\x06\x07", 0, place, 1) + struct.pack(
+        "<4s4H2LH", b"PK\x05\x06", 0, 0, *directory, 0
+    )
+    refused(tmp_path, content[:-22] + end, "compresses nothing")
 
 
 def test_a_storage_that_claims_more_numbers_than_it_has_is_refused(tmp_path):
@@ -114,9 +132,28 @@ def test_a_structure_of_megabytes_is_refused(tmp_path):
     refused(tmp_path, save({str(number): number for number in range(300_000)}, is_legacy=True), "too large")
 
 
-@pytest.mark.parametrize("protocol", [0, 1, 3, 4, 5])
-def test_pickles_of_other_protocols_are_refused_in_silence(tmp_path, protocol):
-    refused(tmp_path, pickle.dumps({"weight": 1}, protocol))
+@pytest.mark.parametrize(("protocol", "words"), [(0, "DICT"), (3, "PROTO"), (4, "PROTO"), (5, "PROTO")])
+def test_pickles_of_other_protocols_are_refused_in_silence(tmp_path, protocol, words):
+    refused(tmp_path, pickle.dumps({"weight": 1}, protocol), f"{words} is not needed")
+
+
+def test_torch_itself_would_refuse_to_run_anything(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.ml.pickles._check", lambda _file: True)
+    content = save({"weight": torch.ones(2), "trap": Trap(tmp_path / "trace")})
+    refused(tmp_path, content, "[Ww]eights only load failed")
+    assert not (tmp_path / "trace").exists()
+
+
+def test_no_file_of_the_program_reads_a_pickle_otherwise():
+    sources = [path.read_text(encoding="utf-8") for path in (Path(__file__).parents[3] / "engine").rglob("*.py")]
+    calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    loads = [node for node in calls if ast.unparse(node.func) == "torch.load"]
+    assert loads
+    for node in loads:
+        assert "weights_only=True" in [ast.unparse(keyword) for keyword in node.keywords]
+    unsafe = {"pickle.load", "pickle.loads", "pickle.Unpickler", "joblib.load", "eval", "exec"}
+    assert not [ast.unparse(node) for node in calls if ast.unparse(node.func) in unsafe]
+    assert not [ast.unparse(node) for node in calls if "allow_pickle=True" in map(ast.unparse, node.keywords)]
 
 
 def test_a_dict_inside_of_itself_is_read_and_does_no_harm(tmp_path):
