@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engine.errors import EngineError
 from engine.files import append_line
+from engine.reading import read_text
 
 JOURNAL_NAME = "classifold-labels.jsonl"
 
@@ -140,7 +141,7 @@ def _standing(root: Path) -> list[Decision]:
 
 def _lines(root: Path) -> list[str]:
     try:
-        return journal_path(root).read_text(encoding="utf-8", errors="replace").split("\n")
+        return read_text(journal_path(root), errors="replace").split("\n")
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -17,6 +17,8 @@ IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif")
 ) | frozenset((".mpo", ".ppm", ".pgm", ".pbm", ".ico", ".tga", ".jp2"))
 
+_FORMULA_SIGNS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a formula begins with, in the width of East Asian letters too."""
 _LEFTOVER = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?$")
 """What `write_atomic` calls its temporary files."""
 
@@ -155,8 +157,12 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def harmless_cell(cell: str) -> str:
-    """Return the text of a table's cell such that no spreadsheet runs it as a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    """Return the text of a table's cell such that no spreadsheet runs it as a formula.
+
+    Where that changes it, it gets a `'` in front, as does what begins with one, so that it can be taken off again.
+    """
+    is_formula = cell.lstrip().startswith(_FORMULA_SIGNS)
+    return f"'{cell}" if is_formula or cell.startswith(("'", "\t", "\r", "\n")) else cell
 
 
 def unique_path(path: Path) -> Path:

@@ -45,14 +45,14 @@ def read_header(path: Path) -> bytes:
         return file.read(length)
 
 
-def read_text(path: Path, most: int = MOST_TEXT) -> str:
+def read_text(path: Path, most: int = MOST_TEXT, errors: str = "strict") -> str:
     """Return the text in a plain file; raise OSError where it is none or has over `most` bytes.
 
-    Raises UnicodeDecodeError, which is a ValueError, where it is not UTF-8.
+    Raises UnicodeDecodeError, which is a ValueError, where it is not UTF-8, or does what else `errors` says.
     """
     check_plain(path)
     with open(path, "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most // 2**20} MiB")
-    return content.decode("utf-8")
+    return content.decode("utf-8", errors)

@@ -15,6 +15,7 @@ from engine.events import Event, RunDone, from_line, to_line
 from engine.files import append_line, require_text, saving, unique_path, write_text_atomic
 from engine.history import History
 from engine.lock import is_locked
+from engine.reading import read_text
 from engine.splits import read_split, write_split
 
 
@@ -97,7 +98,7 @@ class Run:
     def events(self) -> Iterator[Event]:
         """Yield the recorded events; a torn last line, from a crash, is passed over."""
         try:
-            text = self.events_path.read_text(encoding="utf-8", errors="replace")
+            text = read_text(self.events_path, errors="replace")
         except OSError:
             return
         for line in text.splitlines():

@@ -19,6 +19,9 @@ from pathlib import Path
 
 import torch
 
+import engine.awake
+import engine.ml.figures
+import engine.ml.train  # noqa: F401 - before the fork, so that the time until a kill is spent in training
 from engine import jobs
 from engine.config import RunConfig
 from engine.dataset import Dataset, scan

@@ -82,13 +82,17 @@ def load_plain(source: Path | io.BytesIO) -> object:
     return content
 
 
+_REBUILDING = ("__set__", "__get__", "untyped_storage")
+"""What torch does to a tensor that it makes from a file, or from bytes in memory."""
+
+
 class _OnlyRebuilding(TorchFunctionMode):
     """Lets tensors be made, and nothing be done with them: as a list, one can take any amount of memory."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if func is not torch.empty and getattr(func, "__name__", "") != "__set__":
+        if func is not torch.empty and getattr(func, "__name__", "") not in _REBUILDING:
             raise ValueError(f"{func} is not needed for weights")
         return func(*args, **(kwargs or {}))
 

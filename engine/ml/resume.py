@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +18,10 @@ from engine.errors import EngineError
 from engine.files import write_atomic
 from engine.ml import distributed
 from engine.ml.phases import Kind, Phase
+from engine.ml.pickles import DAMAGED, load_plain
 from engine.ml.precision import DTYPES, LAYOUTS, Choice
 from engine.ml.session import Session
+from engine.reading import check_plain
 from engine.stopping import EarlyStopping
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -70,7 +71,7 @@ def _told_as_damage(path: Path) -> Iterator[None]:
     """Turn what content of another shape raises into a sentence."""
     try:
         yield
-    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
+    except DAMAGED as error:
         raise EngineError(
             "The checkpoint of this run is damaged, so it cannot go on. Its best model is kept; train again with its "
             "settings.",
@@ -115,9 +116,10 @@ def save_training(path: Path, session: Session, phase: Phase, sums: Tensor) -> N
 def read_checkpoint(path: Path) -> Checkpoint | None:
     """Return what lies at `path`, or None where nothing does; raise EngineError where it is damaged or no checkpoint.
 
-    Nothing in it is run: its hash is checked, then torch reads plain data alone.
+    Nothing in it is run: its hash is checked, then plain data alone is read, see `load_plain`.
     """
     try:
+        check_plain(path)
         content = path.read_bytes()
     except FileNotFoundError:
         return None
@@ -127,7 +129,9 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         body, digest = memoryview(content)[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
         if hashlib.sha256(body).digest() != digest:
             raise ValueError("another hash")
-        state = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
+        state = load_plain(io.BytesIO(body))
+        if not isinstance(state, dict) or state["kind"] not in get_args(Kind):
+            raise ValueError("no checkpoint of a training")
         dtype, reason, layout = state["precision"]
         precision = Choice(DTYPES[dtype], str(reason), LAYOUTS[layout])
         return Checkpoint(path, state["kind"], precision, float(state["seconds"]), state)
