@@ -33,6 +33,8 @@ from engine.ml.weights import load_fitting
 from engine.stopping import EarlyStopping
 
 KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt")
+MEMORY_BOUND = 1_000_000_000
+"""Bytes; torch and the networks of the seeds take 700 million before a file is opened."""
 _SIDE = 32
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _NASTY: tuple[Any, ...] = (

@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 import torch
 
+from engine.card import read_card
 from engine.dataset import Dataset
 from engine.events import Event
 from engine.ml.activations import compute_activations
@@ -41,6 +42,7 @@ def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generato
 
 
 def complete(run: Run) -> Generator[Event, None, None]:
-    """Do so for a run that was stopped before; nothing where it is done or there is no model."""
-    if run.model_path.is_file() and not run.reference_path.is_file():
+    """Do so for a run that was stopped before; nothing where its model remembers images already."""
+    calibration = read_card(run.model_path).calibration
+    if calibration is not None and calibration.unknown_below is None:
         yield from keep_reference(run, run.dataset, choose_device("auto"))

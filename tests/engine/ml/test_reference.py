@@ -102,6 +102,21 @@ def test_a_stopped_run_is_completed_when_asked(dataset: Dataset, tmp_path: Path)
     assert len(read_reference(run.path).paths) == len(dataset.of_split("train"))
 
 
+def test_a_run_that_went_on_and_was_stopped_again_is_completed_for_its_new_model(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    work = jobs.train(dataset, CONFIG, tmp_path / "stopped")
+    while next(work).event != "epoch_done":
+        pass
+    work.close()
+    run = Run(tmp_path / "stopped")
+    content = run.model_path.read_bytes()
+    finish(jobs.complete(run))
+    run.model_path.write_bytes(content)  # as a new best model does
+    finish(jobs.complete(run))
+    assert read_embeddings(run.model_path) is not None
+
+
 def test_a_large_data_set_is_thinned_evenly_and_small_classes_stay_whole() -> None:
     samples = tuple(Sample(f"{number}", 0 if number < 50 else 1 + number % 2) for number in range(6000))
     chosen = choose_samples(samples)
