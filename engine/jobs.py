@@ -163,17 +163,18 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset, told: Iterable[Warned])
 
     def work() -> Work[None]:
         yield from told
-        yield from _heavy(fit(config, dataset, run))
-
-    with logged_to(run.log_path), kept_awake(config.training.keep_awake):
         try:
-            yield from record(run, work())
-            run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it
+            done = yield from _heavy(fit(config, dataset, run))
         finally:
             try:
                 draw_history(run.history, run.figure_path)
             except OSError as error:  # the picture can be drawn again, and must not hide what happened before
                 logger.warning("The curves were not drawn: %s", error)
+        yield done
+
+    with logged_to(run.log_path), kept_awake(config.training.keep_awake):
+        yield from record(run, work())
+        run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it
     return run
 
 

@@ -25,8 +25,8 @@ from engine.ml.setup import begins_quickly, make_run_optimizer, prepare_run
 from engine.runs import Run
 
 
-def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None, None]:
-    """Train on the split `dataset` and leave the best model and its results in the run folder.
+def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None, RunDone]:
+    """Train on the split `dataset`, leave the best model and its results in the run folder and return the last event.
 
     Where the folder holds a checkpoint, go on from there. Closing the generator stops and saves where the run is. There
     is a model in its file all along: at first the network as it starts, then the best so far. Raises EngineError where
@@ -53,7 +53,7 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
             for event in keep_reference(run, dataset, setup.device):
                 if not isinstance(event, Warned):  # the epochs have named what is unreadable
                     yield event
-        yield _run_done(session, stopped=False)
+        return _run_done(session, stopped=False)
 
 
 def _train(session: Session, keeper: Keeper, saved: Checkpoint | None) -> Generator[Event, None, None]:
