@@ -4,7 +4,7 @@ import csv
 from collections.abc import Callable, Sequence
 from json import dumps as dump_json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 from tyro.conf import Positional, arg
 
@@ -222,8 +222,6 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
     """
     console = Console()
     tell = print_event if events else tell_people(console)
-    if leads() and not Run(run).is_over:
-        console.say(f"Going on with epoch {len(Run(run).history.epochs) + 1}.")
     console.follow(jobs.resume(run), tell if leads() else _say_nothing)
     if leads():
         say_end(console, Run(run))
@@ -233,16 +231,33 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
 def _predict_to_csv(
     console: Console, model: Path, paths: Sequence[Path], top: int, max_error: float | None, target: Path
 ) -> int:
-    with saving("The table", target), open(target, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(CSV_COLUMNS)
-        tell = tell_people(console)
+    tell = tell_people(console)
+    with _Table(target) as table:
+        return console.follow(
+            jobs.predict(model, paths, top, max_error),
+            lambda event: table.add(event) if isinstance(event, Prediction) else tell(event),
+        )
 
-        def write(event: Event | Prediction) -> None:
-            if isinstance(event, Prediction):
-                writer.writerow(event.to_row())
-                file.flush()  # a power cut in the night must not cost the answers so far
-            else:
-                tell(event)
 
-        return console.follow(jobs.predict(model, paths, top, max_error), write)
+class _Table:
+    """A CSV file that is begun with the first answer; until then, one that lies there stays as it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> "_Table":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, answer: Prediction) -> None:
+        """Write a row, such that it is there should the program be killed; raise EngineError where that is refused."""
+        with saving("The table", self._path):
+            if self._file is None:
+                self._file = open(self._path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed on exit
+                csv.writer(self._file).writerow(CSV_COLUMNS)
+            csv.writer(self._file).writerow(answer.to_row())
+            self._file.flush()

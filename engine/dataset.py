@@ -78,9 +78,9 @@ def scan(root: Path, is_corrected: bool = True) -> Dataset:
 
 def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None, Dataset]:
     """Do what `scan` does, yielding the number of images found after every folder."""
-    if not root.exists():
+    if not os.path.exists(root):
         raise EngineError("This folder does not exist.", root)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise EngineError(
             "This is a file, not a folder. Choose the folder that holds one folder of images a class.", root
         )

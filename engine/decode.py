@@ -9,7 +9,7 @@ import errno
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -65,15 +65,16 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _budget = Budget(MEMORY)
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: np.rot90(pixels, 3),
+    7: lambda pixels: pixels.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda pixels: np.rot90(pixels),
 }
+"""What shows a picture of an EXIF orientation upright."""
 _ALPHA_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
 
 
@@ -114,13 +115,14 @@ def _decode(file: BinaryIO, min_side: int | None) -> tuple[Pixels, Header]:
         num_bytes = _num_bytes(image, file, min_side)
         if num_bytes > MEMORY or max(image.size) > _MAX_SIDE:
             raise EngineError(f"It is too large: {image.width} x {image.height} pixels.")
-        with _budget.taking(num_bytes), closing(image):
-            header = read_header(image)  # of some formats this decodes
-            if min_side is not None:
-                _reduce_while_decoding(image, min_side)
-            pixels = _to_rgb(image, _reduction(image, min_side))
-        turn = _TURNS.get(header.orientation)
-        return pixels if turn is None else np.array(Image.fromarray(pixels).transpose(turn)), header
+        with _budget.taking(num_bytes):
+            with closing(image):
+                header = read_header(image)  # of some formats this decodes
+                if min_side is not None:
+                    _reduce_while_decoding(image, min_side)
+                pixels = _to_rgb(image, _reduction(image, min_side))
+            turn = _TURNS.get(header.orientation)
+            return pixels if turn is None else np.ascontiguousarray(turn(pixels)), header
 
 
 def _formats(file: BinaryIO) -> tuple[str, ...]:
@@ -244,6 +246,8 @@ def reason(path: Path, error: Exception) -> str:
         return "It is a link that leads back to itself."
     if isinstance(error, OSError) and "truncated" in str(error):
         return "It ends too early: the file is truncated."
-    if path.is_file() and path.stat().st_size == 0:
+    if isinstance(error, OSError) and error.errno is not None:  # Pillow's own have none
+        return f"It cannot be read now: {error.strerror}."
+    if os.path.isfile(path) and os.path.getsize(path) == 0:
         return "It is empty."
     return "It is not an image this program can read, or it is damaged."

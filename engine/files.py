@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif")
 ) | frozenset((".mpo", ".ppm", ".pgm", ".pbm", ".ico", ".tga", ".jp2"))
 
+_NUM_TRIES, _SECONDS_BETWEEN_TRIES = 20, 0.05
 _FORMULA_SIGNS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 """What a formula begins with, in the width of East Asian letters too."""
 _LEFTOVER = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?$")
@@ -102,7 +104,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
-        os.replace(temporary, path)
+        _put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
@@ -110,7 +112,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
 def write_text_atomic(path: Path, text: str) -> None:
     """Put `text` into the file at `path` in one step, as UTF-8."""
-    write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_atomic(path, lambda temporary: temporary.write_bytes(text.encode()))
 
 
 @contextmanager
@@ -153,7 +155,8 @@ def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files that a crash within `write_atomic` has left in a folder."""
     for path in folder.iterdir():
         if _LEFTOVER.match(path.name):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def harmless_cell(cell: str) -> str:
@@ -174,11 +177,26 @@ def unique_path(path: Path) -> Path:
     return candidate
 
 
+def _put_in_place(temporary: Path, path: Path) -> None:
+    for is_last in (False,) * _NUM_TRIES + (True,):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            # Windows replaces no file that somebody reads, as our own window may for an instant
+            if os.name != "nt" or is_last:
+                raise
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open a folder for fsync, and needs none for a rename to last
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that knows of no such thing
+            raise
     finally:
         os.close(descriptor)

@@ -5,8 +5,10 @@ torch is imported when the first generator that needs it is pulled, so that the 
 """
 
 import logging
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -105,7 +107,7 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     return (yield from _train(dataset, config, path, ()))
 
 
-def _train(dataset: Dataset, config: RunConfig, path: Path, told: Iterable[Warned]) -> Work[Run]:
+def _train(dataset: Dataset, config: RunConfig, path: Path, left_out: Iterable[Warned]) -> Work[Run]:
     require_trainable(dataset)
     run = Run(path)
     if not leads():
@@ -113,14 +115,14 @@ def _train(dataset: Dataset, config: RunConfig, path: Path, told: Iterable[Warne
     with _working_on(run):
         if not (is_restarted() and run.config_path.is_file()):
             create_run(path, config, dataset)
-        return (yield from _fill(run, config, dataset, told))
+        return (yield from _fill(run, config, dataset, left_out))
 
 
 def resume(path: Path) -> Work[Run]:
     """Go on with a run where it was interrupted or stopped, in the middle of an epoch too; return it."""
     run = Run(path)
     config, dataset = run.config, run.dataset
-    if not dataset.root.is_dir():
+    if not os.path.isdir(dataset.root):
         raise EngineError("The images of this run are gone. Connect their drive or put the folder back.", dataset.root)
     if not leads():
         return (yield from _follow(run, config, dataset))
@@ -132,11 +134,10 @@ def resume(path: Path) -> Work[Run]:
 
 @contextmanager
 def _working_on(run: Run) -> Iterator[None]:
-    """Lock the run folder and clear what a crash has left there."""
+    """Make the run folder where there is none, and lock it."""
     with saving("The run", run.path):
         run.path.mkdir(parents=True, exist_ok=True)
     with locked(run.path):
-        remove_leftovers(run.path)
         yield
 
 
@@ -148,6 +149,12 @@ def _heavy(work: Generator[Yielded, None, Result]) -> Generator[Yielded, None, R
         return (yield from work)
 
 
+def _once(function: Callable[[], Result]) -> Generator[Event, None, Result]:
+    """Return work that tells of nothing on its way."""
+    yield from ()
+    return function()
+
+
 def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
     """Do the share of a process that another one speaks for."""
     from engine.ml.train import fit
@@ -156,13 +163,13 @@ def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
     return run
 
 
-def _fill(run: Run, config: RunConfig, dataset: Dataset, told: Iterable[Warned]) -> Work[Run]:
+def _fill(run: Run, config: RunConfig, dataset: Dataset, left_out: Iterable[Warned]) -> Work[Run]:
     from engine.awake import kept_awake
     from engine.ml.figures import draw_history
     from engine.ml.train import fit
 
     def work() -> Work[None]:
-        yield from told
+        yield from left_out
         try:
             done = yield from _heavy(fit(config, dataset, run))
         finally:
@@ -172,9 +179,11 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset, told: Iterable[Warned])
                 logger.warning("The curves were not drawn: %s", error)
         yield done
 
+    remove_leftovers(run.path)
     with logged_to(run.log_path), kept_awake(config.training.keep_awake):
         yield from record(run, work())
-        run.checkpoint_path.unlink(missing_ok=True)  # only now: a run without an end needs it
+        with suppress(OSError):
+            run.checkpoint_path.unlink()  # only now: a run without an end needs it
     return run
 
 
@@ -240,8 +249,7 @@ def explain(model: Path, image: Path, label: str | None = None) -> Work[Explanat
     """Say what in an image speaks for class `label`, or for the model's answer, and which training images are near."""
     from engine.ml.explain import explain_image
 
-    yield from ()
-    return explain_image(model, image, label)
+    return (yield from _heavy(_once(lambda: explain_image(model, image, label))))
 
 
 def draw_explanation(explanation: Explanation, path: Path) -> Work[None]:
@@ -267,7 +275,7 @@ def report(run: Run, path: Path) -> Work[Path]:
     from engine.ml.report import write_report
 
     dataset = run.dataset
-    audit = (yield from check(dataset)) if dataset.root.is_dir() else None
+    audit = (yield from check(dataset)) if os.path.isdir(dataset.root) else None
     return (yield from _heavy(write_report(run, path, audit)))
 
 
@@ -276,13 +284,13 @@ def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[P
     from engine.ml.augment import preview_images
     from engine.ml.setup import make_preprocessing
 
-    yield from ()
-    return preview_images(dataset, config.augment, config.training.seed, make_preprocessing(config), num_images)
+    preprocessing = make_preprocessing(config)
+    draw = partial(preview_images, dataset, config.augment, config.training.seed, preprocessing, num_images)
+    return (yield from _heavy(_once(draw)))
 
 
 def summarize(backbone: str, num_classes: int, image_size: int) -> Work[Summary]:
     """Return a network layer by layer."""
     from engine.ml.summary import summarize as summarize_layers
 
-    yield from ()
-    return summarize_layers(backbone, num_classes, image_size)
+    return (yield from _heavy(_once(lambda: summarize_layers(backbone, num_classes, image_size))))

@@ -9,6 +9,12 @@ from filelock import FileLock, Timeout
 from engine.errors import EngineError
 
 _NAME = ".lock"
+
+
+class LockedError(EngineError):
+    """Somebody else works on the folder."""
+
+
 _PATIENCE_SECONDS = 1.0
 """Whoever asks whether a folder is locked holds the lock for an instant, which must not be taken for work."""
 
@@ -24,7 +30,7 @@ def locked(folder: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise EngineError(
+        raise LockedError(
             "Another window or program is working on this run. Wait until it is done, or choose another run.", folder
         ) from error
     except OSError as error:
@@ -44,5 +50,7 @@ def is_locked(folder: Path) -> bool:
     try:
         with locked(folder, patience=0):
             return False
-    except EngineError:
+    except LockedError:
         return True
+    except EngineError:  # nobody can write there, so nobody does
+        return False

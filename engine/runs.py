@@ -14,7 +14,7 @@ from engine.errors import EngineError
 from engine.events import Event, RunDone, from_line, to_line
 from engine.files import append_line, require_text, saving, unique_path, write_text_atomic
 from engine.history import History
-from engine.lock import is_locked
+from engine.lock import is_locked, locked
 from engine.reading import read_text
 from engine.splits import read_split, write_split
 
@@ -101,7 +101,7 @@ class Run:
             text = read_text(self.events_path, errors="replace")
         except OSError:
             return
-        for line in text.splitlines():
+        for line in text.split("\n"):  # `splitlines` would cut at more letters than that
             try:
                 yield from_line(line)
             except ValidationError:
@@ -123,7 +123,7 @@ class Run:
         history = self.history
         seconds = sum(epoch.seconds for epoch in history.epochs)
         end = RunDone(model=str(self.model_path), best=history.best, seconds=seconds, stopped=True)
-        with saving("That", self.path):
+        with locked(self.path), saving("Your choice", self.path):
             append_line(self.events_path, to_line(end))
 
 
@@ -166,7 +166,7 @@ def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
 def list_runs(folder: Path) -> list[Run]:
     """Return the runs directly inside `folder`, the latest first."""
     try:
-        found = [run for run in map(Run, folder.iterdir()) if run.config_path.is_file()]
+        found = [run for run in map(Run, folder.iterdir()) if os.path.isfile(run.config_path)]
     except OSError:
         return []
     return sorted(found, key=_made_at, reverse=True)

@@ -45,6 +45,8 @@ class JobRunner(QObject):
         self._jobs.add(job)
         job.failed.connect(self.failed)
         job.finished.connect(lambda: self._let_go(job))
+        if self._is_shutting_down:
+            job.stop()
         job.start()
         return job
 

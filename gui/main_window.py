@@ -1,5 +1,6 @@
 """The window: a rail, the pages, an error bar above them and a job bar below."""
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
@@ -138,7 +139,7 @@ class MainWindow(QMainWindow):
             self.operations.failed.emit(
                 EngineError("Only files and folders on this computer can be dropped. Save the image first.")
             )
-        elif len(paths) == 1 and paths[0].is_dir() and self._wants_dataset():
+        elif len(paths) == 1 and os.path.isdir(paths[0]) and self._wants_dataset():
             self.show_page(DATASET)
             self.operations.open_dataset(paths[0])
         else:

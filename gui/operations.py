@@ -9,7 +9,7 @@ from engine import jobs
 from engine.corrections import Action, Decision, append, undo
 from engine.dataset import Dataset
 from engine.errors import EngineError
-from engine.files import write_text_atomic
+from engine.files import saving, write_text_atomic
 from engine.findings import Audit
 from engine.review import Review
 from engine.runs import home_folder, new_run_path
@@ -142,9 +142,10 @@ class Operations(RunOperations):
     def save_table(self, path: Path, table: str) -> None:
         """Write a CSV table, with the mark that lets spreadsheets read its letters right."""
         try:
-            write_text_atomic(path, "\ufeff" + table)
-        except OSError as error:
-            self.failed.emit(EngineError(f"The table could not be saved: {error.strerror}.", path))
+            with saving("The table", path):
+                write_text_atomic(path, "\ufeff" + table)
+        except EngineError as error:
+            self.failed.emit(error)
 
     def shut_down(self) -> None:
         """Ask every job to stop; each saves what it has."""

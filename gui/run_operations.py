@@ -132,7 +132,7 @@ class RunOperations(JobRunner):
             return
         self.open_run(run)  # stopped or failed, it has its best model all the same
         done = run.history.done
-        if done is not None and done.stopped and run.model_path.is_file() and not self._is_shutting_down:
+        if done is not None and done.stopped and run.model_path.is_file():
             job = self._start("Remembering the images", jobs.complete(run))
             job.succeeded.connect(lambda _: self.open_run(run) if self.state.run == run else None)
 

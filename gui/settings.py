@@ -1,5 +1,6 @@
 """What the window remembers from one start to the next."""
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
@@ -54,7 +55,7 @@ class Settings:
     @property
     def recent_folders(self) -> list[Path]:
         """Datasets opened of late that are still there, the latest first."""
-        return [path for path in self._stored_folders() if path.is_dir()]
+        return [path for path in self._stored_folders() if os.path.isdir(path)]
 
     def add_recent_folder(self, folder: Path) -> None:
         """Put a dataset at the head of the recent ones."""

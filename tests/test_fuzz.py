@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import fuzz
-
 pytest.importorskip("resource", reason="this system does not tell how much memory a process took")
+
+from tests import fuzz
 
 
 def test_damaged_images_are_read_or_refused_in_bounded_time_and_memory() -> None:

@@ -89,8 +89,11 @@ def _round(dataset: Dataset, path: Path, delays: list[float], outcome: Outcome) 
     for delay in delays:
         child = _fork(lambda: _train(dataset, path))
         time.sleep(delay)
-        if os.waitpid(child, os.WNOHANG) != (0, 0):
-            break  # it was faster than the reference
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:  # it was faster than the reference
+            if os.waitstatus_to_exitcode(status) != 0:
+                return f"it failed by itself within {delay:.3f} s"
+            break
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         outcome.num_kills += 1

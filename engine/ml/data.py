@@ -1,6 +1,7 @@
 """Feed batches to the loop, decoded by threads, in an order that depends on the seed and the epoch alone."""
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def training_loader(root: Path, preprocessing: Preprocessing, store: PictureStor
 
 def require_folder(root: Path, unreadable: Sequence[Unreadable]) -> None:
     """Raise EngineError where an image is unreadable since its folder is gone, as when a drive was taken away."""
-    if any(not (root / image.path).parent.is_dir() for image in unreadable):
+    if any(not os.path.isdir((root / image.path).parent) for image in unreadable):
         raise EngineError(
             "The folder of images is gone. Connect its drive or put it back, then resume the run: it goes on where it "
             "was.",

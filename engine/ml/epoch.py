@@ -96,11 +96,10 @@ def score_plain(session: Session, phase: Phase) -> Generator[Event, None, Scores
     return Judged.merged(distributed.gather(judged)).scores
 
 
-def keep_checkpoint(session: Session, phase: Phase, keeper: Keeper) -> None:
-    """Write where the run is; all processes come here together, the first one writes."""
+def keep_checkpoint(session: Session, phase: Phase, keeper: Keeper) -> str | None:
+    """Write where the run is, or return why that was refused; all processes come here together, the first writes."""
     sums = distributed.total_tensor(session.sums.clone())
-    if distributed.rank() == 0:
-        keeper.keep_checkpoint(session, phase, sums)
+    return keeper.keep_checkpoint(session, phase, sums) if distributed.rank() == 0 else None
 
 
 def warn_of(session: Session, unreadable: tuple[Unreadable, ...]) -> Generator[Event, None, None]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import EngineError
-from engine.files import write_atomic
+from engine.files import unique_path, write_atomic
 from engine.ml import distributed
 from engine.ml.checkpoint import make_card, model_bytes
 from engine.ml.phases import Phase
@@ -68,29 +68,32 @@ class Keeper:
         seconds = self._write_seconds / _MOST_EXPENSE if at_epoch_end else self._seconds_between
         return time.monotonic() - self._last_saved >= min(seconds, self._seconds_between)
 
-    def keep_checkpoint(self, session: Session, phase: Phase, sums: Tensor) -> None:
-        """Write where the run is; `sums` are those of the session over all processes.
+    def keep_checkpoint(self, session: Session, phase: Phase, sums: Tensor) -> str | None:
+        """Write where the run is, or return why that was refused; `sums` are those of the session over all processes.
 
         What is no longer a number is not written: the checkpoint before is worth more.
         """
         if not _is_finite(sums, *session.setup.model.state_dict().values()):
-            return
+            return None
         started = time.monotonic()
+        reason = None
         try:
             save_training(self._run.checkpoint_path, session, phase, sums)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
+            reason = _reason(error)
             self._tell(session, "Where the run is", error)
         self._last_saved = time.monotonic()
         self._write_seconds = self._last_saved - started
+        return reason
 
     def finish(self) -> None:
         """Write what still waits; where the run folder takes nothing, raise EngineError that says where it lies."""
         error = self._write_waiting()
         if error is None:
             return
-        reason = f"The run folder cannot be written to: {error.strerror or error}."
+        reason = f"The run folder cannot be written to: {_reason(error)}"
         for folder in (home_folder() / "rescued", Path(tempfile.gettempdir())):
-            place = folder / self._run.name
+            place = unique_path(folder / self._run.name)
             try:
                 place.mkdir(parents=True, exist_ok=True)
                 self._write_waiting(place)
@@ -112,13 +115,16 @@ class Keeper:
             return error
         return None
 
-    def _tell(self, session: Session, what: str, error: OSError) -> None:
+    def _tell(self, session: Session, what: str, error: OSError | MemoryError) -> None:
         if what not in self._told:
             self._told.add(what)
             session.notices.append(
-                f"{what} cannot be saved: {error.strerror or error}. Training goes on, and it is tried again. "
-                "Free some space."
+                f"{what} cannot be saved: {_reason(error)} Training goes on, and it is tried again. Free some space."
             )
+
+
+def _reason(error: OSError | MemoryError) -> str:
+    return f"{error.strerror or error}." if isinstance(error, OSError) else "There is not enough memory."
 
 
 def _is_finite(*tensors: Tensor) -> bool:

@@ -3,6 +3,7 @@
 The file is torch's, with the SHA-256 of all before it as its last 32 bytes; torch itself passes over these.
 """
 
+import errno
 import hashlib
 import io
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from engine.errors import EngineError
 from engine.files import write_atomic
 from engine.ml import distributed
+from engine.ml.allocator import is_out_of_memory
 from engine.ml.phases import Kind, Phase
 from engine.ml.pickles import DAMAGED, load_plain
 from engine.ml.precision import DTYPES, LAYOUTS, Choice
@@ -24,6 +26,8 @@ from engine.ml.session import Session
 from engine.reading import check_plain
 from engine.stopping import EarlyStopping
 
+_MOST_BYTES = 16 * 2**30
+"""The largest network with its moving average and Adam's two numbers a weight has 10 GiB."""
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -57,7 +61,8 @@ class Checkpoint:
             session.stopping = EarlyStopping.model_validate_json(state["stopping"])
             session.epoch, session.num_batches_done = int(state["epoch"]), int(state["num_batches_done"])
             session.num_steps_done, session.num_parts = int(state["num_steps_done"]), int(state["num_parts"])
-            session.work_done = float(state["work_done"])
+            session.work_done, session.step_seconds = float(state["work_done"]), float(state["step_seconds"])
+            session.measuring_seconds = float(state["measuring_seconds"])
             session.warned = set(map(str, state["warned"]))
             if distributed.rank() == 0:  # they are those of all processes
                 session.sums = state["sums"].to(device)
@@ -72,6 +77,8 @@ def _told_as_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
+        if is_out_of_memory(error):
+            raise
         raise EngineError(
             "The checkpoint of this run is damaged, so it cannot go on. Its best model is kept; train again with its "
             "settings.",
@@ -102,6 +109,8 @@ def save_training(path: Path, session: Session, phase: Phase, sums: Tensor) -> N
         "num_batches_done": session.num_batches_done,
         "num_steps_done": session.num_steps_done,
         "num_parts": session.num_parts,
+        "step_seconds": session.step_seconds,
+        "measuring_seconds": session.measuring_seconds,
         "work_done": session.work_done,
         "warned": sorted(session.warned),
         "sums": sums.cpu(),
@@ -120,6 +129,8 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     """
     try:
         check_plain(path)
+        if path.stat().st_size > _MOST_BYTES:
+            raise OSError(errno.EFBIG, "it is larger than any that this program writes")
         content = path.read_bytes()
     except FileNotFoundError:
         return None

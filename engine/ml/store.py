@@ -113,16 +113,17 @@ def _reserve(path: Path, num_bytes: int) -> None:
     if path.is_file() and path.stat().st_size == num_bytes:
         return
     _known_path(path).unlink(missing_ok=True)
-    try:
-        with open(path, "wb") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, num_bytes)
-            else:
-                for start in range(0, num_bytes, _CHUNK_BYTES):
-                    file.write(bytes(min(_CHUNK_BYTES, num_bytes - start)))
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
+    # Put in place whole, for another window may have mapped what lies there
+    write_atomic(path, lambda temporary: _fill(temporary, num_bytes))
+
+
+def _fill(path: Path, num_bytes: int) -> None:
+    with open(path, "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, num_bytes)
+        else:
+            for start in range(0, num_bytes, _CHUNK_BYTES):
+                file.write(bytes(min(_CHUNK_BYTES, num_bytes - start)))
 
 
 def _known_path(path: Path) -> Path:

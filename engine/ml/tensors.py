@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.errors import EngineError
+from engine.ml.allocator import is_out_of_memory
 from engine.ml.pickles import DAMAGED, load_plain
 from engine.reading import read_header
 
@@ -31,6 +32,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise EngineError(f"The weights could not be read: {error.strerror or error}.", path) from error
     except DAMAGED as error:
+        if is_out_of_memory(error):
+            raise
         raise EngineError(
             "This is no file of plain weights, or it is damaged. "
             "Weights are saved by torch.save(model.state_dict(), path) or as safetensors.",

@@ -69,14 +69,23 @@ def _train(session: Session, keeper: Keeper, saved: Checkpoint | None) -> Genera
 
 
 def _keep_at_end(session: Session, keeper: Keeper, has_diverged: bool) -> None:
-    """Save where a run is that was stopped or cannot go on for now."""
-    if distributed.world_size() > 1 or session.phase is None:  # the other processes are not here to add their sums
-        return
-    if not has_diverged:
-        keep_checkpoint(session, session.phase, keeper)
-        if read_card(session.run.model_path).best is None:
-            keeper.keep_model(session, None)
-    keeper.finish()
+    """Save where a run is that was stopped or cannot go on for now; raise EngineError where that is refused."""
+    refused = None
+    try:
+        # Of many processes the others are not here to add their sums
+        if not has_diverged and distributed.world_size() == 1 and session.phase is not None:
+            if session.stopping.best is None and not _has_measured_model(session.run):
+                keeper.keep_model(session, None)
+            refused = keep_checkpoint(session, session.phase, keeper)
+    finally:
+        keeper.finish()
+    if refused is not None:
+        raise EngineError(f"Where the run was could not be saved: {refused} Its best model is kept.", session.run.path)
+
+
+def _has_measured_model(run: Run) -> bool:
+    """Say whether a better model lies there than one that was never measured, as of a run that begins anew."""
+    return run.model_path.is_file() and read_card(run.model_path).best is not None
 
 
 def _run_done(session: Session, stopped: bool) -> RunDone:
@@ -186,7 +195,7 @@ def _run_epoch(session: Session, phase: Phase, own_epoch: int, keeper: Keeper) -
         seconds=seconds,
         best=best,
     )
-    # Behind the event, so that the journal never lacks an epoch that the checkpoint takes for done
+    # Behind the event, so that the journal has the epoch before a checkpoint takes it for done
     if distributed.of_first(keeper.is_due(at_epoch_end=True)):
         keep_checkpoint(session, phase, keeper)
 

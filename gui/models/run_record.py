@@ -127,7 +127,8 @@ class RunReader(QObject):
                 known = self._known[run.path] = (changed, read_record(run))
             record = known[1]
             # Whether somebody works on a run does not stand in its files, so it is asked each time
-            is_under_way = record.history.done is None and is_locked(run.path)
+            done = record.history.done
+            is_under_way = (done is None or done.stopped) and is_locked(run.path)
             if is_under_way != record.is_under_way:
                 record = replace(record, is_under_way=is_under_way)
                 self._known[run.path] = (changed, record)

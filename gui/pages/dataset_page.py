@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWid
 from engine.dataset import Dataset, Sample, Split
 from engine.runs import Run
 from gui.models.image_model import GridItem
+from gui.models.run_record import RunRecord
 from gui.operations import Operations
 from gui.panels.findings_panel import FindingsPanel
 from gui.panels.review_panel import ReviewPanel
@@ -153,7 +154,11 @@ class DatasetPage(QWidget):
             QTimer.singleShot(0, self._look_for_interrupted)
 
     def _look_for_interrupted(self) -> None:
-        self._operations.find_interrupted().succeeded.connect(self.resume_card.show_records)
+        self._operations.find_interrupted().succeeded.connect(self._on_interrupted_found)
+
+    def _on_interrupted_found(self, records: list[RunRecord]) -> None:
+        if self._state.training is None:
+            self.resume_card.show_records(records)
 
     def _on_give_up(self, run: Run) -> None:
         if self._operations.give_up(run):

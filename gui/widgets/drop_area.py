@@ -1,5 +1,6 @@
 """What can be dropped on the window, and the inviting frame of an empty page."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -100,4 +101,4 @@ class DropArea(QFrame):
     @staticmethod
     def is_folder(paths: Sequence[Path]) -> bool:
         """Say whether a single folder was dropped."""
-        return len(paths) == 1 and paths[0].is_dir()
+        return len(paths) == 1 and os.path.isdir(paths[0])

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from engine.runs import Run
 from gui.models.run_record import RunRecord
+from gui.plain import as_plain
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
 from gui.wording import count, cut_off
@@ -56,8 +57,9 @@ class ResumeCard(QFrame):
     def _build_row(self, record: RunRecord) -> QWidget:
         row = QWidget(self)
         label = QLabel(cut_off(record.run.name, record.history, record.config), row)
+        label.setTextFormat(Qt.TextFormat.PlainText)
         label.setWordWrap(True)
-        label.setToolTip(str(record.run.path))
+        label.setToolTip(as_plain(str(record.run.path)))
         resume = QPushButton("Resume", row)
         resume.setToolTip("Go on with this training where it was cut off")
         resume.setAccessibleName(f"Resume {record.run.name}")

@@ -53,8 +53,9 @@ def _copies_at_events(work: jobs.Work[Run], run: Path, folder: Path, every: int)
         TINY.changed("optim", name="sgd"),
         TINY.changed("training", mode="head"),
         TINY.changed("training", mode="quick"),
+        TINY.changed("training", checkpoint_minutes=1440),
     ],
-    ids=["everything", "sgd", "head", "quick"],
+    ids=["everything", "sgd", "head", "quick", "few_checkpoints"],
 )
 def test_a_run_cut_off_at_any_event_ends_as_one_that_was_left_alone(
     dataset: Dataset, tmp_path: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
@@ -122,7 +123,7 @@ def test_a_budget_goes_on_with_the_time_that_is_left(dataset: Dataset, tmp_path:
     events: list[Event] = []
     finish(jobs.resume(tmp_path / "run"), events.append)
     (done,) = (event for event in events if isinstance(event, RunDone))
-    assert checkpoint.seconds < done.seconds < 10
+    assert 0 < checkpoint.seconds < done.seconds
 
 
 def test_the_model_can_be_opened_from_the_first_event_on(
