@@ -168,6 +168,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--images", type=int, default=20_000)
     asked = parser.parse_args()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     found = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CLASSIFOLD_HOME"] = str(Path(folder) / "home")

@@ -1,5 +1,7 @@
 """Tests of the one function that turns files into pixels."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +183,18 @@ def test_the_phone_photos_among_the_hand_signs_stand_upright(shared: Path) -> No
                 num_turned += 1
                 assert decode(path).shape[:2] == (stored.width, stored.height)
     assert num_turned
+
+
+@pytest.mark.parametrize("failure", [errno.ENOTCONN, errno.ESTALE, errno.EIO])
+def test_a_drive_that_goes_away_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: int) -> None:
+    path = _save(_corners(), tmp_path / "photo.png")
+    real = os.stat
+
+    def stat(asked: object, *arguments: object, **options: object) -> os.stat_result:
+        if str(asked) == str(path):
+            raise OSError(failure, os.strerror(failure))
+        return real(asked, *arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "stat", stat)
+    with pytest.raises(EngineError, match=f"It cannot be read now: {os.strerror(failure)}"):
+        decode(path)

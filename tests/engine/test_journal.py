@@ -67,6 +67,13 @@ def test_a_torn_last_line_costs_that_line_alone(tmp_path: Path) -> None:
     assert len(list(run.events())) == 2
 
 
+def test_letters_that_end_lines_elsewhere_end_none_here(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RunConfig(), DATASET)
+    odd = Warned(message="a\u2028b\u2029c\x85d\x0be", path="f\x1cg")
+    list(record(run, (event for event in [odd])))  # type: ignore[arg-type]
+    assert list(run.events()) == [odd]
+
+
 def test_lines_that_the_disk_refuses_are_told_of_once_and_written_when_it_takes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Tests of engine.lock."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -50,3 +51,15 @@ def test_asking_leaves_nothing_in_a_folder(tmp_path: Path) -> None:
     before = os.listdir(tmp_path)
     assert not is_locked(tmp_path)
     assert os.listdir(tmp_path) == before
+
+
+def test_a_folder_that_cannot_be_written_to_is_nobodys_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".lock").touch()
+
+    def refuse(_: FileLock) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    assert not is_locked(tmp_path)
+    with pytest.raises(EngineError, match="cannot be written to: Read-only"), locked(tmp_path):
+        pass

@@ -94,3 +94,10 @@ def test_what_a_crash_in_the_making_of_a_run_leaves_does_not_forbid_the_folder(t
         (path / name).write_text("half")
     assert list_runs(tmp_path) == []
     assert create_run(path, RunConfig(), DATASET).dataset.samples == DATASET.samples
+
+
+def test_a_run_that_somebody_goes_on_with_is_not_given_up(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RunConfig(), DATASET)
+    with locked(run.path), pytest.raises(EngineError, match="working on this run"):
+        run.give_up()
+    assert run.history.done is None

@@ -19,6 +19,7 @@ from engine.results import ClassResult, Evaluation, ImageResult, write_evaluatio
 from engine.runs import create_run, default_runs_folder
 from gui.errors import ErrorBar
 from gui.models.image_model import GridItem
+from gui.models.run_record import RunRecord
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.pages.predict_page import PredictPage
@@ -102,11 +103,12 @@ def test_names_with_markup_are_shown_letter_by_letter_on_every_page(qtbot: QtBot
     state.set_dataset(dataset)
     state.set_run(run)
     pages[2].refresh()
+    pages[0].resume_card.show_records([RunRecord(run, None, None)])
     pages[3].model.add([Prediction(str(root / sample.path), ((first, 0.9),)) for sample in dataset.samples])
     texts = [text for page in pages for text in shown(page)]
     assert sum(MARKUP in text for text in texts) >= 5
     assert sum("<b>data" in text for text in texts) >= 2
-    assert sum("<b>run" in text for text in texts) >= 1
+    assert sum("<b>run" in text for text in texts) >= 3
 
 
 def test_errors_and_captions_are_shown_letter_by_letter(qtbot: QtBot, tmp_path: Path) -> None:

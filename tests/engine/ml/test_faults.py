@@ -82,19 +82,42 @@ def test_a_best_model_that_its_folder_does_not_take_is_saved_elsewhere(
 ) -> None:
     work = jobs.train(dataset, TINY, tmp_path / "run")
     next(work)
-    real = os.replace
-
-    def replace(source: Path, target: Path) -> None:
-        if Path(target).parent == tmp_path / "run":
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        real(source, target)
-
-    monkeypatch.setattr(os, "replace", replace)
+    _refuse_renames_into(tmp_path / "run", monkeypatch)
     place = home / "rescued" / "run"
     with pytest.raises(EngineError, match=re.escape(f"Read-only file system. The best model was saved to {place}")):
         finish(work)
     assert load_model(place / "model.safetensors")[1].best is not None
     assert load_model(tmp_path / "run" / "model.safetensors")[1].best is None
+
+
+def test_a_best_model_that_waits_for_the_disk_when_the_user_stops_is_saved_elsewhere(
+    dataset: Dataset, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = jobs.train(dataset, TINY.changed("training", epochs=9), tmp_path / "run")
+    next(work)
+    _refuse_renames_into(tmp_path / "run", monkeypatch)
+    best = None
+    for event in work:
+        if isinstance(event, EpochDone):
+            best = event
+            break
+    assert best is not None
+    with pytest.raises(EngineError, match="The best model was saved to"):
+        work.close()
+    card = load_model(home / "rescued" / "run" / "model.safetensors")[1]
+    assert card.best is not None
+    assert card.calibration is not None, "it is not the weights of the moment under the figures of the best"
+
+
+def test_where_a_stopped_run_was_and_cannot_be_saved_is_told(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = jobs.train(dataset, TINY, tmp_path / "run")
+    while not isinstance(next(work), EpochDone):
+        pass
+    _refuse_renames_into(tmp_path / "run", monkeypatch)
+    with pytest.raises(EngineError, match="Where the run was could not be saved: Read-only file system"):
+        work.close()
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_was_saved(
@@ -171,6 +194,17 @@ def test_a_device_that_fails_is_a_sentence_and_the_run_can_go_on(
         with pytest.raises(EngineError, match=sentence):
             finish(work)
     assert ending(finish(jobs.resume(tmp_path / "run"))) == expected
+
+
+def _refuse_renames_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        if Path(target).parent == folder:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
 
 
 def _raises(failure: Exception) -> object:

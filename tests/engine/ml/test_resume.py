@@ -188,3 +188,11 @@ def _stopped(dataset: Dataset, path: Path) -> Run:
         pass
     work.close()
     return Run(path)
+
+
+def test_a_folder_that_holds_no_run_keeps_what_lies_there(dataset: Dataset, tmp_path: Path) -> None:
+    for name in (".notes-deadbeef.txt", "thesis.txt"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(EngineError, match="not empty"):
+        finish(jobs.train(dataset, TINY, tmp_path))
+    assert (tmp_path / ".notes-deadbeef.txt").read_text() == "mine"
