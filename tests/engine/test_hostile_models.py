@@ -1,18 +1,13 @@
-"""A model file, a file of weights and a run folder are data, whoever made them."""
+"""A model file and a file of weights are data, whoever made them."""
 
-import hashlib
-import io
 import json
 import os
-import pickle
 import struct
 import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -23,7 +18,6 @@ from engine.card import CARD_KEY, ModelCard, read_card
 from engine.class_names import MOST_CLASSES
 from engine.cli import main
 from engine.config import RunConfig
-from engine.dataset import scan
 from engine.errors import EngineError
 from engine.ml.checkpoint import load_model, make_card, save_model
 from engine.ml.models import build_model
@@ -32,60 +26,12 @@ from engine.ml.tensors import read_tensors
 from engine.ml.transforms import Preprocessing
 from engine.ml.weights import load_fitting
 from engine.reading import MOST_HEADER
-from engine.results import read_evaluation
-from engine.runs import Run, create_run
-from engine.splits import split
 from engine.work import finish
 from tests.pictures import write_classes
 
 SIDE = 32
 CONFIG = RunConfig().changed("model", backbone="squeezenet1_1").changed("data", image_size=SIDE)
 ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x", "=1+1", "$\\frac$", "& more")
-
-
-class Payload:
-    """Runs a command where its pickle is opened as such."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.system, (f'echo run > "{self.trace}"',)
-
-
-def _plain(path: Path, content: object) -> None:
-    path.write_bytes(pickle.dumps(content, 2))
-
-
-def _zip(path: Path, content: object) -> None:
-    torch.save({"weight": torch.ones(2), "trap": content}, path)
-
-
-def _legacy(path: Path, content: object) -> None:
-    torch.save({"weight": torch.ones(2), "trap": content}, path, _use_new_zipfile_serialization=False)
-
-
-def _tar(path: Path, content: object) -> None:
-    dumped = pickle.dumps(content, 2)
-    with tarfile.open(path, "w") as archive:
-        for name in ("sys_info", "storages", "tensors", "pickle"):
-            entry = tarfile.TarInfo(name)
-            entry.size = len(dumped)
-            archive.addfile(entry, io.BytesIO(dumped))
-
-
-def _numpy(path: Path, content: object) -> None:
-    with open(path, "wb") as file:
-        np.save(file, np.array([content], dtype=object), allow_pickle=True)
-
-
-WRITERS = {"pickle": _plain, "zip": _zip, "legacy": _legacy, "tar": _tar, "numpy": _numpy}
-all_payloads = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
-
-
-@pytest.fixture
-def trace(tmp_path: Path) -> Path:
-    return tmp_path / "trace"
 
 
 @pytest.fixture(scope="module")
@@ -127,82 +73,6 @@ def forge_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], object
     change(tensors)
     save_file(tensors, path, {CARD_KEY: card.model_dump_json()})
     return path
-
-
-def picture_folder(tmp_path: Path) -> Path:
-    return write_classes(tmp_path / "data", {"ant": 4, "bee": 4})
-
-
-# A pickle with a payload
-
-
-@all_payloads
-def test_the_payload_runs_where_a_pickle_is_opened_as_such(trace: Path, tmp_path: Path, write: Any) -> None:
-    write(tmp_path / "trap", Payload(trace))
-    if write is _numpy:
-        np.load(tmp_path / "trap", allow_pickle=True)
-    elif write is _tar:
-        with tarfile.open(tmp_path / "trap") as archive:
-            pickle.load(archive.extractfile("storages"))  # type: ignore[arg-type]
-    elif write is _plain:
-        pickle.loads((tmp_path / "trap").read_bytes())
-    else:
-        torch.load(tmp_path / "trap", weights_only=False)
-    assert trace.exists()
-
-
-@all_payloads
-@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors", "weights.npy"])
-def test_offered_as_weights_it_is_refused_and_does_not_run(trace: Path, tmp_path: Path, write: Any, name: str) -> None:
-    write(tmp_path / name, Payload(trace))
-    with pytest.raises(EngineError, match="no file of plain weights"):
-        read_tensors(tmp_path / name)
-    assert not trace.exists()
-
-
-@all_payloads
-def test_offered_as_a_model_it_is_refused_and_does_not_run(
-    trace: Path, tmp_path: Path, write: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "model.safetensors"
-    write(path, Payload(trace))
-    for read in (read_card, load_model, read_embeddings):
-        with pytest.raises(EngineError, match="not a model made by Classifold"):
-            read(path)
-    assert main(["predict", str(path), str(tmp_path)]) == 1
-    assert "not a model made by Classifold" in capsys.readouterr().err
-    assert not trace.exists()
-
-
-@all_payloads
-@pytest.mark.parametrize("is_signed", [False, True])
-def test_offered_as_a_checkpoint_it_is_refused_and_does_not_run(
-    trace: Path, tmp_path: Path, write: Any, is_signed: bool
-) -> None:
-    config = RunConfig().changed("data", image_size=16).changed("training", device="cpu", epochs=2, batch_size=4)
-    run = create_run(tmp_path / "run", config, split(scan(picture_folder(tmp_path)), 0.5, 0))
-    write(run.checkpoint_path, Payload(trace))
-    if is_signed:  # how the hash at the end is made is no secret
-        content = run.checkpoint_path.read_bytes()
-        run.checkpoint_path.write_bytes(content + hashlib.sha256(content).digest())
-    with pytest.raises(EngineError, match="damaged"):
-        finish(jobs.resume(run.path))
-    assert not trace.exists()
-
-
-def test_the_command_line_refuses_such_weights(trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _zip(tmp_path / "weights.pth", Payload(trace))
-    flags = [
-        "--out",
-        str(tmp_path / "run"),
-        "--model.weights",
-        str(tmp_path / "weights.pth"),
-        "--data.image-size",
-        "16",
-    ]
-    assert main(["train", str(picture_folder(tmp_path)), *flags]) == 1
-    assert "no file of plain weights" in capsys.readouterr().err
-    assert not trace.exists()
 
 
 # The card of a model
@@ -339,7 +209,7 @@ def test_answers_that_are_not_numbers_are_told_for_each_image(
     forge_tensors(
         model, lambda tensors: [tensor.fill_(3e38) for name, tensor in tensors.items() if name != TENSOR_NAME]
     )
-    assert main(["predict", str(model), str(picture_folder(tmp_path)), "--json"]) == 0
+    assert main(["predict", str(model), str(write_classes(tmp_path / "data", {"ant": 4, "bee": 4})), "--json"]) == 0
     answers = [json.loads(line, parse_constant=pytest.fail) for line in capsys.readouterr().out.splitlines()]
     assert len(answers) == 8
     assert all("not a number" in answer["error"] and answer["top"] == [] for answer in answers)
@@ -443,7 +313,7 @@ def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
         tensors["head.bias"] = torch.arange(len(names), 0.0, -1)
 
     forge(forge_tensors(model, widen), classes=names)
-    image = next(picture_folder(tmp_path).rglob("*.png"))
+    image = next(write_classes(tmp_path / "data", {"ant": 4, "bee": 4}).rglob("*.png"))
     assert main(["predict", str(model), str(image), "--json", "--top", "100"]) == 0
     told = capsys.readouterr().out
     assert [name for name, _ in json.loads(told)["top"]] == names
@@ -457,114 +327,13 @@ def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
     assert {path.name for path in tmp_path.iterdir()} <= {"data", "model.safetensors", "why.png", "home", "torch"}
 
 
-# A run folder
-
-
-OUTSIDE = ["../../etc/passwd", "/etc/passwd", "ant/../../x", "..", "", "a\0b"]
-
-
-def _write_json(path: Path, document: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
-
-
-@pytest.mark.parametrize("path", OUTSIDE)
-def test_a_run_whose_images_lie_elsewhere_is_a_sentence(tmp_path: Path, path: str) -> None:
-    run = Run(tmp_path / "run")
-    _write_json(run.split_path, {"root": "/data", "classes": ["ant"], "files": [_file(path)]})
-    with pytest.raises(EngineError, match="list of images of this run"):
-        _ = run.dataset
-
-
-def _file(path: str = "ant/1.jpg", **changes: object) -> dict[str, object]:
-    return {"path": path, "class": "ant", "split": "train", "group": None} | changes
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        None,
-        [],
-        {"root": "/data", "classes": "a", "files": []},
-        {"root": "/data", "classes": ["ant", "ant"], "files": []},
-        {"root": "/data", "classes": ["../x"], "files": []},
-        {"root": 3, "classes": ["ant"], "files": []},
-        {"root": "/data", "classes": ["ant"], "files": [_file(split="elsewhere")]},
-        {"root": "/data", "classes": ["ant"], "files": [_file(**{"class": "bee"})]},
-        {"root": "/data", "classes": ["ant"], "files": [_file(group="x")]},
-        {"root": "/data", "classes": ["ant"], "files": [_file(path=3)]},
-        {"root": "/data", "classes": ["ant"], "files": {"path": "x"}},
-    ],
-)
-def test_a_damaged_list_of_images_is_a_sentence(tmp_path: Path, document: object) -> None:
-    run = Run(tmp_path / "run")
-    _write_json(run.split_path, document)
-    with pytest.raises(EngineError, match="list of images of this run"):
-        _ = run.dataset
-
-
-def test_lists_in_lists_without_end_are_a_sentence(tmp_path: Path) -> None:
-    run = Run(tmp_path / "run")
-    run.path.mkdir()
-    for path in (run.split_path, run.config_path, run.results_path, run.reference_path, run.robustness_path):
-        path.write_text("[" * 200_000)
-    for read in (lambda: run.dataset, lambda: run.config, lambda: read_evaluation(run.results_path)):
-        with pytest.raises(EngineError):
-            read()
-
-
-@pytest.mark.parametrize("path", OUTSIDE)
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "ant/../../x", ".."])
 def test_neighbours_outside_of_the_data_set_are_not_shown(model: Path, path: str) -> None:
-    _write_json(model.parent / "reference.json", {"root": "/data", "files": [[path, "ant"]] * 4})
+    (model.parent / "reference.json").write_text(json.dumps({"root": "/data", "files": [[path, "ant"]] * 4}))
     with pytest.raises(EngineError, match="keeps no training images"):
         read_reference(model.parent)
-    _write_json(model.parent / "reference.json", {"root": "/data", "files": [["ant/1.jpg", "ant"]] * 4})
+    (model.parent / "reference.json").write_text(json.dumps({"root": "/data", "files": [["ant/1.jpg", "ant"]] * 4}))
     assert len(read_reference(model.parent).paths) == 4
-
-
-@pytest.mark.parametrize("path", OUTSIDE)
-def test_results_of_images_elsewhere_are_a_sentence(tmp_path: Path, path: str) -> None:
-    _write_json(tmp_path / "results.json", _results(path=path))
-    with pytest.raises(EngineError, match="results of this run"):
-        read_evaluation(tmp_path / "results.json")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"confusion": [[1]]},
-        {"confusion": [[1, 0], [0]]},
-        {"classes": ["ant", "bee", "cat"]},
-        {"per_class": []},
-        {"accuracy": float("nan")},
-        {"label": "cat"},
-        {"confidence": 7},
-    ],
-    ids=str,
-)
-def test_results_that_contradict_themselves_are_a_sentence(tmp_path: Path, changes: dict[str, object]) -> None:
-    _write_json(tmp_path / "results.json", _results())
-    assert read_evaluation(tmp_path / "results.json").images[0].path == "ant/1.jpg"
-    _write_json(tmp_path / "results.json", _results(**changes))
-    with pytest.raises(EngineError, match="results of this run"):
-        read_evaluation(tmp_path / "results.json")
-
-
-def _results(**changes: object) -> dict[str, object]:
-    row = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "num_images": 1}
-    image = {"path": "ant/1.jpg", "label": "ant", "predicted": "bee", "confidence": 0.5}
-    document = {
-        "root": "/data",
-        "classes": ["ant", "bee"],
-        "loss": 0.5,
-        "accuracy": 0.5,
-        "top5": 1.0,
-        "confusion": [[0, 1], [0, 0]],
-        "per_class": [{"name": name, **row} for name in ("ant", "bee")],
-    }
-    document |= {key: value for key, value in changes.items() if key not in image}
-    image |= {key: value for key, value in changes.items() if key in image}
-    return document | {"images": [image]}
 
 
 def test_every_name_a_folder_can_have_passes_through_the_card() -> None:
