@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import http.client
+import os
 import re
 import secrets
 import urllib.error
@@ -32,6 +33,8 @@ def download(url: str, path: Path) -> Generator[Progress, None, None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, temporary.open("wb") as file:
             digest = yield from _copy(response, file)
+            file.flush()
+            os.fsync(file.fileno())
         _check_hash(digest, path.name, host)
         temporary.replace(path)
     except urllib.error.HTTPError as error:
