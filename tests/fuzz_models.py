@@ -133,6 +133,7 @@ def _training() -> tuple[Any, Any]:
     )
     session = SimpleNamespace(setup=setup, averaged=None, stopping=EarlyStopping(patience=3), epoch=1, started=0.0)
     vars(session).update(seconds=1.0, num_batches_done=0, num_steps_done=3, num_parts=1, work_done=1.0, warned=set())
+    vars(session).update(step_seconds=0.1, measuring_seconds=0.1)
     return session, SimpleNamespace(optimizer=optimizer, kind="full", first_epoch=1, began=0.0)
 
 
