@@ -71,8 +71,12 @@ class Keeper:
     def keep_checkpoint(self, session: Session, phase: Phase, sums: Tensor) -> str | None:
         """Write where the run is, or return why that was refused; `sums` are those of the session over all processes.
 
-        What is no longer a number is not written: the checkpoint before is worth more.
+        What is no longer a number is not written: the checkpoint before is worth more. Nor is anything while the best
+        model waits for the disk, for who went on from there would take it for saved.
         """
+        waiting = self._write_waiting()
+        if waiting is not None:
+            return _reason(waiting)
         if not _is_finite(sums, *session.setup.model.state_dict().values()):
             return None
         started = time.monotonic()

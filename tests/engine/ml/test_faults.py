@@ -109,6 +109,27 @@ def test_a_best_model_that_waits_for_the_disk_when_the_user_stops_is_saved_elsew
     assert card.calibration is not None, "it is not the weights of the moment under the figures of the best"
 
 
+def test_a_best_model_that_the_disk_never_took_is_made_again_by_who_goes_on(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TINY.changed("training", epochs=1)
+    expected = ending(finish(jobs.train(dataset, config, tmp_path / "alone")))
+    work = jobs.train(dataset, config, tmp_path / "run")
+    next(work)
+    with monkeypatch.context() as patch:
+        real = os.replace
+
+        def replace(source: Path, target: Path) -> None:
+            if Path(target) == tmp_path / "run" / "model.safetensors":
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            real(source, target)
+
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(EngineError, match="was saved to"):
+            finish(work)
+    assert ending(finish(jobs.resume(tmp_path / "run"))) == expected
+
+
 def test_where_a_stopped_run_was_and_cannot_be_saved_is_told(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
