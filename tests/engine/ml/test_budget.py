@@ -12,7 +12,7 @@ from engine.errors import EngineError
 from engine.events import EpochDone, Event, RunDone, Warned
 from engine.ml.inference import in_parts
 from engine.ml.models import Classifier
-from engine.ml.phases import QUICK_EPOCHS, Phase
+from engine.ml.phases import Phase
 from engine.splits import split
 from engine.work import finish
 from tests.pictures import write_classes
@@ -42,14 +42,16 @@ def test_a_budget_ends_the_run_whatever_the_number_of_epochs(dataset: Dataset, t
 
 
 def test_with_start_weights_a_budget_begins_on_kept_activations_and_goes_on_with_all_layers(
-    dataset: Dataset, tmp_path: Path
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    num_quick = 1
+    monkeypatch.setattr("engine.ml.train.QUICK_EPOCHS", num_quick)  # few, so that a busy machine gets beyond them
     _train(dataset, TINY.changed("training", epochs=1), tmp_path / "start")
     weights = str(tmp_path / "start" / "model.safetensors")
     config = TINY.changed("model", weights=weights).changed("training", budget="4s")
     epochs = [event for event in _train(dataset, config, tmp_path / "run") if isinstance(event, EpochDone)]
     assert [epoch.epoch for epoch in epochs] == list(range(1, len(epochs) + 1))
-    assert len(epochs) > QUICK_EPOCHS
+    assert len(epochs) > num_quick
     assert all(epoch.epochs >= epoch.epoch for epoch in epochs)
 
 
