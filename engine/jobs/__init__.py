@@ -1,0 +1,45 @@
+"""The work the program can do, as generators of events; the only lazy door to `engine.ml`.
+
+Pull to go on, close to stop. An EngineError is for the user, any other exception is a bug, the result is returned.
+torch is imported when the first generator that needs it is pulled, so that the window opens without it.
+"""
+
+from engine.jobs.base import Work
+from engine.jobs.datasets import check, preview, rescore, review, scan, split
+from engine.jobs.delivery import export
+from engine.jobs.models import (
+    draw_explanation,
+    evaluate,
+    explain,
+    growth,
+    predict,
+    report,
+    robustness,
+    summarize,
+    test,
+)
+from engine.jobs.trainings import complete, resume, split_and_train, train
+
+__all__ = [
+    "Work",
+    "check",
+    "complete",
+    "draw_explanation",
+    "evaluate",
+    "explain",
+    "export",
+    "growth",
+    "predict",
+    "preview",
+    "report",
+    "rescore",
+    "resume",
+    "review",
+    "robustness",
+    "scan",
+    "split",
+    "split_and_train",
+    "summarize",
+    "test",
+    "train",
+]

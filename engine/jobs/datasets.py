@@ -1,0 +1,93 @@
+"""Read, check, split and correct data sets."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from engine.audit import Surveyed, compare, survey
+from engine.config import DataConfig, RunConfig
+from engine.corrections import read_decisions
+from engine.dataset import Dataset, scan_in_steps
+from engine.decode import Pixels
+from engine.events import Warned
+from engine.findings import Audit
+from engine.imbalance import imbalance
+from engine.jobs.base import Work, heavy, once
+from engine.oddities import find_oddities
+from engine.progress import Ticker, told
+from engine.review import Rescore, Review, build_queue
+from engine.splits import split as split_by_draw
+
+
+def scan(root: Path) -> Work[Dataset]:
+    """Read a folder; return it unsplit."""
+    return (yield from told(scan_in_steps(root), Ticker("scan", total=0)))
+
+
+def check(dataset: Dataset) -> Work[Audit]:
+    """Open every image once, warn of each that is unreadable, and return all that is odd about the data set."""
+    from engine.ml.shortcuts import find_shortcuts
+
+    surveyed = yield from survey(dataset)
+    yield from (Warned(message=bad.reason, path=bad.path) for bad in surveyed.unreadable)
+    duplicates = yield from compare(surveyed)
+    readable = dataset.without(frozenset(bad.path for bad in surveyed.unreadable))
+    return Audit(
+        unreadable=surveyed.unreadable,
+        duplicates=duplicates,
+        oddities=find_oddities(surveyed.samples, surveyed.records),
+        shortcuts=find_shortcuts(dataset, surveyed.samples, surveyed.records, duplicates),
+        imbalance=imbalance(readable.counts("train")),
+    )
+
+
+def split(dataset: Dataset, data: DataConfig) -> Work[Dataset]:
+    """Return the dataset split by the settings, warning of the images that cannot be read, which are left out.
+
+    Left out before the draw, they change nothing for the others. Copies and bursts stay on one side where the settings
+    ask for it.
+    """
+    surveyed = yield from survey(dataset)
+    yield from left_out(surveyed)
+    return (yield from split_readable(dataset, data, surveyed))
+
+
+def split_readable(dataset: Dataset, data: DataConfig, surveyed: Surveyed) -> Work[Dataset]:
+    """Return a surveyed dataset split by the settings, without what cannot be read."""
+    dataset = dataset.without(frozenset(bad.path for bad in surveyed.unreadable))
+    if dataset.has_val or not data.group_duplicates:
+        return split_by_draw(dataset, data.val_fraction, data.seed)
+    duplicates = yield from compare(surveyed)
+    return split_by_draw(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates])
+
+
+def left_out(surveyed: Surveyed) -> Iterator[Warned]:
+    """Yield a warning for each image that cannot be read."""
+    return (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in surveyed.unreadable)
+
+
+def review(dataset: Dataset, model: Path | None, audit: Audit) -> Work[Review]:
+    """Return the queue of what a person should look at; without a model it holds what the audit found and no more."""
+    if model is None:
+        yield from ()
+        return Review(items=build_queue(dataset, audit, (), read_decisions(dataset.root)))
+    from engine.ml.labels import review as review_labels
+
+    return (yield from heavy(review_labels(dataset, model, audit)))
+
+
+def rescore(dataset: Dataset, model: Path, audit: Audit = Audit()) -> Work[Rescore]:  # noqa: B008 - frozen
+    """Return what the corrections beside the images did to the cross-validated accuracy."""
+    from engine.ml.labels import rescore as rescore_labels
+
+    return (yield from heavy(rescore_labels(dataset, model, audit)))
+
+
+def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:
+    """Return training images as the network would see them, augmented."""
+    from engine.ml.augment import preview_images
+    from engine.ml.setup import make_preprocessing
+
+    preprocessing = make_preprocessing(config)
+    draw = partial(preview_images, dataset, config.augment, config.training.seed, preprocessing, num_images)
+    return (yield from heavy(once(draw)))

@@ -1,0 +1,113 @@
+"""Train, go on with a training, and finish one that was stopped."""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from engine.audit import survey
+from engine.config import RunConfig
+from engine.dataset import Dataset, require_trainable
+from engine.errors import EngineError
+from engine.events import Warned
+from engine.files import remove_leftovers, saving
+from engine.jobs.base import Work, heavy
+from engine.jobs.datasets import left_out, split_readable
+from engine.journal import record
+from engine.lock import locked
+from engine.log import logged_to
+from engine.runs import Run, create_run
+from engine.workers import is_restarted, leads
+
+logger = logging.getLogger(__name__)
+
+
+def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
+    """Split the dataset, then do what `train` does; what cannot be read is named in the run's journal too."""
+    surveyed = yield from survey(dataset)
+    dataset = yield from split_readable(dataset, config.data, surveyed)
+    return (yield from _train(dataset, config, path, left_out(surveyed)))
+
+
+def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
+    """Train on a split dataset and fill a new run folder at `path`; return the run.
+
+    Closing the generator stops the training and keeps the best model so far. Under torchrun the first process speaks
+    and writes, the others work silently; started again after one was killed, they go on where the run stands.
+    """
+    return (yield from _train(dataset, config, path, ()))
+
+
+def _train(dataset: Dataset, config: RunConfig, path: Path, left_out: Iterable[Warned]) -> Work[Run]:
+    require_trainable(dataset)
+    run = Run(path)
+    if not leads():
+        return (yield from _follow(run, config, dataset))
+    with _working_on(run):
+        if not (is_restarted() and run.config_path.is_file()):
+            create_run(path, config, dataset)
+        return (yield from _fill(run, config, dataset, left_out))
+
+
+def resume(path: Path) -> Work[Run]:
+    """Go on with a run where it was interrupted or stopped, in the middle of an epoch too; return it."""
+    run = Run(path)
+    config, dataset = run.config, run.dataset
+    if not os.path.isdir(dataset.root):
+        raise EngineError("The images of this run are gone. Connect their drive or put the folder back.", dataset.root)
+    if not leads():
+        return (yield from _follow(run, config, dataset))
+    with _working_on(run):
+        if run.is_over:
+            raise EngineError("This run cannot go on: it is over.", path)
+        return (yield from _fill(run, config, dataset, ()))
+
+
+@contextmanager
+def _working_on(run: Run) -> Iterator[None]:
+    """Make the run folder where there is none, and lock it."""
+    with saving("The run", run.path):
+        run.path.mkdir(parents=True, exist_ok=True)
+    with locked(run.path):
+        yield
+
+
+def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
+    """Do the share of a process that another one speaks for."""
+    from engine.ml.train import fit
+
+    yield from heavy(fit(config, dataset, run))
+    return run
+
+
+def _fill(run: Run, config: RunConfig, dataset: Dataset, left_out: Iterable[Warned]) -> Work[Run]:
+    from engine.awake import kept_awake
+    from engine.ml.figures import draw_history
+    from engine.ml.train import fit
+
+    def work() -> Work[None]:
+        yield from left_out
+        try:
+            done = yield from heavy(fit(config, dataset, run))
+        finally:
+            try:
+                draw_history(run.history, run.figure_path)
+            except OSError as error:  # the picture can be drawn again, and must not hide what happened before
+                logger.warning("The curves were not drawn: %s", error)
+        yield done
+
+    remove_leftovers(run.path)
+    with logged_to(run.log_path), kept_awake(config.training.keep_awake):
+        yield from record(run, work())
+        with suppress(OSError):
+            run.checkpoint_path.unlink()  # only now: a run without an end needs it
+    return run
+
+
+def complete(run: Run) -> Work[None]:
+    """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
+    from engine.ml.finish import complete as complete_run
+
+    with locked(run.path):
+        yield from heavy(complete_run(run))
