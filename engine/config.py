@@ -171,6 +171,11 @@ class TrainingConfig(_Section):
     keep_awake: bool = Field(
         True, title="Keep awake", description="The computer does not fall asleep during a run. Its screen may go dark."
     )
+    tensorboard: bool = Field(
+        False,
+        title="TensorBoard",
+        description="Write the curves for TensorBoard too, into the run folder. Needs the package tensorboard.",
+    )
 
     @property
     def budget_seconds(self) -> float | None:

@@ -81,6 +81,11 @@ class Run:
         return self.path / "history.png"
 
     @property
+    def tensorboard_path(self) -> Path:
+        """Folder of the curves for TensorBoard, where the settings ask for them."""
+        return self.path / "tensorboard"
+
+    @property
     def log_path(self) -> Path:
         """What the program logged during the run."""
         return self.path / "log.txt"

@@ -18,6 +18,7 @@ from engine.journal import record
 from engine.lock import locked
 from engine.log import logged_to
 from engine.runs import Run, create_run
+from engine.tracking import has_tensorboard, require_trackable
 from engine.workers import is_restarted, leads
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
 
 def _train(dataset: Dataset, config: RunConfig, path: Path, left_out: Iterable[Warned]) -> Work[Run]:
     require_trainable(dataset)
+    require_trackable(config)
     run = Run(path)
     if not leads():
         return (yield from _follow(run, config, dataset))
@@ -99,10 +101,18 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset, left_out: Iterable[Warn
 
     remove_leftovers(run.path)
     with logged_to(run.log_path), kept_awake(config.training.keep_awake):
-        yield from record(run, work())
+        yield from record(run, _tracked(run, config, work()))
         with suppress(OSError):
             run.checkpoint_path.unlink()  # only now: a run without an end needs it
     return run
+
+
+def _tracked(run: Run, config: RunConfig, work: Work[None]) -> Work[None]:
+    if not config.training.tensorboard or not has_tensorboard():  # gone since: no reason not to go on with a run
+        return work
+    from engine.ml.tracking import tracked
+
+    return tracked(run, work)
 
 
 def complete(run: Run) -> Work[None]:
