@@ -10,11 +10,21 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 from tyro.extras import SubcommandApp
 
-from engine import __version__, commands, data_commands, explain_commands, label_commands, trust_commands
+from engine import (
+    __version__,
+    commands,
+    data_commands,
+    delivery_commands,
+    explain_commands,
+    jobs,
+    label_commands,
+    trust_commands,
+)
 from engine.answers import DONE, say
 from engine.config import RunConfig, read_config
 from engine.console import StoppedByUserError, printable
 from engine.errors import EngineError
+from engine.exports import RUN_EXPORT
 from engine.log import log_to_rotating_file
 from engine.runs import default_log_path
 
@@ -30,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     if arguments in (["--version"], ["-V"]):
         say(f"classifold {__version__}")
+        return DONE
+    if arguments[:1] == [RUN_EXPORT]:  # not for people: see engine.ml.certify
+        jobs.run_export(Path(arguments[1]))
         return DONE
     try:
         app = _build_app(_settings_file(arguments))
@@ -67,6 +80,7 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         trust_commands.report,
         explain_commands.explain,
         explain_commands.robustness,
+        delivery_commands.export,
         commands.runs,
         commands.backbones,
         label_commands.review,

@@ -29,6 +29,8 @@ _STAGE_WORDS: dict[events.Stage, str] = {
     "grow": "drawing the learning curve",
     "robustness": "measuring on changed images",
     "report": "writing the report",
+    "export": "writing the file",
+    "prove": "comparing answers",
 }
 
 

@@ -70,6 +70,8 @@ Stage: TypeAlias = Literal[
     "grow",
     "robustness",
     "report",
+    "export",
+    "prove",
 ]
 
 

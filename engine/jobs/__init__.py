@@ -6,7 +6,7 @@ torch is imported when the first generator that needs it is pulled, so that the 
 
 from engine.jobs.base import Work
 from engine.jobs.datasets import check, preview, rescore, review, scan, split
-from engine.jobs.delivery import export
+from engine.jobs.delivery import export, run_export
 from engine.jobs.models import (
     draw_explanation,
     evaluate,
@@ -36,6 +36,7 @@ __all__ = [
     "resume",
     "review",
     "robustness",
+    "run_export",
     "scan",
     "split",
     "split_and_train",

@@ -125,11 +125,16 @@ def evaluate_folder(model_path: Path, data: Path) -> Generator[Event, None, Eval
     no image is counted that the model has learnt from. Classes are matched by name. Raises EngineError where the model
     or the folder cannot be used.
     """
-    card = read_card(model_path)
-    dataset = _split_of_run(model_path, data) or scan(data)
-    samples, warnings = _match_by_name(dataset, card.classes)
+    dataset, samples, warnings = samples_to_measure(model_path, data)
     yield from warnings
     return (yield from _judge_samples(model_path, dataset.root, samples))
+
+
+def samples_to_measure(model_path: Path, data: Path) -> tuple[Dataset, list[Sample], list[Warned]]:
+    """Return a folder as `evaluate_folder` takes it, the images to measure on with the model's labels, and warnings."""
+    card = read_card(model_path)
+    dataset = _split_of_run(model_path, data) or scan(data)
+    return dataset, *_match_by_name(dataset, card.classes)
 
 
 def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:

@@ -1,18 +1,126 @@
 """Write models for other programs, and prove that they answer the same."""
 
+import os
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from engine.card import ModelCard
+from engine.errors import EngineError
 from engine.events import Event
-from engine.exports import Certificate, ExportOptions
+from engine.exports import (
+    MOST_ACCURACY_LOST,
+    TOLERANCE,
+    Certificate,
+    ExportOptions,
+    certificate_path,
+    marked_path,
+    write_certificate,
+)
+from engine.files import require_text, saving, write_atomic
+from engine.ml.certify import certify
+from engine.ml.checkpoint import load_model
+from engine.ml.export_files import describe, write_onnx, write_pt2
+from engine.ml.export_graph import ExportedNetwork, example_images
+from engine.ml.export_script import script_path, write_script
+from engine.ml.models import Classifier
+from engine.ml.proof import ProofSet, make_proof, proof_set
+from engine.ml.quantise import to_integers
+from engine.ml.reference import read_embeddings
+from engine.progress import Ticker
+
+NUM_PROVED = 200
+"""Images at most that a file of floats has to answer as the program does."""
+NUM_PROVED_INT8 = 1000
+"""The same for a file of integers, whose accuracy is measured."""
+
+
+@dataclass(frozen=True)
+class _Export:
+    model: Classifier
+    card: ModelCard
+    options: ExportOptions
+    path: Path
 
 
 def export_model(
-    model_path: Path,  # noqa: ARG001
-    path: Path,  # noqa: ARG001
-    options: ExportOptions,  # noqa: ARG001
-    data: Path | None,  # noqa: ARG001
+    model_path: Path, path: Path, options: ExportOptions, data: Path | None
 ) -> Generator[Event, None, Certificate]:
     """Write the model in a file to `path` and certify it; see `engine.jobs.export`."""
-    yield from ()
-    raise NotImplementedError
+    _check(path, options)
+    model, card = load_model(model_path)
+    export = _Export(model, card, options, path)
+    with saving("The file", path), proof_set(model_path, data) as found:
+        if options.int8 and found.kind != "validation":
+            raise EngineError("Integers of 8 bits are chosen and proved on photos. Name their folder by --data.")
+        with TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
+            work = Path(folder) / f"model.{options.format}"
+            notes, found = yield from _write(export, model_path, work, found)
+            return (yield from _prove(export, work, found, notes))
+
+
+def _check(path: Path, options: ExportOptions) -> None:
+    if options.int8 and options.format != "onnx":
+        raise EngineError("Integers of 8 bits are written to ONNX files only. Choose onnx.")
+    if path.suffix.lower() != f".{options.format}":
+        raise EngineError(f"The name of the file has to end in .{options.format}.", path)
+    require_text(path.parent)
+    if not path.parent.is_dir():
+        raise EngineError("The folder to write to does not exist. Choose another, or make it first.", path.parent)
+
+
+def _write(
+    export: _Export, model_path: Path, work: Path, found: ProofSet
+) -> Generator[Event, None, tuple[tuple[str, ...], ProofSet]]:
+    """Write the file; return what is to be said of it and the images that are left to prove it with."""
+    options = export.options
+    yield from Ticker("export", total=0).at(0)
+    network = ExportedNetwork(export.model, export.card, read_embeddings(model_path), options.normalises)
+    description = describe(export.card, options, network.output_names)
+    example = example_images(export.card, options.normalises)
+    write = write_onnx if options.format == "onnx" else write_pt2
+    write(network, example, description, work)
+    if not options.int8:
+        return _notes(export.card), found
+    return (yield from to_integers(work, export.card, options, found))
+
+
+def _notes(card: ModelCard) -> tuple[str, ...]:
+    if card.precision == "float32":
+        return ()
+    return (
+        f"Classifold answers in {card.precision} where the device does so natively; this file and its proof do not.",
+    )
+
+
+def _prove(export: _Export, work: Path, found: ProofSet, notes: tuple[str, ...]) -> Generator[Event, None, Certificate]:
+    """Certify the file and put it in its place, or beside it under another name where it does not hold."""
+    options, path = export.options, export.path
+    proof = yield from make_proof(found, export.model, export.card, NUM_PROVED_INT8 if options.int8 else NUM_PROVED)
+    script = work.with_name("predict.py") if options.format == "onnx" else None
+    if script is not None:
+        write_script(script, work.name)
+    certificate = yield from certify(work, proof, export.card, options, script, path.name)
+    certificate = certificate.model_copy(update={"notes": notes})
+    if not certificate.is_kept:
+        path = marked_path(path)
+        certificate = certificate.model_copy(update={"file": path.name})
+    certificate_path(path).unlink(missing_ok=True)  # that of a file before must not stand beside this one
+    write_atomic(path, lambda temporary: os.replace(work, temporary))
+    write_certificate(certificate, path.parent)
+    if not certificate.is_kept:
+        raise EngineError(_disagreement(certificate), path)
+    if options.format == "onnx":
+        write_script(script_path(path), path.name)
+    return certificate
+
+
+def _disagreement(certificate: Certificate) -> str:
+    if certificate.int8:
+        what = f"As 8-bit integers the model loses more than {MOST_ACCURACY_LOST:.0%} of accuracy."
+        return f"{what} {certificate.sentence()} Export it as floats."
+    return (
+        f"The exported file does not answer as Classifold does, which may differ by {TOLERANCE} at most. "
+        f"{certificate.sentence()} Do not use it."
+    )

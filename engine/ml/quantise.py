@@ -1,0 +1,77 @@
+"""Turn an ONNX file of floats into one of 8-bit integers."""
+
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from engine.card import ModelCard
+from engine.events import Event
+from engine.exports import ExportOptions
+from engine.ml.proof import ProofSet, fitting, load_images, spread
+from engine.ml.transforms import Preprocessing, normalise
+from engine.progress import Ticker
+
+NUM_CALIBRATED = 128
+"""Images at most from which the ranges of integers are taken."""
+_BATCH = 8
+
+Images = npt.NDArray[np.generic]
+
+
+def to_integers(
+    path: Path, card: ModelCard, options: ExportOptions, found: ProofSet
+) -> Generator[Event, None, tuple[tuple[str, ...], ProofSet]]:
+    """Replace the ONNX file of floats at `path` by one of integers.
+
+    Return what is to be said of it and the images left to measure it on: ranges are taken from training images, or
+    where there are none from every other image, so that none is measured that the file was made for.
+    """
+    most = fitting(card, NUM_CALIBRATED)
+    if found.training:
+        chosen, note = spread(found.training, most), "training images"
+    else:
+        chosen, note = spread(found.samples[::2], most), "validation images it was not measured on"
+        found = replace(found, samples=found.samples[1::2] or found.samples)
+    images, _ = yield from load_images(found.root, chosen, card)
+    inputs = images if options.normalises else normalise(images, Preprocessing.of(card))
+    yield from Ticker("export", total=0).at(0)
+    quantise(path, inputs.numpy())
+    return (f"The ranges of its integers were taken from {len(images)} {note}.",), found
+
+
+def quantise(path: Path, images: Images) -> None:
+    """Replace the network in an ONNX file by one whose weights and activations are 8-bit integers.
+
+    Convolutions and matrix products are computed in integers, with a scale for each channel of weights; the ranges of
+    activations are those seen on `images`, shape (N, 3, S, S).
+    """
+    prepared, written = path.with_name("prepared.onnx"), path.with_name("integers.onnx")
+    quant_pre_process(path, prepared, skip_symbolic_shape=True)
+    quantize_static(
+        prepared,
+        written,
+        _Reader(images),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax,
+    )
+    os.replace(written, path)
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, images: Images) -> None:
+        self._batches: Iterator[Images] = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
+
+    def get_next(self) -> dict[str, Images] | None:
+        """Return the next batch, or None behind the last."""
+        batch = next(self._batches, None)
+        return None if batch is None else {"images": batch}
