@@ -58,6 +58,8 @@ class Certificate(BaseModel):
     """Largest difference of a probability (0..1)."""
     script_num_equal: int | None = None
     """How many got the file's class from `predict.py` too, which reads the image files itself; None: not tried."""
+    speedup: float | None = None
+    """How many times as fast as the same file in floats, one image at a time on this computer; None: not measured."""
     accuracy: float | None = None
     """Share of the images that the file gets right (0..1)."""
     model_accuracy: float | None = None
@@ -70,9 +72,10 @@ class Certificate(BaseModel):
     def sentence(self) -> str:
         """Say in words how the file compares."""
         if self.int8 and self.accuracy is not None and self.model_accuracy is not None:
+            speed = f"; {self.speedup:.1f} times as fast as in floats" if self.speedup else ""
             return (
                 f"Right on {self.accuracy:.1%} of {self.num_images} validation images, Classifold on "
-                f"{self.model_accuracy:.1%}; the same class on {self.num_equal}."
+                f"{self.model_accuracy:.1%}; the same class on {self.num_equal}{speed}."
             )
         kind = "validation images" if self.images == "validation" else "drawn images"
         return (

@@ -18,10 +18,10 @@ def load():
 
 def pixels(path, size, geometry, crop_share, pad_grey):  # as the network sees them: uint8, shape (1, 3, size, size)
     side = math.ceil(size / crop_share) if geometry == "crop" else size
-    image = Image.open(path)
-    scale = min(1, side / min(image.size))
-    image.draft(None, tuple(math.ceil(length * scale) for length in image.size))
-    image = ImageOps.exif_transpose(image)
+    with Image.open(path) as file:
+        scale = min(1, side / min(file.size))
+        file.draft(None, tuple(math.ceil(length * scale) for length in file.size))
+        image = ImageOps.exif_transpose(file)
     if image.mode.startswith("I"):
         image = Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
     elif image.has_transparency_data:

@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 from collections.abc import Generator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,18 +28,29 @@ _SECONDS_BETWEEN = 0.1
 logger = logging.getLogger(__name__)
 
 
-def certify(
-    path: Path, proof: Proof, card: ModelCard, options: ExportOptions, script: Path | None, name: str
-) -> Generator[Event, None, Certificate]:
-    """Run the file at `path`, and the script that reads images for it; return what that says of the file `name`.
+@dataclass(frozen=True)
+class Candidate:
+    """A file that was written and has to prove itself."""
+
+    path: Path
+    options: ExportOptions
+    script: Path | None
+    """Reads image files and asks the file about them."""
+    floats: Path | None = None
+    """The same network as floats, to compare the speed with."""
+
+
+def certify(candidate: Candidate, proof: Proof, card: ModelCard, name: str) -> Generator[Event, None, Certificate]:
+    """Run a file, and the script that reads images for it; return what that says of the file to be called `name`.
 
     Raises EngineError where the file cannot be run.
     """
     with TemporaryDirectory(prefix="classifold-") as folder:
-        _write_request(Path(folder), path, proof, card, options, script)
+        _write_request(Path(folder), candidate, proof, card)
         yield from _run(Path(folder))
         probabilities = np.load(Path(folder) / ANSWERS, allow_pickle=False)
         report = json.loads((Path(folder) / REPORT).read_text("utf-8"))
+    path, options = candidate.path, candidate.options
     answers, expected = probabilities.argmax(1), proof.probabilities.argmax(1)
     from_files = report["labels"]
     script_num_equal = None
@@ -57,6 +69,7 @@ def certify(
         num_equal=int((answers == expected).sum()),
         max_difference=float(np.abs(probabilities - proof.probabilities).max()),
         script_num_equal=script_num_equal,
+        speedup=report["speedup"],
         accuracy=_share(answers == proof.labels) if has_truth else None,
         model_accuracy=_share(expected == proof.labels) if has_truth else None,
         is_kept=False,
@@ -66,24 +79,26 @@ def certify(
 
 
 def _is_kept(certificate: Certificate) -> bool:
-    if certificate.script_num_equal not in (None, certificate.num_images):
-        return False
     if certificate.int8:
         assert certificate.accuracy is not None
         assert certificate.model_accuracy is not None
         return certificate.model_accuracy - certificate.accuracy <= MOST_ACCURACY_LOST
-    return certificate.num_equal == certificate.num_images and certificate.max_difference <= TOLERANCE
+    num_images = certificate.num_images
+    return (
+        certificate.num_equal == num_images
+        and certificate.max_difference <= TOLERANCE
+        and certificate.script_num_equal in (None, num_images)
+    )
 
 
-def _write_request(
-    folder: Path, path: Path, proof: Proof, card: ModelCard, options: ExportOptions, script: Path | None
-) -> None:
-    images = proof.images if options.normalises else normalise(proof.images, Preprocessing.of(card))
+def _write_request(folder: Path, candidate: Candidate, proof: Proof, card: ModelCard) -> None:
+    images = proof.images if candidate.options.normalises else normalise(proof.images, Preprocessing.of(card))
     np.save(folder / INPUTS, images.numpy())
     request = {
-        "format": options.format,
-        "file": str(path.absolute()),
-        "script": str(script.absolute()) if script else None,
+        "format": candidate.options.format,
+        "file": str(candidate.path.absolute()),
+        "floats": str(candidate.floats.absolute()) if candidate.floats else None,
+        "script": str(candidate.script.absolute()) if candidate.script else None,
         "images": [str(image.absolute()) for image in proof.paths],
     }
     (folder / REQUEST).write_text(json.dumps(request), "utf-8")

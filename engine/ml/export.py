@@ -19,7 +19,7 @@ from engine.exports import (
     write_certificate,
 )
 from engine.files import require_text, saving, write_atomic
-from engine.ml.certify import certify
+from engine.ml.certify import Candidate, certify
 from engine.ml.checkpoint import load_model
 from engine.ml.export_files import describe, write_onnx, write_pt2
 from engine.ml.export_graph import ExportedNetwork, example_images
@@ -38,10 +38,11 @@ NUM_PROVED_INT8 = 1000
 
 @dataclass(frozen=True)
 class _Export:
+    model_path: Path
     model: Classifier
     card: ModelCard
-    options: ExportOptions
     path: Path
+    """Where the file shall lie in the end."""
 
 
 def export_model(
@@ -49,15 +50,19 @@ def export_model(
 ) -> Generator[Event, None, Certificate]:
     """Write the model in a file to `path` and certify it; see `engine.jobs.export`."""
     _check(path, options)
-    model, card = load_model(model_path)
-    export = _Export(model, card, options, path)
+    export = _Export(model_path, *load_model(model_path), path)
     with saving("The file", path), proof_set(model_path, data) as found:
         if options.int8 and found.kind != "validation":
             raise EngineError("Integers of 8 bits are chosen and proved on photos. Name their folder by --data.")
         with TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-            work = Path(folder) / f"model.{options.format}"
-            notes, found = yield from _write(export, model_path, work, found)
-            return (yield from _prove(export, work, found, notes))
+            candidate = Candidate(
+                Path(folder) / f"model.{options.format}",
+                options,
+                script=Path(folder) / "predict.py" if options.format == "onnx" else None,
+                floats=Path(folder) / "floats.onnx" if options.int8 else None,
+            )
+            notes, found = yield from _write(export, candidate, found)
+            return (yield from _prove(export, candidate, found, notes))
 
 
 def _check(path: Path, options: ExportOptions) -> None:
@@ -71,19 +76,20 @@ def _check(path: Path, options: ExportOptions) -> None:
 
 
 def _write(
-    export: _Export, model_path: Path, work: Path, found: ProofSet
+    export: _Export, candidate: Candidate, found: ProofSet
 ) -> Generator[Event, None, tuple[tuple[str, ...], ProofSet]]:
     """Write the file; return what is to be said of it and the images that are left to prove it with."""
-    options = export.options
+    card, options = export.card, candidate.options
     yield from Ticker("export", total=0).at(0)
-    network = ExportedNetwork(export.model, export.card, read_embeddings(model_path), options.normalises)
-    description = describe(export.card, options, network.output_names)
-    example = example_images(export.card, options.normalises)
+    network = ExportedNetwork(export.model, card, read_embeddings(export.model_path), options.normalises)
+    description = describe(card, options, network.output_names)
     write = write_onnx if options.format == "onnx" else write_pt2
-    write(network, example, description, work)
-    if not options.int8:
-        return _notes(export.card), found
-    return (yield from to_integers(work, export.card, options, found))
+    write(network, example_images(card, options.normalises), description, candidate.floats or candidate.path)
+    if candidate.floats is None:
+        return _notes(card), found
+    num_heads = len(network.output_names)
+    note, found = yield from to_integers(candidate.floats, card, options, num_heads, found, candidate.path)
+    return (*_notes(card), note), found
 
 
 def _notes(card: ModelCard) -> tuple[str, ...]:
@@ -94,20 +100,20 @@ def _notes(card: ModelCard) -> tuple[str, ...]:
     )
 
 
-def _prove(export: _Export, work: Path, found: ProofSet, notes: tuple[str, ...]) -> Generator[Event, None, Certificate]:
+def _prove(
+    export: _Export, candidate: Candidate, found: ProofSet, notes: tuple[str, ...]
+) -> Generator[Event, None, Certificate]:
     """Certify the file and put it in its place, or beside it under another name where it does not hold."""
-    options, path = export.options, export.path
+    path, options = export.path, candidate.options
     proof = yield from make_proof(found, export.model, export.card, NUM_PROVED_INT8 if options.int8 else NUM_PROVED)
-    script = work.with_name("predict.py") if options.format == "onnx" else None
-    if script is not None:
-        write_script(script, work.name)
-    certificate = yield from certify(work, proof, export.card, options, script, path.name)
-    certificate = certificate.model_copy(update={"notes": notes})
+    if candidate.script is not None:
+        write_script(candidate.script, candidate.path.name)
+    certificate = yield from certify(candidate, proof, export.card, path.name)
     if not certificate.is_kept:
         path = marked_path(path)
-        certificate = certificate.model_copy(update={"file": path.name})
+    certificate = certificate.model_copy(update={"file": path.name, "notes": notes})
     certificate_path(path).unlink(missing_ok=True)  # that of a file before must not stand beside this one
-    write_atomic(path, lambda temporary: os.replace(work, temporary))
+    write_atomic(path, lambda temporary: os.replace(candidate.path, temporary))
     write_certificate(certificate, path.parent)
     if not certificate.is_kept:
         raise EngineError(_disagreement(certificate), path)
