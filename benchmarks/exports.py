@@ -1,0 +1,96 @@
+"""`python -m benchmarks.exports`: exported files beside the program, on photos, as tables."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import tyro
+
+from benchmarks.__main__ import say
+from benchmarks.sureness import trained
+from engine import jobs
+from engine.config import RunConfig
+from engine.dataset import scan
+from engine.errors import EngineError
+from engine.exports import Certificate, ExportOptions, marked_path, read_certificate
+from engine.runs import Run
+from engine.work import finish
+
+BACKBONES = ("se_resnet", "resnet18", "mobilenet_v2", "efficientnet_b0", "convnext_tiny", "vit_b_16", "swin_t")
+NUM_TRAIN, NUM_VAL = 40, 100
+
+
+def main(
+    shared: Path = Path("../shared"), keep: Path | None = None, backbones: tuple[str, ...] = BACKBONES, size: int = 224
+) -> None:
+    """Export and compare.
+
+    Args:
+        shared: Folder with data/hymenoptera, data/flowers_small and weights/mobilenet_v2.pth.
+        keep: Folder for runs and files, which are used again where they are there.
+        backbones: Networks to export as floats.
+        size: Side in pixels of their images.
+    """
+    data, weights = shared.resolve() / "data", shared.resolve() / "weights" / "mobilenet_v2.pth"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (keep or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        small = few_images(data / "hymenoptera", folder / "few")
+        for name in backbones:
+            floats(name, briefly_trained(small, folder / name, name, size))
+        for name, side in (("hymenoptera", 224), ("flowers_small", 128)):
+            integers(name, trained(data / name, folder / name, weights, side))
+
+
+def few_images(source: Path, target: Path) -> Path:
+    """Copy NUM_TRAIN images to learn from and NUM_VAL to measure on, as many of each class."""
+    for split, num in (("train", NUM_TRAIN), ("val", NUM_VAL)):
+        for folder in sorted(path for path in (source / split).iterdir() if path.is_dir()):
+            place = target / split / folder.name
+            place.mkdir(parents=True, exist_ok=True)
+            for image in sorted(folder.glob("*.jpg"))[: num // 2]:
+                shutil.copy(image, place)
+    return target
+
+
+def briefly_trained(data: Path, path: Path, backbone: str, size: int) -> Run:
+    """Return a run of one epoch in quick mode from random weights."""
+    if not Run(path).results_path.is_file():
+        config = RunConfig().changed("model", backbone=backbone).changed("data", image_size=size)
+        finish(jobs.train(scan(data), config.changed("training", mode="quick", epochs=1), path))
+    return Run(path)
+
+
+def floats(name: str, run: Run) -> None:
+    """Print a line for each format."""
+    for options in (ExportOptions(format="onnx"), ExportOptions(format="pt2")):
+        certificate = exported(run, options)
+        script = "-" if certificate.script_num_equal is None else f"{certificate.script_num_equal}"
+        say(
+            f"| {name} | {options.format} | {certificate.num_equal} of {certificate.num_images} | "
+            f"{certificate.max_difference:.1e} | {script} | {certificate.num_bytes / 1e6:.1f} MB | {certificate.runtime} |"
+        )
+
+
+def integers(name: str, run: Run) -> None:
+    """Print a line of 8-bit integers beside floats."""
+    certificate = exported(run, ExportOptions(int8=True))
+    say(
+        f"| {name} | {certificate.model_accuracy:.1%} | {certificate.accuracy:.1%} | {certificate.num_equal} of "
+        f"{certificate.num_images} | {certificate.speedup:.2f} times | {certificate.num_bytes / 1e6:.1f} MB | "
+        f"{'kept' if certificate.is_kept else 'refused'} |"
+    )
+
+
+def exported(run: Run, options: ExportOptions) -> Certificate:
+    """Export the model of a run into its folder and return the certificate, also where it fails."""
+    path = run.path / f"model{'-int8' if options.int8 else ''}.{options.format}"
+    try:
+        return finish(jobs.export(run.model_path, path, options))
+    except EngineError:
+        return read_certificate(marked_path(path))
+
+
+if __name__ == "__main__":
+    sys.exit(tyro.cli(main))
