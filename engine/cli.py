@@ -81,6 +81,8 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         explain_commands.explain,
         explain_commands.robustness,
         delivery_commands.export,
+        delivery_commands.sort,
+        delivery_commands.unsort,
         commands.runs,
         commands.backbones,
         label_commands.review,

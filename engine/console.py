@@ -31,6 +31,8 @@ _STAGE_WORDS: dict[events.Stage, str] = {
     "report": "writing the report",
     "export": "writing the file",
     "prove": "comparing answers",
+    "undo": "taking back",
+    "serve": "answering",
 }
 
 

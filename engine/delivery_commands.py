@@ -1,5 +1,7 @@
 """The subcommands that take a model away. Each returns the exit code."""
 
+from dataclasses import asdict
+from json import dumps as dump_json
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +9,11 @@ from tyro.conf import Positional, arg
 
 from engine import jobs
 from engine.answers import DONE, Flag, say, tell_people
+from engine.calibration import DEFAULT_MAX_ERROR
 from engine.console import Console
 from engine.exports import ExportFormat, ExportOptions
+from engine.placing import Way
+from engine.sorting import default_target
 
 
 def export(
@@ -37,4 +42,56 @@ def export(
     certificate = console.follow(jobs.export(model, out, options, data), tell_people(console))
     say(certificate.model_dump_json() if json else certificate.sentence())
     console.say(f"The model lies at {out}")
+    return DONE
+
+
+def sort(
+    model: Annotated[Positional[Path], arg(metavar="MODEL")],
+    folder: Annotated[Positional[Path], arg(metavar="DIR")],
+    /,
+    by: Way = "copy",
+    out: Path | None = None,
+    max_error: float = DEFAULT_MAX_ERROR,
+    json: Flag = False,
+) -> int:
+    """Sort the images in a folder into a folder for each class, and doubtful ones into review/.
+
+    Args:
+        model: A model.safetensors file.
+        folder: Folder of images to sort.
+        by: copy, move, or link (a second name for the same file).
+        out: Folder to sort into. Default: a new one beside DIR.
+        max_error: Share of wrong ones you allow among the sorted; doubtful images go to review/. 1: none do.
+        json: Print one JSON object.
+    """
+    console = Console()
+    target = out or default_target(folder)
+    allowed = None if max_error >= 1 else max(0.0, max_error)
+    console.say(f"Sorting into {target}. To take it back: classifold unsort {target}")
+    result = console.follow(jobs.sort(model, folder, target, by, allowed), tell_people(console))
+    if json:
+        say(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
+    else:
+        for name, num_images in sorted(result.num_in.items()):
+            say(f"{num_images:>8}  {name}")
+        if result.left:
+            say(f"{len(result.left):>8}  left where they are")
+    return DONE
+
+
+def unsort(path: Annotated[Positional[Path], arg(metavar="PATH")], /, json: Flag = False) -> int:
+    """Take back what sort did: every file gets its name and place again.
+
+    Args:
+        path: The folder that was sorted into, or the undo file in it.
+        json: Print one JSON object.
+    """
+    console = Console()
+    result = console.follow(jobs.unsort(path), tell_people(console))
+    if json:
+        say(dump_json(asdict(result)))
+        return DONE
+    say(f"{result.num_restored} images were put back.")
+    for name, reason in result.left:
+        say(f"{name}: left there. {reason}")
     return DONE

@@ -72,6 +72,8 @@ Stage: TypeAlias = Literal[
     "report",
     "export",
     "prove",
+    "undo",
+    "serve",
 ]
 
 

@@ -47,11 +47,16 @@ def as_text(path: str) -> str:
 
 def file_at(path: Path) -> Path:
     """Return where the file lies that a path from `as_text` stands for; any other path is returned as it is."""
+    meant = meant_by(path)
+    return meant if os.path.lexists(meant) else path
+
+
+def meant_by(path: Path) -> Path:
+    """Return the path that `as_text` made this one of, whether a file lies there or not."""
     text = os.fsencode(path)
     if os.name == "nt" or not _LOOKS_ESCAPED.search(text):
         return path
-    meant = Path(os.fsdecode(_LOOKS_ESCAPED.sub(lambda found: bytes.fromhex(found[1][1:].decode()), text)))
-    return meant if os.path.lexists(meant) else path
+    return Path(os.fsdecode(_LOOKS_ESCAPED.sub(lambda found: bytes.fromhex(found[1][1:].decode()), text)))
 
 
 _LOOKS_ESCAPED = re.compile(rb"\\(x[0-9a-f]{2})")

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+from engine.calibration import DEFAULT_MAX_ERROR
 from engine.exports import Certificate, ExportOptions
 from engine.jobs.base import Work, heavy
+from engine.placing import Way
+from engine.sorting import Sorted, Sorter, Undone, files_to_sort, sort_answers, undo
 
 
 def export(model: Path, path: Path, options: ExportOptions, data: Path | None = None) -> Work[Certificate]:
@@ -16,6 +19,24 @@ def export(model: Path, path: Path, options: ExportOptions, data: Path | None = 
     from engine.ml.export import export_model
 
     return (yield from heavy(export_model(model, path, options, data)))
+
+
+def sort(model: Path, folder: Path, target: Path, by: Way, max_error: float | None = DEFAULT_MAX_ERROR) -> Work[Sorted]:
+    """Copy, move or link the images below `folder` into a folder for each class in `target`; see `engine.sorting`.
+
+    What the model is not sure of, and what is like nothing in training, goes to `review`. Stopped, or killed, what was
+    sorted so far stays sorted and can be taken back by `unsort`.
+    """
+    from engine.ml.predict import predict_paths
+
+    files = files_to_sort(folder, target)
+    answers = heavy(predict_paths(model, files, num_top=1, max_error=max_error))
+    return (yield from sort_answers(files, Sorter(folder, target, by), answers))
+
+
+def unsort(path: Path) -> Work[Undone]:
+    """Take back what `sort` did, by its undo file or the folder that it lies in."""
+    return (yield from undo(path))
 
 
 def run_export(folder: Path) -> None:
