@@ -67,10 +67,11 @@ def floats(name: str, run: Run) -> None:
     """Print a line for each format."""
     for options in (ExportOptions(format="onnx"), ExportOptions(format="pt2")):
         certificate = exported(run, options)
+        num_mb = certificate.num_bytes / 1e6
         script = "-" if certificate.script_num_equal is None else f"{certificate.script_num_equal}"
         say(
             f"| {name} | {options.format} | {certificate.num_equal} of {certificate.num_images} | "
-            f"{certificate.model_accuracy:.0%} | {certificate.max_difference:.1e} | {script} | {certificate.num_bytes / 1e6:.1f} MB |"
+            f"{certificate.model_accuracy:.0%} | {certificate.max_difference:.1e} | {script} | {num_mb:.1f} MB |"
         )
 
 

@@ -83,6 +83,7 @@ def _build_app(settings: RunConfig) -> SubcommandApp:
         delivery_commands.export,
         delivery_commands.sort,
         delivery_commands.unsort,
+        delivery_commands.serve,
         commands.runs,
         commands.backbones,
         label_commands.review,

@@ -1,5 +1,6 @@
 """The subcommands that take a model away. Each returns the exit code."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from json import dumps as dump_json
 from pathlib import Path
@@ -10,9 +11,11 @@ from tyro.conf import Positional, arg
 from engine import jobs
 from engine.answers import DONE, Flag, say, tell_people
 from engine.calibration import DEFAULT_MAX_ERROR
-from engine.console import Console
+from engine.console import Console, StoppedByUserError
+from engine.events import Event, Serving
 from engine.exports import ExportFormat, ExportOptions
 from engine.placing import Way
+from engine.predictions import Prediction
 from engine.sorting import default_target
 
 
@@ -94,4 +97,35 @@ def unsort(path: Annotated[Positional[Path], arg(metavar="PATH")], /, json: Flag
     say(f"{result.num_restored} images were put back.")
     for name, reason in result.left:
         say(f"{name}: left there. {reason}")
+    return DONE
+
+
+def serve(
+    model: Annotated[Positional[Path], arg(metavar="MODEL")],
+    /,
+    port: int = 8008,
+    host: str = "127.0.0.1",
+    max_error: float = DEFAULT_MAX_ERROR,
+) -> int:
+    """Answer other programs over HTTP: POST an image to /predict, or open the address in a browser. Ctrl-C ends it.
+
+    Args:
+        model: A model.safetensors file.
+        port: Port to listen on. 0: any that is free.
+        host: Address to listen on. Other computers reach it only where you name another than this one.
+        max_error: Share of wrong ones you allow among the answers; doubtful images are left `unsure`. 1: answer all.
+    """
+    console = Console()
+    tell_others = tell_people(console)
+
+    def tell(event: Event | Prediction) -> None:
+        if isinstance(event, Serving):
+            say(event.url)
+            console.say(f"Try it: curl --data-binary @image.jpg {event.url}/predict")
+        else:
+            tell_others(event)
+
+    allowed = None if max_error >= 1 else max(0.0, max_error)
+    with suppress(StoppedByUserError):  # there is no other end
+        console.follow(jobs.serve(model, port, host, allowed), tell)
     return DONE

@@ -114,6 +114,13 @@ class Warned(_Frozen):
     path: str | None = None
 
 
+class Serving(_Frozen):
+    """A model answers requests at this address from now on."""
+
+    event: Literal["serving"] = "serving"
+    url: str
+
+
 class RunDone(_Frozen):
     """A run ended, by itself or because the user stopped it. `best` is None where no epoch was finished."""
 
@@ -124,7 +131,7 @@ class RunDone(_Frozen):
     best: Best | None = None
 
 
-Event: TypeAlias = RunStarted | Progress | EpochDone | Warned | RunDone
+Event: TypeAlias = RunStarted | Progress | EpochDone | Warned | Serving | RunDone
 
 _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 

@@ -6,7 +6,7 @@ torch is imported when the first generator that needs it is pulled, so that the 
 
 from engine.jobs.base import Work
 from engine.jobs.datasets import check, preview, rescore, review, scan, split
-from engine.jobs.delivery import export, run_export, sort, unsort
+from engine.jobs.delivery import export, run_export, serve, sort, unsort
 from engine.jobs.models import (
     draw_explanation,
     evaluate,
@@ -38,6 +38,7 @@ __all__ = [
     "robustness",
     "run_export",
     "scan",
+    "serve",
     "sort",
     "split",
     "split_and_train",

@@ -39,6 +39,17 @@ def unsort(path: Path) -> Work[Undone]:
     return (yield from undo(path))
 
 
+def serve(model: Path, port: int, host: str = "127.0.0.1", max_error: float | None = DEFAULT_MAX_ERROR) -> Work[None]:
+    """Answer requests of other programs over HTTP until closed; port 0 is any that is free.
+
+    Yields `Serving` once it listens, then several times a second how many images were classified.
+    """
+    from engine.ml.serve import serve_model
+    from engine.ml.serve_app import Limits
+
+    yield from heavy(serve_model(model, host, port, max_error, Limits()))
+
+
 def run_export(folder: Path) -> None:
     """Do what `engine.ml.certify` asks of a process of its own; see `engine.ml.run_export.run_request`."""
     from engine.ml.run_export import REQUEST, run_request

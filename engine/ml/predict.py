@@ -48,7 +48,13 @@ def predict_paths(
     among the answers that the user allows; the others are `unsure`. A file that cannot be read gets an answer with its
     error. Raises EngineError where the model cannot be used.
     """
-    answerer = open_model(model_path)
+    return (yield from predict_with(open_model(model_path), paths, num_top, max_error))
+
+
+def predict_with(
+    answerer: Answerer, paths: Sequence[Path], num_top: int, max_error: float | None
+) -> Generator[Event | Prediction, None, int]:
+    """Do what `predict_paths` does with a model that is open."""
     card = answerer.card
     coverage = card.calibration.coverage if card.calibration else ()
     budget = choose_threshold(coverage, max_error)
