@@ -58,7 +58,7 @@ def briefly_trained(data: Path, path: Path, backbone: str, size: int) -> Run:
     """Return a run of a few epochs from random weights, long enough that its answers differ from image to image."""
     if not Run(path).results_path.is_file():
         config = RunConfig().changed("model", backbone=backbone).changed("data", image_size=size)
-        config = config.changed("training", epochs=4, batch_size=8, label_smoothing=0).changed("optim", lr=3e-3)
+        config = config.changed("training", epochs=10, batch_size=8, label_smoothing=0).changed("optim", lr=3e-3)
         finish(jobs.train(scan(data), config, path))
     return Run(path)
 

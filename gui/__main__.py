@@ -1,5 +1,6 @@
 """The entry of the program: the window, or a subcommand before Qt is imported."""
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Open the window where nothing or a folder is named, else run the subcommand; return the exit code."""
     _replace_missing_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--self-test"]:
+        return _test_itself()
     if arguments and not Path(arguments[0]).is_dir():
         return _run_subcommand(arguments)
     if not has_display():
@@ -54,6 +57,12 @@ def _with_run_path(arguments: list[str]) -> tuple[list[str], Path | None]:
     return [*arguments, "--out", str(path)], path
 
 
+def _test_itself() -> int:
+    from gui.self_test import run
+
+    return run()
+
+
 def _open_window(dataset: Path | None = None, run_path: Path | None = None) -> int:
     from gui.app import run
 
@@ -69,4 +78,5 @@ def _replace_missing_streams() -> None:
 
 
 if __name__ == "__main__":
+    multiprocessing.freeze_support()  # what starts a process of Python's own must not open a second window
     sys.exit(main())

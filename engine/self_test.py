@@ -1,0 +1,123 @@
+"""Does the program work here? Every part of the engine is used once, on images it draws itself."""
+
+import http.client
+import logging
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from engine import jobs
+from engine.config import RunConfig
+from engine.dataset import scan
+from engine.errors import EngineError
+from engine.events import Event, Serving
+from engine.exports import ExportOptions
+from engine.predictions import Prediction
+from engine.runs import Run
+from engine.sample import PAINTERS, draw_sample
+from engine.work import finish
+
+logger = logging.getLogger(__name__)
+
+_KINDS = ("ring", "star")
+_NUM_PER_KIND = 12
+_FORMATS = ("png", "jpg", "webp", "tiff", "avif", "bmp", "gif")
+_CONFIG = (
+    RunConfig()
+    .changed("data", image_size=32, val_fraction=0.34)
+    .changed("training", epochs=1, batch_size=8, device="cpu", keep_awake=False)
+)
+
+
+class SelfTestError(Exception):
+    """A part of the program does not work here; its name is in the message."""
+
+
+def try_engine(folder: Path) -> list[str]:
+    """Use every part of the engine on drawn images below `folder`; return what was tried, in words.
+
+    Raises SelfTestError, from what went wrong.
+    """
+    tried: list[str] = []
+    with _part("draw and decode images", tried):
+        data = _draw(folder / "images")
+    with _part("train two steps", tried):
+        run = finish(jobs.split_and_train(scan(data), _CONFIG, folder / "run"))
+    with _part("check the images", tried):
+        finish(jobs.check(run.dataset))
+    with _part("load and predict", tried):
+        _predict(run, data)
+    with _part("explain", tried):
+        explanation = finish(jobs.explain(run.model_path, next(data.rglob("*.png"))))
+        finish(jobs.draw_explanation(explanation, folder / "why.png"))
+    with _part("write the report", tried):
+        finish(jobs.report(run, folder / "report.html"))
+    with _part("export", tried):
+        _export(run, folder)
+    with _part("sort", tried):
+        finish(jobs.sort(run.model_path, data, folder / "sorted", "copy"))
+        finish(jobs.unsort(folder / "sorted"))
+    with _part("serve", tried):
+        _serve(run, next(data.rglob("*.jpg")))
+    return tried
+
+
+@contextmanager
+def _part(name: str, tried: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise SelfTestError(f"{name}: {type(error).__name__}: {error}") from error
+    tried.append(name)
+
+
+def _draw(folder: Path) -> Path:
+    for kind in _KINDS:
+        (folder / kind).mkdir(parents=True)
+        for number in range(_NUM_PER_KIND):
+            suffix = _FORMATS[number % len(_FORMATS)]
+            image = draw_sample(PAINTERS[kind], np.random.default_rng([number, len(kind)]))
+            image.save(folder / kind / f"{kind}-{number}.{suffix}")
+    return folder
+
+
+def _predict(run: Run, data: Path) -> None:
+    answers: list[Prediction] = []
+    finish(jobs.predict(run.model_path, [data]), _collect(answers))
+    bad = [f"{answer.path}: {answer.error}" for answer in answers if answer.error]
+    if bad or len(answers) != _NUM_PER_KIND * len(_KINDS):
+        raise RuntimeError("; ".join(bad) or f"{len(answers)} answers")
+
+
+def _collect(answers: list[Prediction]) -> Callable[[Event | Prediction], None]:
+    def collect(event: Event | Prediction) -> None:
+        if isinstance(event, Prediction):
+            answers.append(event)
+
+    return collect
+
+
+def _export(run: Run, folder: Path) -> None:
+    for options in (ExportOptions(format="onnx"), ExportOptions(format="pt2")):
+        finish(jobs.export(run.model_path, folder / f"model.{options.format}", options))
+    try:
+        finish(jobs.export(run.model_path, folder / "int8.onnx", ExportOptions(int8=True)))
+    except EngineError as error:
+        if "8-bit integers" not in error.message:  # after two steps of training they may well cost too much
+            raise
+
+
+def _serve(run: Run, image: Path) -> None:
+    work: Generator[Event, None, None] = jobs.serve(run.model_path, 0)
+    with closing(work):
+        serving = next(work)
+        if not isinstance(serving, Serving):
+            raise TypeError(f"it said {serving}")
+        host, port = serving.url.removeprefix("http://").split(":")
+        with closing(http.client.HTTPConnection(host, int(port), timeout=60)) as connection:
+            connection.request("POST", "/predict", image.read_bytes())
+            status = connection.getresponse().status
+        if status != http.client.OK:
+            raise RuntimeError(f"the answer had status {status}")
