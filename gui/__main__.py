@@ -14,6 +14,7 @@ NO_DISPLAY = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window where nothing or a folder is named, else run the subcommand; return the exit code."""
     _replace_missing_streams()
+    _give_others_their_libraries()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--self-test"]:
         return _test_itself()
@@ -67,6 +68,15 @@ def _open_window(dataset: Path | None = None, run_path: Path | None = None) -> i
     from gui.app import run
 
     return run(dataset, run_path)
+
+
+def _give_others_their_libraries() -> None:
+    # A frozen program looks for libraries among its own first; a browser that it opens must not
+    if getattr(sys, "frozen", False) and sys.platform.startswith("linux"):
+        before = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
+        os.environ.pop("LD_LIBRARY_PATH", None)
+        if before is not None:
+            os.environ["LD_LIBRARY_PATH"] = before
 
 
 def _replace_missing_streams() -> None:

@@ -18,10 +18,12 @@ from PySide6.QtWidgets import (
 from engine.errors import EngineError
 from engine.runs import Run
 from gui import theme
+from gui.about import AboutDialog
 from gui.errors import ErrorBar
 from gui.job import Job
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
+from gui.pages.export_page import ExportPage
 from gui.pages.predict_page import PredictPage
 from gui.pages.results_page import ResultsPage
 from gui.pages.runs_page import RunsPage
@@ -32,7 +34,7 @@ from gui.widgets.drop_area import dropped_paths
 from gui.widgets.job_bar import JobBar
 from gui.widgets.rail import Rail
 
-DATASET, TRAIN, RESULTS, PREDICT, RUNS = range(5)
+DATASET, TRAIN, RESULTS, PREDICT, RUNS, EXPORT = range(6)
 
 _PAGES = (
     ("dataset", "Dataset", "The images to learn from"),
@@ -40,6 +42,7 @@ _PAGES = (
     ("results", "Results", "How good the model is, and where it is wrong"),
     ("predict", "Predict", "Put images to the model"),
     ("runs", "Runs", "All trainings so far"),
+    ("export", "Export", "Take the model away"),
 )
 
 
@@ -61,6 +64,7 @@ class MainWindow(QMainWindow):
         self.results_page = ResultsPage(self.state, self.operations, self)
         self.predict_page = PredictPage(self.state, self.operations, self)
         self.runs_page = RunsPage(self.state, self.operations, self)
+        self.export_page = ExportPage(self.state, self.operations, self)
         self.stack = QStackedWidget(self)
         self.setWindowTitle("Classifold")
         self.setWindowIcon(theme.app_icon())
@@ -77,8 +81,14 @@ class MainWindow(QMainWindow):
         self.rail.show_chosen(number)
 
     def _lay_out(self) -> None:
-        pages = (self.dataset_page, self.train_page, self.results_page, self.predict_page, self.runs_page)
-        for page in pages:
+        for page in (
+            self.dataset_page,
+            self.train_page,
+            self.results_page,
+            self.predict_page,
+            self.runs_page,
+            self.export_page,
+        ):
             self.stack.addWidget(page)
         right = QVBoxLayout()
         right.setSpacing(0)
@@ -99,6 +109,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.rail.chosen.connect(self.show_page)
         self.rail.scheme_asked.connect(self._on_scheme_asked)
+        self.rail.about_asked.connect(self.show_about)
         self.state.max_error_changed.connect(lambda: self._settings.set_max_error(self.state.max_error))
         self.operations.failed.connect(self.error_bar.show_error)
         self.operations.job_started.connect(self._on_job_started)
@@ -111,6 +122,7 @@ class MainWindow(QMainWindow):
         self.train_page.predict_requested.connect(lambda: self.show_page(PREDICT))
         self.results_page.train_requested.connect(lambda: self.show_page(TRAIN))
         self.predict_page.train_requested.connect(lambda: self.show_page(TRAIN))
+        self.export_page.train_requested.connect(lambda: self.show_page(TRAIN))
         self.runs_page.run_opened.connect(lambda: self.show_page(RESULTS))
         self.runs_page.settings_taken.connect(lambda: self.show_page(TRAIN))
 
@@ -132,6 +144,18 @@ class MainWindow(QMainWindow):
         scheme: theme.Scheme = "light" if theme.colors(self.palette()).is_dark else "dark"
         self._settings.set_scheme(scheme)
         theme.apply(app, scheme)
+
+    def show_about(self) -> AboutDialog:
+        """Tell what the program is; its list of licences is read now, not when the window opens."""
+        about = AboutDialog(self)
+        about.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        about.welcome_asked.connect(self._on_welcome_asked)
+        about.show()
+        return about
+
+    def _on_welcome_asked(self) -> None:
+        self.show_page(DATASET)
+        self.dataset_page.show_welcome()
 
     def open_paths(self, paths: list[Path]) -> None:
         """Do what a drop on the window means: a folder without a model is a dataset, the rest is to be classified."""

@@ -1,4 +1,4 @@
-"""The user's actions. Pages say what they want; what they want is started here and in `run_operations`."""
+"""The user's actions: pages say what they want, and it is started here and in the classes this one is built on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,14 +16,14 @@ from engine.runs import home_folder, new_run_path
 from engine.sample import write_sample
 from engine.splits import split, unsplit
 from engine.suggest import demo_config, suggest
+from gui.delivery_operations import DeliveryOperations
 from gui.job import Job
-from gui.run_operations import RunOperations
 from gui.state import AppState
 
 _RESCAN_AFTER_MS = 1500
 
 
-class Operations(RunOperations):
+class Operations(DeliveryOperations):
     """All that the user can do; what jobs find goes into the state."""
 
     def __init__(self, state: AppState, parent: QObject | None = None) -> None:
@@ -39,6 +39,11 @@ class Operations(RunOperations):
         job = self._start("Reading the folder", jobs.scan(path))
         job.succeeded.connect(self._on_scanned)
         return job
+
+    def open_project(self, folder: Path) -> Job:
+        """Open a folder as `open_dataset` does, with the latest run on it and its model."""
+        self.find_latest(folder).succeeded.connect(lambda run: self.open_run(run) if run is not None else None)
+        return self.open_dataset(folder)
 
     def open_sample(self) -> Job:
         """Draw the sample images and show them."""

@@ -11,7 +11,7 @@ from engine.card import read_card
 from engine.errors import EngineError
 from engine.events import EpochDone, RunStarted
 from engine.lock import is_locked
-from engine.runs import Run, default_runs_folder, interrupted
+from engine.runs import Run, default_runs_folder, interrupted, list_runs
 from gui.job import Job
 from gui.job_runner import JobRunner
 from gui.models.run_record import RunRecord, read_record
@@ -28,6 +28,10 @@ class RunOperations(JobRunner):
     def find_interrupted(self) -> Job:
         """Look for runs that were cut off; the result is a list of RunRecord, the latest first."""
         return self._start_silently(_read_interrupted())
+
+    def find_latest(self, folder: Path) -> Job:
+        """Look for the latest run on a folder that has a model; the result is a Run or None."""
+        return self._start_silently(_find_latest(folder.resolve()))
 
     def resume(self, run: Run) -> Job:
         """Go on with a run that was cut off or stopped, by its own settings."""
@@ -135,6 +139,18 @@ class RunOperations(JobRunner):
         if done is not None and done.stopped and run.model_path.is_file():
             job = self._start("Remembering the images", jobs.complete(run))
             job.succeeded.connect(lambda _: self.open_run(run) if self.state.run == run else None)
+
+
+def _find_latest(folder: Path) -> Generator[None, None, Run | None]:
+    yield from ()
+    for run in list_runs(default_runs_folder()):
+        try:
+            # Runs are named after their folder, which spares reading the lists of all others
+            if run.name.startswith(folder.name) and run.model_path.is_file() and run.dataset.root.resolve() == folder:
+                return run
+        except EngineError:  # a damaged run is told of where it is opened
+            continue
+    return None
 
 
 def _read_interrupted() -> Generator[None, None, list[RunRecord]]:

@@ -53,6 +53,15 @@ class Settings:
         self._store.setValue("predict/max_error", max_error or 0.0)
 
     @property
+    def is_welcomed(self) -> bool:
+        """Whether the user has put the welcome away, or opened a folder."""
+        return str(self._store.value("welcome/seen")) == "true"
+
+    def set_welcomed(self) -> None:
+        """Remember that the welcome was seen."""
+        self._store.setValue("welcome/seen", "true")
+
+    @property
     def recent_folders(self) -> list[Path]:
         """Datasets opened of late that are still there, the latest first."""
         return [path for path in self._stored_folders() if os.path.isdir(path)]

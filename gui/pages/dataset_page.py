@@ -25,6 +25,7 @@ from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
 from gui.widgets.resume_card import ResumeCard
 from gui.widgets.split_box import SplitBox
 from gui.widgets.tabs import Tabs
+from gui.widgets.welcome import Welcome
 from gui.wording import count
 
 _SPLIT_WORDS: dict[Split, str] = {"train": "to learn from", "val": "to measure on", "test": "kept for a last test"}
@@ -79,6 +80,11 @@ class DatasetPage(QWidget):
         sample = self.invitation.add_button("Try the sample", "sample", "Draw six classes of shapes and use those")
         sample.clicked.connect(self._operations.open_sample)
         self.invitation.paths_dropped.connect(self._on_dropped)
+        self.welcome = Welcome(page)
+        self.welcome.skipped.connect(self._on_welcomed)
+        self.welcome.setHidden(self._settings.is_welcomed or bool(self._settings.recent_folders))
+        column.addWidget(self.welcome)
+        column.addSpacing(GRID)
         column.addWidget(self.invitation, 1)
         column.addSpacing(GRID)
         column.addWidget(self.resume_card)
@@ -91,7 +97,7 @@ class DatasetPage(QWidget):
                 button = QPushButton(as_button_text(folder.name), page)
                 button.setProperty("flat", True)
                 button.setToolTip(as_plain(str(folder)))
-                button.clicked.connect(lambda _checked=False, folder=folder: self._operations.open_dataset(folder))
+                button.clicked.connect(lambda _checked=False, folder=folder: self._operations.open_project(folder))
                 row.addWidget(button)
             row.addStretch()
             column.addLayout(row)
@@ -170,6 +176,16 @@ class DatasetPage(QWidget):
         elif self._has_looked:
             self._look_for_interrupted()
 
+    def show_welcome(self) -> None:
+        """Show the three steps of the first start again, on the start page."""
+        self.welcome.show()
+        self._stack.setCurrentIndex(0)
+
+    def _on_welcomed(self) -> None:
+        self._settings.set_welcomed()
+        self.welcome.hide()
+        self._stack.setCurrentIndex(1 if self._state.dataset is not None else 0)
+
     def _on_choose(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
         if name:
@@ -193,6 +209,7 @@ class DatasetPage(QWidget):
         self.split_box.show_fraction(self._state.config.data.val_fraction, dataset.has_val, num_tied)
         if dataset.root != self._root:
             self._root = dataset.root
+            self._on_welcomed()
             self._settings.add_recent_folder(dataset.root.absolute())
             self._on_class_chosen(-1)
 

@@ -18,6 +18,9 @@ _STAGE_WORDS = {
     "validate": "Measuring",
     "robustness": "Measuring on changed images",
     "report": "Writing the report",
+    "export": "Writing the file",
+    "prove": "Comparing answers",
+    "undo": "Taking back",
 }
 
 

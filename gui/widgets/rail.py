@@ -16,6 +16,7 @@ class Rail(QFrame):
     chosen = Signal(int)
     scheme_asked = Signal()
     """The button that switches between light and dark was pressed."""
+    about_asked = Signal()
 
     def __init__(self, pages: Sequence[tuple[str, str, str]], parent: QWidget | None = None) -> None:
         """Make buttons for `pages`: icon, word and what the page is for."""
@@ -35,6 +36,9 @@ class Rail(QFrame):
         self._column.addStretch()
         scheme = self._add_button("theme", "Light/dark", "Switch between light and dark")
         scheme.clicked.connect(self.scheme_asked)
+        about = self._add_button("about", "About", "What this program is, and its licences (F1)")
+        about.setShortcut(QKeySequence("F1"))
+        about.clicked.connect(self.about_asked)
         self._group.idClicked.connect(self.chosen)
 
     def show_chosen(self, number: int) -> None:

@@ -1,0 +1,93 @@
+"""Let other programs on this computer ask the model."""
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
+
+from engine.events import Progress, Serving
+from gui.job import Job
+from gui.operations import Operations
+from gui.state import AppState
+from gui.widgets.card import Card
+from gui.widgets.labels import MutedLabel
+from gui.wording import count
+
+_USUAL_PORT = 8008
+
+
+class ServePanel(Card):
+    """Starts and stops the server, and shows where it is."""
+
+    def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
+        super().__init__(
+            "Answer other programs",
+            "Programs on this computer send an image over HTTP and get its class. Other computers are not let in.",
+            parent,
+        )
+        self._operations = operations
+        self._job: Job | None = None
+        self._url = ""
+        label = QLabel("Port", self)
+        self.port = QSpinBox(self)
+        self.port.setRange(1024, 65535)
+        self.port.setValue(_USUAL_PORT)
+        self.port.setAccessibleName("Port")
+        label.setBuddy(self.port)
+        self.start_button = self.make_button("Start", "Begin to answer")
+        self.add_row(label, self.port, self.start_button)
+        self.open_button = self.make_button("", "Open the page of the model in the browser", "flat")
+        self.copy_button = self.make_button("Copy command", "Copy a line for the terminal that sends an image", "flat")
+        self.num_answered = MutedLabel("", self)
+        self.add_row(self.open_button, self.copy_button)
+        self.column.addWidget(self.num_answered)
+        self.start_button.clicked.connect(self._on_start)
+        self.open_button.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(self._url)))
+        self.copy_button.clicked.connect(self._on_copy)
+        state.model_changed.connect(self.stop)  # it would go on with another model than the page shows
+        self._refresh()
+
+    def start(self) -> Job:
+        """Begin to answer."""
+        self._job = self._operations.serve(self.port.value())
+        self._job.events_received.connect(self._on_events)
+        self._job.finished.connect(self._on_finished)
+        self._refresh()
+        return self._job
+
+    def stop(self) -> None:
+        """Answer no more."""
+        if self._job is not None:
+            self._job.stop()
+
+    def _on_start(self) -> None:
+        if self._job is None:
+            self.start()
+        else:
+            self.stop()
+
+    def _on_events(self, events: list[object]) -> None:
+        for event in events:
+            if isinstance(event, Serving):
+                self._url = event.url
+            if isinstance(event, Progress):
+                self.num_answered.setText(f"{count(event.done, 'image')} answered so far")
+        self._refresh()
+
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(f"curl --data-binary @image.jpg {self._url}/predict")
+        self.copy_button.setText("Copied")
+
+    def _on_finished(self) -> None:
+        self._job, self._url = None, ""
+        self._refresh()
+
+    def _refresh(self) -> None:
+        is_running = self._job is not None
+        self.start_button.setText("Stop" if is_running else "Start")
+        self.port.setEnabled(not is_running)
+        self.open_button.setText(self._url)
+        if not self._url:
+            self.num_answered.setText("")
+            self.copy_button.setText("Copy command")
+        for widget in (self.open_button, self.copy_button, self.num_answered):
+            widget.setVisible(bool(self._url))
