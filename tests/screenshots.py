@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from engine.config import RunConfig
 from gui import theme
 from gui.app import make_window
-from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
+from gui.main_window import DATASET, EXPORT, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
 from tests.journals import epoch, make_run
 from tests.pictures import write_classes
 
@@ -77,6 +77,40 @@ def write_cut_off_runs() -> None:
             make_run(root, name, *(epoch(number, 10) for number in range(1, num_epochs + 1)), config=config)
 
 
+def save_welcome(window: MainWindow, app: QApplication, folder: Path) -> None:
+    """Save what people see at the very first start, and what the program is made of, in light and dark."""
+    for scheme in ("dark", "light"):
+        theme.apply(app, scheme)  # type: ignore[arg-type]
+        wait_until(lambda: True)
+        window.grab().save(str(folder / f"welcome-{scheme}.png"))
+        about = window.show_about()
+        about.search.setText("pyside")
+        about.names.setCurrentRow(next(row for row in range(999) if not about.names.item(row).isHidden()))
+        wait_until(lambda: True)
+        about.grab().save(str(folder / f"about-{scheme}.png"))
+        about.close()
+    window.dataset_page.welcome.skip_button.click()
+
+
+def save_export_page(window: MainWindow, app: QApplication, folder: Path, images: Path) -> None:
+    """Save the Export page after an export and a sorting, while it serves, in light and dark."""
+    window.show_page(EXPORT)
+    export = window.export_page.export.export_to(images.parent / "model.onnx")
+    window.export_page.serve.port.setValue(18008)
+    window.export_page.serve.start()
+    window.export_page.sort.sort(images)
+    page = window.export_page
+    wait_until(
+        lambda: not export.is_running() and page.sort.sort_button.isEnabled() and page.serve.open_button.isVisible()
+    )
+    for scheme in ("light", "dark"):
+        theme.apply(app, scheme)  # type: ignore[arg-type]
+        wait_until(lambda: True)
+        window.grab().save(str(folder / f"export-{scheme}.png"))
+    page.serve.stop()
+    wait_until(lambda: not window.operations.running_jobs)
+
+
 def save_start(window: MainWindow, app: QApplication, folder: Path) -> None:
     """Save the start page and what the Runs page says of a training that was cut off, in light and dark."""
     for scheme in ("dark", "light"):
@@ -101,6 +135,7 @@ def main(folder: Path) -> None:
     window.resize(1280, 800)
     window.show()
     wait_until(window.dataset_page.resume_card.isVisible)
+    save_welcome(window, app, folder)
     save_start(window, app, folder)
     window.operations.open_sample()
     wait_until(lambda: window.state.dataset is not None and not window.operations.running_jobs)
@@ -127,6 +162,7 @@ def main(folder: Path) -> None:
     window.operations.measure_robustness(run)
     wait_until(lambda: not window.operations.running_jobs)
     window.operations.open_run(run)
+    save_export_page(window, app, folder, sample.root / "test")
     window.show_page(RUNS)
     window.runs_page.table.selectRow(0)
     save_pages(window, app, folder)

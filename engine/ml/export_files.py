@@ -82,7 +82,10 @@ def write_pt2(network: ExportedNetwork, example: Tensor, description: str, path:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what the exporters tell of themselves from people's eyes."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    loggers = [
+        logging.getLogger(name)
+        for name in ("torch.onnx", "torch.export", "torch.utils.flop_counter", "onnxscript", "onnx_ir")
+    ]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -87,12 +87,15 @@ class ExportPanel(Card):
         self._path = path
         does = "answers" if certificate.is_kept else "does not answer"
         self.verdict.setText(f"It {does} as Classifold does")
-        self.details.setText(
-            f"{certificate.sentence()}\n{path.name}, {size(certificate.num_bytes / 1e6)}, run by {certificate.runtime}"
-        )
-        script = certificate.script_num_equal
-        words = "" if script is None else f"predict.py read {count(script, 'image file')} and gave the same class."
-        self.notes.setText("\n".join(filter(None, (*certificate.notes, words))))
+        lines = [
+            certificate.sentence(),
+            f"{path.name}, {size(certificate.num_bytes / 1e6)}, run by {certificate.runtime}",
+        ]
+        if certificate.script_num_equal is not None:
+            same = f"{certificate.script_num_equal:,} of {count(certificate.num_images, 'image file')}"
+            lines.append(f"predict.py gave the class of the file for {same}")
+        self.details.setText("\n".join(lines))
+        self.notes.setText("\n".join(certificate.notes))
         self._show(True)
         self.notes.setVisible(bool(self.notes.text()))
         self.exported.emit(certificate)

@@ -1,0 +1,91 @@
+"""Tests of what the program tells of itself, and of the first start."""
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine import __version__
+from engine.runs import Run
+from gui.__main__ import main
+from gui.main_window import DATASET, RUNS, MainWindow
+from gui.settings import Settings
+from tests.journals import epoch, make_run
+from tests.pictures import write_classes
+
+# What Qt without a screen says of every second window
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
+
+
+def _window(qtbot: QtBot) -> MainWindow:
+    window = MainWindow(Settings())
+    qtbot.addWidget(window)
+    window.show()
+    return window
+
+
+def test_about_shows_the_version_and_the_licence_of_every_part(qtbot: QtBot) -> None:
+    window = _window(qtbot)
+    about = window.show_about()
+    qtbot.addWidget(about)
+    rows = [about.names.item(row).text() for row in range(about.names.count())]
+    assert rows[0].startswith(f"Classifold {__version__}")
+    assert {"Python", "torch", "PySide6_Essentials", "numpy", "onnxruntime"} <= {row.split()[0] for row in rows}
+    about.names.setCurrentRow(next(place for place, row in enumerate(rows) if row.startswith("PySide6")))
+    assert "LESSER GENERAL PUBLIC LICENSE" in about.text.toPlainText()
+    assert "you may replace" in about.text.toPlainText()
+    about.search.setText("pyside6")
+    assert [row for row in rows if not about.names.item(rows.index(row)).isHidden()] == [
+        row for row in rows if "PySide6" in row
+    ]
+
+
+def test_the_first_start_welcomes_until_it_is_skipped(qtbot: QtBot) -> None:
+    window = _window(qtbot)
+    assert window.dataset_page.welcome.isVisible()
+    window.dataset_page.welcome.skip_button.click()
+    assert not window.dataset_page.welcome.isVisible()
+    assert not _window(qtbot).dataset_page.welcome.isVisible()
+
+
+def test_who_has_opened_a_folder_is_not_welcomed_again(qtbot: QtBot, tmp_path: Path) -> None:
+    window = _window(qtbot)
+    window.operations.open_dataset(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
+    qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs)
+    assert not _window(qtbot).dataset_page.welcome.isVisible()
+
+
+def test_the_welcome_is_found_again_under_about_and_leads_back_to_the_folder(qtbot: QtBot, tmp_path: Path) -> None:
+    window = _window(qtbot)
+    window.operations.open_dataset(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
+    qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs)
+    window.show_page(RUNS)
+    about = window.show_about()
+    about.welcome_button.click()
+    assert window.stack.currentIndex() == DATASET
+    assert window.dataset_page.welcome.isVisible()
+    window.dataset_page.welcome.skip_button.click()
+    assert window.dataset_page.grid.isVisible()
+
+
+def test_a_project_opened_again_comes_with_its_latest_run(qtbot: QtBot, tmp_path: Path) -> None:
+    root = write_classes(tmp_path / "data", {"red": 4, "blue": 4})
+    other = write_classes(tmp_path / "elsewhere" / "data", {"red": 4, "blue": 4})
+    wanted = _with_model(make_run(root, "data 2026-01-01", epoch(1)))
+    _with_model(make_run(other, "data 2026-01-02", epoch(1)))
+    window = _window(qtbot)
+    window.operations.open_project(root)
+    qtbot.waitUntil(lambda: window.state.run is not None and not window.operations.running_jobs)
+    assert window.state.run == wanted
+    assert window.state.dataset is not None
+    assert window.state.dataset.root == root
+
+
+def _with_model(run: Run) -> Run:
+    run.model_path.write_bytes(b"no model, which the window says")
+    return run
+
+
+def test_the_version_is_told_without_a_window(capsys) -> None:  # type: ignore[no-untyped-def]
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"classifold {__version__}\n"
