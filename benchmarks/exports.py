@@ -67,11 +67,11 @@ def floats(name: str, run: Run) -> None:
     """Print a line for each format."""
     for options in (ExportOptions(format="onnx"), ExportOptions(format="pt2")):
         certificate = exported(run, options)
-        num_mb = certificate.num_bytes / 1e6
         script = "-" if certificate.script_num_equal is None else f"{certificate.script_num_equal}"
+        equal, num_mb = f"{certificate.num_equal} of {certificate.num_images}", certificate.num_bytes / 1e6
         say(
-            f"| {name} | {options.format} | {certificate.num_equal} of {certificate.num_images} | "
-            f"{certificate.model_accuracy:.0%} | {certificate.max_difference:.1e} | {script} | {num_mb:.1f} MB |"
+            f"| {name} | {options.format} | {equal} | {certificate.model_accuracy:.0%} | "
+            f"{certificate.max_difference:.1e} | {script} | {num_mb:.1f} MB |"
         )
 
 
