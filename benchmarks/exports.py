@@ -18,6 +18,7 @@ from engine.runs import Run
 from engine.work import finish
 
 BACKBONES = ("se_resnet", "resnet18", "mobilenet_v2", "efficientnet_b0", "convnext_tiny", "vit_b_16", "swin_t")
+WITH_BATCH_NORM = BACKBONES[:4]
 NUM_TRAIN, NUM_VAL = 40, 100
 
 
@@ -55,10 +56,12 @@ def few_images(source: Path, target: Path) -> Path:
 
 
 def briefly_trained(data: Path, path: Path, backbone: str, size: int) -> Run:
-    """Return a run of a few epochs from random weights, long enough that its answers differ from image to image."""
+    """Return a run of a few epochs from random weights, more where running means have to get somewhere."""
     if not Run(path).results_path.is_file():
         config = RunConfig().changed("model", backbone=backbone).changed("data", image_size=size)
-        config = config.changed("training", epochs=10, batch_size=8, label_smoothing=0).changed("optim", lr=3e-3)
+        num_epochs = 10 if backbone in WITH_BATCH_NORM else 2
+        config = config.changed("training", epochs=num_epochs, batch_size=8, label_smoothing=0)
+        config = config.changed("optim", lr=3e-3)
         finish(jobs.train(scan(data), config, path))
     return Run(path)
 

@@ -13,8 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine import __version__
-from engine.licences import all_licences
+from engine import __version__, jobs
 from engine.log import system_words
 from engine.runs import default_log_path, home_folder
 from gui.theme import GRID
@@ -37,7 +36,7 @@ class AboutDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("About Classifold")
         self.resize(820, 620)
-        self._licences = all_licences()
+        self._licences = jobs.all_licences()
         self.names = QListWidget(self)
         self.names.setAccessibleName("Parts of the program")
         self.search = QLineEdit(self)

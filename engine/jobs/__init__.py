@@ -6,7 +6,7 @@ torch is imported when the first generator that needs it is pulled, so that the 
 
 from engine.jobs.base import Work
 from engine.jobs.datasets import check, preview, rescore, review, scan, split
-from engine.jobs.delivery import export, run_export, serve, sort, unsort
+from engine.jobs.delivery import all_licences, export, run_export, serve, sort, unsort
 from engine.jobs.models import (
     draw_explanation,
     evaluate,
@@ -22,6 +22,7 @@ from engine.jobs.trainings import complete, resume, split_and_train, train
 
 __all__ = [
     "Work",
+    "all_licences",
     "check",
     "complete",
     "draw_explanation",

@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.calibration import DEFAULT_MAX_ERROR
 from engine.exports import Certificate, ExportOptions
 from engine.jobs.base import Work, heavy
 from engine.placing import Way
 from engine.sorting import Sorted, Sorter, Undone, files_to_sort, sort_answers, undo
+
+if TYPE_CHECKING:
+    from engine.licences import Licence
 
 
 def export(model: Path, path: Path, options: ExportOptions, data: Path | None = None) -> Work[Certificate]:
@@ -48,6 +52,13 @@ def serve(model: Path, port: int, host: str = "127.0.0.1", max_error: float | No
     from engine.ml.serve_app import Limits
 
     yield from heavy(serve_model(model, host, port, max_error, Limits()))
+
+
+def all_licences() -> "list[Licence]":
+    """Return the licences of all that the program consists of. What reads them is imported here, for it takes a while."""
+    from engine.licences import all_licences as read_licences
+
+    return read_licences()
 
 
 def run_export(folder: Path) -> None:
