@@ -55,7 +55,7 @@ def serve(model: Path, port: int, host: str = "127.0.0.1", max_error: float | No
 
 
 def all_licences() -> "list[Licence]":
-    """Return the licences of all that the program consists of. What reads them is imported here, for it takes a while."""
+    """Return the licences of all that the program consists of. What reads them is imported only here."""
     from engine.licences import all_licences as read_licences
 
     return read_licences()

@@ -31,6 +31,12 @@ _OPTIONS = {
 }
 
 
+def _verdict(certificate: Certificate) -> str:
+    if certificate.int8:
+        return "It keeps its accuracy" if certificate.is_kept else "It loses too much accuracy"
+    return f"It {'answers' if certificate.is_kept else 'does not answer'} as Classifold does"
+
+
 class ExportPanel(Card):
     """Asks for a kind of file and a place, has it written and proved, and shows the certificate."""
 
@@ -85,8 +91,7 @@ class ExportPanel(Card):
     def show_certificate(self, certificate: Certificate, path: Path) -> None:
         """Show how the file at `path` compares with the program."""
         self._path = path
-        does = "answers" if certificate.is_kept else "does not answer"
-        self.verdict.setText(f"It {does} as Classifold does")
+        self.verdict.setText(_verdict(certificate))
         lines = [
             certificate.sentence(),
             f"{path.name}, {size(certificate.num_bytes / 1e6)}, run by {certificate.runtime}",

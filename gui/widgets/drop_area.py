@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -59,12 +59,24 @@ class DropArea(QFrame):
         """Add a button below the sentence and return it."""
         button = QPushButton(text, self)
         button.setProperty("accent", is_accent)
-        palette = self.palette()
-        button.setIcon(theme.accent_icon(icon, palette) if is_accent else theme.icon(icon, palette))
+        button.setProperty("icon_name", icon)
+        self._draw_icon(button)
         button.setIconSize(QSize(18, 18))
         button.setToolTip(tooltip)
         self._buttons.insertWidget(self._buttons.count() - 1, button)
         return button
+
+    def _draw_icon(self, button: QPushButton) -> None:
+        draw = theme.accent_icon if button.property("accent") else theme.icon
+        button.setIcon(draw(button.property("icon_name"), self.palette()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Recolour the icons with the palette."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._icon.setPixmap(theme.pixmap(self._icon_name, theme.colors(self.palette()).muted, 48))
+            for button in self.findChildren(QPushButton):
+                self._draw_icon(button)
 
     def set_texts(self, title: str, sentence: str) -> None:
         """Say something else."""
