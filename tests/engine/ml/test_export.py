@@ -82,6 +82,7 @@ def test_nothing_lies_there_but_files_certificates_and_the_script(exported: Path
     assert {item.name for item in exported.iterdir()} == names | {"predict.py"}
 
 
+@pytest.mark.slow
 def test_a_file_may_take_normalised_floats(run: Run, tmp_path: Path) -> None:
     certificate = _export(run, tmp_path / "a.onnx", ExportOptions(normalises=False))
     assert certificate.script_num_equal == certificate.num_equal == certificate.num_images
@@ -212,6 +213,7 @@ def test_integers_are_measured_on_images_they_were_not_made_from(run: Run, tmp_p
     assert "QuantizeLinear" in kinds
 
 
+@pytest.mark.slow
 def test_without_a_split_half_of_the_images_make_the_integers_and_half_measure(run: Run, tmp_path: Path) -> None:
     other = write_classes(tmp_path / "other", {"red": 6, "green": 6}, seed=9)
     certificate = _export(run, tmp_path / "a.onnx", INT8, other)

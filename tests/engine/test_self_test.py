@@ -1,0 +1,46 @@
+"""Tests of the self-test: it names the part that does not work."""
+
+from pathlib import Path
+
+import pytest
+
+from engine import jobs
+from engine.self_test import SelfTestError, try_engine
+from gui.__main__ import main
+
+
+def test_the_part_that_does_not_work_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ImportError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(jobs, "split_and_train", fail)
+    with pytest.raises(SelfTestError, match="train two steps: ImportError: operator torchvision::nms"):
+        try_engine(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_every_part_of_the_engine_is_used_once(tmp_path: Path) -> None:
+    assert try_engine(tmp_path) == [
+        "draw and decode images",
+        "train two steps",
+        "check the images",
+        "load and predict",
+        "explain",
+        "write the report",
+        "export",
+        "sort",
+        "serve",
+    ]
+
+
+def test_a_failure_is_one_line_and_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_folder: Path) -> list[str]:
+        raise SelfTestError("export: RuntimeError: no")
+
+    monkeypatch.setattr("gui.self_test.try_engine", fail)
+    monkeypatch.setenv("CLASSIFOLD_HOME", "")
+    assert main(["--self-test"]) == 1
+    assert capsys.readouterr().out == "The self-test failed. export: RuntimeError: no\n"
