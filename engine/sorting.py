@@ -130,7 +130,12 @@ class Sorter:
             target = free_name(folder, path.name)
             source = as_text(os.path.relpath(path.absolute(), self._source))
             self._note(_Placed(source=source, target=as_text(os.path.relpath(target, self._target))))
-            place(path, target, self._by)
+            try:
+                place(path, target, self._by)
+            except (FileNotFoundError, PermissionError) as error:
+                if target.parent.is_dir() and os.access(target.parent, os.W_OK):  # so it is the image
+                    return self._leave(path, f"It cannot be read now: {error.strerror}.")
+                raise
         self._num_in[folder.name] += 1
         return None
 

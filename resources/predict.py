@@ -51,4 +51,4 @@ def predict(model, path):
 if __name__ == "__main__":
     classifier = load()
     for image_path in sys.argv[1:]:
-        print(json.dumps(predict(classifier, image_path), ensure_ascii=False))
+        print(json.dumps(predict(classifier, image_path)))

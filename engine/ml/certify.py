@@ -67,7 +67,8 @@ def certify(candidate: Candidate, proof: Proof, card: ModelCard, name: str) -> G
         images=proof.kind,
         num_images=len(answers),
         num_equal=int((answers == expected).sum()),
-        max_difference=float(np.abs(probabilities - proof.probabilities).max()),
+        # What is no number differs by all there is
+        max_difference=float(np.nan_to_num(np.abs(probabilities - proof.probabilities), nan=1.0).max()),
         script_num_equal=script_num_equal,
         speedup=report["speedup"],
         accuracy=_share(answers == proof.labels) if has_truth else None,

@@ -36,8 +36,10 @@ class Limits:
     """For the lines that say what is asked."""
     body_seconds: float = 60
     """For the image."""
+    num_receiving: int = 64
+    """Images on their way here at one time; more are told to come back."""
     num_waiting: int = 16
-    """Images that wait for an answer; more are told to come back."""
+    """Images that wait for an answer; so are more of these."""
 
 
 class ModelApp:
@@ -45,7 +47,7 @@ class ModelApp:
 
     def __init__(self, answerer: Answerer, max_error: float | None, host: str, limits: Limits) -> None:
         self._answerer, self._max_error, self._limits = answerer, max_error, limits
-        self._num_waiting = 0
+        self._num_receiving = self._num_waiting = 0
         self._one_at_a_time = CapacityLimiter(1)
         self.num_answered = 0
         self._page, self._policy = _page()
@@ -75,16 +77,20 @@ class ModelApp:
     async def _predict(self, request: Request) -> Response:
         if not _is_own(request):
             raise HTTPException(403, "Pages of other sites may not ask.")
-        if self._num_waiting >= self._limits.num_waiting:
-            raise HTTPException(503, "Too many images wait. Ask again in a moment.", {"Retry-After": "1"})
-        self._num_waiting += 1
-        try:
-            with TemporaryDirectory(prefix="classifold-") as folder:
-                path = Path(folder) / "image"
+        with TemporaryDirectory(prefix="classifold-") as folder:
+            path = Path(folder) / "image"
+            _require_room(self._num_receiving, self._limits.num_receiving)
+            self._num_receiving += 1
+            try:
                 await self._receive(request, path)
+            finally:
+                self._num_receiving -= 1
+            _require_room(self._num_waiting, self._limits.num_waiting)
+            self._num_waiting += 1
+            try:
                 answer = await to_thread.run_sync(self._answer, path, limiter=self._one_at_a_time)
-        finally:
-            self._num_waiting -= 1
+            finally:
+                self._num_waiting -= 1
         self.num_answered += 1
         document = json.loads(answer.to_json()) | {"path": request.query_params.get("name", "")[:_MOST_NAME]}
         return JSONResponse(document, status_code=200 if answer.error is None else 422)
@@ -114,6 +120,11 @@ class ModelApp:
     def _answer(self, path: Path) -> Prediction:
         work = predict_with(self._answerer, [path], num_top=5, max_error=self._max_error)
         return next(event for event in work if isinstance(event, Prediction))
+
+
+def _require_room(num_there: int, most: int) -> None:
+    if num_there >= most:
+        raise HTTPException(503, "Too many images wait. Ask again in a moment.", {"Retry-After": "1"})
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:

@@ -298,3 +298,20 @@ def test_the_usual_target_is_new_and_beside_the_folder(source: Path) -> None:
 
 def test_modules_are_the_ones_that_are_cut_off() -> None:
     assert placing.os is sorting.os is os
+
+
+def test_an_image_that_is_gone_meanwhile_is_named_and_the_others_are_sorted(source: Path, tmp_path: Path) -> None:
+    before = _tree(source)
+    before.pop("b.jpg")
+
+    def answer(path: Path) -> Prediction:
+        if path.name == "b.jpg":
+            path.unlink()
+        return _answer(path)
+
+    result = _sort(source, tmp_path / "out", "move", answer)
+    assert result.num_sorted == 3
+    assert [Path(path).name for path, _ in result.left] == ["b.jpg"]
+    undone = finish(undo(result.undo_path))
+    assert undone.num_restored == 3
+    assert _tree(source) == before

@@ -36,6 +36,9 @@ CONFIG = (
 )
 
 
+_HALF = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("serve")
@@ -160,9 +163,9 @@ def _refused_by_length(port: int) -> int:
 def test_a_slow_image_is_given_up(run: Run) -> None:
     with (
         _serving(run, Limits(body_seconds=0.2)) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=60) as client,
+        _connected(port) as client,
     ):
-        client.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
+        client.sendall(_HALF)
         assert client.recv(1000).split()[1] == b"408"
 
 
@@ -170,7 +173,7 @@ def test_a_slow_image_is_given_up(run: Run) -> None:
 def test_who_does_not_say_what_he_wants_is_hung_up_on(run: Run, sent: bytes) -> None:
     with (
         _serving(run, Limits(header_seconds=0.3)) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=60) as client,
+        _connected(port) as client,
     ):
         client.sendall(sent)
         assert client.recv(1000) == b""
@@ -215,13 +218,23 @@ def test_its_own_page_may_ask(port: int) -> None:
 
 
 def test_more_images_than_may_wait_are_told_to_come_back(run: Run) -> None:
-    with (
-        _serving(run, Limits(num_waiting=1)) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=60) as slow,
-    ):
-        slow.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
-        statuses = {_ask(port, "POST", "/predict", _picture())[0] for _ in range(3)}
-        assert 503 in statuses
+    with _serving(run, Limits(num_receiving=1)) as port, _connected(port) as slow:
+        slow.sendall(_HALF)
+        assert 503 in {_ask(port, "POST", "/predict", _picture())[0] for _ in range(3)}
+    with _serving(run, Limits(num_waiting=0)) as port:
+        status, _, headers = _ask(port, "POST", "/predict", _picture())
+        assert (status, headers["retry-after"]) == (503, "1")
+
+
+def test_slow_images_on_their_way_keep_nobody_from_an_answer(port: int) -> None:
+    slow = [_connected(port) for _ in range(30)]
+    try:
+        for client in slow:
+            client.sendall(_HALF)
+        assert _ask(port, "POST", "/predict", _picture())[0] == 200
+    finally:
+        for client in slow:
+            client.close()
 
 
 def test_a_bug_costs_one_answer_and_is_in_the_log(
