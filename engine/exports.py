@@ -15,6 +15,8 @@ METADATA_KEY = "classifold"
 """Name of the entry inside an exported file that holds all that is needed to use it, as JSON."""
 RUN_EXPORT = "--run-export"
 """What the program is started with to run an exported file; a folder with the request follows."""
+SCRIPT_TOLERANCE = 0.01
+"""How near the two likeliest classes are where a script that scales pictures by itself may take the other one."""
 TOLERANCE = 1e-3
 """Largest difference of any probability at which an export in float32 counts as the same model."""
 MOST_ACCURACY_LOST = 0.02
@@ -56,8 +58,10 @@ class Certificate(BaseModel):
     """How many got the same class from both."""
     max_difference: float
     """Largest difference of a probability (0..1)."""
+    script_num_images: int | None = None
+    """Image files that `predict.py` could read itself, asking the file about them; None: there is no such script."""
     script_num_equal: int | None = None
-    """How many got the file's class from `predict.py` too, which reads the image files itself; None: not tried."""
+    """How many of these got the class that the file gave before."""
     speedup: float | None = None
     """How many times as fast as the same file in floats, one image at a time on this computer; None: not measured."""
     accuracy: float | None = None

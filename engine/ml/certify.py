@@ -17,7 +17,15 @@ from engine.card import ModelCard
 from engine.child import start_own
 from engine.errors import EngineError
 from engine.events import Event
-from engine.exports import MOST_ACCURACY_LOST, RUN_EXPORT, TOLERANCE, Certificate, ExportOptions
+from engine.exports import (
+    MOST_ACCURACY_LOST,
+    RUN_EXPORT,
+    SCRIPT_TOLERANCE,
+    TOLERANCE,
+    Certificate,
+    ExportOptions,
+)
+from engine.files import file_at
 from engine.ml.proof import Proof
 from engine.ml.run_export import ANSWERS, INPUTS, REPORT, REQUEST
 from engine.ml.transforms import Preprocessing, normalise
@@ -52,10 +60,7 @@ def certify(candidate: Candidate, proof: Proof, card: ModelCard, name: str) -> G
         report = json.loads((Path(folder) / REPORT).read_text("utf-8"))
     path, options = candidate.path, candidate.options
     answers, expected = probabilities.argmax(1), proof.probabilities.argmax(1)
-    from_files = report["labels"]
-    script_num_equal = None
-    if from_files is not None:
-        script_num_equal = sum(card.classes[label] == other for label, other in zip(answers, from_files))
+    script = _compare_script(report["labels"], probabilities, card.classes)
     has_truth = proof.kind == "validation"
     certificate = Certificate(
         file=name,
@@ -69,27 +74,45 @@ def certify(candidate: Candidate, proof: Proof, card: ModelCard, name: str) -> G
         num_equal=int((answers == expected).sum()),
         # What is no number differs by all there is
         max_difference=float(np.nan_to_num(np.abs(probabilities - proof.probabilities), nan=1.0).max()),
-        script_num_equal=script_num_equal,
+        script_num_images=script.num_images if script else None,
+        script_num_equal=script.num_equal if script else None,
         speedup=report["speedup"],
         accuracy=_share(answers == proof.labels) if has_truth else None,
         model_accuracy=_share(expected == proof.labels) if has_truth else None,
         is_kept=False,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return certificate.model_copy(update={"is_kept": _is_kept(certificate)})
+    is_kept = _holds(certificate) and (script is None or script.is_right)
+    return certificate.model_copy(update={"is_kept": is_kept})
 
 
-def _is_kept(certificate: Certificate) -> bool:
+@dataclass(frozen=True)
+class _ScriptAnswers:
+    num_images: int
+    num_equal: int
+    is_right: bool
+    """Whether it differs from the file only where two classes are as good as alike."""
+
+
+def _compare_script(
+    labels: list[str | None] | None, probabilities: npt.NDArray[np.float32], classes: tuple[str, ...]
+) -> _ScriptAnswers | None:
+    """Hold the classes that the script gives, None for what it cannot read, against probabilities of shape (N, K)."""
+    if labels is None:
+        return None
+    numbers = {name: number for number, name in enumerate(classes)}
+    read = [(row, numbers[label]) for row, label in zip(probabilities, labels) if label is not None]
+    num_equal = sum(int(row.argmax()) == number for row, number in read)
+    is_right = all(row.max() - row[number] <= SCRIPT_TOLERANCE for row, number in read)
+    return _ScriptAnswers(len(read), num_equal, is_right)
+
+
+def _holds(certificate: Certificate) -> bool:
     if certificate.int8:
         assert certificate.accuracy is not None
         assert certificate.model_accuracy is not None
         return certificate.model_accuracy - certificate.accuracy <= MOST_ACCURACY_LOST
-    num_images = certificate.num_images
-    return (
-        certificate.num_equal == num_images
-        and certificate.max_difference <= TOLERANCE
-        and certificate.script_num_equal in (None, num_images)
-    )
+    return certificate.num_equal == certificate.num_images and certificate.max_difference <= TOLERANCE
 
 
 def _write_request(folder: Path, candidate: Candidate, proof: Proof, card: ModelCard) -> None:
@@ -100,7 +123,7 @@ def _write_request(folder: Path, candidate: Candidate, proof: Proof, card: Model
         "file": str(candidate.path.absolute()),
         "floats": str(candidate.floats.absolute()) if candidate.floats else None,
         "script": str(candidate.script.absolute()) if candidate.script else None,
-        "images": [str(image.absolute()) for image in proof.paths],
+        "images": [str(file_at(image.absolute())) for image in proof.paths],
     }
     (folder / REQUEST).write_text(json.dumps(request), "utf-8")
 

@@ -37,6 +37,9 @@ def history_figure(history: History) -> Figure:
         [epoch.train.plain_accuracy for epoch in history.epochs],
         [epoch.val.accuracy for epoch in history.epochs],
     )
+    # Corners that learning leaves free; matplotlib's own search warns where the computer is busy
+    loss_axes.legend(frameon=False, loc="upper right")
+    accuracy_axes.legend(frameon=False, loc="lower right")
     accuracy_axes.set_ylim(0, 1.02)
     accuracy_axes.yaxis.set_major_formatter(PercentFormatter(1))
     if history.best is not None:
@@ -58,4 +61,3 @@ def _draw_curves(axes: Axes, title: str, epochs: list[int], train: list[float], 
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)

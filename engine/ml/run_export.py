@@ -52,7 +52,16 @@ def _seconds(runs: list[Callable[[Images], Probabilities]], inputs: Images) -> l
     return best
 
 
-def _ask_script(script: Path, images: list[str]) -> list[str]:
+def _ask_script(script: Path, images: list[str]) -> list[str | None]:
+    """Return the class of each image; None where it is of a format that the script cannot read, such as HEIC."""
     names: dict[str, Any] = runpy.run_path(str(script))
     model = names["load"]()
-    return [names["predict"](model, image)["label"] for image in images]
+
+    def ask(image: str) -> str | None:
+        try:
+            label: str = names["predict"](model, image)["label"]
+        except Exception:  # noqa: BLE001 - on odd files Pillow raises nearly anything
+            return None
+        return label
+
+    return [ask(image) for image in images]

@@ -50,8 +50,9 @@ def window(qtbot: QtBot, run: Run) -> MainWindow:
 def _certificate(path: Path, **changes: object) -> Certificate:
     known = Certificate(
         file=path.name, sha256="0", num_bytes=3_400_000, format="onnx", int8=False, runtime="onnxruntime 1",
-        images="validation", num_images=6, num_equal=6, max_difference=2e-7, script_num_equal=6, accuracy=0.5,
-        model_accuracy=0.5, is_kept=True, created="now",
+        images="validation", num_images=6, num_equal=6, max_difference=2e-7,
+        script_num_images=6, script_num_equal=6, accuracy=0.5, model_accuracy=0.5,
+        is_kept=True, created="now",
     )  # fmt: skip
     return known.model_copy(update=changes)
 

@@ -19,7 +19,7 @@ from engine.dataset import scan
 from engine.decode import decode
 from engine.errors import EngineError
 from engine.exports import Certificate, ExportOptions, read_certificate
-from engine.ml import certify, export
+from engine.ml import certify, export, run_export
 from engine.ml.transforms import CROP_SHARE, PAD_GREY, Preprocessing, prepare
 from engine.predictions import Prediction
 from engine.runs import Run
@@ -280,3 +280,30 @@ def test_the_process_that_proves_onnx_does_not_import_torch(exported: Path) -> N
         "open_onnx(Path(sys.argv[1])); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script, str(exported / "a.onnx")], check=True)
+
+
+def test_what_the_script_cannot_read_is_left_out_of_its_count(tmp_path: Path) -> None:
+    script = tmp_path / "predict.py"
+    script.write_text(
+        "def load(): return None\n"
+        "def predict(model, path):\n    if 'odd' in path: raise SyntaxError('odd')\n    return {'label': path[:1]}\n"
+    )
+    assert run_export._ask_script(script, ["a.jpg", "odd.heic", "b.jpg"]) == ["a", None, "b"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["a", "b", "b"], (3, 3, True)),
+        (["a", "b", None], (2, 2, True)),
+        (["a", "b", "a"], (3, 2, True)),  # 0.498 and 0.502 are as good as alike
+        (["b", "b", "b"], (3, 2, False)),
+    ],
+)
+def test_a_script_may_differ_only_where_two_classes_are_alike(
+    labels: list[str | None], expected: tuple[int, int, bool]
+) -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.498, 0.502]], np.float32)
+    found = certify._compare_script(labels, probabilities, ("a", "b"))
+    assert found is not None
+    assert (found.num_images, found.num_equal, found.is_right) == expected

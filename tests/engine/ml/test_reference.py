@@ -87,7 +87,8 @@ class _Never:
 def test_validation_and_prediction_give_the_same_calibrated_confidence(run: Run, dataset: Dataset) -> None:
     evaluation = finish(jobs.evaluate(run.model_path, dataset.root))
     image = evaluation.images[0]
-    assert _ask(run, dataset.root / image.path).confidence == image.confidence
+    # In batches of other sizes floats are added up in another order
+    assert _ask(run, dataset.root / image.path).confidence == pytest.approx(image.confidence, abs=1e-5)
 
 
 def test_a_stopped_run_is_completed_when_asked(dataset: Dataset, tmp_path: Path) -> None:
