@@ -98,6 +98,7 @@ def test_the_command_line_never_imports_qt() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_real_insects_are_told_apart_after_three_epochs(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

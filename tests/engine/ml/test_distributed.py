@@ -41,6 +41,7 @@ def _epochs(run: Path) -> list[EpochDone]:
     return [event for event in Run(run).events() if isinstance(event, EpochDone)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["se_resnet", "squeezenet1_1"])
 def test_two_processes_give_the_metrics_of_one_at_an_equal_global_batch(tmp_path: Path, backbone: str) -> None:
     data = write_classes(tmp_path / "data", {"red": 13, "green": 12, "blue": 12})
@@ -55,6 +56,7 @@ def test_two_processes_give_the_metrics_of_one_at_an_equal_global_batch(tmp_path
         assert (two.train.accuracy, two.val.accuracy) == (one.train.accuracy, one.val.accuracy)
 
 
+@pytest.mark.slow
 def test_a_run_one_of_whose_processes_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     data = write_classes(tmp_path / "data", {"red": 13, "green": 12, "blue": 12})
     flags = [*FLAGS, "--training.epochs", "12", "--training.checkpoint-minutes", "0"]
