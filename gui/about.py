@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from engine import __version__, jobs
 from engine.log import system_words
 from engine.runs import default_log_path, home_folder
-from gui.theme import GRID
+from gui.theme import GRID, small_font
 from gui.widgets.card import open_outside
 from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel, TitleLabel
 
@@ -35,7 +35,7 @@ class AboutDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("About Classifold")
-        self.resize(820, 620)
+        self.resize(940, 660)
         self._licences = jobs.all_licences()
         self.names = QListWidget(self)
         self.names.setAccessibleName("Parts of the program")
@@ -46,7 +46,7 @@ class AboutDialog(QDialog):
         self.text = QPlainTextEdit(self)
         self.text.setReadOnly(True)
         self.text.setAccessibleName("Licence")
-        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.text.setFont(small_font(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)))
         self._lay_out()
         self.search.textChanged.connect(self._on_search)
         self.names.currentRowChanged.connect(self._on_chosen)
@@ -77,8 +77,8 @@ class AboutDialog(QDialog):
         left = QVBoxLayout()
         left.addWidget(self.search)
         left.addWidget(self.names, 1)
-        row.addLayout(left, 2)
-        row.addWidget(self.text, 3)
+        row.addLayout(left, 1)
+        row.addWidget(self.text, 2)
         column.addLayout(row, 1)
 
     def _add_button(self, row: QHBoxLayout, text: str, tooltip: str) -> QPushButton:

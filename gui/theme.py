@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Literal, TypeAlias
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -127,12 +127,18 @@ def icon(name: str, palette: QPalette) -> QIcon:
 
 def accent_icon(name: str, palette: QPalette) -> QIcon:
     """Return an icon for the accent button."""
-    return QIcon(_draw(name, colors(palette).accent_text.name(), 24))
+    picture = QIcon()
+    for size in _ICON_SIZES:
+        picture.addPixmap(_draw(name, colors(palette).accent_text.name(), size))
+    return picture
 
 
 def pixmap(name: str, colour: QColor, size: int) -> QPixmap:
-    """Return an icon as a picture in one colour."""
-    return _draw(name, colour.name(), size)
+    """Return an icon as a picture in one colour, as fine as the finest screen."""
+    ratio = max(screen.devicePixelRatio() for screen in QGuiApplication.screens())
+    picture = QPixmap(_draw(name, colour.name(), round(size * ratio)))
+    picture.setDevicePixelRatio(ratio)
+    return picture
 
 
 def app_icon() -> QIcon:

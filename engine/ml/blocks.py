@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 from torch import fx, nn
 
+from engine.ml.tracing import ThreadTracer
+
 Named: TypeAlias = tuple[str, nn.Parameter]
 
 _LARGEST_SHARE = 1 / 3
@@ -57,7 +59,7 @@ def cut_before_last_block(backbone: nn.Module) -> Cut:
     return Cut(names[-1], fx.GraphModule(backbone, prefix), fx.GraphModule(backbone, suffix))
 
 
-class _BlockTracer(fx.Tracer):
+class _BlockTracer(ThreadTracer):
     """Keeps blocks whole, so that what they do in training and in eval mode stays theirs to decide."""
 
     def __init__(self, names: frozenset[str]) -> None:

@@ -4,11 +4,11 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 
 from engine.card import ModelCard
 from engine.ml.models import Classifier
 from engine.ml.reference import similarity
+from engine.ml.tracing import fused
 from engine.ml.transforms import Preprocessing, normalise
 
 
@@ -19,7 +19,7 @@ class ExportedNetwork(nn.Module):
 
     def __init__(self, model: Classifier, card: ModelCard, reference: Tensor | None, normalises: bool) -> None:
         super().__init__()
-        self.backbone = fuse(copy.deepcopy(model.backbone).eval())
+        self.backbone = fused(model.backbone)
         self.head = copy.deepcopy(model.head).eval()
         self._temperature = card.temperature
         self._preprocessing = Preprocessing.of(card) if normalises else None

@@ -1,15 +1,14 @@
 """The fastest form of a network that only answers: convolutions and norms fused, in the precision of the run."""
 
-import copy
 from collections.abc import Callable
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 
 from engine.ml.allocator import free_memory, is_out_of_memory
 from engine.ml.models import Classifier
+from engine.ml.tracing import fused
 from engine.ml.transforms import Preprocessing, normalise
 
 Forward: TypeAlias = Callable[[Tensor], Tensor]
@@ -27,11 +26,11 @@ def embedding_forward(
     network: nn.Module, preprocessing: Preprocessing, device: torch.device, dtype: torch.dtype
 ) -> Forward:
     """Return the function from uint8 images (N, 3, S, S) to what `network` says of them, in `dtype`."""
-    fused = fuse_for_inference(network, device, dtype)
+    answering = fuse_for_inference(network, device, dtype)
 
     def forward(images: Tensor) -> Tensor:
         batch = normalise(images.to(device), preprocessing).to(dtype)
-        return in_parts(fused, batch.contiguous(memory_format=torch.channels_last))
+        return in_parts(answering, batch.contiguous(memory_format=torch.channels_last))
 
     return forward
 
@@ -73,5 +72,4 @@ def head_forward(model: Classifier) -> Forward:
 
 def fuse_for_inference(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
     """Return a copy in eval mode, each BatchNorm folded into the convolution before it."""
-    network = fuse(copy.deepcopy(network).eval())
-    return network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return fused(network).to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
