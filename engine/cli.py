@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments in (["--version"], ["-V"]):
         say(f"classifold {__version__}")
         return DONE
-    if arguments[:1] == [RUN_EXPORT]:  # not for people: see engine.ml.certify
+    if arguments[:1] == [RUN_EXPORT]:  # not for people: see engine.jobs.run_export
         jobs.run_export(Path(arguments[1]))
         return DONE
     try:

@@ -14,7 +14,7 @@ ExportFormat: TypeAlias = Literal["onnx", "pt2"]
 METADATA_KEY = "classifold"
 """Name of the entry inside an exported file that holds all that is needed to use it, as JSON."""
 RUN_EXPORT = "--run-export"
-"""What the program is started with to run an exported file; a folder with the request follows."""
+"""What the program is started with to write or run an exported file; a folder with the request follows."""
 SCRIPT_TOLERANCE = 0.01
 """How near the two likeliest classes are where a script that scales pictures by itself may take the other one."""
 TOLERANCE = 1e-3

@@ -62,10 +62,16 @@ def all_licences() -> "list[Licence]":
 
 
 def run_export(folder: Path) -> None:
-    """Do what `engine.ml.certify` asks of a process of its own; see `engine.ml.run_export.run_request`."""
+    """Do what an export asks of a process of its own; see `engine.ml.export_files` and `engine.ml.certify`."""
     from engine.ml.run_export import REQUEST, run_request
 
-    if json.loads((folder / REQUEST).read_text("utf-8"))["format"] == "onnx":
+    request = json.loads((folder / REQUEST).read_text("utf-8"))
+    if request["task"] == "write":
+        from engine.ml.export_files import write_asked
+
+        write_asked(request)
+        return
+    if request["format"] == "onnx":
         from engine.ml.run_onnx import open_onnx as open_file
     else:
         from engine.ml.run_pt2 import open_pt2 as open_file

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import logging
-import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.card import ModelCard
-from engine.child import start_own
-from engine.errors import EngineError
+from engine.child import run_own
 from engine.events import Event
 from engine.exports import (
     MOST_ACCURACY_LOST,
@@ -30,10 +27,6 @@ from engine.ml.proof import Proof
 from engine.ml.run_export import ANSWERS, INPUTS, REPORT, REQUEST
 from engine.ml.transforms import Preprocessing, normalise
 from engine.progress import Ticker
-
-_SECONDS_BETWEEN = 0.1
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,8 @@ def certify(candidate: Candidate, proof: Proof, card: ModelCard, name: str) -> G
     """
     with TemporaryDirectory(prefix="classifold-") as folder:
         _write_request(Path(folder), candidate, proof, card)
-        yield from _run(Path(folder))
+        failure = "The exported file was written but does not run."
+        yield from run_own(RUN_EXPORT, folder, ticker=Ticker("prove", total=0), failure=failure)
         probabilities = np.load(Path(folder) / ANSWERS, allow_pickle=False)
         report = json.loads((Path(folder) / REPORT).read_text("utf-8"))
     path, options = candidate.path, candidate.options
@@ -119,6 +113,7 @@ def _write_request(folder: Path, candidate: Candidate, proof: Proof, card: Model
     images = proof.images if candidate.options.normalises else normalise(proof.images, Preprocessing.of(card))
     np.save(folder / INPUTS, images.numpy())
     request = {
+        "task": "run",
         "format": candidate.options.format,
         "file": str(candidate.path.absolute()),
         "floats": str(candidate.floats.absolute()) if candidate.floats else None,
@@ -126,26 +121,6 @@ def _write_request(folder: Path, candidate: Candidate, proof: Proof, card: Model
         "images": [str(file_at(image.absolute())) for image in proof.paths],
     }
     (folder / REQUEST).write_text(json.dumps(request), "utf-8")
-
-
-def _run(folder: Path) -> Generator[Event, None, None]:
-    ticker = Ticker("prove", total=0)
-    with open(folder / "stderr", "wb+") as errors:
-        process = start_own(RUN_EXPORT, str(folder), errors=errors)
-        try:
-            while True:
-                try:
-                    code = process.wait(_SECONDS_BETWEEN)
-                    break
-                except subprocess.TimeoutExpired:
-                    yield from ticker.at(0)
-        finally:
-            process.kill()
-            process.wait()
-        if code != 0:
-            errors.seek(0)
-            logger.error("The exported file did not run:\n%s", errors.read().decode(errors="replace")[-10_000:])
-            raise EngineError("The exported file was written but does not run. The log tells more.")
 
 
 def _sha256(path: Path) -> str:

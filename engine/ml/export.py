@@ -21,14 +21,11 @@ from engine.exports import (
 from engine.files import require_text, saving, write_atomic
 from engine.ml.certify import Candidate, certify
 from engine.ml.checkpoint import load_model
-from engine.ml.export_files import describe, write_onnx, write_pt2
-from engine.ml.export_graph import ExportedNetwork, example_images
+from engine.ml.export_files import write_apart
 from engine.ml.export_script import script_path, write_script
 from engine.ml.models import Classifier
 from engine.ml.proof import ProofSet, make_proof, proof_set
 from engine.ml.quantise import to_integers
-from engine.ml.reference import read_embeddings
-from engine.progress import Ticker
 
 NUM_PROVED = 200
 """Images at most that a file of floats has to answer as the program does."""
@@ -80,15 +77,10 @@ def _write(
 ) -> Generator[Event, None, tuple[tuple[str, ...], ProofSet]]:
     """Write the file; return what is to be said of it and the images that are left to prove it with."""
     card, options = export.card, candidate.options
-    yield from Ticker("export", total=0).at(0)
-    network = ExportedNetwork(export.model, card, read_embeddings(export.model_path), options.normalises)
-    description = describe(card, options, network.output_names)
-    write = write_onnx if options.format == "onnx" else write_pt2
-    write(network, example_images(card, options.normalises), description, candidate.floats or candidate.path)
+    yield from write_apart(export.model_path, options, candidate.floats or candidate.path)
     if candidate.floats is None:
         return _notes(card), found
-    num_heads = len(network.output_names)
-    note, found = yield from to_integers(candidate.floats, card, options, num_heads, found, candidate.path)
+    note, found = yield from to_integers(candidate.floats, card, options, found, candidate.path)
     return (*_notes(card), note), found
 
 

@@ -1,11 +1,14 @@
-"""Write a network as ONNX or as an exported program of torch, all that is needed to use it inside."""
+"""Write a network as ONNX or as an exported program of torch, all that is needed to use it inside.
+
+This is done in a process of its own: while torch follows a network, a training in another thread of the same process
+would end in an error; and nothing could stop it.
+"""
 
 import json
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,18 +16,50 @@ from torch import Tensor
 from engine import __version__
 from engine.calibration import DEFAULT_MAX_ERROR, choose_threshold
 from engine.card import ModelCard
+from engine.child import run_own
 from engine.errors import EngineError
-from engine.exports import METADATA_KEY, ExportOptions
-from engine.ml.export_graph import ExportedNetwork
+from engine.events import Event
+from engine.exports import METADATA_KEY, RUN_EXPORT, ExportOptions
+from engine.ml.checkpoint import load_model
+from engine.ml.export_graph import ExportedNetwork, example_images
+from engine.ml.reference import read_embeddings
+from engine.ml.run_export import REQUEST
 from engine.ml.transforms import CROP_SHARE, PAD_GREY
+from engine.progress import Ticker
 
 _MOST_BYTES = 2_000_000_000
 """What one ONNX file holds: protobuf counts bytes in 31 bits."""
 _MOST_BATCH = 2**16
 
 
-def describe(card: ModelCard, options: ExportOptions, output_names: list[str]) -> str:
-    """Return what stands inside an exported file, as JSON."""
+def write_apart(model_path: Path, options: ExportOptions, path: Path) -> Generator[Event, None, None]:
+    """Write the model in a file to `path`, as floats; raise EngineError where that cannot be done."""
+    if options.format == "onnx" and model_path.stat().st_size > _MOST_BYTES:
+        raise EngineError("This network is too large for one ONNX file, which holds 2 GB. Export it as pt2.")
+    request = {
+        "task": "write",
+        "model": str(model_path.absolute()),
+        "options": options.model_dump(),
+        "file": str(path.absolute()),
+    }
+    with TemporaryDirectory(prefix="classifold-") as folder:
+        (Path(folder) / REQUEST).write_text(json.dumps(request), "utf-8")
+        failure = f"The model could not be written as {options.format}."
+        yield from run_own(RUN_EXPORT, folder, ticker=Ticker("export", total=0), failure=failure)
+
+
+def write_asked(request: dict[str, Any]) -> None:
+    """Do in the other process what `write_apart` asks for."""
+    model_path, options = Path(request["model"]), ExportOptions(**request["options"])
+    model, card = load_model(model_path)
+    network = ExportedNetwork(model, card, read_embeddings(model_path), options.normalises)
+    write = _write_onnx if options.format == "onnx" else _write_pt2
+    description = _describe(card, options, network.output_names)
+    write(network, example_images(card, options.normalises), description, Path(request["file"]))
+
+
+def _describe(card: ModelCard, options: ExportOptions, output_names: list[str]) -> str:
+    """Return what stands inside the file, as JSON."""
     calibration = card.calibration
     budget = choose_threshold(calibration.coverage if calibration else (), DEFAULT_MAX_ERROR)
     document = {
@@ -52,47 +87,22 @@ def describe(card: ModelCard, options: ExportOptions, output_names: list[str]) -
     return json.dumps(document)
 
 
-def write_onnx(network: ExportedNetwork, example: Tensor, description: str, path: Path) -> None:
-    """Write the network as ONNX; raise EngineError where it is too large for one file."""
-    if sum(tensor.nbytes for tensor in network.state_dict().values()) > _MOST_BYTES:
-        raise EngineError("This network is too large for one ONNX file, which holds 2 GB. Export it as pt2.")
-    with _quiet():
-        program = torch.onnx.export(
-            network,
-            (example,),
-            input_names=["images"],
-            output_names=network.output_names,
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=_MOST_BATCH)},),
-            dynamo=True,
-            verbose=False,
-        )
+def _write_onnx(network: ExportedNetwork, example: Tensor, description: str, path: Path) -> None:
+    program = torch.onnx.export(
+        network,
+        (example,),
+        input_names=["images"],
+        output_names=network.output_names,
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=_MOST_BATCH)},),
+        dynamo=True,
+        verbose=False,
+    )
     assert program is not None
     program.model.metadata_props[METADATA_KEY] = description
     program.save(path, external_data=False)
 
 
-def write_pt2(network: ExportedNetwork, example: Tensor, description: str, path: Path) -> None:
-    """Write the network as a program that `torch.export.load` reads."""
-    with _quiet():
-        shapes = ({0: torch.export.Dim("batch", min=1, max=_MOST_BATCH)},)
-        program = torch.export.export(network, (example,), dynamic_shapes=shapes)
-        torch.export.save(program, path, extra_files={f"{METADATA_KEY}.json": description})
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the exporters tell of themselves from people's eyes."""
-    loggers = [
-        logging.getLogger(name)
-        for name in ("torch.onnx", "torch.export", "torch.utils.flop_counter", "onnxscript", "onnx_ir")
-    ]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels):
-                logger.setLevel(level)
+def _write_pt2(network: ExportedNetwork, example: Tensor, description: str, path: Path) -> None:
+    shapes = ({0: torch.export.Dim("batch", min=1, max=_MOST_BATCH)},)
+    program = torch.export.export(network, (example,), dynamic_shapes=shapes)
+    torch.export.save(program, path, extra_files={f"{METADATA_KEY}.json": description})

@@ -25,7 +25,7 @@ Images = npt.NDArray[np.generic]
 
 
 def to_integers(
-    source: Path, card: ModelCard, options: ExportOptions, num_heads: int, found: ProofSet, target: Path
+    source: Path, card: ModelCard, options: ExportOptions, found: ProofSet, target: Path
 ) -> Generator[Event, None, tuple[str, ProofSet]]:
     """Write the ONNX file of floats at `source` as one of integers.
 
@@ -42,27 +42,28 @@ def to_integers(
     inputs = images if options.normalises else normalise(images, Preprocessing.of(card))
     yield from Ticker("export", total=0).at(0)
     order = np.random.default_rng(0).permutation(len(images))  # in the order of classes some batches would hold one
-    quantise(source, inputs.numpy()[order], num_heads, target)
+    quantise(source, inputs.numpy()[order], target)
     return f"The ranges of its integers were taken from {len(images)} {note}.", found
 
 
-def quantise(source: Path, images: Images, num_heads: int, target: Path) -> None:
+def quantise(source: Path, images: Images, target: Path) -> None:
     """Write the network in an ONNX file as 8-bit integers.
 
     Convolutions and matrix products are computed in integers, with a scale for each channel of weights; the ranges of
-    activations are those seen on `images`, shape (N, 3, S, S). The last `num_heads` products, which make the answers,
-    stay floats. Weights get 7 bits, since with 8 the sums overflow on processors without VNNI instructions.
+    activations are those seen on `images`, shape (N, 3, S, S). The last product before each output stays
+    floats. Weights get 7 bits, since with 8 the sums overflow on processors without VNNI instructions.
     """
     prepared = target.with_name("prepared.onnx")
     quant_pre_process(source, prepared, skip_symbolic_shape=True)
-    products = [node.name for node in onnx.load(prepared).graph.node if node.op_type in ("Gemm", "MatMul")]
+    graph = onnx.load(prepared).graph
+    products = [node.name for node in graph.node if node.op_type in ("Gemm", "MatMul")]
     quantize_static(
         prepared,
         target,
         _Reader(images),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["Conv", "Clip", "Relu", "Add", "Gemm", "MatMul"],
-        nodes_to_exclude=products[-num_heads:],
+        nodes_to_exclude=products[-len(graph.output) :],
         per_channel=True,
         reduce_range=True,
         activation_type=QuantType.QUInt8,

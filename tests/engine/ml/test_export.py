@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
-from engine import jobs
+from engine import child, jobs
 from engine.config import Geometry, RunConfig
 from engine.dataset import scan
 from engine.decode import decode
@@ -167,6 +171,7 @@ def _odd_images(folder: Path) -> list[Path]:
     return [folder / name for name in pictures]
 
 
+@pytest.mark.slow
 def test_a_script_of_the_users_own_is_left_alone(run: Run, tmp_path: Path) -> None:
     (tmp_path / "predict.py").write_text("mine")
     _export(run, tmp_path / "a.onnx", ONNX)
@@ -174,18 +179,19 @@ def test_a_script_of_the_users_own_is_left_alone(run: Run, tmp_path: Path) -> No
     assert (tmp_path / "predict-a.py").is_file()
 
 
+@pytest.mark.slow
 def test_a_file_that_disagrees_is_an_error_and_bears_it_in_its_name(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.onnx").write_bytes(b"what lay there before")
-    write = export.write_onnx
-
-    def write_another(network, example, description, path):  # type: ignore[no-untyped-def]
-        with torch.no_grad():
-            network.head.bias += torch.tensor([3.0, 0.0, 0.0])
-        write(network, example, description, path)
-
-    monkeypatch.setattr(export, "write_onnx", write_another)
+    another = tmp_path / "another.safetensors"
+    with safe_open(run.model_path, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(run.model_path)
+    tensors["head.bias"] += torch.tensor([3.0, 0.0, 0.0])
+    save_file(tensors, another, metadata)
+    write = export.write_apart
+    monkeypatch.setattr(export, "write_apart", lambda _model, options, path: write(another, options, path))
     with pytest.raises(EngineError, match="does not answer as Classifold does"):
         _export(run, tmp_path / "a.onnx", ONNX)
     assert (tmp_path / "a.onnx").read_bytes() == b"what lay there before"
@@ -194,6 +200,7 @@ def test_a_file_that_disagrees_is_an_error_and_bears_it_in_its_name(
     assert certificate.max_difference > 1e-3
 
 
+@pytest.mark.slow
 def test_integers_that_cost_too_much_are_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certify, "MOST_ACCURACY_LOST", -1.0)
     with pytest.raises(EngineError, match="Export it as floats"):
@@ -202,6 +209,7 @@ def test_integers_that_cost_too_much_are_refused(run: Run, tmp_path: Path, monke
     assert read_certificate(tmp_path / "a.disagrees.onnx").int8
 
 
+@pytest.mark.slow
 def test_integers_are_measured_on_images_they_were_not_made_from(run: Run, tmp_path: Path) -> None:
     certificate = _export(run, tmp_path / "a.onnx", INT8)
     assert certificate.int8
@@ -221,6 +229,7 @@ def test_without_a_split_half_of_the_images_make_the_integers_and_half_measure(r
     assert "6 validation images it was not measured on" in certificate.notes[0]
 
 
+@pytest.mark.slow
 def test_a_model_without_photos_is_proved_on_drawn_images_and_says_so(run: Run, tmp_path: Path) -> None:
     lone = tmp_path / "lone.safetensors"
     lone.write_bytes(run.model_path.read_bytes())
@@ -250,28 +259,72 @@ def test_what_cannot_be_written_is_said_before_work_begins(
 def test_a_file_that_crashes_its_runtime_is_a_sentence_and_leaves_nothing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "write_onnx", lambda _n, _e, _d, path: path.write_bytes(b"no network"))
+
+    def write_nonsense(_model, _options, path):  # type: ignore[no-untyped-def]
+        path.write_bytes(b"no network")
+        yield from ()
+
+    monkeypatch.setattr(export, "write_apart", write_nonsense)
     with pytest.raises(EngineError, match="does not run"):
         _export(run, tmp_path / "a.onnx", ONNX)
     assert {item.name for item in tmp_path.iterdir()} <= {"home"}
 
 
-def test_stopping_ends_the_other_process_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", ["export", pytest.param("prove", marks=pytest.mark.slow)])
+def test_stopping_ends_the_other_process_and_leaves_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
     started: list[subprocess.Popen[bytes]] = []
-    real = certify.start_own
+    real = child.start_own
 
     def start(*arguments: str, errors):  # type: ignore[no-untyped-def]
         started.append(real(*arguments, errors=errors))
         return started[-1]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(certify, "start_own", start)
-        work = jobs.export(run.model_path, tmp_path / "a.onnx", ONNX)
-        while not started:
-            next(work)
-        work.close()
-    assert started[0].poll() is not None
+    monkeypatch.setattr(child, "start_own", start)
+    work = jobs.export(run.model_path, tmp_path / "a.onnx", ONNX)
+    while len(started) < {"export": 1, "prove": 2}[stage]:
+        next(work)
+    assert started[-1].poll() is None
+    work.close()
+    assert started[-1].poll() is not None
     assert {item.name for item in tmp_path.iterdir()} <= {"home"}
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_be_written_is_a_sentence_and_the_log_tells_more(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write = export.write_apart
+    gone = tmp_path / "gone.safetensors"
+    gone.write_bytes(b"")
+    monkeypatch.setattr(export, "write_apart", lambda _model, options, path: write(gone, options, path))
+    with pytest.raises(EngineError, match=r"could not be written as onnx\. The log tells more\."):
+        _export(run, tmp_path / "a.onnx", ONNX)
+    assert "This is not a model made by Classifold." in caplog.text
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_while_another_model_is_exported(run: Run, tmp_path: Path) -> None:
+    config = CONFIG.changed("training", epochs=1000)
+    is_exported = threading.Event()
+
+    def train() -> int:
+        work = jobs.train(run.dataset, config, tmp_path / "beside")
+        num_events = 0
+        while not is_exported.is_set():
+            next(work)
+            num_events += 1
+        work.close()
+        return num_events
+
+    with ThreadPoolExecutor(1) as thread:
+        training = thread.submit(train)
+        try:
+            _export(run, tmp_path / "a.pt2", PT2)
+        finally:
+            is_exported.set()
+        assert training.result() > 0
 
 
 def test_the_process_that_proves_onnx_does_not_import_torch(exported: Path) -> None:
