@@ -1,6 +1,7 @@
 """The curves of a run, drawn on a clock and only while they are seen."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
@@ -10,7 +11,7 @@ from engine.config import RunConfig
 from engine.events import Event
 from engine.history import History
 from gui.theme import GRID
-from gui.widgets.curve_plot import ACCURACY, LOSS, CurvePlot
+from gui.widgets.curve_plot import ACCURACY, LOSS, CurvePlot, Measure
 from gui.widgets.schedule_plot import SchedulePlot
 
 _MS_BETWEEN = 100
@@ -24,15 +25,42 @@ class LivePlot(QWidget):
         super().__init__(parent)
         self.history = History()
         self._config = RunConfig()
-        self._is_stale = True
-        self.accuracy = CurvePlot(ACCURACY)
-        self.loss = CurvePlot(LOSS)
-        self.schedule = SchedulePlot()
+        self._earlier: Sequence[History] = ()
+        self._is_stale = self._is_another = True
         self._clock = QTimer(self)
         self._clock.setInterval(_MS_BETWEEN)
         self._clock.setSingleShot(True)
         self._clock.timeout.connect(self._on_tick)
-        self._lay_out()
+        self._pair = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._pair.setSpacing(3 * GRID)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2 * GRID)
+        self._column.addLayout(self._pair, 4)
+
+    @cached_property
+    def accuracy(self) -> CurvePlot:
+        """Made when it is first seen: charts are a quarter of what a start of the window takes."""
+        return self._add_curves(ACCURACY)
+
+    @cached_property
+    def loss(self) -> CurvePlot:
+        """Made when it is first seen."""
+        return self._add_curves(LOSS)
+
+    @cached_property
+    def schedule(self) -> SchedulePlot:
+        """Made when it is first seen."""
+        schedule = SchedulePlot()
+        schedule.setMinimumHeight(13 * GRID)
+        self._column.addWidget(schedule, 1)
+        return schedule
+
+    def _add_curves(self, measure: Measure) -> CurvePlot:
+        plot = CurvePlot(measure)
+        plot.setMinimumSize(30 * GRID, 16 * GRID)
+        self._pair.addWidget(plot, 1)
+        return plot
 
     def begin(self, config: RunConfig) -> None:
         """Clear the curves for a run with these settings."""
@@ -40,10 +68,7 @@ class LivePlot(QWidget):
 
     def show_history(self, history: History, config: RunConfig) -> None:
         """Show a run that is over, or has not begun."""
-        self.history, self._config = history, config
-        self.schedule.show_plan(config)
-        # Under a time budget the rate follows the clock, so a plan by epochs would be wrong
-        self.schedule.setVisible(config.training.budget_seconds is None)
+        self.history, self._config, self._is_another = history, config, True
         self._make_stale()
 
     def show_plan(self, config: RunConfig) -> None:
@@ -58,8 +83,7 @@ class LivePlot(QWidget):
 
     def show_earlier(self, histories: Sequence[History]) -> None:
         """Lay earlier runs faintly under the curves."""
-        self.accuracy.show_earlier(histories)
-        self.loss.show_earlier(histories)
+        self._earlier, self._is_another = histories, True
         self._make_stale()
 
     def position(self) -> float | None:
@@ -80,9 +104,16 @@ class LivePlot(QWidget):
         if self.history.epochs:  # under a time budget the plan grows clearer as the run goes on
             num_epochs = self.history.epochs[-1].epochs
         for plot in (self.accuracy, self.loss):
+            if self._is_another:
+                plot.show_earlier(self._earlier)
             plot.show_history(self.history, num_epochs)
             plot.draw()
+        if self._is_another:
+            self.schedule.show_plan(self._config)
+            # Under a time budget the rate follows the clock, so a plan by epochs would be wrong
+            self.schedule.setVisible(self._config.training.budget_seconds is None)
         self.schedule.show_position(self.position())
+        self._is_another = False
 
     def _make_stale(self) -> None:
         self._is_stale = True
@@ -93,25 +124,11 @@ class LivePlot(QWidget):
         if self._is_stale and self.isVisible():
             self.draw()
 
-    def _lay_out(self) -> None:
-        self._pair = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._pair.setSpacing(3 * GRID)
-        self._pair.addWidget(self.accuracy, 1)
-        self._pair.addWidget(self.loss, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2 * GRID)
-        column.addLayout(self._pair, 4)
-        column.addWidget(self.schedule, 1)
-        self.schedule.setMinimumHeight(13 * GRID)
-        self.accuracy.setMinimumSize(30 * GRID, 16 * GRID)
-        self.loss.setMinimumSize(30 * GRID, 16 * GRID)
-
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what came while hidden."""
         super().showEvent(event)
         if self._is_stale:
-            self._clock.start()
+            self.draw()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Rest."""

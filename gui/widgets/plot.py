@@ -106,8 +106,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def __init__(self, y_axis: pg.AxisItem, parent: QWidget | None = None, x_axis: pg.AxisItem | None = None) -> None:
         self._styled: list[tuple[pg.PlotDataItem | pg.TextItem, str, float, Qt.PenStyle, int]] = []
-        super().__init__(parent, axisItems={"left": y_axis, "bottom": x_axis or EpochAxis("bottom")})
-        self.setMenuEnabled(False)
+        axes = {"left": y_axis, "bottom": x_axis or EpochAxis("bottom")}
+        super().__init__(parent, axisItems=axes, enableMenu=False)
         self.setMouseEnabled(False, False)
         self.hideButtons()
         self.setFrameShape(pg.PlotWidget.Shape.NoFrame)
