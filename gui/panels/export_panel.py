@@ -94,7 +94,7 @@ class ExportPanel(Card):
         self.verdict.setText(_verdict(certificate))
         lines = [
             certificate.sentence(),
-            f"{path.name}, {size(certificate.num_bytes / 1e6)}, run by {certificate.runtime}",
+            f"{path.name} in {path.parent.name}, {size(certificate.num_bytes / 1e6)}, run by {certificate.runtime}",
         ]
         if certificate.script_num_equal is not None:
             same = f"{certificate.script_num_equal:,} of {count(certificate.script_num_images or 0, 'image file')}"

@@ -1,6 +1,6 @@
 """Let other programs on this computer ask the model."""
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
 
@@ -30,6 +30,7 @@ class ServePanel(Card):
         label = QLabel("Port", self)
         self.port = QSpinBox(self)
         self.port.setRange(1024, 65535)
+        self.port.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.port.setValue(_USUAL_PORT)
         self.port.setAccessibleName("Port")
         label.setBuddy(self.port)

@@ -1,5 +1,7 @@
 """The slim bar at the bottom: what is being done, how far it is, and Stop."""
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
@@ -24,19 +26,25 @@ _STAGE_WORDS = {
 }
 
 
+@dataclass(eq=False)
+class _Followed:
+    words: str
+    job: Job
+    is_training: bool
+    device: str = ""
+    epochs: int = 0
+    progress: Progress | None = None
+
+
 class JobBar(QFrame):
-    """Follows the latest job; a training is never pushed aside by a smaller one."""
+    """Shows the latest job that is at work; a training is never pushed aside by a smaller one."""
 
     stop_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("JobBar")
-        self._job: Job | None = None
-        self._words = ""
-        self._device = ""
-        self._epochs = 0
-        self._is_training = False
+        self._followed: list[_Followed] = []
         self.label = MutedLabel("", self)
         self.label.setWordWrap(False)
         self.speed = MutedLabel("", self)
@@ -55,57 +63,60 @@ class JobBar(QFrame):
         row.addWidget(self.bar)
         row.addWidget(self.speed, 1)
         row.addWidget(self.stop_button)
-        self._rest()
+        self._refresh()
 
     def follow(self, words: str, job: Job, is_training: bool) -> None:
-        """Show a job from now on, unless a training is being shown."""
-        if self._is_training and not is_training:
-            return
-        self._job, self._words, self._is_training = job, words, is_training
-        self._device, self._epochs = "", 0
-        self.label.setText(f"{words} …")
-        self.bar.setRange(0, 0)
-        self.bar.show()
-        self.stop_button.setVisible(is_training)
-        self.stop_button.setEnabled(True)
-        job.events_received.connect(lambda events: self._on_events(job, events))
-        job.finished.connect(lambda: self._on_finished(job))
+        """Show a job until it ends; where a training is at work, when that has ended."""
+        followed = _Followed(words, job, is_training)
+        self._followed.append(followed)
+        if is_training:
+            self.stop_button.setEnabled(True)
+        job.events_received.connect(lambda events: self._on_events(followed, events))
+        job.finished.connect(lambda: self._on_finished(followed))
+        self._refresh()
 
-    def _on_events(self, job: Job, events: list[object]) -> None:
-        if job is not self._job:
-            return
+    def _on_events(self, followed: _Followed, events: list[object]) -> None:
         for event in events:
             if isinstance(event, RunStarted):
-                self._device, self._epochs = event.device, event.epochs
+                followed.device, followed.epochs = event.device, event.epochs
             if isinstance(event, Progress):
-                self._show(event)
+                followed.progress = event
+        self._refresh()
 
-    def _show(self, event: Progress) -> None:
-        words = _STAGE_WORDS.get(event.stage, self._words)
-        self.label.setText(f"{words}, epoch {event.epoch} of {self._epochs}" if event.epoch else words)
-        self.bar.setRange(0, 1000 if event.total else 0)
-        self.bar.setValue(round(1000 * event.done / event.total) if event.total else 0)
-        self.speed.setText("    ".join(self._figures(event)))
+    def _on_finished(self, followed: _Followed) -> None:
+        self._followed.remove(followed)
+        self._refresh()
 
-    def _figures(self, event: Progress) -> list[str]:
-        figures = []
-        if event.stage == "download" and event.total:
-            figures.append(f"{size(event.done / 1e6)} of {size(event.total / 1e6)}")
-        if event.images_per_second:
-            figures.append(f"{event.images_per_second:,.0f} images/s")
-        if event.seconds_left is not None:
-            figures.append(f"about {duration(event.seconds_left)} left")
-        if self._device:
-            figures.append(f"on {self._device}")
-        return figures
+    def _refresh(self) -> None:
+        trainings = [followed for followed in self._followed if followed.is_training]
+        shown = next(reversed(trainings or self._followed), None)
+        self.bar.setVisible(shown is not None)
+        self.stop_button.setVisible(bool(trainings))
+        self.speed.setText("    ".join(_figures(shown)) if shown else "")
+        self.label.setText(_words(shown) if shown else "Ready")
+        progress = shown.progress if shown else None
+        self.bar.setRange(0, 1000 if progress and progress.total else 0)
+        self.bar.setValue(round(1000 * progress.done / progress.total) if progress and progress.total else 0)
 
-    def _on_finished(self, job: Job) -> None:
-        if job is self._job:
-            self._rest()
 
-    def _rest(self) -> None:
-        self._job, self._is_training = None, False
-        self.label.setText("Ready")
-        self.speed.setText("")
-        self.bar.hide()
-        self.stop_button.hide()
+def _words(followed: _Followed) -> str:
+    if followed.progress is None:
+        return f"{followed.words} …"
+    words = _STAGE_WORDS.get(followed.progress.stage, followed.words)
+    epoch = followed.progress.epoch
+    return f"{words}, epoch {epoch} of {followed.epochs}" if epoch else words
+
+
+def _figures(followed: _Followed) -> list[str]:
+    event, figures = followed.progress, []
+    if event is None:
+        return []
+    if event.stage == "download" and event.total:
+        figures.append(f"{size(event.done / 1e6)} of {size(event.total / 1e6)}")
+    if event.images_per_second:
+        figures.append(f"{event.images_per_second:,.0f} images/s")
+    if event.seconds_left is not None:
+        figures.append(f"about {duration(event.seconds_left)} left")
+    if followed.device:
+        figures.append(f"on {followed.device}")
+    return figures
