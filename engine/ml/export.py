@@ -118,7 +118,10 @@ def _disagreement(certificate: Certificate) -> str:
     if certificate.int8:
         what = f"As 8-bit integers the model loses more than {MOST_ACCURACY_LOST:.0%} of accuracy."
         return f"{what} {certificate.sentence()} Export it as floats."
+    script = ""
+    if certificate.script_num_equal != certificate.script_num_images:
+        script = f"predict.py gave the class of the file for {certificate.script_num_equal} of them. "
     return (
         f"The exported file does not answer as Classifold does, which may differ by {TOLERANCE} at most. "
-        f"{certificate.sentence()} Do not use it."
+        f"{certificate.sentence()} {script}Do not use it."
     )

@@ -40,7 +40,7 @@ class LivePlot(QWidget):
 
     @cached_property
     def accuracy(self) -> CurvePlot:
-        """Made when it is first seen: charts are a quarter of what a start of the window takes."""
+        """Made when it is first seen, for the window is to be there soon and charts take long to make."""
         return self._add_curves(ACCURACY)
 
     @cached_property

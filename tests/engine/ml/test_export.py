@@ -201,6 +201,16 @@ def test_a_file_that_disagrees_is_an_error_and_bears_it_in_its_name(
 
 
 @pytest.mark.slow
+def test_a_script_that_differs_is_held_against_floats_and_not_against_integers(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certify, "SCRIPT_TOLERANCE", -1.0)
+    assert _export(run, tmp_path / "a.onnx", INT8).is_kept
+    with pytest.raises(EngineError, match="does not answer as Classifold does"):
+        _export(run, tmp_path / "b.onnx", ONNX)
+
+
+@pytest.mark.slow
 def test_integers_that_cost_too_much_are_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certify, "MOST_ACCURACY_LOST", -1.0)
     with pytest.raises(EngineError, match="Export it as floats"):
