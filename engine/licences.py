@@ -13,9 +13,12 @@ from packaging.requirements import Requirement
 _PROGRAM = "classifold"
 _LICENCE_FILE = re.compile(r"(^|/)(licen[cs]e|copying|notice|thirdpartynotices)[^/]*$", re.IGNORECASE)
 _MOST_LETTERS = 2_000_000
-_QT_NOTICE = """Qt and PySide6 (Qt for Python) are used under the GNU Lesser General Public License, version 3. They are
-separate libraries that the program is linked with when it starts: you may replace the files in the folders PySide6 and
-shiboken6 by your own builds of the same version. Their source code is to be had at https://download.qt.io and
+_QT_NOTICE = """\
+Qt and PySide6 (Qt for Python) are used under the GNU Lesser General Public
+License, version 3. They are separate libraries that the program is linked
+with when it starts: you may replace the files in the folders PySide6 and
+shiboken6 by your own builds of the same version. Their source code is to be
+had at https://download.qt.io and
 https://code.qt.io/cgit/pyside/pyside-setup.git. The licences follow.
 
 """
