@@ -60,7 +60,7 @@ def briefly_trained(data: Path, path: Path, backbone: str, size: int, weights: P
     if not Run(path).results_path.is_file():
         config = RunConfig().changed("model", backbone=backbone).changed("data", image_size=size)
         if backbone in LEARNING_FROM_NOTHING:
-            config = config.changed("training", epochs=10).changed("optim", lr=3e-3)
+            config = config.changed("training", epochs=20).changed("optim", lr=3e-3)
         else:
             # All layers of these learn nothing from so few photos; the last block does, from what random ones give
             config = config.changed("training", epochs=8, mode="quick").changed("optim", lr=5e-4)

@@ -21,6 +21,8 @@ def test_files_and_script_give_the_classes_of_the_program_on_100_photos(
         certificate = exported(run, options)
         assert certificate.num_images == certificate.num_equal == 100
         assert certificate.max_difference < 1e-3
+        assert certificate.model_accuracy is not None
+        assert certificate.model_accuracy > 0.5  # half would be right where all were said to be of one class
         assert certificate.script_num_equal == (100 if options.format == "onnx" else None)
         assert certificate.is_kept
 
