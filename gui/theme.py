@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Literal, TypeAlias
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -118,24 +118,17 @@ def small_font(font: QFont) -> QFont:
 def icon(name: str, palette: QPalette) -> QIcon:
     """Return an icon of `resources/icons` in the colours of the text: plain, chosen and disabled."""
     table = colors(palette)
-    picture = QIcon()
-    for size in _ICON_SIZES:
-        picture.addPixmap(_draw(name, table.text.name(), size), QIcon.Mode.Normal)
-        picture.addPixmap(_draw(name, table.hairline.name(), size), QIcon.Mode.Disabled)
-    return picture
+    return _icon(name, {QIcon.Mode.Normal: table.text, QIcon.Mode.Disabled: table.hairline})
 
 
 def accent_icon(name: str, palette: QPalette) -> QIcon:
     """Return an icon for the accent button."""
-    picture = QIcon()
-    for size in _ICON_SIZES:
-        picture.addPixmap(_draw(name, colors(palette).accent_text.name(), size))
-    return picture
+    return _icon(name, {QIcon.Mode.Normal: colors(palette).accent_text})
 
 
 def pixmap(name: str, colour: QColor, size: int) -> QPixmap:
     """Return an icon as a picture in one colour, as fine as the finest screen."""
-    ratio = max(screen.devicePixelRatio() for screen in QGuiApplication.screens())
+    ratio = max(screen.devicePixelRatio() for screen in QApplication.screens())
     picture = QPixmap(_draw(name, colour.name(), round(size * ratio)))
     picture.setDevicePixelRatio(ratio)
     return picture
@@ -207,6 +200,14 @@ def _scaled(font: QFont, factor: float, weight: QFont.Weight) -> QFont:
         scaled.setPixelSize(round(font.pixelSize() * factor))
     scaled.setWeight(weight)
     return scaled
+
+
+def _icon(name: str, colours: dict[QIcon.Mode, QColor]) -> QIcon:
+    picture = QIcon()
+    for mode, colour in colours.items():
+        for size in _ICON_SIZES:
+            picture.addPixmap(_draw(name, colour.name(), size), mode)
+    return picture
 
 
 @lru_cache(maxsize=512)

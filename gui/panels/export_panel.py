@@ -96,8 +96,8 @@ class ExportPanel(Card):
             certificate.sentence(),
             f"{path.name} in {path.parent.name}, {size(certificate.num_bytes / 1e6)}, run by {certificate.runtime}",
         ]
-        if certificate.script_num_equal is not None:
-            same = f"{certificate.script_num_equal:,} of {count(certificate.script_num_images or 0, 'image file')}"
+        if certificate.script_num_images is not None:
+            same = f"{certificate.script_num_equal:,} of {count(certificate.script_num_images, 'image file')}"
             lines.append(f"predict.py gave the class of the file for {same}")
         self.details.setText("\n".join(lines))
         self.notes.setText("\n".join(certificate.notes))

@@ -95,8 +95,9 @@ class JobBar(QFrame):
         self.speed.setText("    ".join(_figures(shown)) if shown else "")
         self.label.setText(_words(shown) if shown else "Ready")
         progress = shown.progress if shown else None
-        self.bar.setRange(0, 1000 if progress and progress.total else 0)
-        self.bar.setValue(round(1000 * progress.done / progress.total) if progress and progress.total else 0)
+        share = progress.done / progress.total if progress and progress.total else None
+        self.bar.setRange(0, 0 if share is None else 1000)
+        self.bar.setValue(round(1000 * (share or 0)))
 
 
 def _words(followed: _Followed) -> str:

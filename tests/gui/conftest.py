@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QThread
+from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -17,6 +18,17 @@ def no_thread_is_left(qtbot: QtBot) -> Iterator[None]:
     yield
     gc.collect()
     qtbot.waitUntil(lambda: not _left(before), timeout=10_000)
+
+
+@pytest.fixture
+def frame(qtbot: QtBot) -> Iterator[QScrollArea]:
+    """Make a window, not shown yet, whose size does not follow what it holds."""
+    frame = QScrollArea()
+    qtbot.addWidget(frame)
+    frame.resize(900, 500)
+    frame.setWidgetResizable(True)
+    yield frame
+    frame.close()
 
 
 def _left(before: set[threading.Thread]) -> list[object]:

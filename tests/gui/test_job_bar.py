@@ -15,16 +15,11 @@ Begin = Callable[[str, Progress], threading.Event]
 
 
 @pytest.fixture
-def bar(qtbot: QtBot) -> Iterator[JobBar]:
-    """Show the bar in a window, whose size does not follow it."""
-    window = QScrollArea()
-    qtbot.addWidget(window)
-    window.setWidgetResizable(True)
+def bar(frame: QScrollArea) -> JobBar:
     bar = JobBar()
-    window.setWidget(bar)
-    window.show()
-    yield bar
-    window.close()
+    frame.setWidget(bar)
+    frame.show()
+    return bar
 
 
 @pytest.fixture

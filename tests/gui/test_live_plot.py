@@ -1,7 +1,5 @@
 """Tests of the curves of a run, with scripted events."""
 
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
@@ -14,16 +12,10 @@ from tests.journals import epoch
 
 
 @pytest.fixture
-def plot(qtbot: QtBot) -> Iterator[LivePlot]:
-    """Make the curves in a window that is not shown yet."""
-    window = QScrollArea()
-    qtbot.addWidget(window)
-    window.resize(900, 500)
-    window.setWidgetResizable(True)
+def plot(frame: QScrollArea) -> LivePlot:
     plot = LivePlot()
-    window.setWidget(plot)
-    yield plot
-    window.close()
+    frame.setWidget(plot)
+    return plot
 
 
 def _history(num_epochs: int) -> History:
