@@ -1,9 +1,11 @@
 # Made by Classifold. Needs onnxruntime, Pillow and numpy:  python predict.py IMAGE...
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else onnxruntime tells Microsoft of each model
 import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps

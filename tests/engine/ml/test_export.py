@@ -1,6 +1,7 @@
 """Tests of exported files, with tiny networks and the real runtimes in a process of their own."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -370,3 +371,20 @@ def test_a_script_may_differ_only_where_two_classes_are_alike(
     found = certify._compare_script(labels, probabilities, ("a", "b"))
     assert found is not None
     assert (found.num_images, found.num_equal, found.is_right) == expected
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from pathlib import Path; from engine.ml.run_onnx import open_onnx; open_onnx(Path('a.onnx'))",
+        "import runpy; runpy.run_path('predict.py')['load']()",
+    ],
+)
+def test_onnxruntime_neither_keeps_nor_sends_what_it_learns_of_a_model(
+    exported: Path, tmp_path: Path, code: str
+) -> None:
+    switches = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in switches}
+    environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(Path(jobs.__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=exported, env=environment)
+    assert list(tmp_path.iterdir()) == []
