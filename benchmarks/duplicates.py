@@ -11,13 +11,13 @@ from pathlib import Path
 import tyro
 from PIL import Image
 
-from engine.audit import Surveyed, survey
-from engine.dataset import Dataset, Sample, scan
-from engine.decode import decode
-from engine.duplicates import find_duplicates
-from engine.findings import DuplicateGroup
-from engine.splits import split
-from engine.work import finish
+from engine.audit.duplicates import find_duplicates
+from engine.audit.findings import DuplicateGroup
+from engine.audit.scan import Surveyed, survey
+from engine.core.event_stream import finish
+from engine.data.dataset import Dataset, Sample, scan
+from engine.data.decode import decode
+from engine.data.splits import split
 
 FOLDERS = ("hymenoptera", "weather", "sign_digits", "flowers_small")
 RESIZED, QUALITY = 0.8, 60

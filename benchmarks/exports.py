@@ -10,12 +10,12 @@ import tyro
 from benchmarks.__main__ import say
 from benchmarks.sureness import trained
 from engine import jobs
-from engine.config import RunConfig
-from engine.dataset import scan
-from engine.errors import EngineError
-from engine.exports import Certificate, ExportOptions, marked_path, read_certificate
-from engine.runs import Run
-from engine.work import finish
+from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
+from engine.core.event_stream import finish
+from engine.data.dataset import scan
+from engine.results.export_verification import Certificate, ExportOptions, marked_path, read_certificate
+from engine.runs.run_folder import Run
 
 BACKBONES = ("se_resnet", "resnet18", "mobilenet_v2", "efficientnet_b0", "convnext_tiny", "vit_b_16", "swin_t")
 LEARNING_FROM_NOTHING = ("se_resnet", "resnet18", "efficientnet_b0")

@@ -9,13 +9,13 @@ import numpy as np
 import tyro
 
 from engine import jobs
-from engine.config import RunConfig
-from engine.dataset import Dataset, scan
-from engine.findings import Audit
-from engine.ml.labels import doubt
-from engine.ml.probe import cross_validated, embed
-from engine.splits import split
-from engine.work import finish
+from engine.audit.findings import Audit
+from engine.config.settings import RunConfig
+from engine.core.event_stream import finish
+from engine.data.dataset import Dataset, scan
+from engine.data.splits import split
+from engine.ml.evaluation.label_errors import doubt
+from engine.ml.evaluation.linear_probe import cross_validated, embed
 
 FLIPPED = 0.05
 FIRST = 0.10

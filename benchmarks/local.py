@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from engine.config import AugmentConfig
-from engine.dataset import scan
-from engine.ml.augment import NUM_DRAWS, augment
-from engine.ml.transforms import Preprocessing
+from engine.config.settings import AugmentConfig
+from engine.data.dataset import scan
+from engine.ml.loading.augment import NUM_DRAWS, augment
+from engine.ml.models.preprocessing import Preprocessing
 
 
 def say(line: str) -> None:

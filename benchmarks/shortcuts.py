@@ -10,9 +10,9 @@ from PIL import Image, ImageOps
 
 from benchmarks.duplicates import FOLDERS
 from engine import jobs
-from engine.dataset import Dataset, scan
-from engine.decode import decode
-from engine.work import finish
+from engine.core.event_stream import finish
+from engine.data.dataset import Dataset, scan
+from engine.data.decode import decode
 
 QUALITY, OTHER_QUALITY = 88, 70
 

@@ -12,17 +12,17 @@ from torch import Tensor
 
 from benchmarks.__main__ import say
 from engine import jobs
-from engine.calibration import calibration_error, choose_threshold, coverage_curve
-from engine.config import RunConfig
-from engine.dataset import Sample, images_below, scan
-from engine.ml.calibration import fit_temperature
-from engine.ml.data import chunks_in_order, load_batches, measuring_loader
-from engine.ml.predict import open_model
-from engine.ml.reference import similarity
-from engine.ml.transforms import Preprocessing
-from engine.runs import Run
-from engine.statistics import auroc, wilson
-from engine.work import finish
+from engine.config.settings import RunConfig
+from engine.core.event_stream import finish
+from engine.data.dataset import Sample, images_below, scan
+from engine.ml.evaluation.out_of_distribution import similarity
+from engine.ml.evaluation.predict import open_model
+from engine.ml.evaluation.temperature import fit_temperature
+from engine.ml.loading.loader import chunks_in_order, load_batches, measuring_loader
+from engine.ml.models.preprocessing import Preprocessing
+from engine.results.calibration import calibration_error, choose_threshold, coverage_curve
+from engine.results.statistics import auroc, wilson
+from engine.runs.run_folder import Run
 
 NUM_HALVES = 50
 NUM_STRANGERS = 200

@@ -12,9 +12,9 @@ import tyro
 from benchmarks.__main__ import say
 from benchmarks.sureness import FLOWERS, trained
 from engine import jobs
-from engine.dataset import scan
-from engine.runs import Run
-from engine.work import finish
+from engine.core.event_stream import finish
+from engine.data.dataset import scan
+from engine.runs.run_folder import Run
 
 PER_CLASS = 400
 

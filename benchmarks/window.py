@@ -9,9 +9,9 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
-from engine.dataset import scan
-from engine.events import EpochDone
-from engine.splits import split
+from engine.core.events import EpochDone
+from engine.data.dataset import scan
+from engine.data.splits import split
 from gui.app import make_window
 from gui.main_window import TRAIN
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from engine import jobs
-from engine.config import RunConfig
-from engine.dataset import scan
-from engine.errors import EngineError
-from engine.events import Event, Serving
-from engine.exports import ExportOptions
-from engine.predictions import Prediction
-from engine.runs import Run
-from engine.sample import PAINTERS, draw_sample
-from engine.work import finish
+from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
+from engine.core.event_stream import finish
+from engine.core.events import Event, Serving
+from engine.data.dataset import scan
+from engine.data.sample_dataset import PAINTERS, draw_sample
+from engine.results.export_verification import ExportOptions
+from engine.results.predictions import Prediction
+from engine.runs.run_folder import Run
 
 logger = logging.getLogger(__name__)
 

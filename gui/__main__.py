@@ -34,7 +34,7 @@ def has_display() -> bool:
 
 
 def _run_subcommand(arguments: list[str]) -> int:
-    from engine.cli import main as run_command
+    from engine.cli.main import main as run_command
 
     if arguments[0] != "demo":
         return run_command(arguments)
@@ -47,8 +47,8 @@ def _run_subcommand(arguments: list[str]) -> int:
 
 def _with_run_path(arguments: list[str]) -> tuple[list[str], Path | None]:
     """Return the arguments with the run folder named, and that folder, so that the window can be opened on it."""
-    from engine.files import unique_path
-    from engine.runs import default_runs_folder
+    from engine.core.files import unique_path
+    from engine.runs.run_folder import default_runs_folder
 
     if {"-h", "--help"} & set(arguments):
         return arguments, None

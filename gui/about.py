@@ -14,11 +14,11 @@ from PySide6.QtWidgets import (
 )
 
 from engine import __version__, jobs
-from engine.log import system_words
-from engine.runs import default_log_path, home_folder
+from engine.core.log import system_words
+from engine.runs.run_folder import default_log_path, home_folder
 from gui.theme import GRID, small_font
-from gui.widgets.card import open_outside
 from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel, TitleLabel
+from gui.widgets.panel import open_outside
 
 _WORDS = "Trains an image classifier from a folder of pictures. Nothing leaves this computer."
 _QT_WORDS = (

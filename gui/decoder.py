@@ -9,8 +9,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
-from engine.decode import Pixels
-from engine.errors import EngineError
+from engine.core.errors import EngineError
+from engine.data.decode import Pixels
 
 
 class Decoder(QObject):

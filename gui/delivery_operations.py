@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from engine import jobs
-from engine.exports import ExportOptions
-from engine.placing import Way
+from engine.results.export_verification import ExportOptions
+from engine.sorting.file_transfer import Way
 from gui.job import Job
 from gui.run_operations import RunOperations
 

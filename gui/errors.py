@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
-from engine.errors import EngineError
-from engine.log import system_words
-from engine.runs import default_log_path
+from engine.core.errors import EngineError
+from engine.core.log import system_words
+from engine.runs.run_folder import default_log_path
 from gui import theme
 from gui.theme import GRID
 

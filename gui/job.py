@@ -8,9 +8,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from engine.errors import EngineError
-from engine.events import Progress
-from engine.predictions import Prediction
+from engine.core.errors import EngineError
+from engine.core.events import Progress
+from engine.results.predictions import Prediction
 
 logger = logging.getLogger(__name__)
 

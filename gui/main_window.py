@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.errors import EngineError
-from engine.runs import Run
+from engine.core.errors import EngineError
+from engine.runs.run_folder import Run
 from gui import theme
 from gui.about import AboutDialog
 from gui.errors import ErrorBar
@@ -30,9 +30,9 @@ from gui.pages.runs_page import RunsPage
 from gui.pages.train_page import TrainPage
 from gui.settings import Settings
 from gui.state import AppState
-from gui.widgets.drop_area import dropped_paths
+from gui.widgets.inputs.drop_area import dropped_paths
 from gui.widgets.job_bar import JobBar
-from gui.widgets.rail import Rail
+from gui.widgets.sidebar import Rail
 
 DATASET, TRAIN, RESULTS, PREDICT, RUNS, EXPORT = range(6)
 

@@ -6,16 +6,16 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer
 
 from engine import jobs
-from engine.corrections import Action, Decision, append, undo
-from engine.dataset import Dataset
-from engine.errors import EngineError
-from engine.files import saving, write_text_atomic
-from engine.findings import Audit
-from engine.review import Review
-from engine.runs import home_folder, new_run_path
-from engine.sample import write_sample
-from engine.splits import split, unsplit
-from engine.suggest import demo_config, suggest
+from engine.audit.findings import Audit
+from engine.audit.review_queue import Review
+from engine.config.presets import demo_config, suggest
+from engine.core.errors import EngineError
+from engine.core.files import saving, write_text_atomic
+from engine.data.dataset import Dataset
+from engine.data.label_overrides import Action, Decision, append, undo
+from engine.data.sample_dataset import write_sample
+from engine.data.splits import split, unsplit
+from engine.runs.run_folder import home_folder, new_run_path
 from gui.delivery_operations import DeliveryOperations
 from gui.job import Job
 from gui.state import AppState

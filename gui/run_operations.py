@@ -7,11 +7,11 @@ from typing import Any
 from PySide6.QtCore import QFile, QObject
 
 from engine import jobs
-from engine.card import read_card
-from engine.errors import EngineError
-from engine.events import EpochDone, RunStarted
-from engine.lock import is_locked
-from engine.runs import Run, default_runs_folder, interrupted, list_runs
+from engine.core.errors import EngineError
+from engine.core.events import EpochDone, RunStarted
+from engine.core.locks import is_locked
+from engine.results.model_metadata import read_card
+from engine.runs.run_folder import Run, default_runs_folder, interrupted, list_runs
 from gui.job import Job
 from gui.job_runner import JobRunner
 from gui.models.run_record import RunRecord, read_record

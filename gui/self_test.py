@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
-from engine.events import EpochDone, RunStarted, Scores, TrainScores
+from engine.core.events import EpochDone, RunStarted, Scores, TrainScores
 from engine.self_test import SelfTestError, try_engine
 from gui.app import make_window
 from gui.main_window import TRAIN, MainWindow

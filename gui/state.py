@@ -4,12 +4,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from engine.calibration import DEFAULT_MAX_ERROR
-from engine.config import RunConfig
-from engine.dataset import Dataset
-from engine.findings import Audit
-from engine.review import Review
-from engine.runs import Run
+from engine.audit.findings import Audit
+from engine.audit.review_queue import Review
+from engine.config.settings import RunConfig
+from engine.data.dataset import Dataset
+from engine.results.calibration import DEFAULT_MAX_ERROR
+from engine.runs.run_folder import Run
 from gui.job import Job
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from engine import jobs
-from engine.config import RunConfig
-from engine.dataset import Dataset, scan
-from engine.errors import EngineError
-from engine.events import Event, Warned
-from engine.ml.checkpoint import load_model
-from engine.runs import Run
-from engine.splits import split
-from engine.work import finish
+from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
+from engine.core.event_stream import finish
+from engine.core.events import Event, Warned
+from engine.data.dataset import Dataset, scan
+from engine.data.splits import split
+from engine.ml.models.model_file import load_model
+from engine.runs.run_folder import Run
 from tests.faults import Disk, faulty
 from tests.pictures import write_classes
 

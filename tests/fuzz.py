@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.errors import EngineError
+from engine.core.errors import EngineError
 
 KINDS = {"images": "tests.fuzz_images", "models": "tests.fuzz_models"}
 MOST_SECONDS = 5.0

@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from engine.decode import MEMORY, decode
-from engine.fingerprint import fingerprint
+from engine.audit.fingerprint import fingerprint
+from engine.data.decode import MEMORY, decode
 from tests.image_bytes import HEIC, png_chunk, saved, tiled_tiff
 from tests.pictures import draw_scene
 

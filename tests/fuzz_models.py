@@ -20,17 +20,17 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from engine.catalog import BACKBONES
-from engine.config import RunConfig
-from engine.ml.checkpoint import load_model, make_card, save_model
-from engine.ml.models import Classifier, build_model
-from engine.ml.precision import Choice
-from engine.ml.reference import read_embeddings
-from engine.ml.resume import read_checkpoint, save_training
-from engine.ml.tensors import read_tensors
-from engine.ml.transforms import Preprocessing
-from engine.ml.weights import load_fitting
-from engine.stopping import EarlyStopping
+from engine.config.backbones import BACKBONES
+from engine.config.settings import RunConfig
+from engine.ml.evaluation.out_of_distribution import read_embeddings
+from engine.ml.models.build import Classifier, build_model
+from engine.ml.models.model_file import load_model, make_card, save_model
+from engine.ml.models.preprocessing import Preprocessing
+from engine.ml.models.pretrained import load_fitting
+from engine.ml.models.weight_files import read_tensors
+from engine.ml.runtime.precision import Choice
+from engine.ml.training.checkpoint import read_checkpoint, save_training
+from engine.ml.training.early_stopping import EarlyStopping
 
 KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt")
 MEMORY_BOUND = 1_000_000_000

@@ -3,11 +3,11 @@
 import math
 from pathlib import Path
 
-from engine.config import RunConfig
-from engine.dataset import scan
-from engine.events import EpochDone, Event, RunStarted, Scores, TrainScores, to_line
-from engine.runs import Run, create_run, default_runs_folder
-from engine.splits import split
+from engine.config.settings import RunConfig
+from engine.core.events import EpochDone, Event, RunStarted, Scores, TrainScores, to_line
+from engine.data.dataset import scan
+from engine.data.splits import split
+from engine.runs.run_folder import Run, create_run, default_runs_folder
 
 CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=4, batch_size=8, device="cpu")
 

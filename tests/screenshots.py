@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
-from engine.config import RunConfig
+from engine.config.settings import RunConfig
 from gui import theme
 from gui.app import make_window
 from gui.main_window import DATASET, EXPORT, PREDICT, RESULTS, RUNS, TRAIN, MainWindow

@@ -21,7 +21,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
-from engine.config import RunConfig
+from engine.config.settings import RunConfig
 from gui.app import make_window
 from gui.job import Job
 from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow

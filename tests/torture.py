@@ -19,17 +19,17 @@ from pathlib import Path
 
 import torch
 
-import engine.awake
-import engine.ml.figures
-import engine.ml.train  # noqa: F401 - before the fork, so that the time until a kill is spent in training
+import engine.core.keep_awake
+import engine.ml.report.history_plot
+import engine.ml.training.loop  # noqa: F401 - before the fork, so that the time until a kill is spent in training
 from engine import jobs
-from engine.config import RunConfig
-from engine.dataset import Dataset, scan
-from engine.events import RunStarted
-from engine.ml.checkpoint import load_model
-from engine.runs import Run, list_runs
-from engine.splits import split
-from engine.work import finish
+from engine.config.settings import RunConfig
+from engine.core.event_stream import finish
+from engine.core.events import RunStarted
+from engine.data.dataset import Dataset, scan
+from engine.data.splits import split
+from engine.ml.models.model_file import load_model
+from engine.runs.run_folder import Run, list_runs
 from tests.fault_table import ending
 from tests.pictures import write_classes
 

@@ -6,14 +6,14 @@ import torch
 
 from benchmarks.contenders.our_training import config_for
 from benchmarks.contenders.task import Clock, task_from_arguments, tell
-from engine.ml.data import Batch
-from engine.ml.feeds import ImageFeed
-from engine.ml.phases import Phase
-from engine.ml.session import begin
-from engine.ml.setup import make_run_optimizer, prepare_run
-from engine.ml.step import learn
-from engine.runs import Run
-from engine.work import finish
+from engine.core.event_stream import finish
+from engine.ml.loading.loader import Batch
+from engine.ml.training.batch_source import ImageFeed
+from engine.ml.training.phases import Phase
+from engine.ml.training.setup import make_run_optimizer, prepare_run
+from engine.ml.training.state import begin
+from engine.ml.training.step import learn
+from engine.runs.run_folder import Run
 
 
 class _SameBatch(ImageFeed):

@@ -4,9 +4,9 @@ import statistics
 from pathlib import Path
 
 from benchmarks.contenders.task import Clock, task_from_arguments, tell
-from engine.dataset import images_below
-from engine.ml.predict import predict_paths
-from engine.work import finish
+from engine.core.event_stream import finish
+from engine.data.dataset import images_below
+from engine.ml.evaluation.predict import predict_paths
 
 NUM_SINGLE = 40
 

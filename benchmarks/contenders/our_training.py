@@ -5,10 +5,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.contenders.task import Clock, Task, task_from_arguments, tell
-from engine.config import RunConfig
-from engine.events import EpochDone, Progress, RunStarted
-from engine.ml.train import fit
-from engine.runs import create_run
+from engine.config.settings import RunConfig
+from engine.core.events import EpochDone, Progress, RunStarted
+from engine.ml.training.loop import fit
+from engine.runs.run_folder import create_run
 
 
 def config_for(task: Task) -> RunConfig:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.dataset import Dataset, scan
-from engine.splits import split
+from engine.data.dataset import Dataset, scan
+from engine.data.splits import split
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
 
-from engine.events import Event
-from engine.predictions import Prediction
+from engine.core.events import Event
+from engine.results.predictions import Prediction
 
 Result = TypeVar("Result")
 Yielded = TypeVar("Yielded", bound=Event | Prediction)
@@ -13,7 +13,7 @@ Work: TypeAlias = Generator[Event, None, Result]
 
 def heavy(work: Generator[Yielded, None, Result]) -> Generator[Yielded, None, Result]:
     """Do work of `engine.ml`; what memory and device do to it becomes EngineError."""
-    from engine.ml.failures import device_failures_told
+    from engine.ml.runtime.errors import device_failures_told
 
     with device_failures_told():
         return (yield from work)

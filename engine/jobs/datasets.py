@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from engine.audit import Surveyed, compare, survey
-from engine.config import DataConfig, RunConfig
-from engine.corrections import read_decisions
-from engine.dataset import Dataset, scan_in_steps
-from engine.decode import Pixels
-from engine.events import Warned
-from engine.findings import Audit
-from engine.imbalance import imbalance
+from engine.audit.class_balance import imbalance
+from engine.audit.findings import Audit
+from engine.audit.outliers import find_oddities
+from engine.audit.review_queue import Rescore, Review, build_queue
+from engine.audit.scan import Surveyed, compare, survey
+from engine.config.settings import DataConfig, RunConfig
+from engine.core.events import Warned
+from engine.core.progress import Ticker, told
+from engine.data.dataset import Dataset, scan_in_steps
+from engine.data.decode import Pixels
+from engine.data.label_overrides import read_decisions
+from engine.data.splits import split as split_by_draw
 from engine.jobs.base import Work, heavy, once
-from engine.oddities import find_oddities
-from engine.progress import Ticker, told
-from engine.review import Rescore, Review, build_queue
-from engine.splits import split as split_by_draw
 
 
 def scan(root: Path) -> Work[Dataset]:
@@ -26,7 +26,7 @@ def scan(root: Path) -> Work[Dataset]:
 
 def check(dataset: Dataset) -> Work[Audit]:
     """Open every image once, warn of each that is unreadable, and return all that is odd about the data set."""
-    from engine.ml.shortcuts import find_shortcuts
+    from engine.ml.evaluation.shortcuts import find_shortcuts
 
     surveyed = yield from survey(dataset)
     yield from (Warned(message=bad.reason, path=bad.path) for bad in surveyed.unreadable)
@@ -71,22 +71,22 @@ def review(dataset: Dataset, model: Path | None, audit: Audit) -> Work[Review]:
     if model is None:
         yield from ()
         return Review(items=build_queue(dataset, audit, (), read_decisions(dataset.root)))
-    from engine.ml.labels import review as review_labels
+    from engine.ml.evaluation.label_errors import review as review_labels
 
     return (yield from heavy(review_labels(dataset, model, audit)))
 
 
 def rescore(dataset: Dataset, model: Path, audit: Audit = Audit()) -> Work[Rescore]:  # noqa: B008 - frozen
     """Return what the corrections beside the images did to the cross-validated accuracy."""
-    from engine.ml.labels import rescore as rescore_labels
+    from engine.ml.evaluation.label_errors import rescore as rescore_labels
 
     return (yield from heavy(rescore_labels(dataset, model, audit)))
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> Work[list[Pixels]]:
     """Return training images as the network would see them, augmented."""
-    from engine.ml.augment import preview_images
-    from engine.ml.setup import make_preprocessing
+    from engine.ml.loading.augment import preview_images
+    from engine.ml.training.setup import make_preprocessing
 
     preprocessing = make_preprocessing(config)
     draw = partial(preview_images, dataset, config.augment, config.training.seed, preprocessing, num_images)

@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.calibration import DEFAULT_MAX_ERROR
-from engine.exports import Certificate, ExportOptions
 from engine.jobs.base import Work, heavy
-from engine.placing import Way
-from engine.sorting import Sorted, Sorter, Undone, files_to_sort, sort_answers, undo
+from engine.results.calibration import DEFAULT_MAX_ERROR
+from engine.results.export_verification import Certificate, ExportOptions
+from engine.sorting.file_transfer import Way
+from engine.sorting.sorter import Sorted, Sorter, Undone, files_to_sort, sort_answers, undo
 
 if TYPE_CHECKING:
-    from engine.licences import Licence
+    from engine.core.licences import Licence
 
 
 def export(model: Path, path: Path, options: ExportOptions, data: Path | None = None) -> Work[Certificate]:
@@ -20,7 +20,7 @@ def export(model: Path, path: Path, options: ExportOptions, data: Path | None = 
     The proof is made with validation images of the folder `data`, else of the run around the model. Raises EngineError
     where the file does not answer as the program does; it stays, marked by its name, with its certificate.
     """
-    from engine.ml.export import export_model
+    from engine.ml.export.export import export_model
 
     return (yield from heavy(export_model(model, path, options, data)))
 
@@ -31,7 +31,7 @@ def sort(model: Path, folder: Path, target: Path, by: Way, max_error: float | No
     What the model is not sure of, and what is like nothing in training, goes to `review`. Stopped, or killed, what was
     sorted so far stays sorted and can be taken back by `unsort`.
     """
-    from engine.ml.predict import predict_paths
+    from engine.ml.evaluation.predict import predict_paths
 
     files = files_to_sort(folder, target)
     answers = heavy(predict_paths(model, files, num_top=1, max_error=max_error))
@@ -48,31 +48,31 @@ def serve(model: Path, port: int, host: str = "127.0.0.1", max_error: float | No
 
     Yields `Serving` once it listens, then several times a second how many images were classified.
     """
-    from engine.ml.serve import serve_model
-    from engine.ml.serve_app import Limits
+    from engine.ml.serving.app import Limits
+    from engine.ml.serving.server import serve_model
 
     yield from heavy(serve_model(model, host, port, max_error, Limits()))
 
 
 def all_licences() -> "list[Licence]":
     """Return the licences of all that the program consists of. What reads them is imported only here."""
-    from engine.licences import all_licences as read_licences
+    from engine.core.licences import all_licences as read_licences
 
     return read_licences()
 
 
 def run_export(folder: Path) -> None:
-    """Do what an export asks of a process of its own; see `engine.ml.export_files` and `engine.ml.certify`."""
-    from engine.ml.run_export import REQUEST, run_request
+    """Do what an export asks of a process of its own; see `engine.ml.export`."""
+    from engine.ml.export.verification_process import REQUEST, run_request
 
     request = json.loads((folder / REQUEST).read_text("utf-8"))
     if request["task"] == "write":
-        from engine.ml.export_files import write_asked
+        from engine.ml.export.write_files import write_asked
 
         write_asked(request)
         return
     if request["format"] == "onnx":
-        from engine.ml.run_onnx import open_onnx as open_file
+        from engine.ml.export.onnx_session import open_onnx as open_file
     else:
-        from engine.ml.run_pt2 import open_pt2 as open_file
+        from engine.ml.export.pt2_session import open_pt2 as open_file
     run_request(folder, open_file)

@@ -4,22 +4,22 @@ import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from engine.calibration import DEFAULT_MAX_ERROR
-from engine.events import Event
-from engine.explanation import Explanation
-from engine.growth import Growth
+from engine.core.events import Event
 from engine.jobs.base import Work, heavy, once
 from engine.jobs.datasets import check
-from engine.predictions import Prediction
-from engine.results import Evaluation
-from engine.robustness import RobustnessCard
-from engine.runs import Run
-from engine.summary import Summary
+from engine.results.calibration import DEFAULT_MAX_ERROR
+from engine.results.evaluation import Evaluation
+from engine.results.explanation import Explanation
+from engine.results.learning_curve import Growth
+from engine.results.model_summary import Summary
+from engine.results.predictions import Prediction
+from engine.results.robustness import RobustnessCard
+from engine.runs.run_folder import Run
 
 
 def evaluate(model: Path, data: Path) -> Work[Evaluation]:
     """Judge a model on the validation images of a folder, or on all images where it is not split."""
-    from engine.ml.evaluate import evaluate_folder
+    from engine.ml.evaluation.evaluate import evaluate_folder
 
     return (yield from heavy(evaluate_folder(model, data)))
 
@@ -31,35 +31,35 @@ def predict(
 
     Answers among which more than `max_error` (0..1) would be wrong are `unsure`; None answers all.
     """
-    from engine.ml.predict import predict_paths
+    from engine.ml.evaluation.predict import predict_paths
 
     return (yield from heavy(predict_paths(model, paths, num_top, max_error)))
 
 
 def test(run: Run) -> Work[Evaluation]:
     """Judge the model of a run on the test images, once: a second time gives the first result again."""
-    from engine.ml.evaluate import evaluate_test
+    from engine.ml.evaluation.evaluate import evaluate_test
 
     return (yield from heavy(evaluate_test(run)))
 
 
 def growth(path: Path) -> Work[Growth]:
     """Return the learning curve of a run folder, what more images would bring, and keep it there."""
-    from engine.ml.growth import grow
+    from engine.ml.evaluation.learning_curve import grow
 
     return (yield from heavy(grow(Run(path))))
 
 
 def explain(model: Path, image: Path, label: str | None = None) -> Work[Explanation]:
     """Say what in an image speaks for class `label`, or for the model's answer, and which training images are near."""
-    from engine.ml.explain import explain_image
+    from engine.ml.evaluation.explain import explain_image
 
     return (yield from heavy(once(lambda: explain_image(model, image, label))))
 
 
 def draw_explanation(explanation: Explanation, path: Path) -> Work[None]:
     """Write the explanation as a figure to `path`."""
-    from engine.ml.explanation_figure import draw_explanation as draw
+    from engine.ml.report.explanation_figure import draw_explanation as draw
 
     yield from ()
     draw(explanation, path)
@@ -67,7 +67,7 @@ def draw_explanation(explanation: Explanation, path: Path) -> Work[None]:
 
 def robustness(run: Run) -> Work[RobustnessCard]:
     """Measure a run's model on changed validation images; keep the card in the run folder and return it."""
-    from engine.ml.robustness import measure_robustness
+    from engine.ml.evaluation.robustness import measure_robustness
 
     return (yield from heavy(measure_robustness(run)))
 
@@ -77,7 +77,7 @@ def report(run: Run, path: Path) -> Work[Path]:
 
     What was not measured before is measured now and kept in the run folder.
     """
-    from engine.ml.report import write_report
+    from engine.ml.report.report import write_report
 
     dataset = run.dataset
     audit = (yield from check(dataset)) if os.path.isdir(dataset.root) else None
@@ -86,6 +86,6 @@ def report(run: Run, path: Path) -> Work[Path]:
 
 def summarize(backbone: str, num_classes: int, image_size: int) -> Work[Summary]:
     """Return a network layer by layer."""
-    from engine.ml.summary import summarize as summarize_layers
+    from engine.ml.models.summary import summarize as summarize_layers
 
     return (yield from heavy(once(lambda: summarize_layers(backbone, num_classes, image_size))))

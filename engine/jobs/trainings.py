@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.audit import survey
-from engine.config import RunConfig
-from engine.dataset import Dataset, require_trainable
-from engine.errors import EngineError
-from engine.events import Warned
-from engine.files import remove_leftovers, saving
+from engine.audit.scan import survey
+from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
+from engine.core.events import Warned
+from engine.core.files import remove_leftovers, saving
+from engine.core.locks import locked
+from engine.core.log import logged_to
+from engine.core.process_rank import is_restarted, leads
+from engine.data.dataset import Dataset, require_trainable
 from engine.jobs.base import Work, heavy
 from engine.jobs.datasets import left_out, split_readable
-from engine.journal import record
-from engine.lock import locked
-from engine.log import logged_to
-from engine.runs import Run, create_run
-from engine.tracking import has_tensorboard, require_trackable
-from engine.workers import is_restarted, leads
+from engine.runs.event_log import record
+from engine.runs.run_folder import Run, create_run
+from engine.runs.tensorboard import has_tensorboard, require_trackable
 
 logger = logging.getLogger(__name__)
 
@@ -77,16 +77,16 @@ def _working_on(run: Run) -> Iterator[None]:
 
 def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
     """Do the share of a process that another one speaks for."""
-    from engine.ml.train import fit
+    from engine.ml.training.loop import fit
 
     yield from heavy(fit(config, dataset, run))
     return run
 
 
 def _fill(run: Run, config: RunConfig, dataset: Dataset, left_out: Iterable[Warned]) -> Work[Run]:
-    from engine.awake import kept_awake
-    from engine.ml.figures import draw_history
-    from engine.ml.train import fit
+    from engine.core.keep_awake import kept_awake
+    from engine.ml.report.history_plot import draw_history
+    from engine.ml.training.loop import fit
 
     def work() -> Work[None]:
         yield from left_out
@@ -110,14 +110,14 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset, left_out: Iterable[Warn
 def _tracked(run: Run, config: RunConfig, work: Work[None]) -> Work[None]:
     if not config.training.tensorboard or not has_tensorboard():  # gone since: no reason not to go on with a run
         return work
-    from engine.ml.tracking import tracked
+    from engine.ml.training.tensorboard import tracked
 
     return tracked(run, work)
 
 
 def complete(run: Run) -> Work[None]:
     """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
-    from engine.ml.finish import complete as complete_run
+    from engine.ml.training.finalize import complete as complete_run
 
     with locked(run.path):
         yield from heavy(complete_run(run))

@@ -4,10 +4,10 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
-from engine.results import ClassResult
+from engine.results.evaluation import ClassResult
+from gui.formatting import percent
 from gui.models.table_model import Index, TableModel
-from gui.plain import as_plain
-from gui.wording import percent
+from gui.plain_text import as_plain
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.dataset import Dataset, Sample
-from engine.findings import Audit, DuplicateGroup, OddityKind
-from engine.imbalance import BALANCE_ABOVE
+from engine.audit.class_balance import BALANCE_ABOVE
+from engine.audit.findings import Audit, DuplicateGroup, OddityKind
+from engine.data.dataset import Dataset, Sample
+from gui.formatting import count
 from gui.models.image_model import GridItem
-from gui.wording import count
 
 _NUM_EXAMPLES = 12
 _ODD_WORDS: dict[OddityKind, tuple[str, str]] = {

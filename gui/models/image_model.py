@@ -9,9 +9,9 @@ from pathlib import Path
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QImage
 
-from engine.decode import thumbnail
+from engine.data.decode import thumbnail
 from gui.decoder import Decoder
-from gui.plain import as_plain
+from gui.plain_text import as_plain
 
 THUMBNAIL_SIDE = 128
 _MAX_CACHED = 2000  # thumbnails of 64 KB each, about 130 MB at most

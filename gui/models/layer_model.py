@@ -4,9 +4,9 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
-from engine.summary import Layer, Summary
+from engine.results.model_summary import Layer, Summary
+from gui.formatting import exact_or_millions
 from gui.models.table_model import Index, TableModel
-from gui.wording import exact_or_millions
 
 _COLUMNS = (
     ("Layer", "Where the layer sits in the network."),

@@ -2,9 +2,9 @@
 
 from PySide6.QtCore import QModelIndex, Qt
 
-from engine.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from gui.models.table_model import Index, TableModel
-from gui.plain import as_plain
+from gui.plain_text import as_plain
 
 IMAGE, ANSWER, CONFIDENCE = range(3)
 _HEADERS = ("Image", "Answer", "Sure")

@@ -5,11 +5,11 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt
 
-from engine.runs import Run
+from engine.runs.run_folder import Run
+from gui.formatting import duration, network_name, percent_with_range
 from gui.models.run_record import RunReader, RunRecord
 from gui.models.table_model import Index, TableModel
-from gui.plain import as_plain
-from gui.wording import duration, network_name, percent_with_range
+from gui.plain_text import as_plain
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 RUN_ROLE = Qt.ItemDataRole.UserRole + 1

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from engine.config import RunConfig
-from engine.errors import EngineError
-from engine.events import Best
-from engine.history import History
-from engine.lock import is_locked
-from engine.runs import Run
+from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
+from engine.core.events import Best
+from engine.core.locks import is_locked
+from engine.runs.history import History
+from engine.runs.run_folder import Run
 
 _SECONDS_AT_ONCE = 0.008
 """Half a frame: reading hundreds of runs must not be felt."""

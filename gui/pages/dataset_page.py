@@ -6,27 +6,27 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from engine.dataset import Dataset, Sample, Split
-from engine.runs import Run
+from engine.data.dataset import Dataset, Sample, Split
+from engine.runs.run_folder import Run
+from gui.formatting import count
 from gui.models.image_model import GridItem
 from gui.models.run_record import RunRecord
 from gui.operations import Operations
 from gui.panels.findings_panel import FindingsPanel
 from gui.panels.review_panel import ReviewPanel
-from gui.plain import as_button_text, as_plain
+from gui.plain_text import as_button_text, as_plain
 from gui.settings import Settings
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.class_list import ClassList
-from gui.widgets.drop_area import DropArea
-from gui.widgets.image_grid import ImageGrid
-from gui.widgets.image_view import ImageViewer
+from gui.widgets.images.image_grid import ImageGrid
+from gui.widgets.images.image_view import ImageViewer
+from gui.widgets.inputs.drop_area import DropArea
+from gui.widgets.inputs.split_box import SplitBox
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
-from gui.widgets.resume_card import ResumeCard
-from gui.widgets.split_box import SplitBox
+from gui.widgets.resume_panel import ResumeCard
 from gui.widgets.tabs import Tabs
 from gui.widgets.welcome import Welcome
-from gui.wording import count
 
 _SPLIT_WORDS: dict[Split, str] = {"train": "to learn from", "val": "to measure on", "test": "kept for a last test"}
 _MOST_NOTES = 6

@@ -3,17 +3,17 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from engine.card import read_card
-from engine.errors import EngineError
+from engine.core.errors import EngineError
+from engine.results.model_metadata import read_card
+from gui.formatting import network_name
 from gui.operations import Operations
 from gui.panels.export_panel import ExportPanel
 from gui.panels.serve_panel import ServePanel
 from gui.panels.sort_panel import SortPanel
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.drop_area import DropArea
+from gui.widgets.inputs.drop_area import DropArea
 from gui.widgets.labels import MutedLabel, TitleLabel
-from gui.wording import network_name
 
 
 class ExportPage(QWidget):

@@ -7,25 +7,25 @@ from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from engine.calibration import choose_threshold
-from engine.card import read_card
-from engine.errors import EngineError
-from engine.explanation import Explanation
-from engine.files import IMAGE_SUFFIXES
-from engine.predictions import Prediction, to_csv
-from engine.runs import home_folder
+from engine.core.errors import EngineError
+from engine.core.files import IMAGE_SUFFIXES
+from engine.results.calibration import choose_threshold
+from engine.results.explanation import Explanation
+from engine.results.model_metadata import read_card
+from engine.results.predictions import Prediction, to_csv
+from engine.runs.run_folder import home_folder
+from gui.formatting import budget_words, count, network_name, percent_with_range
 from gui.job import Job
 from gui.models.prediction_model import ANSWER, PredictionModel
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.answer_view import AnswerView
-from gui.widgets.budget_box import BudgetBox
-from gui.widgets.drop_area import DropArea
-from gui.widgets.image_view import ImageViewer
+from gui.widgets.images.image_view import ImageViewer
+from gui.widgets.inputs.drop_area import DropArea
+from gui.widgets.inputs.error_limit_box import BudgetBox
 from gui.widgets.labels import MutedLabel, TitleLabel
+from gui.widgets.prediction_view import AnswerView
 from gui.widgets.tables import make_table
-from gui.wording import budget_words, count, network_name, percent_with_range
 
 _IMAGE_FILTER = "Images (" + " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)) + ")"
 

@@ -5,25 +5,25 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
-from engine.errors import EngineError
-from engine.results import Evaluation, ImageResult, images_to_csv, read_evaluation
+from engine.core.errors import EngineError
+from engine.results.evaluation import Evaluation, ImageResult, images_to_csv, read_evaluation
+from gui.formatting import count, percent_with_range
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations
+from gui.panels.calibration_panel import SurenessPanel
 from gui.panels.final_test_box import FinalTestBox
-from gui.panels.growth_panel import GrowthPanel
+from gui.panels.learning_curve_panel import GrowthPanel
 from gui.panels.report_panel import ReportPanel
 from gui.panels.robustness_panel import RobustnessPanel
-from gui.panels.sureness_panel import SurenessPanel
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.confusion_view import ConfusionView
-from gui.widgets.image_grid import ImageGrid
-from gui.widgets.image_view import ImageViewer
+from gui.widgets.images.image_grid import ImageGrid
+from gui.widgets.images.image_view import ImageViewer
 from gui.widgets.labels import HeadingLabel, MutedLabel, TitleLabel
+from gui.widgets.plots.confusion_matrix import ConfusionView
 from gui.widgets.tables import make_table
 from gui.widgets.tabs import Tabs
-from gui.wording import count, percent_with_range
 
 
 class ResultsPage(QWidget):

@@ -4,20 +4,20 @@ from PySide6.QtCore import QSortFilterProxyModel, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
-from engine.comparison import compare
-from engine.errors import EngineError
-from engine.history import History
-from engine.results import read_evaluation
-from engine.runs import Run, default_runs_folder, list_runs
+from engine.core.errors import EngineError
+from engine.results.comparison import compare
+from engine.results.evaluation import read_evaluation
+from engine.runs.history import History
+from engine.runs.run_folder import Run, default_runs_folder, list_runs
+from gui.formatting import count
 from gui.models.run_model import RunModel
 from gui.operations import Operations
-from gui.plain import as_plain
+from gui.plain_text import as_plain
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel, TitleLabel
-from gui.widgets.live_plot import LivePlot
+from gui.widgets.plots.live_plot import LivePlot
 from gui.widgets.tables import make_table
-from gui.wording import count
 
 
 class RunsPage(QWidget):

@@ -3,22 +3,22 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from engine.catalog import BACKBONES, find_backbone
-from engine.config import RunConfig
-from engine.events import RunDone, RunStarted, Warned
-from engine.history import History
-from engine.runs import Run, default_runs_folder, list_runs
-from engine.suggest import is_downloaded
-from gui.form import SettingsForm
+from engine.config.backbones import BACKBONES, find_backbone
+from engine.config.presets import is_downloaded
+from engine.config.settings import RunConfig
+from engine.core.events import RunDone, RunStarted, Warned
+from engine.runs.history import History
+from engine.runs.run_folder import Run, default_runs_folder, list_runs
+from gui.formatting import computed_on, millions, network_name, percent_with_range, plan, size
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
+from gui.widgets.images.preview_strip import PreviewStrip
+from gui.widgets.inputs.settings_form import SettingsForm
+from gui.widgets.inputs.weights_box import StartFrom
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
-from gui.widgets.layer_list import LayerList
-from gui.widgets.live_plot import LivePlot
-from gui.widgets.preview_strip import PreviewStrip
-from gui.widgets.start_from import StartFrom
-from gui.wording import computed_on, millions, network_name, percent_with_range, plan, size
+from gui.widgets.model_summary import LayerList
+from gui.widgets.plots.live_plot import LivePlot
 
 _NUM_EARLIER = 3
 _SECTIONS = ("data", "training", "optim", "schedule", "augment")

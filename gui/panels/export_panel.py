@@ -6,14 +6,14 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 
-from engine.errors import EngineError
-from engine.exports import Certificate, ExportOptions, certificate_path, read_certificate
+from engine.core.errors import EngineError
+from engine.results.export_verification import Certificate, ExportOptions, certificate_path, read_certificate
+from gui.formatting import count, size
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
-from gui.widgets.card import Card, chosen_key, open_outside
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
-from gui.wording import count, size
+from gui.widgets.panel import Card, chosen_key, open_outside
 
 _FORMATS = (
     ("onnx", "ONNX", "Runs nearly everywhere: C++, C#, Java, JavaScript, phones. A short Python script comes with it."),

@@ -2,13 +2,13 @@
 
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from engine.errors import EngineError
-from engine.results import Evaluation, read_evaluation
+from engine.core.errors import EngineError
+from engine.results.evaluation import Evaluation, read_evaluation
+from gui.formatting import count, percent_with_range
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
-from gui.wording import count, percent_with_range
 
 
 class FinalTestBox(QWidget):

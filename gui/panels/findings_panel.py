@@ -7,11 +7,11 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLa
 
 from gui.models.finding_rows import FindingRow, rows_of
 from gui.operations import Operations
-from gui.plain import as_plain
+from gui.plain_text import as_plain
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.image_grid import ImageGrid
-from gui.widgets.image_view import ImageViewer
+from gui.widgets.images.image_grid import ImageGrid
+from gui.widgets.images.image_view import ImageViewer
 from gui.widgets.labels import HeadingLabel, MutedLabel
 
 

@@ -6,10 +6,10 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
-from engine.runs import Run
+from engine.runs.run_folder import Run
 from gui.job import Job
 from gui.operations import Operations
-from gui.plain import as_button_text, as_plain
+from gui.plain_text import as_button_text, as_plain
 from gui.state import AppState
 from gui.theme import GRID
 

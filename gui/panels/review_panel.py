@@ -8,18 +8,18 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QTabBar, QVBoxLayout, QWidget
 
-from engine.card import read_card
-from engine.corrections import Action, read_decisions
-from engine.dataset import Dataset
-from engine.errors import EngineError
-from engine.review import Rescore, ReviewItem, build_queue
+from engine.audit.review_queue import Rescore, ReviewItem, build_queue
+from engine.core.errors import EngineError
+from engine.data.dataset import Dataset
+from engine.data.label_overrides import Action, read_decisions
+from engine.results.model_metadata import read_card
+from gui.formatting import NBSP, count
 from gui.operations import Operations
-from gui.plain import as_button_text
+from gui.plain_text import as_button_text
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.doubt_view import DoubtView
+from gui.widgets.images.label_issue_view import DoubtView
 from gui.widgets.labels import MutedLabel
-from gui.wording import NBSP, count
 
 _MOST_KEYS = 9
 _RESCORE_EVERY = 5

@@ -7,20 +7,20 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from engine.decode import thumbnail
-from engine.errors import EngineError
-from engine.robustness import Kind, RobustnessCard, Trial, read_robustness
+from engine.core.errors import EngineError
+from engine.data.decode import thumbnail
+from engine.results.robustness import Kind, RobustnessCard, Trial, read_robustness
 from gui.decoder import Decoder
+from gui.formatting import count, percent
 from gui.job import Job
 from gui.models.image_model import GridItem
 from gui.operations import Operations
-from gui.plain import as_plain
+from gui.plain_text import as_plain
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.image_view import ImageViewer
+from gui.widgets.images.image_view import ImageViewer
 from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel
-from gui.widgets.level_bars import LevelBars
-from gui.wording import count, percent
+from gui.widgets.plots.level_bars import LevelBars
 
 _THUMBNAIL = 56
 _KINDS: dict[Kind, tuple[str, str, str]] = {

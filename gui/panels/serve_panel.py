@@ -4,13 +4,13 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
 
-from engine.events import Progress, Serving
+from engine.core.events import Progress, Serving
+from gui.formatting import count
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
-from gui.widgets.card import Card
 from gui.widgets.labels import MutedLabel
-from gui.wording import count
+from gui.widgets.panel import Card
 
 _USUAL_PORT = 8008
 

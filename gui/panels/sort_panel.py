@@ -4,15 +4,15 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from engine.placing import Way
-from engine.sorting import Sorted, Undone, default_target
+from engine.sorting.file_transfer import Way
+from engine.sorting.sorter import Sorted, Undone, default_target
+from gui.formatting import count
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
-from gui.widgets.budget_box import BudgetBox
-from gui.widgets.card import Card, chosen_key, open_outside
+from gui.widgets.inputs.error_limit_box import BudgetBox
 from gui.widgets.labels import MutedLabel, NoteLabel
-from gui.wording import count
+from gui.widgets.panel import Card, chosen_key, open_outside
 
 _WAYS: tuple[tuple[Way, str, str], ...] = (
     ("copy", "Copy", "The images stay where they are too."),

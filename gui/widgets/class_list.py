@@ -11,9 +11,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.dataset import Dataset
+from engine.data.dataset import Dataset
 from gui import theme
-from gui.plain import as_plain
+from gui.plain_text import as_plain
 from gui.theme import GRID
 
 _COUNTS = Qt.ItemDataRole.UserRole

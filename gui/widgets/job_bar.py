@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
-from engine.events import Progress, RunStarted
+from engine.core.events import Progress, RunStarted
+from gui.formatting import duration, size
 from gui.job import Job
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
-from gui.wording import duration, size
 
 _STAGE_WORDS = {
     "check": "Checking the files",

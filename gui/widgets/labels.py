@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QLabel, QWidget
 
 from gui import theme
-from gui.plain import as_plain
+from gui.plain_text import as_plain
 
 
 class StyledLabel(QLabel):

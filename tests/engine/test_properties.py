@@ -12,15 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from engine import commands
-from engine.calibration import Calibration, CoveragePoint
-from engine.card import CARD_KEY, ModelCard, read_card
-from engine.cli import main
-from engine.config import RunConfig, read_config
-from engine.corrections import append, journal_path, read_decisions
-from engine.dataset import Dataset, Sample
-from engine.errors import EngineError
-from engine.events import (
+from engine.cli import commands
+from engine.cli.main import main
+from engine.config.schedule import planned_multipliers, rate_multiplier
+from engine.config.settings import RunConfig, read_config
+from engine.core.errors import EngineError
+from engine.core.events import (
     Best,
     EpochDone,
     Progress,
@@ -32,13 +29,16 @@ from engine.events import (
     from_line,
     to_line,
 )
-from engine.history import History
-from engine.predictions import Prediction, to_csv
-from engine.results import ImageResult, images_to_csv
-from engine.schedule import planned_multipliers, rate_multiplier
-from engine.splits import split
-from engine.statistics import wilson
-from engine.stopping import EarlyStopping
+from engine.data.dataset import Dataset, Sample
+from engine.data.label_overrides import append, journal_path, read_decisions
+from engine.data.splits import split
+from engine.ml.training.early_stopping import EarlyStopping
+from engine.results.calibration import Calibration, CoveragePoint
+from engine.results.evaluation import ImageResult, images_to_csv
+from engine.results.model_metadata import CARD_KEY, ModelCard, read_card
+from engine.results.predictions import Prediction, to_csv
+from engine.results.statistics import wilson
+from engine.runs.history import History
 
 # Halves of characters, which no file name is after `as_text`, cannot be written as UTF-8
 texts = st.text(st.characters(exclude_categories=["Cs"]))

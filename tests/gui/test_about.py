@@ -6,7 +6,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from engine import __version__
-from engine.runs import Run
+from engine.runs.run_folder import Run
 from gui.__main__ import main
 from gui.main_window import DATASET, RUNS, MainWindow
 from gui.settings import Settings

@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from engine import __version__
-from engine.errors import EngineError
+from engine.core.errors import EngineError
 from gui.errors import ErrorBar
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown

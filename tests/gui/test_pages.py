@@ -7,14 +7,21 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.config import RunConfig
-from engine.dataset import Dataset, Sample, scan
-from engine.events import Event, Progress
-from engine.findings import Audit
-from engine.predictions import UNKNOWN, UNSURE, Prediction
-from engine.results import ClassResult, Evaluation, ImageResult, Unreadable, read_evaluation, write_evaluation
-from engine.runs import Run, create_run, default_runs_folder
-from engine.work import finish
+from engine.audit.findings import Audit
+from engine.config.settings import RunConfig
+from engine.core.event_stream import finish
+from engine.core.events import Event, Progress
+from engine.data.dataset import Dataset, Sample, scan
+from engine.results.evaluation import (
+    ClassResult,
+    Evaluation,
+    ImageResult,
+    Unreadable,
+    read_evaluation,
+    write_evaluation,
+)
+from engine.results.predictions import UNKNOWN, UNSURE, Prediction
+from engine.runs.run_folder import Run, create_run, default_runs_folder
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.pages.predict_page import PredictPage

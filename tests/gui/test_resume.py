@@ -8,17 +8,17 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.events import Best, Event, RunDone
-from engine.lock import locked
-from engine.runs import Run, default_runs_folder, interrupted
+from engine.core.events import Best, Event, RunDone
+from engine.core.locks import locked
+from engine.runs.run_folder import Run, default_runs_folder, interrupted
+from gui.formatting import cut_off, percent
 from gui.main_window import DATASET, TRAIN, MainWindow
 from gui.models.run_record import read_record
 from gui.operations import Operations
 from gui.pages.runs_page import RunsPage
 from gui.settings import Settings
 from gui.state import AppState
-from gui.widgets.resume_card import ResumeCard
-from gui.wording import cut_off, percent
+from gui.widgets.resume_panel import ResumeCard
 from tests.journals import CONFIG, append, epoch, make_run, started
 from tests.pictures import write_classes
 

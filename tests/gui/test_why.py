@@ -9,13 +9,13 @@ from PySide6.QtCore import QRect, Qt
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.events import Event
-from engine.explanation import Box, Explanation, Neighbour
-from engine.predictions import Prediction
+from engine.core.events import Event
+from engine.results.explanation import Box, Explanation, Neighbour
+from engine.results.predictions import Prediction
 from gui.operations import Operations
 from gui.pages.predict_page import PredictPage
 from gui.state import AppState
-from gui.widgets.heat_view import heat_image, seen_rect
+from gui.widgets.images.heatmap_view import heat_image, seen_rect
 from tests.pictures import draw_picture
 
 TOP = (("bee", 0.75), ("ant", 0.25))

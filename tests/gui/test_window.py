@@ -9,14 +9,14 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from engine.config import RunConfig
-from engine.events import Event, Progress
+from engine.config.settings import RunConfig
+from engine.core.events import Event, Progress
 from gui import theme
 from gui.__main__ import main
 from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, MainWindow
-from gui.widgets.layer_list import LayerList
-from gui.widgets.preview_strip import PreviewStrip
+from gui.widgets.images.preview_strip import PreviewStrip
+from gui.widgets.model_summary import LayerList
 from tests.pictures import draw_picture, write_classes
 
 

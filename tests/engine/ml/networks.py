@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.catalog import BACKBONES
-from engine.ml.models import Classifier, build_model
+from engine.config.backbones import BACKBONES
+from engine.ml.models.build import Classifier, build_model
 
 _FROM_LARGE_TO_SMALL = sorted(BACKBONES.values(), key=lambda row: -row.num_parameters)
 SMALL = sorted({row.family: row.name for row in _FROM_LARGE_TO_SMALL}.values())

@@ -8,9 +8,9 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.config import RunConfig
-from engine.dataset import Dataset, Sample
-from engine.runs import Run, create_run
+from engine.config.settings import RunConfig
+from engine.data.dataset import Dataset, Sample
+from engine.runs.run_folder import Run, create_run
 from gui.operations import Operations
 from gui.panels.report_panel import ReportPanel
 from gui.state import AppState

@@ -8,13 +8,13 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.corrections import read_decisions
-from engine.dataset import Dataset, scan
-from engine.events import Event
-from engine.findings import Audit, DuplicateGroup
-from engine.results import Unreadable
-from engine.review import Rescore, Review, Suspicion
-from engine.splits import split
+from engine.audit.findings import Audit, DuplicateGroup
+from engine.audit.review_queue import Rescore, Review, Suspicion
+from engine.core.events import Event
+from engine.data.dataset import Dataset, scan
+from engine.data.label_overrides import read_decisions
+from engine.data.splits import split
+from engine.results.evaluation import Unreadable
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.panels import review_panel

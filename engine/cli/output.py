@@ -1,0 +1,151 @@
+"""What the command line says: answers on stdout, in words or as JSON, and words for people on stderr."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tyro.conf import FlagCreatePairsOff
+
+from engine.audit.findings import Audit
+from engine.cli.console import Console, printable
+from engine.config.settings import RunConfig
+from engine.core.events import EpochDone, Event, RunStarted, Warned, to_line
+from engine.data.dataset import Dataset
+from engine.results.evaluation import Evaluation
+from engine.results.predictions import UNKNOWN, UNSURE, Prediction
+from engine.runs.history import History
+from engine.runs.run_folder import Run
+
+DONE = 0
+"""Exit code of a subcommand that did what it was asked."""
+
+Flag = FlagCreatePairsOff[bool]
+"""A flag that is there or not, without a `--no-` twin."""
+
+_DECISION_WORDS: dict[str | None, str] = {
+    UNSURE: "not sure. Perhaps ",
+    UNKNOWN: "unlike anything in training. Nearest to ",
+}
+
+
+def say(line: str) -> None:
+    """Print an answer, in words or as JSON, on stdout."""
+    print(printable(line), flush=True)  # noqa: T201
+
+
+def say_prediction(answer: Prediction) -> None:
+    """Print an answer in words on stdout."""
+    if answer.error is not None:
+        say(f"{answer.path}: not classified. {answer.error}")
+    else:
+        words = ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3])
+        say(f"{answer.path}: {_DECISION_WORDS.get(answer.decision, '')}{words}")
+
+
+def say_end(console: Console, run: Run) -> None:
+    """Tell people what a run has reached and where its model lies."""
+    history = run.history
+    if history.best is not None and history.started is not None:
+        low, high = history.interval
+        console.say(
+            f"Right on {history.best.accuracy:.1%} of {history.started.num_val} images it has not learnt from "
+            f"(95 % interval {low:.1%} to {high:.1%})."
+        )
+    console.say(f"The model lies at {run.model_path}")
+
+
+def say_evaluation(evaluation: Evaluation, as_json: bool) -> None:
+    """Print all figures of an evaluation on stdout."""
+    if as_json:
+        say(evaluation.model_dump_json())
+        return
+    say(f"{'class':<24} precision   recall       F1   images")
+    for row in evaluation.per_class:
+        say(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
+    low, high = evaluation.interval
+    say(
+        f"accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}), "
+        f"macro F1 {evaluation.macro_f1:.4f}, top-5 {evaluation.top5:.4f}, "
+        f"loss {evaluation.loss:.4f}, {len(evaluation.images)} images, {len(evaluation.unreadable)} unreadable"
+    )
+    say(f"calibration error {evaluation.calibration_error:.4f}")
+
+
+def print_event(event: Event | Prediction) -> None:
+    """Print an event on stdout as a line of JSON."""
+    if not isinstance(event, Prediction):
+        say(to_line(event))
+
+
+def tell_people(console: Console) -> Callable[[Event | Prediction], None]:
+    """Return the function that tells people of events on stderr."""
+
+    def tell(event: Event | Prediction) -> None:
+        match event:
+            case RunStarted():
+                console.say(
+                    f"Training on {event.num_train} images of {len(event.classes)} classes, "
+                    f"measuring on {event.num_val}. "
+                    f"{event.trainable:,} of {event.parameters:,} parameters learn "
+                    f"on {event.device} in {event.precision} ({event.precision_reason})."
+                )
+            case EpochDone():
+                console.say(_epoch_line(event))
+            case Warned():
+                console.say(f"{event.path}: {event.message}" if event.path else event.message)
+
+    return tell
+
+
+def _epoch_line(event: EpochDone) -> str:
+    train, val = event.train, event.val
+    mixed = f" ({train.accuracy:.3f} mixed)" if train.accuracy != train.plain_accuracy else ""
+    return (
+        f"epoch {event.epoch}/{event.epochs}  "
+        f"training loss {train.loss:.4f} accuracy {train.plain_accuracy:.3f}{mixed}  "
+        f"validation loss {val.loss:.4f} accuracy {val.accuracy:.3f}  {event.seconds:.1f} s"
+        f"{'  best' if event.best else ''}"
+    )
+
+
+def collect_into(answers: list[Prediction]) -> Callable[[Event | Prediction], None]:
+    """Return the function that appends the answers among events to `answers`."""
+
+    def collect(event: Event | Prediction) -> None:
+        if isinstance(event, Prediction):
+            answers.append(event)
+
+    return collect
+
+
+def scan_json(dataset: Dataset, audit: Audit) -> str:
+    """Return what a scan found as one JSON object."""
+    splits = Counter(sample.split for sample in dataset.samples)
+    return json.dumps(
+        {
+            "root": str(dataset.root),
+            "num_images": len(dataset.samples),
+            "classes": {
+                name: {"images": total, **{part: dataset.counts(part)[label] for part in splits}}
+                for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
+            },
+            "splits": splits,
+            "notes": dataset.notes,
+            **audit.model_dump(),
+        }
+    )
+
+
+def run_json(path: Path, config: RunConfig, history: History) -> str:
+    """Return a run in short as one JSON object."""
+    return json.dumps(
+        {
+            "run": str(path),
+            "backbone": config.model.backbone,
+            "epochs": len(history.epochs),
+            "best": history.best and history.best.model_dump(),
+            "interval": history.best and list(history.interval),
+            "stopped": history.done.stopped if history.done else None,
+        }
+    )

@@ -1,0 +1,50 @@
+"""Subcommands that ask how far a model can be trusted."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from engine import jobs
+from engine.cli.console import Console
+from engine.cli.output import DONE, Flag, say, say_evaluation, tell_people
+from engine.results.comparison import compare as compare_evaluations
+from engine.results.evaluation import read_evaluation
+from engine.runs.run_folder import Run
+
+
+def measure_test(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: Flag = False) -> int:
+    """Measure the model of a run on the images in test/, once: asked again, the first result is given again.
+
+    Args:
+        run: The run folder.
+        json: Print one JSON object with all figures.
+    """
+    console = Console()
+    say_evaluation(console.follow(jobs.test(Run(run)), tell_people(console)), json)
+    return DONE
+
+
+def report(run: Annotated[Positional[Path], arg(metavar="RUN")], /, out: Path) -> int:
+    """Write all that is known of a run into one page, with its figures, that is read without the program.
+
+    Args:
+        run: The run folder.
+        out: HTML file to write, such as report.html.
+    """
+    say(f"The report is in {Console().follow(jobs.report(Run(run), out))}")
+    return DONE
+
+
+def compare(
+    first: Annotated[Positional[Path], arg(metavar="RUN")], second: Annotated[Positional[Path], arg(metavar="RUN")], /
+) -> int:
+    """Say whether one of two runs is really better, on the validation images that both were measured on.
+
+    Args:
+        first: A run folder.
+        second: Another run folder.
+    """
+    found = compare_evaluations(read_evaluation(Run(first).results_path), read_evaluation(Run(second).results_path))
+    say(found.sentence(first.name, second.name))
+    return DONE

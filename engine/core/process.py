@@ -1,0 +1,68 @@
+"""How the program starts itself again, from sources and when it is frozen into an executable."""
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import IO
+
+from engine.core.errors import EngineError
+from engine.core.events import Event
+from engine.core.progress import SECONDS_BETWEEN, Ticker
+
+_NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # else Windows flashes one up
+_MOST_LOGGED = 10_000
+
+logger = logging.getLogger(__name__)
+
+
+def own_command(*arguments: str) -> list[str]:
+    """Return the command that runs this program without its window in a process of its own."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *arguments]
+    return [sys.executable, "-m", "engine", *arguments]
+
+
+def start_own(*arguments: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start this program without its window; what it writes to stderr goes to the file `errors`."""
+    environment = dict(os.environ)
+    if not getattr(sys, "frozen", False):
+        sources = str(Path(__file__).parents[2])
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (sources, environment.get("PYTHONPATH"))))
+    return subprocess.Popen(
+        own_command(*arguments),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        creationflags=_NO_CONSOLE,
+    )
+
+
+def run_own(*arguments: str, ticker: Ticker, failure: str) -> Generator[Event, None, None]:
+    """Run this program without its window, ticking until it is done; closed, it ends the other process.
+
+    Raises EngineError with the sentence `failure` where the process fails; what it said of that goes to the log.
+    """
+    with tempfile.TemporaryFile() as errors:
+        process = start_own(*arguments, errors=errors)
+        try:
+            while (code := _wait(process)) is None:
+                yield from ticker.at(0)
+        finally:
+            process.kill()
+            process.wait()
+        if code != 0:
+            errors.seek(0)
+            logger.error("%s\n%s", failure, errors.read().decode(errors="replace")[-_MOST_LOGGED:])
+            raise EngineError(f"{failure} The log tells more.")
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(SECONDS_BETWEEN)
+    except subprocess.TimeoutExpired:
+        return None

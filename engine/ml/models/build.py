@@ -1,0 +1,150 @@
+"""Build every backbone of the catalog with a head of its own."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torchvision import models
+
+from engine.config.backbones import find_backbone
+from engine.ml.models.se_resnet import SEResNet
+
+
+class Head(nn.Linear):
+    """A linear layer with dropout in front."""
+
+    def __init__(self, in_features: int, num_classes: int, dropout: float) -> None:
+        super().__init__(in_features, num_classes)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, shape (N, K), for embeddings of shape (N, D)."""
+        return super().forward(nn.functional.dropout(x, self.dropout, self.training))
+
+
+class Classifier(nn.Module):
+    """A backbone that turns images into embeddings and a head that turns those into logits."""
+
+    def __init__(self, backbone: nn.Module, head: Head, original_head_name: str) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.original_head_name = original_head_name
+        """What files of weights for this backbone call their head."""
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return embeddings, shape (N, D), of images of shape (N, 3, H, W)."""
+        embedding: Tensor = self.backbone(x)
+        return embedding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, shape (N, K), of images of shape (N, 3, H, W)."""
+        logits: Tensor = self.head(self.backbone(x))
+        return logits
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load tensors by name, as of this version of torchvision; raise RuntimeError where they do not fit."""
+        # MNASNet and ViT look at the version of a state, which files of plain tensors do not keep
+        versioned = OrderedDict(state_dict)
+        versioned._metadata = self.state_dict()._metadata  # type: ignore[attr-defined]
+        return super().load_state_dict(versioned, strict, assign)
+
+
+def build_model(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
+    """Return the network `name` with random weights and a head for `num_classes`.
+
+    Raises EngineError where there is no such backbone or it cannot take images of `image_size`. In training give it two
+    images or more: BatchNorm has no spread over the single value that some networks come down to.
+    """
+    find_backbone(name).check_image_size(image_size)
+    backbone = _build_backbone(name, image_size)
+    if name.startswith("squeezenet"):
+        original_head_name, in_features = _take_squeezenet_head(backbone)
+    else:
+        original_head_name, in_features = _take_linear_head(backbone)
+    head = Head(in_features, num_classes, dropout)
+    nn.init.trunc_normal_(head.weight, std=0.02)
+    nn.init.zeros_(head.bias)
+    return Classifier(backbone, head, original_head_name)
+
+
+def build_outline(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
+    """Return the network of `build_model` without memory for its weights, which lie on the meta device.
+
+    What a network computes for itself, such as tables of positions, is there. Raises EngineError as `build_model`.
+    """
+    with _WithoutMemory():
+        return build_model(name, num_classes, image_size, dropout)
+
+
+class _WithoutMemory(TorchFunctionMode):
+    """Makes what layers are filled from; `torch.device("meta")` would take RegNet the numbers it computes with."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (torch.empty, torch.zeros, torch.ones):
+            return func(*args, **(kwargs or {}) | {"device": "meta"})
+        return func(*args, **(kwargs or {}))
+
+
+def set_trainable(model: Classifier, head_only: bool) -> None:
+    """Freeze the backbone, or let everything learn."""
+    model.backbone.requires_grad_(not head_only)
+
+
+def train_mode(model: Classifier, head_only: bool, freeze_norms: bool = False) -> None:
+    """Switch to training; what is frozen stays in eval mode, so that its BatchNorm statistics stay too."""
+    model.train()
+    if head_only:
+        model.backbone.eval()
+    if freeze_norms:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
+
+def _build_backbone(name: str, image_size: int) -> nn.Module:
+    if name == "se_resnet":
+        return SEResNet()
+    options: dict[str, Any] = {}
+    if name.startswith("vit_"):
+        options["image_size"] = image_size
+    if name == "maxvit_t":
+        options["input_size"] = (image_size, image_size)
+    if name in ("googlenet", "inception_v3"):
+        # Their ImageNet weights come from TensorFlow and want [-1, 1]: transform_input goes there from our
+        # normalisation. The heads beside the main one are not used. A BatchNorm follows each convolution, so torch's
+        # own initialisation does as well as theirs, which takes seconds.
+        options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
+    backbone: nn.Module = models.get_model(name, weights=None, **options)
+    return backbone
+
+
+def _take_linear_head(backbone: nn.Module) -> tuple[str, int]:
+    """Take the last linear layer out of the network; return its name and number of inputs."""
+    leaves = [(name, module) for name, module in backbone.named_modules() if next(module.children(), None) is None]
+    position = max(index for index, (_, module) in enumerate(leaves) if isinstance(module, nn.Linear))
+    name, head = leaves[position]
+    assert isinstance(head, nn.Linear)
+    backbone.set_submodule(name, nn.Identity())
+    name_before, before = leaves[position - 1]
+    if isinstance(before, nn.Dropout):
+        # Its place is taken by the head's own, which the settings decide
+        backbone.set_submodule(name_before, nn.Identity())
+    return name, head.in_features
+
+
+def _take_squeezenet_head(backbone: nn.Module) -> tuple[str, int]:
+    """Turn SqueezeNet's last convolution into a linear head on pooled features.
+
+    The two give the same logits, but for the ReLU that SqueezeNet has behind its convolution: it cuts off negative
+    logits, and a class whose logits are all negative would never learn.
+    """
+    convolution = backbone.get_submodule("classifier.1")
+    assert isinstance(convolution, nn.Conv2d)
+    backbone.set_submodule("classifier", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    return "classifier.1", convolution.in_channels

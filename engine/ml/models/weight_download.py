@@ -1,0 +1,76 @@
+"""Fetch ImageNet weights when the user asked for them; the only place of the engine that opens a connection."""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import re
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from engine.core.errors import EngineError
+from engine.core.events import Progress
+from engine.core.progress import Ticker
+
+_CHUNK_BYTES = 256 * 1024
+_TIMEOUT_SECONDS = 15
+
+
+def download(url: str, path: Path) -> Generator[Progress, None, None]:
+    """Fetch `url` into the file `path`, which appears only when whole and of the hash that its name ends with.
+
+    Yields progress in bytes. Closing the generator leaves nothing behind. Raises EngineError where the host cannot be
+    reached, has no such file, or sends another one.
+    """
+    host = urlsplit(url).netloc
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, temporary.open("wb") as file:
+            digest = yield from _copy(response, file)
+            file.flush()
+            os.fsync(file.fileno())
+        _check_hash(digest, path.name, host)
+        temporary.replace(path)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise EngineError(
+            f"{host} did not send the weights (answer {error.code}). Try later, or start from scratch or from a file."
+        ) from error
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        raise EngineError(
+            f"Could not reach {host}. Check the connection, or start from scratch or from a file."
+        ) from error
+    except OSError as error:
+        raise EngineError(f"The weights could not be saved: {error.strerror or error}.", path) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _copy(response: http.client.HTTPResponse, file: BinaryIO) -> Generator[Progress, None, str]:
+    """Copy the body; return its SHA-256 in hex."""
+    total = int(response.headers.get("Content-Length") or 0)
+    ticker = Ticker("download", total)
+    digest, num_bytes = hashlib.sha256(), 0
+    # read1 gives what has come so far, so that a slow line is told of, and can be cancelled, all along
+    while chunk := response.read1(_CHUNK_BYTES):
+        file.write(chunk)
+        digest.update(chunk)
+        num_bytes += len(chunk)
+        yield from ticker.at(num_bytes)
+    if num_bytes < total:
+        raise http.client.IncompleteRead(b"", total - num_bytes)
+    return digest.hexdigest()
+
+
+def _check_hash(digest: str, name: str, host: str) -> None:
+    # torchvision's files carry the first hex digits of their SHA-256 in their names
+    wanted = re.search(r"-([0-9a-f]{8,})\.pth$", name)
+    if wanted is None or not digest.startswith(wanted[1]):
+        raise EngineError(f"What {host} sent is not the file that was asked for: its hash is wrong. Try again later.")

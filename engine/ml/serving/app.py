@@ -1,0 +1,166 @@
+"""What the server of a model answers: a page, a description, and the class of an image."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from engine import __version__
+from engine.ml.evaluation.predict import Answerer, predict_with
+from engine.results.predictions import Prediction
+
+ANY_ADDRESS = ("0.0.0.0", "::", "")
+_MOST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a client may ask for, so that no client is in the way of the others."""
+
+    body_bytes: int = 64 * 1024**2
+    header_seconds: float = 10
+    """For the lines that say what is asked."""
+    body_seconds: float = 60
+    """For the image."""
+    num_receiving: int = 64
+    """Images on their way here at one time; more are told to come back."""
+    num_waiting: int = 16
+    """Images that wait for an answer; so are more of these."""
+
+
+class ModelApp:
+    """An application that answers by one model."""
+
+    def __init__(self, answerer: Answerer, max_error: float | None, host: str, limits: Limits) -> None:
+        self._answerer, self._max_error, self._limits = answerer, max_error, limits
+        self._num_receiving = self._num_waiting = 0
+        self._one_at_a_time = CapacityLimiter(1)
+        self.num_answered = 0
+        self._page, self._policy = _page()
+        allowed = ["*"] if host in ANY_ADDRESS else ["localhost", "127.0.0.1", "[::1]", "::1", host]
+        self.asgi = Starlette(
+            routes=[
+                Route("/", self._show_page),
+                Route("/health", self._health),
+                Route("/model", self._describe),
+                Route("/predict", self._predict, methods=["POST"]),
+            ],
+            # A page of a stranger whose name suddenly means this computer must not get through
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)],
+            exception_handlers={HTTPException: _refusal},
+        )
+
+    async def _show_page(self, _request: Request) -> Response:
+        headers = {"Content-Security-Policy": self._policy, "X-Content-Type-Options": "nosniff"}
+        return HTMLResponse(self._page, headers=headers | {"Referrer-Policy": "no-referrer"})
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "ready", "num_answered": self.num_answered})
+
+    async def _describe(self, _request: Request) -> Response:
+        return JSONResponse(_description(self._answerer))
+
+    async def _predict(self, request: Request) -> Response:
+        if not _is_own(request):
+            raise HTTPException(403, "Pages of other sites may not ask.")
+        with TemporaryDirectory(prefix="classifold-") as folder:
+            path = Path(folder) / "image"
+            _require_room(self._num_receiving, self._limits.num_receiving)
+            self._num_receiving += 1
+            try:
+                await self._receive(request, path)
+            finally:
+                self._num_receiving -= 1
+            _require_room(self._num_waiting, self._limits.num_waiting)
+            self._num_waiting += 1
+            try:
+                answer = await to_thread.run_sync(self._answer, path, limiter=self._one_at_a_time)
+            finally:
+                self._num_waiting -= 1
+        self.num_answered += 1
+        document = json.loads(answer.to_json()) | {"path": request.query_params.get("name", "")[:_MOST_NAME]}
+        return JSONResponse(document, status_code=200 if answer.error is None else 422)
+
+    async def _receive(self, request: Request, path: Path) -> None:
+        """Write the body to a file, as far as it keeps to the limits."""
+        too_large = HTTPException(413, f"The image is larger than {self._limits.body_bytes // 1024**2} MB.")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._limits.body_bytes:
+            raise too_large
+        num_bytes = 0
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                with open(path, "wb") as file:
+                    async for chunk in request.stream():
+                        num_bytes += len(chunk)
+                        if num_bytes > self._limits.body_bytes:
+                            raise too_large
+                        file.write(chunk)
+        except TimeoutError as error:
+            raise HTTPException(408, "The image did not come in time.") from error
+        except ClientDisconnect as error:
+            raise HTTPException(400, "The image did not come to its end.") from error
+        if not num_bytes:
+            raise HTTPException(400, "Send the image file as the body of the request.")
+
+    def _answer(self, path: Path) -> Prediction:
+        work = predict_with(self._answerer, [path], num_top=5, max_error=self._max_error)
+        return next(event for event in work if isinstance(event, Prediction))
+
+
+def _require_room(num_there: int, most: int) -> None:
+    if num_there >= most:
+        raise HTTPException(503, "Too many images wait. Ask again in a moment.", {"Retry-After": "1"})
+
+
+async def _refusal(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = {**(error.headers or {}), "Connection": "close"}  # what is left of the body is not read
+    return JSONResponse({"error": error.detail}, error.status_code, headers)
+
+
+def _is_own(request: Request) -> bool:
+    """Say whether a request comes from a program, or from the page of this server, not from another site's."""
+    origin = request.headers.get("origin")
+    is_other = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    return not is_other and origin in (None, f"http://{request.headers.get('host')}")
+
+
+def _description(answerer: Answerer) -> dict[str, object]:
+    card = answerer.card
+    return {
+        "classes": card.classes,
+        "backbone": card.backbone,
+        "image_size": card.image_size,
+        "best": card.best.model_dump() if card.best else None,
+        "program": f"Classifold {__version__}",
+    }
+
+
+def _page() -> tuple[str, str]:
+    """Return the page and the policy that lets it run its own style and script and load nothing."""
+    html = (files("resources") / "serve.html").read_text(encoding="utf-8")
+    hashes = {name: _hash(re.search(rf"<{name}>(.*?)</{name}>", html, re.DOTALL)[1]) for name in ("style", "script")}  # type: ignore[index]
+    policy = (
+        f"default-src 'none'; style-src {hashes['style']}; script-src {hashes['script']}; img-src blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return html, policy
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

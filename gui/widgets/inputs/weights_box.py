@@ -1,0 +1,104 @@
+"""What a network starts from: ImageNet weights, nothing, or a file."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QButtonGroup, QFileDialog, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
+
+from engine.config.backbones import NON_COMMERCIAL, WEIGHTS_HOST, Backbone
+from engine.config.presets import is_downloaded
+from gui.formatting import size
+from gui.theme import GRID
+from gui.widgets.labels import MutedLabel
+
+_NONE, _DEFAULT = "none", "default"
+
+
+class StartFrom(QWidget):
+    """Three choices for one network; each says what it costs."""
+
+    weights_chosen = Signal(str)
+    """`none`, `default` or the path of a file."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.imagenet = QRadioButton("ImageNet weights")
+        self.scratch = QRadioButton("From scratch")
+        self.file = QRadioButton("A file of weights")
+        self.choose_file = QPushButton("Choose a file…")
+        self._note = MutedLabel()
+        self._licence = MutedLabel()
+        self._file_note = MutedLabel()
+        self._path: str | None = None
+        self._group = QButtonGroup(self)
+        for button in (self.imagenet, self.scratch, self.file):
+            self._group.addButton(button)
+        self._explain()
+        self._lay_out()
+        self.imagenet.clicked.connect(lambda: self.weights_chosen.emit(_DEFAULT))
+        self.scratch.clicked.connect(lambda: self.weights_chosen.emit(_NONE))
+        self.file.clicked.connect(self._on_file_clicked)
+        self.choose_file.clicked.connect(self._on_choose_file_clicked)
+
+    def show_choice(self, backbone: Backbone, weights: str) -> None:
+        """Show what `backbone` can start from and what is chosen."""
+        has_weights = bool(backbone.weights_file)
+        self.imagenet.setEnabled(has_weights)
+        if not has_weights:
+            self._note.setText("There are none for this network.")
+        elif is_downloaded(backbone):
+            self._note.setText("On this machine. Learns from few images, and soon.")
+        else:
+            self._note.setText(f"Downloads {size(backbone.weights_mb)} from {WEIGHTS_HOST} when you train.")
+        self._licence.setText("These weights may not be used commercially (CC-BY-NC 4.0).")
+        self._licence.setVisible(backbone.name in NON_COMMERCIAL)
+        is_file = weights not in (_NONE, _DEFAULT)
+        if is_file:
+            self._path = weights
+        chosen = self.file if is_file else self.imagenet if weights == _DEFAULT else self.scratch
+        chosen.setChecked(True)
+        self._file_note.setText(Path(self._path).name if self._path else "Of the same network: .pth or .safetensors.")
+        self._file_note.setToolTip(self._path or "")
+
+    def _on_file_clicked(self) -> None:
+        if self._path:
+            self.weights_chosen.emit(self._path)
+        else:
+            self._on_choose_file_clicked()
+
+    def _on_choose_file_clicked(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, "Choose a file of weights", self._path or "", "Weights (*.pth *.pt *.safetensors)"
+        )
+        # Where none was chosen the page shows the old choice again
+        self.weights_chosen.emit(name or self._path or _NONE)
+
+    def _explain(self) -> None:
+        self.imagenet.setToolTip("Start from what the network learnt on 1.2 million photos (transfer learning).")
+        self.scratch.setToolTip("Start from random numbers. Needs many images, or small ones.")
+        self.file.setToolTip("Start from weights of the same network in a file on this machine.")
+        self.choose_file.setToolTip("Choose a .pth or .safetensors file.")
+        for button in (self.imagenet, self.scratch, self.file, self.choose_file):
+            button.setAccessibleName(button.text())
+            button.setAccessibleDescription(button.toolTip())
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID // 2)
+        heading = QLabel("Start from")
+        bold = heading.font()
+        bold.setBold(True)
+        heading.setFont(bold)
+        column.addWidget(heading)
+        for button, *notes in (
+            (self.imagenet, self._note, self._licence),
+            (self.scratch, MutedLabel("Needs more images and more epochs.")),
+            (self.file, self._file_note, self.choose_file),
+        ):
+            column.addWidget(button)
+            for note in notes:
+                inner = QVBoxLayout()
+                inner.setContentsMargins(3 * GRID, 0, 0, GRID // 2)
+                inner.addWidget(note)
+                column.addLayout(inner)

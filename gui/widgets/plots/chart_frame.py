@@ -1,0 +1,203 @@
+"""A frame around every chart: its title, a reading, and a menu to copy it, to save it and to see its figures."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPixmap
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QStackedWidget,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.core.files import harmless_cell
+from gui import theme
+from gui.theme import GRID
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+_PARTS_CELLS = re.compile(r"[\t\r\n]")
+_FIGURE = re.compile(r"[-+]?[\d.,]+\s?%?")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The table behind a chart: every cell as it is to be read."""
+
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+    def to_text(self) -> str:
+        """Return the table for a spreadsheet: cells parted by tabs, none of them a formula."""
+        return "\n".join("\t".join(map(_pasted, row)) for row in (self.columns, *self.rows))
+
+
+def _pasted(cell: str) -> str:
+    cell = _PARTS_CELLS.sub(" ", cell)
+    return cell if _FIGURE.fullmatch(cell) else harmless_cell(cell)
+
+
+class _FiguresModel(QAbstractTableModel):
+    def __init__(self, figures: Figures) -> None:
+        super().__init__()
+        self.figures = figures
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.figures.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.figures.columns)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> str | Qt.AlignmentFlag | None:
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        is_title = orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
+        return self.figures.columns[section] if is_title else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> str | Qt.AlignmentFlag | None:
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.figures.rows[index.row()][index.column()]
+        return None
+
+
+class ChartFrame(QWidget):
+    """Shows a chart under its title. Its menu is a button at the right end of the title."""
+
+    def __init__(
+        self, title: str, help_text: str, chart: QWidget, figures: Callable[[], Figures], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._chart, self._figures, self._title_text = chart, figures, title
+        self._table = QTableView()
+        self._stack = QStackedWidget()
+        self._title = QLabel(title)
+        self._reading = QLabel()
+        self._reading.setTextFormat(Qt.TextFormat.PlainText)
+        self._title.setToolTip(help_text)
+        self._build_table()
+        self._build_menu()
+        self._lay_out()
+        self._restyle()
+
+    def show_reading(self, text: str) -> None:
+        """Show what is under the pointer beside the title."""
+        self._reading.setText(text)
+
+    def refresh_table(self) -> None:
+        """Fill the table anew where it is seen."""
+        if self.table_action.isChecked():
+            self._show_table(True)
+
+    def copy(self) -> None:
+        """Put what is seen on the clipboard: the picture, or the table as text."""
+        if self.table_action.isChecked():
+            QGuiApplication.clipboard().setText(self._figures().to_text())
+        else:
+            QGuiApplication.clipboard().setPixmap(self._picture())
+
+    def save_picture(self) -> None:
+        """Ask for a place and save the picture there."""
+        name, _ = QFileDialog.getSaveFileName(self, "Save picture", f"{self._title_text}.png", "Pictures (*.png *.jpg)")
+        if name:
+            path = Path(name) if Path(name).suffix else Path(f"{name}.png")
+            is_saved = self._picture().save(str(path))
+            self.show_reading(f"Saved as {path.name}" if is_saved else f"{path.name} could not be written there")
+
+    def _picture(self) -> QPixmap:
+        scale = 2  # twice the pixels of the screen, so that it prints well
+        pixmap = QPixmap(self._chart.size() * scale)
+        pixmap.setDevicePixelRatio(scale)
+        pixmap.fill(theme.colors(self.palette()).surface)
+        self._chart.render(pixmap)
+        return pixmap
+
+    def _show_table(self, is_shown: bool) -> None:
+        if is_shown:
+            model = _FiguresModel(self._figures())
+            old = self._table.model()
+            self._table.setModel(model)
+            model.setParent(self._table)
+            if old is not None:
+                old.deleteLater()
+        self._stack.setCurrentIndex(1 if is_shown else 0)
+
+    def _build_table(self) -> None:
+        self._table.verticalHeader().hide()
+        self._table.setShowGrid(False)
+        self._table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self._table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self._table.setAccessibleName(f"{self._title_text} as a table")
+        self._chart.setAccessibleName(self._title_text)
+        self._chart.setAccessibleDescription(self._title.toolTip())
+
+    def _build_menu(self) -> None:
+        self.copy_action = QAction("Copy", self)
+        self.save_action = QAction("Save picture…", self)
+        self.table_action = QAction("Show as table", self)
+        self.table_action.setCheckable(True)
+        self.copy_action.triggered.connect(self.copy)
+        self.save_action.triggered.connect(self.save_picture)
+        self.table_action.toggled.connect(self._show_table)
+        self.copy_action.setShortcut(QKeySequence.StandardKey.Copy)
+        self.copy_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        menu = QMenu(self)
+        menu.addActions([self.copy_action, self.save_action])
+        menu.addSeparator()
+        menu.addAction(self.table_action)
+        self.addAction(self.copy_action)
+        self.menu_button = QToolButton()
+        self.menu_button.setMenu(menu)
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu_button.setAutoRaise(True)
+        self.menu_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.menu_button.setToolTip("Copy, save, or show as a table")
+        self.menu_button.setAccessibleName(f"Menu of {self._title_text}")
+        self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(2 * GRID)
+        head.addWidget(self._title)
+        head.addWidget(self._reading, 1)
+        head.addWidget(self.menu_button)
+        self._reading.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._reading.setMinimumWidth(1)  # a long reading is cut, never widens the page
+        self._stack.addWidget(self._chart)
+        self._stack.addWidget(self._table)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID // 2)
+        column.addLayout(head)
+        column.addWidget(self._stack, 1)
+
+    def _restyle(self) -> None:
+        colors = theme.colors(self.palette())
+        bold = self.font()
+        bold.setBold(True)
+        self._title.setFont(bold)
+        palette = self._reading.palette()
+        palette.setColor(self._reading.foregroundRole(), colors.muted)
+        self._reading.setPalette(palette)
+        self._reading.setFont(theme.small_font(self.font()))
+        self.menu_button.setIcon(theme.icon("more", self.palette()))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow light and dark."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "menu_button"):
+            self._restyle()

@@ -1,0 +1,78 @@
+"""The trainings that were cut off, each to be taken up again or let be."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from engine.runs.run_folder import Run
+from gui.formatting import count, cut_off
+from gui.models.run_record import RunRecord
+from gui.plain_text import as_plain
+from gui.theme import GRID
+from gui.widgets.labels import MutedLabel
+
+_MOST_ROWS = 3
+
+
+class ResumeCard(QFrame):
+    """A quiet list of at most three, hidden while there is nothing to offer."""
+
+    resume_asked = Signal(object)
+    """A Run."""
+    give_up_asked = Signal(object)
+    """A Run that the user lets be."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("ResumeCard")
+        self.setAccessibleName("Trainings that were cut off")
+        self._records: list[RunRecord] = []
+        self._rows: list[QWidget] = []
+        self.more = MutedLabel("", self)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(2 * GRID, GRID, 2 * GRID, GRID)
+        self._column.setSpacing(GRID // 2)
+        self._column.addWidget(self.more)
+        self.hide()
+
+    def show_records(self, records: Sequence[RunRecord]) -> None:
+        """Offer these runs, the latest first."""
+        self._records = list(records)
+        for row in self._rows:
+            self._column.removeWidget(row)
+            row.deleteLater()
+        self._rows = [self._build_row(record) for record in self._records[:_MOST_ROWS]]
+        for place, row in enumerate(self._rows):
+            self._column.insertWidget(place, row)
+        num_more = len(self._records) - len(self._rows)
+        self.more.setText(f"and {count(num_more, 'more', 'more')} on the Runs page")
+        self.more.setVisible(num_more > 0)
+        self.setVisible(bool(self._records))
+
+    def remove(self, run: Run) -> None:
+        """Offer this run no more."""
+        self.show_records([record for record in self._records if record.run != run])
+
+    def _build_row(self, record: RunRecord) -> QWidget:
+        row = QWidget(self)
+        label = QLabel(cut_off(record.run.name, record.history, record.config), row)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        label.setToolTip(as_plain(str(record.run.path)))
+        resume = QPushButton("Resume", row)
+        resume.setToolTip("Go on with this training where it was cut off")
+        resume.setAccessibleName(f"Resume {record.run.name}")
+        resume.clicked.connect(lambda: self.resume_asked.emit(record.run))
+        let_be = QPushButton("Let it be", row)
+        let_be.setProperty("flat", True)
+        let_be.setToolTip("Do not offer this training again. It stays on the Runs page.")
+        let_be.setAccessibleName(f"Let {record.run.name} be")
+        let_be.clicked.connect(lambda: self.give_up_asked.emit(record.run))
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(GRID)
+        line.addWidget(label, 1)
+        line.addWidget(resume)
+        line.addWidget(let_be)
+        return row

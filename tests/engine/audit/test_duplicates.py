@@ -1,0 +1,179 @@
+"""Tests of finding images that show the same."""
+
+import io
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from benchmarks.duplicates import CHANGES, count, plant
+from engine.audit.duplicates import find_duplicates
+from engine.audit.findings import DuplicateGroup
+from engine.audit.fingerprint import empty, fingerprint
+from engine.audit.scan import survey
+from engine.core.event_stream import finish
+from engine.data.dataset import Dataset, Sample, scan
+from engine.data.splits import split
+from tests.pictures import draw_scene
+
+
+def _groups(root: Path) -> tuple[DuplicateGroup, ...]:
+    surveyed = finish(survey(scan(root)))
+    return finish(find_duplicates(surveyed.samples, surveyed.records))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Eight different pictures in two classes."""
+    for number in range(8):
+        path = tmp_path / "data" / ("ant" if number < 4 else "bee") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw_scene(number).save(path)
+    return tmp_path / "data"
+
+
+def test_different_pictures_are_no_duplicates(folder: Path) -> None:
+    assert _groups(folder) == ()
+
+
+def test_a_copy_byte_for_byte_is_exact_and_in_another_class_a_conflict(folder: Path) -> None:
+    shutil.copyfile(folder / "ant" / "0.png", folder / "ant" / "copy.png")
+    shutil.copyfile(folder / "ant" / "1.png", folder / "bee" / "copy.png")
+    inside, across = _groups(folder)
+    assert (inside.paths, inside.kind, inside.is_conflict) == (("ant/0.png", "ant/copy.png"), "exact", False)
+    assert (across.paths, across.kind, across.is_conflict) == (("ant/1.png", "bee/copy.png"), "exact", True)
+    assert not inside.crosses_splits
+
+
+def _at_another_quality(picture: Image.Image) -> Image.Image:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=30)
+    return Image.open(file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(_at_another_quality, id="at another quality"),
+        pytest.param(lambda picture: picture.resize((80, 60)), id="at another size"),
+        pytest.param(lambda picture: picture.crop((7, 3, 192, 146)), id="slightly cropped"),
+        pytest.param(lambda picture: picture.convert("L"), id="without colour"),
+        pytest.param(lambda picture: ImageEnhance.Brightness(picture).enhance(0.8), id="darker"),
+    ],
+)
+def test_a_picture_saved_otherwise_is_found(folder: Path, change) -> None:  # type: ignore[no-untyped-def]
+    change(Image.open(folder / "ant" / "2.png")).save(folder / "ant" / "again.png")
+    (group,) = _groups(folder)
+    assert (group.paths, group.kind) == (("ant/2.png", "ant/again.png"), "near")
+
+
+def test_the_same_shapes_in_other_colours_are_no_duplicate(folder: Path) -> None:
+    grey = Image.open(folder / "ant" / "0.png").convert("L")
+    (folder / "ant" / "0.png").unlink()
+    dim = grey.point(lambda value: value // 2)
+    for name, channels in (("red", (grey, dim, dim)), ("green", (dim, grey, dim))):
+        Image.merge("RGB", channels).save(folder / "ant" / f"{name}.png")
+    assert _groups(folder) == ()
+
+
+def test_like_hashes_alone_make_no_duplicate() -> None:
+    records = empty(2)
+    records["digest"] = [[1, 1], [2, 2]]
+    records["taken"] = math.nan
+    for row in range(2):
+        grey = draw_scene(row).convert("L").resize((32, 32))
+        records["thumbnail"][row] = np.asarray(grey)
+    samples = [Sample("a/1", 0), Sample("a/2", 0)]
+    assert finish(find_duplicates(samples, records)) == ()
+
+
+def test_the_same_sign_shown_by_other_hands_is_no_duplicate(shared: Path) -> None:
+    assert [group.paths for group in _groups(shared / "data" / "sign_digits") if group.kind != "burst"] == []
+
+
+def test_what_is_learnt_from_and_measured_on_is_a_leak(folder: Path, tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        shutil.copytree(folder, tmp_path / "own" / part)
+    for path in (tmp_path / "own" / "val" / "bee").iterdir():
+        draw_scene(100 + int(path.stem)).save(path)
+    groups = _groups(tmp_path / "own")
+    assert len(groups) == 4
+    assert all(group.crosses_splits and not group.is_conflict for group in groups)
+
+
+def _shots(*rows: tuple[str, float, str]) -> tuple[DuplicateGroup, ...]:
+    """Find groups among pictures that differ, by path, time and camera."""
+    records = empty(len(rows))
+    records["digest"] = np.arange(2 * len(rows)).reshape(-1, 2)
+    records["hashes"] = np.random.default_rng(0).integers(0, 2**63, (len(rows), 2))
+    records["taken"] = [taken for _, taken, _ in rows]
+    records["camera"] = [camera.encode() for _, _, camera in rows]
+    samples = [Sample(path, "ab".index(path[0])) for path, _, _ in rows]
+    return finish(find_duplicates(samples, records))
+
+
+def test_shots_of_one_camera_within_seconds_are_a_burst_and_never_a_conflict() -> None:
+    burst, other = _shots(
+        ("a/1", 10, "X"), ("b/2", 11, "X"), ("a/3", 13, "X"), ("a/4", 16, "X"), ("a/5", 11, "Y"), ("a/6", 12, "Y")
+    )
+    assert (burst.paths, burst.kind, burst.is_conflict) == (("a/1", "b/2", "a/3"), "burst", False)
+    assert other.paths == ("a/5", "a/6")
+
+
+def test_where_the_camera_is_unknown_a_burst_stays_inside_a_folder() -> None:
+    (burst,) = _shots(("a/1", 10, ""), ("b/2", 10, ""), ("a/3", 10, ""), ("a/4", math.nan, ""))
+    assert burst.paths == ("a/1", "a/3")
+
+
+def test_a_clock_that_stands_still_makes_no_burst() -> None:
+    assert _shots(*((f"a/{number}", 0.0, "X") for number in range(100))) == ()
+
+
+def test_the_split_keeps_every_group_on_one_side(folder: Path) -> None:
+    for number in range(4):
+        draw_scene(number).save(folder / "ant" / f"{number}.jpg", quality=60)
+    dataset = scan(folder)
+    surveyed = finish(survey(dataset))
+    groups = finish(find_duplicates(surveyed.samples, surveyed.records))
+    assert len(groups) == 4
+    for seed in range(5):
+        parts = split(dataset, 0.3, seed, [group.paths for group in groups])
+        assert parts.counts("val") == [2, 1]
+        assert _is_kept_together(parts, groups)
+
+
+def _is_kept_together(parts: Dataset, groups: Sequence[DuplicateGroup]) -> bool:
+    sides = {sample.path: sample.split for sample in parts.samples}
+    return all(len({sides[path] for path in group.paths}) == 1 for group in groups)
+
+
+@pytest.mark.parametrize("name", ["weather", "flowers_small"])
+def test_all_files_that_are_the_same_byte_for_byte_are_found(shared: Path, name: str) -> None:
+    dataset = scan(shared / "data" / name)
+    by_size: dict[int, list[str]] = {}
+    for sample in dataset.samples:
+        by_size.setdefault((dataset.root / sample.path).stat().st_size, []).append(sample.path)
+    by_bytes: dict[bytes, list[str]] = {}
+    for path in (path for paths in by_size.values() if len(paths) > 1 for path in paths):
+        by_bytes.setdefault((dataset.root / path).read_bytes(), []).append(path)
+    same = [paths for paths in by_bytes.values() if len(paths) > 1]
+    samples = tuple(sample for sample in dataset.samples if any(sample.path in paths for paths in same))
+    records = np.stack([fingerprint(dataset.root / sample.path) for sample in samples])
+    groups = finish(find_duplicates(samples, records))
+    assert {tuple(sorted(paths)) for paths in same} <= {tuple(sorted(g.paths)) for g in groups if g.kind == "exact"}
+    assert sum(group.is_conflict for group in groups) == (4 if name == "flowers_small" else 0)
+
+
+@pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits", "flowers_small"])
+def test_planted_copies_of_real_images_are_found(shared: Path, tmp_path: Path, name: str) -> None:
+    dataset = plant(shared / "data" / name, tmp_path / "planted", 40)
+    surveyed = finish(survey(dataset))
+    for kind in CHANGES:
+        found = count(surveyed, dataset, kind)
+        assert found.share >= 0.95, kind
+        assert found.num_other_pairs < 0.01 * found.num_pairs, kind
+        assert found.is_kept_together, kind

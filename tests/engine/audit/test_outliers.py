@@ -1,0 +1,75 @@
+"""Tests of naming odd images."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter
+
+from engine.audit.fingerprint import Records, empty
+from engine.audit.outliers import find_oddities
+from engine.audit.scan import survey
+from engine.core.event_stream import finish
+from engine.data.dataset import Sample, scan
+from tests.pictures import draw_scene
+
+
+def _records(num_images: int = 20) -> Records:
+    records = empty(num_images)
+    records["width"], records["height"] = 500, 375
+    records["sharpness"], records["brightness"] = 0.36, 120
+    return records
+
+
+def _found(records: Records) -> list[tuple[str, str]]:
+    samples = [Sample(f"ant/{number}.png", 0) for number in range(len(records))]
+    return [(odd.path, odd.kind) for odd in find_oddities(samples, records)]
+
+
+def test_images_that_are_alike_are_not_odd_and_none_is_fine() -> None:
+    assert _found(_records()) == []
+    assert find_oddities([], empty(0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("blurred", {"sharpness": 0.255}),
+        ("dark", {"brightness": 12}),
+        ("bright", {"brightness": 245}),
+        ("tiny", {"width": 60, "height": 45}),
+        ("shape", {"width": 2000, "height": 375}),
+        ("shape", {"width": 375, "height": 1000}),
+    ],
+)
+def test_one_that_differs_is_named_but_not_where_all_are_so(kind: str, values: dict[str, float]) -> None:
+    records = _records()
+    for name, value in values.items():
+        records[name][3] = value
+    assert _found(records) == [("ant/3.png", kind)]
+    for name, value in values.items():
+        records[name] = value
+    assert _found(records) == []
+
+
+def test_real_files_made_odd_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for number in range(12):
+        draw_scene(number, (400, 300)).save(tmp_path / "a" / f"{number}.png")
+    draw_scene(20, (400, 300)).filter(ImageFilter.GaussianBlur(8)).save(tmp_path / "a" / "blurred.png")
+    ImageEnhance.Brightness(draw_scene(21, (400, 300))).enhance(0.1).save(tmp_path / "a" / "dark.png")
+    Image.new("RGB", (400, 300), "white").save(tmp_path / "a" / "bright.png")
+    draw_scene(22, (40, 30)).save(tmp_path / "a" / "tiny.png")
+    surveyed = finish(survey(scan(tmp_path)))
+    kinds = {(odd.path, odd.kind) for odd in find_oddities(surveyed.samples, surveyed.records)}
+    assert {(f"a/{kind}.png", kind) for kind in ("blurred", "dark", "bright", "tiny")} <= kinds
+    assert len({path for path, _ in kinds}) == 4
+
+
+@pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits"])
+def test_of_ordinary_photos_at_most_two_in_a_hundred_are_odd_in_a_way(shared: Path, name: str) -> None:
+    surveyed = finish(survey(scan(shared / "data" / name)))
+    kinds = Counter(odd.kind for odd in find_oddities(surveyed.samples, surveyed.records))
+    assert max(kinds.values(), default=0) <= 0.02 * len(surveyed.samples)
+    assert np.isfinite(surveyed.records["sharpness"]).all()

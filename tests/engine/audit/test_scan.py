@@ -1,0 +1,55 @@
+"""Tests of opening every file once, and of keeping what was seen."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.audit import scan as audit
+from engine.audit.fingerprint import fingerprint
+from engine.audit.scan import check, survey
+from engine.core.cache import cache_folder
+from engine.core.event_stream import finish
+from engine.data.dataset import scan
+from tests.pictures import break_file, draw_picture, write_classes
+
+
+def test_every_unreadable_file_is_named_once_with_its_reason(tmp_path: Path) -> None:
+    root = write_classes(tmp_path, {"red": 6, "blue": 6})
+    break_file(root / "red" / "002.png")
+    (root / "blue" / "000.png").write_bytes(b"")
+    dataset = scan(root)
+    checked = list(check(dataset))
+    assert [one.sample for one in checked] == list(dataset.samples)
+    reasons = {one.sample.path: one.reason for one in checked if one.reason}
+    assert reasons.keys() == {"red/002.png", "blue/000.png"}
+    assert reasons["blue/000.png"] == "It is empty."
+
+
+def _opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    opened: list[str] = []
+    monkeypatch.setattr(audit, "fingerprint", lambda path: opened.append(path.name) or fingerprint(path))
+    return opened
+
+
+def test_a_second_audit_opens_only_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = scan(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
+    first = finish(survey(dataset))
+    opened = _opened(monkeypatch)
+    again = finish(survey(dataset))
+    assert opened == []
+    assert np.array_equal(first.records.tobytes(), again.records.tobytes())
+    draw_picture((0, 0, 0), 99).save(dataset.root / "red" / "001.png")
+    changed = finish(survey(dataset))
+    assert opened == ["001.png"]
+    assert changed.records["brightness"].min() < 20
+
+
+def test_records_kept_in_a_damaged_file_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = scan(write_classes(tmp_path / "data", {"red": 2, "blue": 2}))
+    finish(survey(dataset))
+    (kept,) = cache_folder().glob("records-*.npy")
+    kept.write_bytes(kept.read_bytes()[:100])
+    opened = _opened(monkeypatch)
+    finish(survey(dataset))
+    assert len(opened) == 4

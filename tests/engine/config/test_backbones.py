@@ -1,0 +1,70 @@
+"""Tests of engine.config.backbones: every row against torchvision."""
+
+import pytest
+from torchvision import models
+
+from engine.config.backbones import BACKBONES, NON_COMMERCIAL, WEIGHTS_HOST, find_backbone
+from engine.core.errors import EngineError
+from engine.ml.models.se_resnet import SEResNet
+from engine.ml.models.summary import summarize
+
+IMAGENET = [name for name in BACKBONES if name != "se_resnet"]
+
+
+def default_weights(name):
+    return models.get_model_weights(name).DEFAULT
+
+
+def test_no_classification_network_of_torchvision_is_missing():
+    assert sorted(IMAGENET) == sorted(models.list_models(module=models))
+
+
+@pytest.mark.parametrize("name", IMAGENET)
+def test_figures_are_torchvisions(name):
+    row, meta = BACKBONES[name], default_weights(name).meta
+    assert row.num_parameters == meta["num_params"]
+    assert row.multiply_adds == round(meta["_ops"] * 1000)
+    assert row.top1 == round(meta["_metrics"]["ImageNet-1K"]["acc@1"], 1)
+    assert row.weights_mb == pytest.approx(meta["_file_size"], abs=0.06)
+
+
+@pytest.mark.parametrize("name", IMAGENET)
+def test_the_weights_are_torchvisions_default_ones(name):
+    weights = default_weights(name)
+    assert BACKBONES[name].weights_url == weights.url
+    assert weights.url.startswith(f"https://{WEIGHTS_HOST}/models/")
+    assert (name in NON_COMMERCIAL) == ("SWAG" in weights.meta.get("license", ""))
+
+
+@pytest.mark.parametrize("name", IMAGENET)
+def test_images_are_prepared_as_the_weights_expect(name):
+    row, transform = BACKBONES[name], default_weights(name).transforms()
+    assert [row.image_size] == transform.crop_size
+    assert list(row.mean) == transform.mean
+    assert list(row.std) == transform.std
+
+
+@pytest.mark.parametrize("row", BACKBONES.values(), ids=lambda row: row.name)
+def test_every_row_takes_its_own_sizes(row):
+    row.check_image_size(row.image_size)
+    with pytest.raises(EngineError, match=f"at least {row.min_size} pixels"):
+        row.check_image_size(row.min_size - 1)
+    if row.multiple_of > 1:
+        with pytest.raises(EngineError, match=f"multiple of {row.multiple_of}, such as {row.image_size},"):
+            row.check_image_size(row.image_size + 1)
+
+
+def test_our_own_row_is_true():
+    row = BACKBONES["se_resnet"]
+    num_parameters = sum(parameter.numel() for parameter in SEResNet(1000).parameters())
+    assert row.num_parameters == num_parameters
+    assert row.multiply_adds == round(summarize("se_resnet", 1000, row.image_size).multiply_adds / 1e6)
+    assert row.weights_mb == pytest.approx(num_parameters * 4 / 1e6, abs=0.2)
+    assert (row.top1, row.weights_file) == (None, "")
+
+
+def test_an_unknown_name_is_answered_with_near_ones():
+    with pytest.raises(EngineError, match="mobilenet_v2"):
+        find_backbone("mobilenetv2")
+    with pytest.raises(EngineError, match="se_resnet"):
+        find_backbone("???")

@@ -1,0 +1,33 @@
+"""Tests of the settings chosen for a dataset."""
+
+from pathlib import Path
+
+from engine.config.backbones import find_backbone
+from engine.config.presets import PRETRAINED, demo_config, is_downloaded, suggest, weights_folder
+from engine.data.dataset import Dataset, Sample
+
+
+def _dataset(num_images: int) -> Dataset:
+    return Dataset(Path("/data"), ("a", "b"), tuple(Sample(f"a/{i}.png", i % 2) for i in range(num_images)))
+
+
+def test_nothing_is_ever_downloaded_by_default() -> None:
+    assert not is_downloaded(find_backbone(PRETRAINED))
+    assert suggest(_dataset(100)).model.weights == "none"
+
+
+def test_weights_that_are_on_this_machine_are_used() -> None:
+    path = weights_folder() / find_backbone(PRETRAINED).weights_file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    config = suggest(_dataset(100))
+    assert (config.model.backbone, config.model.weights) == (PRETRAINED, "default")
+
+
+def test_a_small_dataset_gets_more_epochs_than_a_large_one() -> None:
+    small, large = suggest(_dataset(60)), suggest(_dataset(50_000))
+    assert small.training.epochs > large.training.epochs >= 1
+
+
+def test_the_demo_starts_from_scratch() -> None:
+    assert demo_config().model.weights == "none"

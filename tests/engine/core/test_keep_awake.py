@@ -1,0 +1,64 @@
+"""Tests of engine.core.keep_awake."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import wakepy
+
+from engine import jobs
+from engine.config.settings import RunConfig
+from engine.core.keep_awake import kept_awake
+from engine.data.dataset import scan
+from engine.data.splits import split
+from tests.pictures import write_classes
+
+
+def test_the_computer_is_kept_awake_while_the_block_runs_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
+    with kept_awake():
+        assert [mode.active for mode in wakepy.global_modes()] == [True]
+    assert wakepy.global_modes() == []
+
+
+def test_whoever_switches_it_off_is_let_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
+    with kept_awake(is_wanted=False):
+        assert wakepy.global_modes() == []
+
+
+def test_without_a_desktop_the_block_runs_and_nothing_is_printed() -> None:
+    code = "from engine.core.keep_awake import kept_awake\nwith kept_awake():\n    print('ran')"
+    environment = os.environ | {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nobody/listens/here"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("ran\n", "")
+
+
+@pytest.mark.parametrize("name", ["__enter__", "__exit__"])
+def test_a_desktop_that_answers_oddly_ends_no_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = getattr(wakepy.Mode, name)
+
+    def answer_oddly(*arguments: object) -> None:
+        if name == "__exit__":  # so that nothing is left for the next test
+            answer(*arguments)
+        raise ValueError("odd")
+
+    monkeypatch.setattr(wakepy.Mode, name, answer_oddly)
+    with kept_awake():
+        pass
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_training_keeps_the_computer_awake_where_that_is_switched_on(
+    is_wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
+    dataset = split(scan(write_classes(tmp_path / "data", {"red": 4, "blue": 4})), 0.25, seed=0)
+    config = RunConfig().changed("data", image_size=16)
+    config = config.changed("training", epochs=1, device="cpu", keep_awake=is_wanted)
+    seen = {len(wakepy.global_modes()) for _ in jobs.train(dataset, config, tmp_path / "run")}
+    assert seen == {int(is_wanted)}
+    assert wakepy.global_modes() == []

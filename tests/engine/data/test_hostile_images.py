@@ -1,0 +1,170 @@
+"""Each hostile file is read right or refused with a sentence, and no memory is lost over it."""
+
+import os
+import stat
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.audit.fingerprint import fingerprint
+from engine.core.errors import EngineError
+from engine.core.files import as_text
+from engine.core.threads import Budget
+from engine.data.decode import decode, thumbnail
+from tests.hostile_images import Shown, write_readable, write_unreadable
+from tests.image_bytes import picture, saved
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Shown], list[str]]:
+    folder = tmp_path_factory.mktemp("hostile")
+    return folder, write_readable(folder), write_unreadable(folder)
+
+
+def _wrong(pixels: np.ndarray, shown: Shown) -> str | None:
+    height, width, _ = pixels.shape
+    halves = pixels[height // 2, width // 4], pixels[height // 2, width * 3 // 4]
+    far = max(int(np.abs(half.astype(int) - colour).max()) for half, colour in zip(halves, (shown.left, shown.right)))
+    return None if far <= 12 else f"{halves[0]} {halves[1]}"
+
+
+def test_each_readable_file_shows_what_it_should(hostile: tuple[Path, dict[str, Shown], list[str]]) -> None:
+    folder, readable, _ = hostile
+    wrong = {}
+    for name, shown in readable.items():
+        pixels = decode(folder / name)
+        if pixels.shape[1::-1] != shown.size or _wrong(pixels, shown):
+            wrong[name] = (pixels.shape, _wrong(pixels, shown))
+    assert not wrong
+
+
+def test_reduced_each_shows_the_same_and_is_no_smaller_than_asked(
+    hostile: tuple[Path, dict[str, Shown], list[str]],
+) -> None:
+    folder, readable, _ = hostile
+    for name, shown in readable.items():
+        pixels = decode(folder / name, min_side=16)
+        assert min(pixels.shape[:2]) >= min(16, *shown.size), name
+        assert not _wrong(pixels, shown), name
+        assert thumbnail(folder / name, 8).shape == (8, 8, 3)
+        assert int(fingerprint(folder / name)["width"]) == shown.size[0], name
+
+
+def test_each_unreadable_file_is_refused_with_a_sentence_and_its_path(
+    hostile: tuple[Path, dict[str, Shown], list[str]],
+) -> None:
+    folder, _, unreadable = hostile
+    for name in unreadable:
+        for read in (decode, lambda path: decode(path, 16), fingerprint):
+            with pytest.raises(EngineError) as caught:
+                read(folder / name)
+            assert caught.value.path == folder / name
+            assert caught.value.message.endswith("."), name
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("truncated.png", "truncated"),
+        ("zero.jpg", "empty"),
+        ("text.jpg", "not an image"),
+        ("postscript.jpg", "not an image"),
+        ("bomb.png", "more than 200 million pixels"),
+        ("bomb.ico", "more than 200 million pixels"),
+        ("bomb.tif", "its tiles have 40000 x 40000 pixels"),
+        ("bomb.webp", "more than 200 million pixels"),
+        ("slow.ppm", "too large for a file of its kind"),
+        ("scans.jpg", "too many parts"),
+        ("comments.jpg", "too many parts"),
+        ("loop-a.jpg", "leads back to itself"),
+        ("nowhere.jpg", "leads nowhere"),
+        ("endless.jpg", "a pipe or a device"),
+        ("pipe.jpg", "a pipe or a device"),
+        ("socket.jpg", "a pipe or a device"),
+    ],
+)
+def test_the_sentence_says_what_is_wrong(
+    hostile: tuple[Path, dict[str, Shown], list[str]], name: str, sentence: str
+) -> None:
+    with pytest.raises(EngineError, match=sentence):
+        decode(hostile[0] / name)
+
+
+def test_a_name_that_is_no_text_is_found_by_the_text_that_stands_for_it(
+    hostile: tuple[Path, dict[str, Shown], list[str]],
+) -> None:
+    folder = hostile[0]
+    for name, text in (
+        (b"no text \xff\xe9.jpg", r"no text \xff\xe9.jpg"),
+        (rb"back\xe9slash.jpg", r"back\x5cxe9slash.jpg"),
+    ):
+        assert as_text(os.fsdecode(name)) == text
+        assert np.array_equal(decode(folder / text), decode(folder / os.fsdecode(name)))
+
+
+def test_no_program_is_run_for_postscript(
+    hostile: tuple[Path, dict[str, Shown], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ghostscript = tmp_path / "gs"
+    ghostscript.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    ghostscript.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # not looked for yet
+    with pytest.raises(EngineError):
+        decode(hostile[0] / "postscript.jpg")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_picture_too_large_for_the_memory_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(saved(picture(), "PNG"))
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("engine.data.decode._to_rgb", fail)
+    with pytest.raises(EngineError, match="too large for the memory of this computer"):
+        decode(path)
+
+
+class _Noting(Budget):
+    def __init__(self) -> None:
+        super().__init__(10**12)
+        self.taken: list[int] = []
+
+    def taking(self, amount: int) -> AbstractContextManager[None]:
+        self.taken.append(amount)
+        return super().taking(amount)
+
+
+def test_each_picture_takes_its_share_of_the_memory_that_all_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = _Noting()
+    monkeypatch.setattr("engine.data.decode._budget", budget)
+    monkeypatch.setattr("engine.data.decode._LARGE", 1000)
+    for kind, options in (("PNG", {}), ("WEBP", {}), ("JPEG", {}), ("JPEG", {"progressive": True})):
+        (tmp_path / "a.jpg").write_bytes(saved(picture((400, 400)), kind, **options))
+        decode(tmp_path / "a.jpg", min_side=50)
+    # Only of a JPEG of one scan less is held than the whole
+    assert budget.taken == [160_000 * 10, 160_000 * 16, 10_000 * 10, 160_000 * 10]
+
+
+def test_a_large_picture_comes_reduced_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    across = np.linspace(0, 255, 300, dtype=np.uint8)
+    grey = np.add.outer(across[:200] // 2, across // 2)
+    for suffix, values in ((".png", grey), (".tif", grey.astype(np.uint16) * 257), (".tiff", grey / np.float32(255))):
+        Image.fromarray(values).save(tmp_path / f"a{suffix}")
+        whole = decode(tmp_path / f"a{suffix}")
+        with monkeypatch.context() as patch:
+            patch.setattr("engine.data.decode._STRIP", 3000)
+            assert np.array_equal(decode(tmp_path / f"a{suffix}"), whole)
+            patch.setattr("engine.data.decode._LARGE", 1000)
+            reduced = decode(tmp_path / f"a{suffix}", min_side=20)
+        assert reduced.shape == (40, 60, 3)
+        assert np.abs(reduced.astype(int) - whole.reshape(40, 5, 60, 5, 3).mean((1, 3))).max() <= 1

@@ -1,0 +1,140 @@
+"""Tests of setting images aside."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.core.errors import EngineError
+from engine.data.dataset import Dataset, Sample, scan
+from engine.data.splits import read_split, split, write_split
+from tests.pictures import write_classes
+
+
+def _dataset(**counts: int) -> Dataset:
+    names = tuple(sorted(counts))
+    samples = [Sample(f"{name}/{i}.png", names.index(name)) for name in names for i in range(counts[name])]
+    return Dataset(Path("/data"), names, tuple(samples))
+
+
+def test_each_class_gives_its_share() -> None:
+    parts = split(_dataset(ant=10, bee=40), 0.2, seed=0)
+    assert parts.counts("val") == [2, 8]
+    assert parts.counts("train") == [8, 32]
+
+
+def test_a_class_of_two_gives_one_and_keeps_one() -> None:
+    assert split(_dataset(ant=2, bee=2), 0.01, seed=0).counts("val") == [1, 1]
+    assert split(_dataset(ant=2, bee=2), 0.99, seed=0).counts("val") == [1, 1]
+
+
+def test_a_class_of_one_stays_in_training() -> None:
+    parts = split(_dataset(ant=1, bee=5), 0.4, seed=0)
+    assert parts.counts("train") == [1, 3]
+
+
+def test_the_same_seed_draws_the_same_split_and_another_seed_another() -> None:
+    dataset = _dataset(ant=50, bee=50)
+    assert split(dataset, 0.2, 1) == split(dataset, 0.2, 1)
+    assert split(dataset, 0.2, 1) != split(dataset, 0.2, 2)
+
+
+def test_another_class_does_not_change_the_split_of_the_first() -> None:
+    two, three = split(_dataset(bee=50, cat=50), 0.2, 0), split(_dataset(ant=9, bee=50, cat=50), 0.2, 0)
+    of_bees = [{s.path for s in parts.of_split("val") if s.path.startswith("bee")} for parts in (two, three)]
+    assert of_bees[0] == of_bees[1]
+
+
+def test_groups_stay_on_one_side_and_the_share_is_kept() -> None:
+    dataset = _dataset(ant=50, bee=50)
+    groups = [[f"ant/{number}.png", f"ant/{number + 1}.png"] for number in range(0, 50, 2)]
+    parts = split(dataset, 0.2, 3, groups)
+    sides = {sample.path: sample.split for sample in parts.samples}
+    assert all(sides[one] == sides[other] for one, other in groups)
+    assert parts.counts("val") == [10, 10]
+
+
+def test_groups_that_share_an_image_are_one_and_are_numbered() -> None:
+    parts = split(_dataset(ant=10, bee=4), 0.3, 0, [["ant/0.png", "ant/5.png"], ["ant/5.png", "ant/7.png"]])
+    tied = {sample.path: sample.split for sample in parts.samples if sample.group is not None}
+    assert tied.keys() == {"ant/0.png", "ant/5.png", "ant/7.png"}
+    assert len(set(tied.values())) == 1
+
+
+def test_a_group_larger_than_the_share_stays_in_training() -> None:
+    parts = split(_dataset(ant=20, bee=20), 0.2, 0, [[f"ant/{number}.png" for number in range(15)]])
+    assert parts.counts("val") == [4, 4]
+    assert all(sample.split == "train" for sample in parts.samples if sample.group == 0)
+
+
+def test_a_class_whose_groups_are_all_too_large_gives_its_smallest() -> None:
+    groups = [[f"ant/{number}.png" for number in numbers] for numbers in (range(6), range(6, 10))]
+    assert split(_dataset(ant=10, bee=10), 0.2, 0, groups).counts("val") == [4, 2]
+
+
+def test_a_class_that_is_one_group_stays_in_training() -> None:
+    groups = [[f"ant/{number}.png" for number in range(10)]]
+    assert split(_dataset(ant=10, bee=10), 0.2, 0, groups).counts("val") == [0, 2]
+
+
+def test_groups_over_classes_stay_together_and_no_class_gives_more_than_its_share() -> None:
+    dataset = _dataset(ant=40, bee=40)
+    groups = [[f"ant/{number}.png", f"bee/{number}.png"] for number in range(30)]
+    drawn = []
+    for seed in range(20):
+        parts = split(dataset, 0.2, seed, groups)
+        sides = {sample.path: sample.split for sample in parts.samples}
+        assert all(sides[one] == sides[other] for one, other in groups)
+        assert parts.counts("val") == [8, 8]
+        drawn.append(sum(sides[one] == "val" for one, _ in groups))
+    assert min(drawn) < max(drawn)
+
+
+def test_another_class_moves_no_draw_of_a_class_with_groups() -> None:
+    groups = [["bee/0.png", "bee/1.png"], ["bee/7.png", "bee/9.png", "bee/11.png"]]
+    more = [*groups, ["ant/0.png", "ant/1.png"]]
+    two, three = split(_dataset(bee=50, cat=50), 0.2, 0, groups), split(_dataset(ant=9, bee=50, cat=50), 0.2, 0, more)
+    for name in ("bee", "cat"):
+        drawn = [{s.path for s in parts.of_split("val") if s.path.startswith(name)} for parts in (two, three)]
+        assert drawn[0] == drawn[1]
+
+
+def test_a_split_with_groups_is_the_same_for_a_seed() -> None:
+    groups = [[f"ant/{number}.png", f"bee/{number}.png"] for number in range(5)]
+    dataset = _dataset(ant=50, bee=50)
+    assert split(dataset, 0.2, 1, groups) == split(dataset, 0.2, 1, groups)
+    assert split(dataset, 0.2, 1, groups) != split(dataset, 0.2, 2, groups)
+
+
+def test_a_split_file_tells_the_group_of_each_file_and_one_without_groups_is_read(tmp_path: Path) -> None:
+    parts = split(_dataset(ant=4, bee=4), 0.25, 0, [["ant/0.png", "ant/1.png"]])
+    write_split(parts, tmp_path / "split.json")
+    assert read_split(tmp_path / "split.json").samples == parts.samples
+    document = json.loads((tmp_path / "split.json").read_text())
+    assert [entry["group"] for entry in document["files"]] == [0, 0, *[None] * 6]
+    for entry in document["files"]:
+        del entry["group"]
+    (tmp_path / "split.json").write_text(json.dumps(document))
+    assert {sample.group for sample in read_split(tmp_path / "split.json").samples} == {None}
+
+
+def test_a_folder_with_its_own_validation_images_is_left_as_it_is(tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        write_classes(tmp_path / name, {"red": 3, "blue": 3})
+    dataset = scan(tmp_path)
+    assert split(dataset, 0.5, 0) == dataset
+
+
+def test_a_split_survives_the_way_through_its_file(tmp_path: Path) -> None:
+    parts = split(scan(write_classes(tmp_path / "Ünï 测试", {"red": 4, "blue": 4})), 0.25, 0)
+    write_split(parts, tmp_path / "split.json")
+    again = read_split(tmp_path / "split.json")
+    assert (again.root, again.classes, again.samples) == (parts.root, parts.classes, parts.samples)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"root": "/", "classes": ["a"], "files": [{"path": "x"}]}'])
+def test_a_damaged_split_file_is_a_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "split.json"
+    path.write_text(text)
+    with pytest.raises(EngineError, match="damaged"):
+        read_split(path)

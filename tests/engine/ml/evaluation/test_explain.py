@@ -1,0 +1,102 @@
+"""Tests of saying why."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import jobs
+from engine.cli.main import main
+from engine.config.settings import Geometry, RunConfig
+from engine.core.errors import EngineError
+from engine.core.event_stream import finish
+from engine.data.dataset import scan
+from engine.data.splits import split
+from engine.ml.models.preprocessing import Preprocessing, prepare, seen_box
+from engine.runs.run_folder import Run
+from tests.pictures import break_file, write_classes
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on red and blue pictures."""
+    folder = tmp_path_factory.mktemp("explain")
+    data = split(scan(write_classes(folder / "data", {"red": 10, "blue": 10})), 0.4, 0)
+    config = RunConfig().changed("data", image_size=32).changed("optim", lr=5e-3)
+    config = config.changed("training", epochs=3, batch_size=8, device="cpu", precision="float32")
+    return finish(jobs.train(data, config, folder / "run"))
+
+
+def _picture(run: Run) -> Path:
+    return run.dataset.root / "red" / "000.png"
+
+
+def test_an_answer_is_explained_and_another_class_otherwise(run: Run) -> None:
+    own = finish(jobs.explain(run.model_path, _picture(run)))
+    (answer,) = _answers(run, _picture(run))
+    assert own.label == own.predicted == answer.label
+    assert own.confidence == pytest.approx(answer.confidence, abs=1e-3)
+    assert own.heat.shape == (32, 32)
+    assert own.heat.dtype == np.float32
+    other_label = "blue" if own.label == "red" else "red"
+    other = finish(jobs.explain(run.model_path, _picture(run), other_label))
+    assert (other.label, other.predicted) == (other_label, own.label)
+    assert not np.allclose(own.heat, other.heat)
+
+
+def _answers(run: Run, picture: Path) -> list:
+    answers: list = []
+    finish(jobs.predict(run.model_path, [picture]), answers.append)
+    return [answer for answer in answers if hasattr(answer, "confidence")]
+
+
+def test_near_training_images_are_named_with_their_class(run: Run) -> None:
+    dataset = run.dataset
+    known = dataset.of_split("train")[2]
+    near = finish(jobs.explain(run.model_path, dataset.root / known.path)).neighbours
+    assert len(near) == 5
+    similarities = [neighbour.similarity for neighbour in near]
+    assert similarities == sorted(similarities, reverse=True)
+    assert (near[0].path, near[0].label) == (str(dataset.root / known.path), dataset.classes[known.label])
+
+
+def test_a_class_or_image_that_is_none_is_a_sentence(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no class 'green'"):
+        finish(jobs.explain(run.model_path, _picture(run), "green"))
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(_picture(run).read_bytes())
+    with pytest.raises(EngineError):
+        finish(jobs.explain(run.model_path, break_file(bad)))
+
+
+def test_the_command_line_draws_a_figure(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "why.png"
+    arguments = ["explain", str(run.model_path), str(_picture(run)), "--out", str(out), "--label", "blue"]
+    assert main(arguments) == 0
+    assert "blue" in capsys.readouterr().out
+    with Image.open(out) as figure:
+        assert min(figure.size) > 500
+    assert main([*arguments[:4], str(tmp_path / "why.nothing")]) == 1
+    assert main(["robustness", str(run.path), "--json"]) == 0
+    assert '"rotation"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
+def test_the_heat_lies_where_the_network_looked(geometry: Geometry) -> None:
+    preprocessing = Preprocessing(64, geometry, (0, 0, 0), (1, 1, 1))
+    for width, height in ((200, 100), (90, 240), (64, 64)):
+        # Red grows with x and green with y, so colours tell places
+        pixels = np.zeros((height, width, 3), np.uint8)
+        pixels[..., 0] = np.linspace(0, 250, width)[None, :]
+        pixels[..., 1] = np.linspace(0, 250, height)[:, None]
+        pixels[..., 2] = 255
+        seen = prepare(pixels, preprocessing).float()
+        box = seen_box(width, height, preprocessing)
+        for row, column in ((12, 20), (32, 32), (40, 50)):
+            if seen[2, row, column] < 250:  # a grey border
+                continue
+            x = box.left + (column + 0.5) / 64 * (box.right - box.left)
+            y = box.top + (row + 0.5) / 64 * (box.bottom - box.top)
+            assert float(seen[0, row, column]) / 250 == pytest.approx(x, abs=0.03)
+            assert float(seen[1, row, column]) / 250 == pytest.approx(y, abs=0.03)

@@ -1,0 +1,176 @@
+"""Tests of heat maps: their form on every family, and that they tell of the network and of the object."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from scipy.ndimage import binary_dilation
+from scipy.stats import spearmanr
+from torch import nn
+
+from engine import jobs
+from engine.config.backbones import BACKBONES
+from engine.config.presets import demo_config
+from engine.core.event_stream import finish
+from engine.data import sample_dataset as painting
+from engine.data.dataset import scan
+from engine.ml.evaluation.gradcam import SE_RESNET_MIN_SIDE, find_layer, look
+from engine.ml.models.build import Classifier, build_model
+from engine.ml.models.model_file import load_model
+from engine.ml.models.preprocessing import Preprocessing, normalise, prepare
+from tests.engine.ml.networks import SMALL, shared_file, smallest_side
+
+LARGE = {"maxvit_t", "wide_resnet50_2", "inception_v3", "vgg11", "resnext50_32x4d"}
+QUICK = [name for name in SMALL if name not in LARGE]
+MOST_ALIKE = 0.5
+"""Rank correlation that maps of a network and of the same with random weights stay below (Adebayo et al., 2018)."""
+
+
+def _model(name: str, side: int, num_classes: int = 4) -> Classifier:
+    torch.manual_seed(0)
+    return build_model(name, num_classes, side, 0.0).eval()
+
+
+def _assert_is_a_map(heat: torch.Tensor, side: int) -> None:
+    assert heat.shape == (side, side)
+    assert heat.dtype == torch.float32
+    assert torch.isfinite(heat).all()
+    assert heat.min() >= 0
+    assert heat.max() == pytest.approx(1)
+    assert heat.std() > 0.01
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_every_family_gives_a_map_at_its_smallest_size(name: str) -> None:
+    side = smallest_side(name)
+    model = _model(name, side)
+    batch = torch.randn(1, 3, side, side)
+    seen = look(model, find_layer(model, batch), batch)
+    _assert_is_a_map(seen.heat, side)
+    assert seen.label == int(seen.logits.argmax())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_every_family_gives_a_fine_map_at_the_size_it_was_made_for(name: str) -> None:
+    side = BACKBONES[name].image_size
+    model = _model(name, side)
+    batch = torch.randn(1, 3, side, side)
+    seen = look(model, find_layer(model, batch), batch, label=1)
+    _assert_is_a_map(seen.heat, side)
+    assert seen.label == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_gives_a_map_at_its_smallest_size(name: str) -> None:
+    side = smallest_side(name)
+    model = _model(name, side)
+    batch = torch.randn(1, 3, side, side)
+    _assert_is_a_map(look(model, find_layer(model, batch), batch).heat, side)
+
+
+def test_the_same_answer_comes_with_and_without_a_map() -> None:
+    for name, side in (("vit_b_32", 64), ("resnet18", 64)):
+        model = _model(name, side)
+        batch = torch.randn(1, 3, side, side)
+        seen = look(model, find_layer(model, batch), batch)
+        with torch.inference_mode():
+            torch.testing.assert_close(seen.logits, model(batch)[0], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(seen.embedding, model.embed(batch)[0], atol=1e-4, rtol=1e-4)
+
+
+def test_before_global_pooling_the_map_is_grad_cam_by_hand() -> None:
+    model = _model("se_resnet", 16 * SE_RESNET_MIN_SIDE)
+    batch = torch.randn(1, 3, 16 * SE_RESNET_MIN_SIDE, 16 * SE_RESNET_MIN_SIDE)
+    layer = find_layer(model, batch)
+    assert layer.module is model.backbone.stages
+    seen = look(model, layer, batch, label=2)
+    weights = model.head.weight[2] - model.head.weight.mean(0)  # of a pooled channel, but for 1 / (H * W)
+    with torch.no_grad():
+        activation = model.backbone.stages(model.backbone.stem(batch))[0]
+        heat = torch.einsum("c,chw->hw", weights, activation)[None, None]
+        heat = nn.functional.interpolate(heat, batch.shape[2:], mode="bilinear", align_corners=False)[0, 0].clamp_min(0)
+    torch.testing.assert_close(seen.heat, heat / heat.max(), atol=1e-4, rtol=1e-4)
+
+
+def test_a_network_that_sees_the_left_half_alone_is_hot_on_the_left_alone() -> None:
+    class LeftOnly(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU())
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.features(x)[..., :16].mean((2, 3))
+
+    model = _model("se_resnet", 32)
+    model.backbone = LeftOnly()
+    model.head = nn.Linear(8, 3)
+    batch = torch.randn(1, 3, 32, 32)
+    heat = look(model.eval(), find_layer(model, batch), batch).heat
+    assert heat[:, 16:].max() == 0
+    assert heat[:, :16].max() == 1
+
+
+def test_the_map_of_a_frozen_network_comes_under_inference_mode_of_others() -> None:
+    model = _model("se_resnet", 64).requires_grad_(False)
+    batch = torch.randn(1, 3, 64, 64)
+    layer = find_layer(model, batch)
+    with torch.no_grad():
+        first, second = look(model, layer, batch), look(model, layer, batch)
+    assert torch.equal(first.heat, second.heat)
+    assert all(not module._forward_hooks for module in model.modules())
+
+
+def test_random_weights_give_another_map() -> None:
+    weights = shared_file("weights", "mobilenet_v2.pth")
+    photos = sorted((weights.parents[1] / "data" / "hymenoptera" / "val").rglob("*.jpg"))[::40]
+    trained = _model("mobilenet_v2", 128, num_classes=1000)
+    state = torch.load(weights, map_location="cpu", weights_only=True)
+    names = {"classifier.1.weight": "head.weight", "classifier.1.bias": "head.bias"}
+    trained.load_state_dict({names.get(key, f"backbone.{key}"): value for key, value in state.items()})
+    random = _model("mobilenet_v2", 128, num_classes=1000)
+    preprocessing = Preprocessing(128, "crop", BACKBONES["mobilenet_v2"].mean, BACKBONES["mobilenet_v2"].std)
+    correlations = []
+    for photo in photos:
+        batch = normalise(prepare(np.asarray(Image.open(photo).convert("RGB")), preprocessing)[None], preprocessing)
+        one = look(trained, find_layer(trained, batch), batch)
+        other = look(random, find_layer(random, batch), batch, one.label)
+        correlations.append(spearmanr(one.heat.flatten(), other.heat.flatten()).statistic)
+    assert len(correlations) >= 3
+    assert abs(float(np.mean(correlations))) < MOST_ALIKE
+
+
+def _mask(name: str, seed: list[int], preprocessing: Preprocessing) -> np.ndarray:
+    """Return where the object lies, drawn by the painter from the same random numbers as the image."""
+    generator = np.random.default_rng(seed)
+    _, front = painting._two_colours(generator)
+    side = painting._CANVAS
+    painting._scribble(ImageDraw.Draw(Image.new("RGB", (side, side))), generator, front)
+    canvas = Image.new("RGB", (side, side))
+    painting.PAINTERS[name](ImageDraw.Draw(canvas), generator, (255, 255, 255))
+    pixels = np.asarray(canvas.resize((painting.SIDE, painting.SIDE), Image.Resampling.BOX))
+    return prepare(pixels, preprocessing)[0].numpy() > 127
+
+
+@pytest.mark.slow
+def test_on_the_sample_the_heat_lies_on_the_object(tmp_path: Path) -> None:
+    root = finish(painting.write_sample(tmp_path / "sample"))
+    config = demo_config().changed("training", device="cpu", precision="float32", epochs=12)
+    run = finish(jobs.train(scan(root), config, tmp_path / "run"))
+    model, card = load_model(run.model_path)
+    preprocessing = Preprocessing.of(card)
+    shares = []
+    for name in ("ring", "star", "triangle"):
+        class_number = list(painting.PAINTERS).index(name)
+        for number in range(painting.NUM_PER_CLASS["val"]):
+            seed = [0, 1, class_number, number]
+            image = painting.draw_sample(painting.PAINTERS[name], np.random.default_rng(seed))
+            place = binary_dilation(_mask(name, seed, preprocessing), iterations=3)
+            batch = normalise(prepare(np.asarray(image), preprocessing)[None], preprocessing)
+            heat = look(model, find_layer(model, batch), batch, card.classes.index(name)).heat.numpy()
+            shares.append((heat[place].sum() / heat.sum(), place.mean()))
+    on_object, area = np.mean(shares, axis=0)
+    assert on_object > 1.5 * area

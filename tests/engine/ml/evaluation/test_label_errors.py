@@ -1,0 +1,117 @@
+"""Tests of ranking doubted labels and of the score before and after corrections."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import jobs
+from engine.audit.findings import Audit
+from engine.cli.main import main
+from engine.config.settings import RunConfig
+from engine.core.event_stream import finish
+from engine.data.dataset import Dataset, Sample, scan
+from engine.data.label_overrides import append
+from engine.data.splits import split
+from engine.ml.evaluation.label_errors import doubt, rank
+from engine.ml.evaluation.linear_probe import Embeddings, cross_validated
+from tests.engine.ml.evaluation.test_linear_probe import clusters
+from tests.pictures import write_classes
+
+
+def test_flipped_labels_lead_the_queue_with_the_class_they_came_from() -> None:
+    rows, truth = clusters(50, 4)
+    labels = truth.copy()
+    flipped = np.random.default_rng(1).permutation(len(truth))[:10]
+    labels[flipped] = (truth[flipped] + 1) % 4
+    samples = tuple(Sample(f"{row:03}", int(label)) for row, label in enumerate(labels))
+    queue = rank(Embeddings(samples, rows), cross_validated(rows, labels, 4), ("a", "b", "c", "d"))
+    assert {int(item.path) for item in queue[:10]} == set(flipped.tolist())
+    assert all(item.suggested == "abcd"[truth[int(item.path)]] for item in queue[:10])
+    assert all(0.5 < item.score <= 1 for item in queue)
+
+
+def test_a_class_that_the_probe_is_seldom_sure_of_is_not_doubted_for_that() -> None:
+    # A timid class: its images get 0.4 at most, as its own threshold says
+    probabilities = np.array([[0.6, 0.4], [0.6, 0.4], [0.99, 0.01], [0.98, 0.02]])
+    scores, suggested, is_doubted = doubt(probabilities, np.array([1, 1, 0, 0]))
+    assert scores.tolist() == pytest.approx([0.6, 0.6, 0.01, 0.02])
+    assert not is_doubted.any()
+    assert suggested.tolist() == [0, 0, 1, 1]
+    assert doubt(probabilities, np.array([1, 1, 0, 1]))[2].tolist() == [False, False, False, True]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Red and blue pictures, two of them in the wrong folder."""
+    root = write_classes(tmp_path / "data", {"red": 14, "blue": 14})
+    (root / "red" / "000.png").rename(root / "blue" / "lost.png")
+    (root / "blue" / "001.png").rename(root / "red" / "lost.png")
+    return root
+
+
+@pytest.fixture
+def model(data: Path, tmp_path: Path) -> Path:
+    config = RunConfig().changed("data", image_size=16).changed("training", epochs=2, batch_size=8)
+    return finish(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run")).model_path
+
+
+def test_images_in_the_wrong_folder_are_queued_and_corrections_raise_the_score(data: Path, model: Path) -> None:
+    dataset = scan(data)
+    found = finish(jobs.review(dataset, model, Audit()))
+    assert {item.path for item in found.items[:2]} == {"red/lost.png", "blue/lost.png"}
+    assert found.num_images == 28
+    append(data, "red/lost.png", "relabel", "blue")
+    append(data, "blue/lost.png", "relabel", "red")
+    assert not {"red/lost.png", "blue/lost.png"} & {
+        i.path for i in finish(jobs.review(scan(data), model, Audit())).items
+    }
+    rescored = finish(jobs.rescore(scan(data), model))
+    assert rescored.as_filed < rescored.after
+    assert rescored.before <= rescored.after
+    assert rescored.num_images == rescored.num_filed == 28
+
+
+def test_images_kept_for_a_last_test_are_left_alone(data: Path, model: Path) -> None:
+    dataset = scan(data)
+    parts = tuple(replace(s, split="test") if "lost" in s.path else s for s in dataset.samples)
+    found = finish(jobs.review(Dataset(data, dataset.classes, parts), model, Audit()))
+    assert found.num_images == 26
+    assert not any("lost" in item.path for item in found.items)
+
+
+def test_without_a_model_the_queue_holds_what_the_audit_found(data: Path) -> None:
+    assert finish(jobs.review(scan(data), None, Audit())).accuracy is None
+
+
+def test_the_command_line_lists_and_corrects(data: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["review", str(data), "--model", str(model), "--most", "2"]) == 0
+    told = capsys.readouterr().out
+    assert "red/lost.png: Stands as red, looks like blue" in told
+    assert "cross-validated accuracy" in told
+    assert main(["label", str(data), "red/lost.png", "--as", "blue"]) == 0
+    assert main(["label", str(data), str(data / "blue" / "lost.png"), "--exclude"]) == 0
+    assert scan(data).counts() == [14, 13]
+    assert main(["label", str(data), "--undo"]) == 0
+    assert scan(data).counts() == [15, 13]
+    assert main(["review", str(data), "--json"]) == 0
+    assert '"rescore": null' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["red/lost.png", "--as", "green"], "no class 'green'"),
+        (["red/none.png", "--keep"], "not among those"),
+        (["red/lost.png"], "--as CLASS"),
+        (["red/lost.png", "--keep", "--exclude"], "--as CLASS"),
+        (["--undo"], "nothing to take back"),
+        (["red/lost.png", "--undo"], "nothing else"),
+    ],
+)
+def test_what_cannot_be_decided_is_a_sentence(
+    data: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["label", str(data), *arguments]) == 1
+    assert words in capsys.readouterr().err

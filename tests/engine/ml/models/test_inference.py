@@ -1,0 +1,53 @@
+"""Tests of the form a network answers in."""
+
+import pytest
+import torch
+from torch import nn
+
+from engine.config.backbones import BACKBONES
+from engine.ml.models.build import build_model
+from engine.ml.models.inference import fuse_for_inference, images_forward
+from engine.ml.models.preprocessing import Preprocessing, normalise
+
+CPU = torch.device("cpu")
+PREPROCESSING = Preprocessing(64, "crop", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+FAMILIES = {row.family: name for name, row in reversed(BACKBONES.items())}
+
+
+def _with_lived_norms(network: nn.Module) -> nn.Module:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.1, 0.1)  # type: ignore[arg-type]
+            nn.init.uniform_(module.running_var, 0.8, 1.2)  # type: ignore[arg-type]
+    return network.eval()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES.values())
+def test_every_family_answers_the_same_fused(name: str) -> None:
+    size = BACKBONES[name].image_size
+    network = _with_lived_norms(build_model(name, 3, size, 0.0))
+    images = torch.randn(2, 3, size, size)
+    with torch.inference_mode():
+        expected = network(images)
+        said = fuse_for_inference(network, CPU, torch.float32)(images)
+    assert torch.allclose(said, expected, atol=1e-3 * float(expected.abs().max()))
+
+
+def test_norms_are_folded_into_convolutions_and_the_network_is_left_as_it_was() -> None:
+    network = _with_lived_norms(build_model("resnet18", 3, 64, 0.0)).train()
+    fused = fuse_for_inference(network, CPU, torch.float32)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    assert network.training
+
+
+def test_half_precision_answers_nearly_as_float32_does() -> None:
+    model = build_model("resnet18", 3, 64, 0.0).eval()
+    images = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
+    with torch.inference_mode():
+        exact = model(normalise(images, PREPROCESSING)).softmax(1)
+        for dtype, tolerance in ((torch.float32, 1e-4), (torch.bfloat16, 0.02)):
+            said = images_forward(model, PREPROCESSING, CPU, dtype)(images)
+            assert said.dtype == torch.float32
+            assert (said.softmax(1) - exact).abs().max() < tolerance

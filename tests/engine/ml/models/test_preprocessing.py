@@ -1,0 +1,90 @@
+"""Tests of turning pixels into what the network sees."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms.v2 import functional
+
+from engine.config.settings import Geometry
+from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, canvas, normalise, prepare
+
+
+def _preprocessing(geometry: Geometry = "crop", size: int = 32) -> Preprocessing:
+    return Preprocessing(size, geometry, (0.5, 0.4, 0.3), (0.2, 0.2, 0.25))
+
+
+def _striped(width: int, height: int) -> np.ndarray:
+    """Black at the left edge, white in the middle, grey at the right edge."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    pixels[:, : width // 8] = 0
+    pixels[:, -(width // 8) :] = 128
+    return pixels
+
+
+def _noise(width: int = 60, height: int = 40) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("size", [(60, 40), (40, 60), (1, 1), (500, 3), (32, 32)])
+def test_any_picture_becomes_a_square_of_bytes(geometry: Geometry, size: tuple[int, int]) -> None:
+    width, height = size
+    preprocessing = _preprocessing(geometry)
+    image = prepare(_noise(width, height), preprocessing)
+    square, aspect = canvas(_noise(width, height), preprocessing)
+    assert image.shape == (3, 32, 32)
+    assert square.shape == (3, preprocessing.canvas_size, preprocessing.canvas_size)
+    assert image.dtype == square.dtype == torch.uint8
+    assert aspect == (1 if geometry == "pad" else width / height)
+
+
+@pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("size", [(1, 30_000), (30_000, 1), (20_000, 40)])
+def test_a_long_strip_is_never_blown_up(
+    geometry: Geometry, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for name in ("resize", "pad"):
+        real = getattr(functional, name)
+
+        def noted(*args: object, real: Callable[..., torch.Tensor] = real, **options: object) -> torch.Tensor:
+            image = real(*args, **options)
+            made.append(image.numel())
+            return image
+
+        monkeypatch.setattr(functional, name, noted)
+    prepare(_noise(*size), _preprocessing(geometry))
+    canvas(_noise(*size), _preprocessing(geometry))
+    assert max(made) < 100_000
+
+
+def test_of_a_strip_the_middle_crop_is_the_same_however_much_of_its_ends_is_kept() -> None:
+    strip = _noise(1000, 20)
+    crop = _preprocessing("crop")
+    assert torch.equal(prepare(strip, crop), prepare(strip[:, 400:600], crop))
+
+
+def test_crop_takes_the_middle() -> None:
+    assert (prepare(_striped(128, 64), _preprocessing("crop")) == 255).all()
+
+
+def test_squash_keeps_both_edges() -> None:
+    image = prepare(_striped(128, 64), _preprocessing("squash"))
+    assert image[0, 16, 0] == 0
+    assert image[0, 16, -1] == 128
+
+
+def test_pad_puts_the_whole_picture_between_grey_borders() -> None:
+    image = prepare(_striped(128, 64), _preprocessing("pad"))
+    assert (image[:, 0] == PAD_GREY).all()
+    assert (image[:, -1] == PAD_GREY).all()
+    assert image[0, 16, 0] == 0
+    assert image[0, 16, -1] == 128
+
+
+def test_normalised_values_have_the_mean_and_deviation_asked_for() -> None:
+    batch = torch.full((2, 3, 4, 4), 255, dtype=torch.uint8)
+    expected = torch.tensor([(1 - 0.5) / 0.2, (1 - 0.4) / 0.2, (1 - 0.3) / 0.25])
+    assert torch.allclose(normalise(batch, _preprocessing())[1, :, 2, 3], expected)

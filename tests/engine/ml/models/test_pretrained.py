@@ -1,0 +1,256 @@
+"""Tests of engine.ml.models.pretrained."""
+
+import dataclasses
+import hashlib
+import re
+import urllib.request
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision import models
+from torchvision.models.vision_transformer import interpolate_embeddings
+
+from engine.config.backbones import BACKBONES, Backbone, find_backbone
+from engine.core.errors import EngineError
+from engine.core.events import Progress, Warned
+from engine.ml.models.build import build_model
+from engine.ml.models.pretrained import load_fitting, load_start_weights
+from tests.engine.ml.models.weights_server import serve
+from tests.engine.ml.networks import SMALL, all_numbers, empty_model, shared_file
+
+IMAGENET = [name for name in BACKBONES if name != "se_resnet"]
+TINY = "shufflenet_v2_x0_5"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Keep downloaded weights in a folder of the test, and let nobody go out to fetch any."""
+
+    def refuse(*_, **__):
+        raise AssertionError("A connection was opened.")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    folder = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def theirs():
+    torch.manual_seed(7)
+    return models.get_model(TINY, weights=None)
+
+
+def load(path, name=TINY, num_classes=5, image_size=None):
+    """Return a network with the weights in a file, and the events that came."""
+    row = find_backbone(name)
+    model = build_model(name, num_classes, image_size or row.image_size, 0.1)
+    return model, list(load_start_weights(model, row, str(path)))
+
+
+def assert_same_backbone(model, theirs):
+    own = model.backbone.state_dict()
+    assert all(torch.equal(own[name], value) for name, value in theirs.state_dict().items() if name in own)
+
+
+def torchvision_state(name):
+    """Return the state of the network that its ImageNet weights were saved from: names and shapes only."""
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    if name.startswith("vit"):
+        options = {"image_size": BACKBONES[name].image_size}
+    if name.startswith("regnet"):
+        return models.get_model(name, weights=None, **options).to("meta").state_dict()
+    with torch.device("meta"):
+        return models.get_model(name, weights=None, **options).state_dict()
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "squeezenet1_1"])
+def test_real_half_precision_files_fill_the_whole_backbone(name):
+    path = shared_file("weights", f"{name}.pth")
+    model, events = load(path, name)
+    state = torch.load(path, weights_only=True)
+    own = model.backbone.state_dict()
+    assert events == []
+    assert all(value.dtype != torch.float16 for value in own.values())
+    assert all(torch.equal(value, state[key].to(value.dtype)) for key, value in own.items())
+
+
+def test_squeezenets_convolution_becomes_the_head_where_the_classes_fit(tmp_path):
+    theirs = models.squeezenet1_1(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    model, _ = load(tmp_path / "weights.pth", "squeezenet1_1", num_classes=1000)
+    assert torch.equal(model.head.weight, theirs.classifier[1].weight.flatten(1))
+
+
+def assert_everything_fits(name, tmp_path):
+    model = empty_model(name, num_classes=1000)
+    state = torchvision_state(name)
+    left_out, fresh = load_fitting(model, state, tmp_path / "weights.pth")
+    assert (left_out, fresh) == ([], [])
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "se_resnet"])
+def test_the_weights_of_each_family_fit(name, tmp_path):
+    assert_everything_fits(name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IMAGENET)
+def test_the_weights_of_every_backbone_fit(name, tmp_path):
+    assert_everything_fits(name, tmp_path)
+
+
+def test_a_head_for_other_classes_is_left_fresh_without_a_word(theirs, tmp_path):
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    torch.manual_seed(0)
+    fresh = build_model(TINY, 5, 64, 0.1).head.weight.clone()
+    torch.manual_seed(0)
+    model, events = load(tmp_path / "weights.pth")
+    assert events == []
+    assert torch.equal(fresh, model.head.weight)
+    assert_same_backbone(model, theirs)
+
+
+def test_a_head_for_as_many_classes_is_used(theirs, tmp_path):
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    model, events = load(tmp_path / "weights.pth", num_classes=1000)
+    assert events == []
+    assert torch.equal(model.head.weight, theirs.fc.weight)
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(model.eval()(images), theirs.eval()(images))
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod.", "module._orig_mod."])
+def test_prefixes_of_wrapped_networks_are_taken_off(theirs, tmp_path, prefix):
+    torch.save({f"{prefix}{key}": value for key, value in theirs.state_dict().items()}, tmp_path / "weights.pth")
+    model, events = load(tmp_path / "weights.pth")
+    assert events == []
+    assert_same_backbone(model, theirs)
+
+
+def test_our_own_model_files_are_start_weights_too(tmp_path):
+    saved = build_model("se_resnet", 5, 32, 0.1)
+    save_file(saved.state_dict(), tmp_path / "model.safetensors")
+    model, events = load(tmp_path / "model.safetensors", "se_resnet", num_classes=5)
+    assert events == []
+    assert torch.equal(all_numbers(model.parameters()), all_numbers(saved.parameters()))
+    _, events = load(tmp_path / "model.safetensors", "se_resnet", num_classes=3)
+    assert events == []
+
+
+def test_densenet_files_with_the_old_names_fit(tmp_path):
+    theirs = models.densenet121(weights=None)
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", k): v for k, v in theirs.state_dict().items()}
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, tmp_path / "densenet.pth")
+    model, events = load(tmp_path / "densenet.pth", "densenet121")
+    assert events == []
+    assert_same_backbone(model, theirs)
+
+
+def test_vit_files_with_the_old_names_fit(tmp_path):
+    model = empty_model("vit_b_32")
+    state = torchvision_state("vit_b_32")
+    old = {key.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2."): v for key, v in state.items()}
+    assert old.keys() != state.keys()
+    assert load_fitting(model, old, tmp_path) == ([], [])
+
+
+def test_positions_of_a_vit_are_interpolated_to_the_image_size(tmp_path):
+    theirs = models.vit_b_32(weights=None, image_size=64)
+    torch.save(theirs.half().state_dict(), tmp_path / "vit.pth")
+    model, events = load(tmp_path / "vit.pth", "vit_b_32", image_size=128)
+    expected = interpolate_embeddings(128, 32, dict(theirs.float().state_dict()))["encoder.pos_embedding"]
+    assert events == []
+    assert model.backbone.encoder.pos_embedding.shape == (1, 17, 768)
+    assert torch.equal(model.backbone.encoder.pos_embedding, expected)
+
+
+def test_positions_without_a_square_grid_are_left_out(tmp_path):
+    model = empty_model("vit_b_32")
+    state = torchvision_state("vit_b_32") | {"encoder.pos_embedding": torch.zeros(1, 12, 768)}
+    left_out, fresh = load_fitting(model, state, tmp_path)
+    assert left_out == fresh == ["backbone.encoder.pos_embedding"]
+
+
+def test_heads_beside_the_main_one_are_left_out_without_a_word(tmp_path):
+    state = torchvision_state("googlenet")
+    assert any(name.startswith("aux1.") for name in state)
+    assert load_fitting(empty_model("googlenet"), state, tmp_path) == ([], [])
+
+
+def test_what_does_not_fit_is_named_in_one_warning_and_the_rest_is_loaded(theirs, tmp_path):
+    state = theirs.state_dict()
+    state |= {"conv5.0.weight": torch.zeros(3, 3)} | {f"extra.{number}": torch.zeros(2) for number in range(9)}
+    del state["conv5.1.weight"]
+    torch.save(state, tmp_path / "weights.pth")
+    model, events = load(tmp_path / "weights.pth")
+    assert [type(event) for event in events] == [Warned]
+    assert events[0].message == (
+        "Tensors of the file that did not fit and were left out: "
+        "10 (conv5.0.weight, extra.0, extra.1, extra.2, extra.3 and 5 more). "
+        "Tensors of the network that start fresh: 2 (conv5.0.weight, conv5.1.weight)."
+    )
+    assert events[0].path == str(tmp_path / "weights.pth")
+    assert torch.equal(model.backbone.conv1[0].weight, theirs.conv1[0].weight)
+
+
+def test_a_file_of_another_network_is_refused_and_changes_nothing(theirs, tmp_path):
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    model = build_model("se_resnet", 5, 32, 0.1)
+    before = all_numbers(model.state_dict().values()).clone()
+    with pytest.raises(EngineError, match="Nothing in this file fits"):
+        list(load_start_weights(model, find_backbone("se_resnet"), str(tmp_path / "weights.pth")))
+    assert torch.equal(before, all_numbers(model.state_dict().values()))
+
+
+def test_a_vits_file_for_a_network_without_positions_is_refused(tmp_path):
+    with pytest.raises(EngineError, match="Nothing in this file fits"):
+        load_fitting(empty_model("resnet18"), torchvision_state("vit_b_32"), tmp_path)
+
+
+@pytest.mark.usefixtures("cache")
+def test_from_scratch_nothing_is_loaded():
+    model = build_model(TINY, 5, 64, 0.1)
+    before = all_numbers(model.parameters()).clone()
+    assert list(load_start_weights(model, find_backbone(TINY), "none")) == []
+    assert torch.equal(before, all_numbers(model.parameters()))
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_backbone_without_imagenet_weights_says_what_to_do():
+    model = build_model("se_resnet", 5, 32, 0.1)
+    with pytest.raises(EngineError, match=r"no ImageNet weights for se_resnet.*mobilenet_v2"):
+        list(load_start_weights(model, find_backbone("se_resnet"), "default"))
+
+
+def test_weights_in_the_cache_are_not_fetched_again(cache, theirs):
+    torch.save(theirs.state_dict(), cache / find_backbone(TINY).weights_file)
+    model, events = load("default")
+    assert events == []
+    assert_same_backbone(model, theirs)
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_missing_weights_are_fetched_once(tmp_path, monkeypatch, theirs):
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    content = (tmp_path / "theirs.pth").read_bytes()
+    row = dataclasses.replace(find_backbone(TINY), weights_file=f"tiny-{hashlib.sha256(content).hexdigest()[:8]}.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    model = build_model(TINY, 5, 64, 0.1)
+    with serve({row.weights_file: content}) as host:
+        monkeypatch.setattr(Backbone, "weights_url", property(lambda row: f"{host}/{row.weights_file}"))
+        events = list(load_start_weights(model, row, "default"))
+    assert {type(event) for event in events} == {Progress}
+    assert_same_backbone(model, theirs)
+    assert list(load_start_weights(model, row, "default")) == []  # the host is gone by now
+
+
+def test_a_damaged_file_in_the_cache_is_a_sentence_with_its_path(cache):
+    path = cache / find_backbone(TINY).weights_file
+    path.write_bytes(b"half a file")
+    with pytest.raises(EngineError) as caught:
+        load("default")
+    assert caught.value.path == path

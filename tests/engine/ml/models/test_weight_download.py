@@ -1,0 +1,89 @@
+"""Tests of engine.ml.models.weight_download."""
+
+import hashlib
+import random
+import socket
+
+import pytest
+
+from engine.core.errors import EngineError
+from engine.ml.models.weight_download import download
+from tests.engine.ml.models.weights_server import serve
+
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
+
+CONTENT = random.Random(0).randbytes(3_000_000)
+NAME = f"network-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
+
+
+def test_a_file_arrives_whole_with_its_progress_told_in_bytes(tmp_path):
+    with serve({NAME: CONTENT}) as host:
+        events = list(download(f"{host}/{NAME}", tmp_path / "cache" / NAME))
+    assert (tmp_path / "cache" / NAME).read_bytes() == CONTENT
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [NAME]
+    assert {event.stage for event in events} == {"download"}
+    assert events[-1].done == events[-1].total == len(CONTENT)
+    assert [event.done for event in events] == sorted(event.done for event in events)
+
+
+def test_progress_is_told_at_most_ten_times_a_second(tmp_path, monkeypatch):
+    times = iter(number / 100 for number in range(10_000))
+    monkeypatch.setattr("engine.core.progress.time.monotonic", lambda: next(times))
+    monkeypatch.setattr(
+        "engine.ml.models.weight_download._CHUNK_BYTES", 10_000
+    )  # so at least 300 chunks, a hundredth apart each
+    with serve({NAME: CONTENT}) as host:
+        events = list(download(f"{host}/{NAME}", tmp_path / NAME))
+    assert 10 < len(events) < 60
+
+
+def test_a_file_with_another_hash_is_refused_and_not_kept(tmp_path):
+    with serve({NAME: CONTENT[:-1] + b"?"}) as host, pytest.raises(EngineError, match="hash"):
+        list(download(f"{host}/{NAME}", tmp_path / NAME))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_is_told_with_the_hosts_answer(tmp_path):
+    with serve({}) as host, pytest.raises(EngineError, match="404"):
+        list(download(f"{host}/{NAME}", tmp_path / NAME))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_connection_is_a_sentence_with_a_way_out(tmp_path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening, so that nobody else answers there
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(EngineError, match=f"Could not reach {address}.*from scratch or from a file"):
+            list(download(f"http://{address}/{NAME}", tmp_path / NAME))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_that_never_answers_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.ml.models.weight_download._TIMEOUT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(EngineError, match="Could not reach"):
+        list(download(f"http://127.0.0.1:{silent.getsockname()[1]}/{NAME}", tmp_path / NAME))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_connection_that_breaks_off_leaves_nothing(tmp_path):
+    with (
+        serve({NAME: CONTENT}, missing_bytes=100_000) as host,
+        pytest.raises(EngineError, match="Check the connection"),
+    ):
+        list(download(f"{host}/{NAME}", tmp_path / NAME))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cancelling_leaves_nothing(tmp_path):
+    with serve({NAME: CONTENT}) as host:
+        work = download(f"{host}/{NAME}", tmp_path / NAME)
+        next(work)
+        assert len(list(tmp_path.iterdir())) == 1
+        work.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_told_of(tmp_path):
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with serve({NAME: CONTENT}) as host, pytest.raises(EngineError, match="could not be saved"):
+        list(download(f"{host}/{NAME}", tmp_path / "cache" / NAME))

@@ -1,0 +1,257 @@
+"""Tests of the report of a run."""
+
+import base64
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine import jobs
+from engine.cli.main import main
+from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
+from engine.core.event_stream import finish
+from engine.data.dataset import scan
+from engine.data.splits import split
+from engine.ml.report.charts import heat_picture
+from engine.ml.report.tables import MOST_IN_MATRIX, matrix, most_confused, percent
+from engine.results.evaluation import read_evaluation, write_evaluation
+from engine.results.explanation import Box, Explanation
+from engine.runs.run_folder import Run
+from tests.pictures import write_classes
+
+HEADINGS = [
+    "How good is it?",
+    "What was trained",
+    "How it learnt",
+    "The test",
+    "What was taken for what",
+    "Class by class",
+    "The surest mistakes",
+    "Can it be believed?",
+    "Leaving the unsure ones to a person",
+    "What is called unknown",
+    "Where it looked",
+    "The images behind it",
+    "Labels to look at again",
+    "Would more images help?",
+    "Worse pictures",
+]
+NASTY = "<script>alert(1)"
+SECRET = "52.5163 north, at home"
+_VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every tag that is opened is closed, in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[str] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "h2":
+            self.headings.append(data)
+        if "style" not in self._open:
+            self.text += data
+
+    @property
+    def sources(self) -> list[str]:
+        return [attrs["src"] or "" for _, attrs in self.tags if "src" in attrs]
+
+
+def _words(page: Page) -> str:
+    return " ".join(page.text.split())
+
+
+def _with_place(root: Path) -> None:
+    """Make every picture a JPEG that says where it was taken."""
+    exif = Image.Exif()
+    exif[0x010E] = SECRET
+    exif[0x8825] = {1: "N", 2: (52.0, 30.0, 58.7), 3: "E", 4: (13.0, 22.0, 39.2)}
+    for path in sorted(root.rglob("*.png")):
+        Image.open(path).save(path.with_suffix(".jpg"), exif=exif)
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A run on four classes, of which the first and the last look the same, one with a nasty name."""
+    folder = tmp_path_factory.mktemp("report")
+    root = write_classes(folder / "people's & pictures", dict.fromkeys(("first", "second", "third", "<i>fourth"), 10))
+    _with_place(root)
+    shutil.copy(root / "first" / "000.jpg", root / "second" / "copy.jpg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLASSIFOLD_HOME", str(folder / "home"))
+        data = scan(root)
+        data = replace(data, classes=tuple(NASTY if name == "first" else name for name in data.classes))
+        config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
+        config = config.changed("training", epochs=3, batch_size=8, device="cpu", precision="float32")
+        yield finish(jobs.train(split(data, 0.4, 0), config, folder / "run"))
+
+
+@pytest.fixture(scope="module")
+def text(run: Run) -> str:
+    """Its report."""
+    path = run.path.parent / "report.html"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLASSIFOLD_HOME", str(run.path.parent / "home"))
+        assert main(["report", str(run.path), "--out", str(path)]) == 0
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_report_holds_every_part_in_order(text: str, run: Run) -> None:
+    page = Page(text)
+    assert page.headings == HEADINGS
+    linked = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
+    assert linked == [f"#{attrs['id']}" for tag, attrs in page.tags if tag == "section"]
+    assert run.robustness_path.is_file()
+    assert (run.path / "growth.json").is_file()
+
+
+def test_the_figures_are_those_of_the_evaluation(text: str, run: Run) -> None:
+    evaluation = read_evaluation(run.results_path)
+    page = _words(Page(text))
+    low, high = evaluation.interval
+    accuracy, low_words, high_words = (
+        percent(share).replace("\xa0", " ") for share in (evaluation.accuracy, low, high)
+    )
+    assert f"{accuracy} right; between {low_words} and {high_words} is likely" in page
+    assert f"{evaluation.macro_f1:.3f} of 1" in page
+    assert evaluation.wrong
+    worst = evaluation.wrong[0]
+    assert f"{worst.label} taken for {worst.predicted}, {worst.confidence:.2f}" in page
+    assert "first/000.jpg, second/copy.jpg" in page
+
+
+def test_a_report_needs_nothing_from_elsewhere_and_runs_no_script(text: str) -> None:
+    page = Page(text)
+    assert len(page.sources) > 12
+    assert all(source.startswith("data:image/") for source in page.sources)
+    assert not {"script", "link", "iframe", "object", "embed"} & {tag for tag, _ in page.tags}
+    assert not re.search(r"https?://|@import|url\(|javascript:", text)
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
+
+
+def test_names_are_text_and_never_markup(text: str) -> None:
+    page = Page(text)
+    assert NASTY in page.text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<script" not in text
+    assert "i" not in [tag for tag, attrs in page.tags if "style" not in attrs]
+    assert "people's & pictures" in page.text
+
+
+def test_no_picture_tells_where_it_was_taken(text: str, run: Run) -> None:
+    original = next(run.dataset.root.rglob("*.jpg"))
+    assert SECRET.encode() in original.read_bytes()
+    contents = [base64.b64decode(source.split(",", 1)[1]) for source in Page(text).sources]
+    jpegs = [content for content in contents if content.startswith(b"\xff\xd8")]
+    assert len(jpegs) > 12
+    assert all(SECRET.encode() not in content and b"Exif" not in content for content in contents)
+    assert not any(Image.open(io.BytesIO(content)).getexif() for content in jpegs)
+
+
+def test_no_path_outside_the_data_set_is_told(text: str, run: Run) -> None:
+    everything = text + "".join(
+        base64.b64decode(source.split(",", 1)[1]).decode("latin-1") for source in Page(text).sources
+    )
+    assert str(run.path.parent) not in everything
+    assert run.path.parent.parent.name not in everything
+
+
+@pytest.mark.parametrize("is_folder_left", [False, True])
+def test_a_run_whose_images_are_gone_gets_a_report_all_the_same(run: Run, tmp_path: Path, is_folder_left: bool) -> None:
+    lonely, elsewhere = Run(tmp_path / "run"), tmp_path / "gone"
+    shutil.copytree(run.path, lonely.path, ignore=shutil.ignore_patterns("growth.json", "robustness.json"))
+    document = json.loads(lonely.split_path.read_text()) | {"root": str(elsewhere)}
+    lonely.split_path.write_text(json.dumps(document))
+    write_evaluation(read_evaluation(run.results_path), lonely.test_path)
+    if is_folder_left:
+        elsewhere.mkdir()
+    page = Page(finish(jobs.report(lonely, tmp_path / "report.html")).read_text(encoding="utf-8"))
+    assert page.headings == HEADINGS
+    words = _words(page)
+    assert words.count("The images are no longer where they were when the model was trained") == 3
+    assert words.count("so only their names are told") == 1
+    assert words.count("could be read") >= 2
+    assert "kept aside until the end" in words
+    assert all(source.startswith("data:image/svg+xml") for source in page.sources)
+
+
+def test_a_run_that_was_stopped_is_told_so(run: Run, tmp_path: Path) -> None:
+    stopped = Run(tmp_path / "run")
+    shutil.copytree(run.path, stopped.path)
+    evaluation = read_evaluation(run.results_path)
+    unseen = evaluation.per_class[0].model_copy(update={"num_images": 0})
+    never = tuple((*(1 for _ in row[:-1]), 0) for row in evaluation.confusion)
+    changes = {"calibration": None, "per_class": (unseen, *evaluation.per_class[1:]), "confusion": never}
+    write_evaluation(evaluation.model_copy(update=changes), stopped.results_path)
+    stopped.events_path.unlink()
+    page = Page(finish(jobs.report(stopped, tmp_path / "report.html")).read_text(encoding="utf-8"))
+    words = _words(page)
+    assert page.headings == HEADINGS
+    assert "The journal of this run is missing" in words
+    assert "no image to measure on" in words
+    assert words.count("never named") == 1
+    assert words.count("since training was stopped before its end") == 2
+
+
+def test_many_classes_are_told_by_what_is_mixed_up_most(run: Run) -> None:
+    names = tuple(f"kind {number}" for number in range(MOST_IN_MATRIX + 1))
+    counts = np.diag(np.full(len(names), 9))
+    counts[2, 5], counts[7, 1] = 3, 4
+    confusion = tuple(map(tuple, counts.tolist()))
+    evaluation = read_evaluation(run.results_path).model_copy(update={"classes": names, "confusion": confusion})
+    assert matrix(evaluation) == []
+    assert most_confused(evaluation) == [("kind 7", "kind 1", 4), ("kind 2", "kind 5", 3)]
+
+
+def test_a_run_without_results_or_a_folder_that_is_not_there_is_a_sentence(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(run.path), "--out", str(tmp_path / "none" / "report.html")]) == 1
+    assert "The folder for the report does not exist." in capsys.readouterr().err
+    shutil.copytree(run.path, tmp_path / "run", ignore=shutil.ignore_patterns("results.json"))
+    with pytest.raises(EngineError, match="results of this run are missing"):
+        finish(jobs.report(Run(tmp_path / "run"), tmp_path / "report.html"))
+
+
+def test_percent_claims_neither_all_nor_nothing_by_rounding() -> None:
+    shares = (0.0, 0.0001, 0.02, 0.9537, 0.9999, 1 - 1e-15)
+    words = ["0 %", "less than 0.1 %", "2 %", "95.4 %", "more than 99.9 %", "100 %"]
+    assert [percent(share).replace("\N{NO-BREAK SPACE}", " ") for share in shares] == words
+
+
+def test_heat_lies_where_the_network_looked() -> None:
+    heat = np.zeros((8, 8), np.float32)
+    heat[:4, :4] = 1
+    # The network saw the middle square of a wide picture
+    explanation = Explanation("x.png", "bee", "bee", 1.0, heat, Box(0.25, 0, 0.75, 1))
+    source = heat_picture(explanation, np.full((100, 200, 3), 60, np.uint8))
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))), np.float32)
+    assert shown[10:40, 60:90].mean() > 130
+    assert shown[60:, :].mean() == pytest.approx(60, abs=4)
+    assert shown[:, :45].mean() == pytest.approx(60, abs=4)

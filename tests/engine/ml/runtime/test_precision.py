@@ -1,0 +1,74 @@
+"""Tests of choosing a precision by trying."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine.ml.runtime import precision
+from engine.ml.runtime.precision import answer_dtype, choose_precision
+
+CPU = torch.device("cpu")
+IMAGES = torch.ones(2, 3, 4, 4)
+MANY = 10**9
+
+
+class _Network(nn.Module):
+    """Takes longer in float32, and errs in bfloat16 by as much as told."""
+
+    def __init__(self, clock: list[float], seconds_in_half: float, error: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self._told = clock, seconds_in_half, error
+
+    def __deepcopy__(self, _memo: object) -> "_Network":
+        return _Network(*self._told)
+
+    def forward(self, x: Tensor) -> Tensor:
+        clock, seconds_in_half, error = self._told
+        is_half = torch.is_autocast_enabled("cpu")
+        clock[0] += seconds_in_half if is_half else 1.0
+        return x.flatten(1) * self.weight * (1 + error * is_half)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(precision, "is_native", lambda dtype, _: dtype != torch.float16)
+    return now
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_a_faster_precision_that_agrees_is_taken_and_the_reason_told(clock: list[float], learns: bool) -> None:
+    choice = choose_precision("auto", CPU, _Network(clock, 0.25, 0.01), IMAGES, MANY, learns)
+    assert choice.dtype == torch.bfloat16
+    assert choice.reason == "bfloat16 is 4.0 times as fast and differs by 1.0%"
+    assert choice.answer_dtype == torch.bfloat16
+
+
+def test_a_faster_precision_that_disagrees_is_not_taken(clock: list[float]) -> None:
+    choice = choose_precision("auto", CPU, _Network(clock, 0.25, 0.2), IMAGES, MANY, True)
+    assert choice.dtype == torch.float32
+    assert "20.0%" in choice.reason
+
+
+def test_a_precision_that_is_hardly_faster_is_not_taken(clock: list[float]) -> None:
+    assert choose_precision("auto", CPU, _Network(clock, 0.95, 0), IMAGES, MANY, True).dtype == torch.float32
+
+
+def test_a_short_run_is_not_held_up_by_trials(clock: list[float]) -> None:
+    choice = choose_precision("auto", CPU, _Network(clock, 0.25, 0), IMAGES, 10, True)
+    assert choice.dtype == torch.float32
+    assert "too short" in choice.reason
+
+
+def test_what_the_user_sets_is_not_tried(clock: list[float]) -> None:
+    choice = choose_precision("float16", CPU, _Network(clock, 0.25, 0), IMAGES, MANY, True)
+    assert (choice.dtype, choice.answer_dtype, clock[0]) == (torch.float16, torch.float32, 0.0)
+
+
+def test_answers_come_in_float32_where_the_stated_precision_is_not_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "is_native", lambda *_: False)
+    assert answer_dtype("bfloat16", CPU) == torch.float32
+    monkeypatch.setattr(precision, "is_native", lambda *_: True)
+    assert answer_dtype("bfloat16", CPU) == torch.bfloat16

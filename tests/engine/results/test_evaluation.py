@@ -1,0 +1,66 @@
+"""Tests of what an evaluation found."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.core.errors import EngineError
+from engine.results.evaluation import ClassResult, Evaluation, ImageResult, read_evaluation, write_evaluation
+
+
+def _image(path: str, label: str, predicted: str, confidence: float) -> ImageResult:
+    return ImageResult(path=path, label=label, predicted=predicted, confidence=confidence)
+
+
+EVALUATION = Evaluation(
+    root="/data",
+    classes=("ant", "bee"),
+    loss=0.5,
+    accuracy=0.5,
+    top5=1.0,
+    confusion=((1, 1), (1, 1)),
+    per_class=tuple(ClassResult(name=name, precision=0.5, recall=0.5, f1=0.5, num_images=2) for name in ("ant", "bee")),
+    images=(
+        _image("1", "ant", "bee", 0.6),
+        _image("2", "bee", "ant", 0.9),
+        _image("3", "ant", "ant", 0.8),
+        _image("4", "bee", "bee", 0.7),
+    ),
+)
+
+
+def test_the_surest_mistake_comes_first() -> None:
+    assert [image.path for image in EVALUATION.wrong] == ["2", "1"]
+
+
+def test_a_cell_of_the_matrix_has_its_images() -> None:
+    assert [image.path for image in EVALUATION.of_cell("ant", "bee")] == ["1"]
+    assert [image.path for image in EVALUATION.of_cell("bee", "bee")] == ["4"]
+
+
+def test_an_evaluation_survives_the_way_through_its_file(tmp_path: Path) -> None:
+    write_evaluation(EVALUATION, tmp_path / "results.json")
+    assert read_evaluation(tmp_path / "results.json") == EVALUATION
+
+
+def test_macro_f1_is_the_mean_over_classes_that_have_images_also_in_an_old_file(tmp_path: Path) -> None:
+    rows = [
+        ClassResult(name=name, precision=1, recall=1, f1=f1, num_images=number)
+        for name, f1, number in (("ant", 0.9, 50), ("bee", 0.4, 2), ("cat", 0.0, 0))
+    ]
+    document = EVALUATION.model_dump(mode="json") | {
+        "classes": ["ant", "bee", "cat"],
+        "confusion": [[0] * 3] * 3,
+        "per_class": [row.model_dump() for row in rows],
+    }
+    del document["macro_f1"]
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    assert read_evaluation(tmp_path / "old.json").macro_f1 == pytest.approx(0.65)
+
+
+def test_a_missing_or_damaged_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text("{")
+    for name in ("results.json", "none.json"):
+        with pytest.raises(EngineError, match="missing or damaged"):
+            read_evaluation(tmp_path / name)

@@ -1,0 +1,354 @@
+"""A model file and a file of weights are data, whoever made them."""
+
+import json
+import os
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine import jobs
+from engine.cli.main import main
+from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
+from engine.core.event_stream import finish
+from engine.core.safe_read import MOST_HEADER
+from engine.data.class_names import MOST_CLASSES
+from engine.ml.evaluation.out_of_distribution import TENSOR_NAME, read_embeddings, read_reference
+from engine.ml.models.build import build_model
+from engine.ml.models.model_file import load_model, make_card, save_model
+from engine.ml.models.preprocessing import Preprocessing
+from engine.ml.models.pretrained import load_fitting
+from engine.ml.models.weight_files import read_tensors
+from engine.results.calibration import Calibration
+from engine.results.model_metadata import CARD_KEY, ModelCard, read_card
+from tests.pictures import write_classes
+
+SIDE = 32
+CONFIG = RunConfig().changed("model", backbone="squeezenet1_1").changed("data", image_size=SIDE)
+ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x", "=1+1", "$\\frac$", "& more")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("whole") / "model.safetensors"
+    card = make_card(
+        CONFIG, ("ant", "bee"), Preprocessing(SIDE, "crop", (0.5,) * 3, (0.2,) * 3), torch.float32, None, None
+    )
+    reference = torch.nn.functional.normalize(torch.randn(4, 512), dim=1).half()
+    save_model(path, build_model("squeezenet1_1", 2, SIDE, 0.1), card, reference)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def model(tmp_path: Path, whole: bytes) -> Path:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(whole)
+    return path
+
+
+def forge(path: Path, **changes: object) -> Path:
+    """Change entries of the card in a model file."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    card = json.loads(header["__metadata__"][CARD_KEY]) | changes
+    header["__metadata__"][CARD_KEY] = json.dumps(card)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+    return path
+
+
+def forge_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
+    """Change the tensors in a model file, its card staying."""
+    tensors = load_file(path)
+    card = read_card(path)
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    change(tensors)
+    save_file(tensors, path, {CARD_KEY: card.model_dump_json()})
+    return path
+
+
+# The card of a model
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"backbone": "resnet-5000"}, "no backbone named 'resnet-5000'"),
+        ({"backbone": "../../x"}, "no backbone named"),
+        ({"backbone": "x" * 10**6}, "backbone: String should have at most 100"),
+        ({"backbone": 3}, "backbone"),
+        ({"version": 2}, "newer Classifold"),
+        ({"version": 10**30}, "newer Classifold"),
+        ({"version": 2.5}, "newer Classifold"),
+        ({"version": "2"}, "version"),
+        ({"version": None}, "version"),
+        ({"version": -1}, "version"),
+        ({"image_size": 16}, "at least 32 pixels"),
+        ({"image_size": 4096}, "image_size"),
+        ({"image_size": 10**20}, "image_size"),
+        ({"mean": [float("nan")] * 3}, "mean"),
+        ({"mean": [1e308] * 3}, "mean"),
+        ({"std": [0.0] * 3}, "std"),
+        ({"std": [float("inf")] * 3}, "std"),
+        ({"std": [-1, 1, 1]}, "std"),
+        ({"geometry": "spin"}, "geometry"),
+        ({"classes": []}, "classes"),
+        ({"classes": ["ant", "ant"]}, "same name"),
+        ({"classes": ["ant", ""]}, "classes"),
+        ({"classes": ["ant", "../../x"]}, "no folder can have this name"),
+        ({"classes": ["ant", ".."]}, "no folder can have this name"),
+        ({"classes": ["ant", "/etc"]}, "no folder can have this name"),
+        ({"classes": ["ant", "a\0b"]}, "no folder can have this name"),
+        ({"classes": ["ant", "b" * 2000]}, "classes.1"),
+        ({"classes": ["ant", 3]}, "classes.1"),
+        ({"classes": [str(number) for number in range(MOST_CLASSES + 1)]}, "classes"),
+        ({"classes": "ab"}, "classes"),
+        ({"config": {"training": {"epochs": 1, "os.system": 1}}}, "config"),
+        ({"best": {"epoch": 1, "accuracy": float("nan"), "loss": 0}}, "best"),
+        ({"calibration": {"temperature": float("nan")}}, "calibration"),
+        ({"program": None}, "program"),
+    ],
+)
+def test_a_card_that_cannot_be_is_a_sentence(model: Path, changes: dict[str, object], words: str) -> None:
+    forge(model, **changes)
+    for read in (read_card, load_model):
+        with pytest.raises(EngineError, match=words) as caught:
+            read(model)
+        assert len(caught.value.message) < 500
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-300, -1.0, 1e300])
+def test_a_temperature_that_makes_no_probabilities_is_refused(model: Path, temperature: float) -> None:
+    calibration = Calibration(temperature=1, error_before=0, error_after=0, num_images=1, coverage=())
+    forge(model, calibration=calibration.model_dump() | {"temperature": temperature})
+    with pytest.raises(EngineError, match="temperature"):
+        read_card(model)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x02",
+        struct.pack("<Q", 2) + b"{}",
+        struct.pack("<Q", 2**63) + b"{}",
+        struct.pack("<Q", MOST_HEADER + 1) + b" " * (MOST_HEADER + 1),
+        struct.pack("<Q", 400_000) + b"[" * 400_000,
+        struct.pack("<Q", 30) + b'{"__metadata__":{"classifold":',
+        struct.pack("<Q", 37) + b'{"__metadata__":{"classifold":"null"}}'[:37],
+        struct.pack("<Q", 36) + b'{"__metadata__":{"classifold":"[]"}}',
+        struct.pack("<Q", 17) + b'{"__metadata__":3}',
+    ],
+    ids=range(10),
+)
+def test_what_is_no_model_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    for read in (read_card, load_model, read_embeddings):
+        with pytest.raises(EngineError, match="not a model made by Classifold"):
+            read(path)
+
+
+def test_a_card_that_promises_gigabytes_takes_no_memory(model: Path, tmp_path: Path) -> None:
+    card = read_card(model).model_copy(
+        update={"backbone": "vit_h_14", "image_size": 224, "classes": tuple(map(str, range(MOST_CLASSES)))}
+    )
+    small = tmp_path / "small.safetensors"
+    save_file({"head.weight": torch.zeros(1)}, small, {CARD_KEY: card.model_dump_json()})
+    before = _peak_megabytes()
+    with pytest.raises(EngineError, match="damaged or of another network"):
+        load_model(small)
+    assert _peak_megabytes() - before < 100
+
+
+def _peak_megabytes() -> float:
+    resource = pytest.importorskip("resource", reason="this system does not tell the peak of memory")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+# The weights of a model
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors: tensors.pop("head.bias"),
+        lambda tensors: tensors.update(other=torch.ones(2)),
+        lambda tensors: tensors.update({"head.bias": torch.ones(3)}),
+        lambda tensors: tensors.update({"head.bias": torch.ones(2, 1)}),
+        lambda tensors: tensors.update({"head.bias": torch.ones(2, dtype=torch.float64)}),
+        lambda tensors: tensors.update({"head.bias": torch.ones(2, dtype=torch.int64)}),
+    ],
+    ids=["missing", "more", "longer", "deeper", "wider type", "whole numbers"],
+)
+def test_layers_of_another_network_are_a_sentence(model: Path, change: Any) -> None:
+    forge_tensors(model, change)
+    with pytest.raises(EngineError, match="damaged or of another network"):
+        load_model(model)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_not_numbers_are_a_sentence(model: Path, number: float) -> None:
+    forge_tensors(model, lambda tensors: tensors["head.bias"].fill_(number))
+    with pytest.raises(EngineError, match="not numbers"):
+        load_model(model)
+
+
+def test_answers_that_are_not_numbers_are_told_for_each_image(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forge_tensors(
+        model, lambda tensors: [tensor.fill_(3e38) for name, tensor in tensors.items() if name != TENSOR_NAME]
+    )
+    assert main(["predict", str(model), str(write_classes(tmp_path / "data", {"ant": 4, "bee": 4})), "--json"]) == 0
+    answers = [json.loads(line, parse_constant=pytest.fail) for line in capsys.readouterr().out.splitlines()]
+    assert len(answers) == 8
+    assert all("not a number" in answer["error"] and answer["top"] == [] for answer in answers)
+    image = next((tmp_path / "data").rglob("*.png"))
+    with pytest.raises(EngineError, match="not a number"):
+        finish(jobs.explain(model, image))
+
+
+@pytest.mark.parametrize("cut", [9, 100, 4000, 100_000, -1])
+def test_a_model_that_is_cut_short_is_a_sentence(model: Path, whole: bytes, cut: int) -> None:
+    model.write_bytes(whole[:cut])
+    with pytest.raises(EngineError):
+        load_model(model)
+
+
+def test_a_model_with_something_behind_it_is_a_sentence(model: Path, whole: bytes) -> None:
+    model.write_bytes(whole + b"more")
+    with pytest.raises(EngineError, match="damaged"):
+        load_model(model)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        torch.ones(4, 511).half(),
+        torch.ones(4).half(),
+        torch.ones(0, 512).half(),
+        torch.ones(2001, 512).half(),
+        torch.ones(4, 512),
+        torch.full((4, 512), float("nan")).half(),
+    ],
+    ids=["narrow", "flat", "empty", "many", "wide type", "no numbers"],
+)
+def test_embeddings_that_do_not_fit_are_a_sentence(model: Path, reference: torch.Tensor) -> None:
+    forge_tensors(model, lambda tensors: tensors.update({TENSOR_NAME: reference}))
+    with pytest.raises(EngineError, match="damaged"):
+        read_embeddings(model)
+
+
+def test_tables_that_a_network_computes_are_not_taken_from_files() -> None:
+    network = torch.nn.Linear(2, 2)
+    network.register_buffer("positions", torch.arange(4))
+    model = build_model("squeezenet1_1", 2, SIDE, 0.0)
+    model.backbone.add_module("table", network)
+    wild = {"backbone.table.positions": torch.full((4,), 10**6), "backbone.table.weight": torch.ones(2, 2)}
+    left_out, _ = load_fitting(model, wild, Path("wild"))
+    as_floats = {"backbone.table.positions": torch.full((4,), 1e6), "backbone.table.weight": torch.ones(2, 2)}
+    load_fitting(model, as_floats, Path("wild"))
+    assert torch.equal(network.positions, torch.arange(4))
+    assert torch.equal(network.weight, torch.ones(2, 2))
+    assert left_out == []
+
+
+# What lies at a path
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+@pytest.mark.parametrize("name", ["model.safetensors", "weights.pth"])
+def test_a_pipe_a_folder_and_a_device_are_a_sentence_at_once(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for path in (tmp_path / name, tmp_path / "folder", tmp_path / "link"):
+        for read in (read_card, load_model, read_embeddings, read_tensors):
+            with pytest.raises(EngineError, match="not a plain file"):
+                read(path)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        torch.ones(1).expand(10**6, 10**6),
+        torch.ones(2).to_sparse(),
+        torch.ones(2, dtype=torch.complex64),
+        torch.ones(2, device="meta"),
+        "words",
+    ],
+    ids=["repeated", "sparse", "complex", "empty", "words"],
+)
+@pytest.mark.filterwarnings("ignore:.*sparse")
+def test_what_is_no_plain_tensor_is_left_out_or_refused(tmp_path: Path, strange: object) -> None:
+    torch.save({"weight": torch.ones(2), "strange": strange}, tmp_path / "weights.pth")
+    try:
+        tensors = read_tensors(tmp_path / "weights.pth")
+    except EngineError as error:
+        assert "no file of plain weights" in error.message  # noqa: PT017 - either is right
+    else:
+        assert list(tensors) == ["weight"]
+
+
+# Names
+
+
+def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = list(ODD_NAMES)
+
+    def widen(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["head.weight"] = torch.zeros(len(names), 512)
+        tensors["head.bias"] = torch.arange(len(names), 0.0, -1)
+
+    forge(forge_tensors(model, widen), classes=names)
+    image = next(write_classes(tmp_path / "data", {"ant": 4, "bee": 4}).rglob("*.png"))
+    assert main(["predict", str(model), str(image), "--json", "--top", "100"]) == 0
+    told = capsys.readouterr().out
+    assert [name for name, _ in json.loads(told)["top"]] == names
+    assert main(["predict", str(model), str(image), "--max-error", "1"]) == 0
+    spoken = capsys.readouterr()
+    for text in (told, spoken.out, spoken.err):
+        assert len(text.splitlines()) <= 1
+        assert not {"\x1b", "\u202e"} & set(text)
+    assert main(["explain", str(model), str(image), "--out", str(tmp_path / "why.png"), "--label", "$\\frac$"]) == 0
+    assert (tmp_path / "why.png").is_file()
+    assert {path.name for path in tmp_path.iterdir()} <= {"data", "model.safetensors", "why.png", "home", "torch"}
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "ant/../../x", ".."])
+def test_neighbours_outside_of_the_data_set_are_not_shown(model: Path, path: str) -> None:
+    (model.parent / "reference.json").write_text(json.dumps({"root": "/data", "files": [[path, "ant"]] * 4}))
+    with pytest.raises(EngineError, match="keeps no training images"):
+        read_reference(model.parent)
+    (model.parent / "reference.json").write_text(json.dumps({"root": "/data", "files": [["ant/1.jpg", "ant"]] * 4}))
+    assert len(read_reference(model.parent).paths) == 4
+
+
+def test_every_name_a_folder_can_have_passes_through_the_card() -> None:
+    card = ModelCard.model_validate_json(
+        ModelCard(
+            program="1",
+            classes=ODD_NAMES,
+            backbone="squeezenet1_1",
+            image_size=SIDE,
+            geometry="crop",
+            mean=(0, 0, 0),
+            std=(1, 1, 1),
+            config=CONFIG,
+            best=None,
+            created="",
+        ).model_dump_json()
+    )
+    assert card.classes == ODD_NAMES

@@ -1,0 +1,36 @@
+"""Tests of what is said of more images."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.errors import EngineError
+from engine.results.learning_curve import GROWTH_NAME, Growth, GrowthPoint, gain_words, read_growth, write_growth
+
+NOW = GrowthPoint(num_images=100, accuracy=0.8, low=0.8, high=0.8)
+THEN = GrowthPoint(num_images=200, accuracy=0.82, low=0.81, high=0.84)
+GROWTH = Growth(
+    points=(NOW,), forecast=(NOW, THEN), per_class=(), gain=0.02, low=0.01, high=0.04, num_val=50, sentence="It helps."
+)
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "words"),
+    [
+        (0.021, 0.0, 0.04, "about +2 points (0 to 4)"),
+        (0.01, 0.001, 0.02, "about +1 point (0 to 2)"),
+        (0.012, -0.03, 0.05, "little (-3 to 5 points)"),
+        (0.0, -0.01, 0.0, "little"),
+    ],
+)
+def test_a_gain_is_told_in_points_with_its_range(gain: float, low: float, high: float, words: str) -> None:
+    assert gain_words(gain, low, high) == words
+
+
+def test_a_curve_is_kept_in_the_run_folder(tmp_path: Path) -> None:
+    assert read_growth(tmp_path) is None
+    write_growth(GROWTH, tmp_path)
+    assert read_growth(tmp_path) == GROWTH
+    (tmp_path / GROWTH_NAME).write_text("{")
+    with pytest.raises(EngineError, match="damaged"):
+        read_growth(tmp_path)

@@ -1,0 +1,103 @@
+"""Tests of the run folder."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
+from engine.core.events import EpochDone, RunDone, Scores, TrainScores, to_line
+from engine.core.files import append_line
+from engine.core.locks import locked
+from engine.data.dataset import Dataset, Sample
+from engine.runs.run_folder import Run, create_run, interrupted, list_runs, new_run_path
+
+DATASET = Dataset(Path("/data"), ("a", "b"), (Sample("a/1.png", 0), Sample("b/1.png", 1, "val")))
+EPOCH = EpochDone(
+    epoch=1, epochs=2, train=TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5), val=Scores(loss=1, accuracy=0.75),
+    lr=0.1, seconds=1, best=True,
+)  # fmt: skip
+
+
+def test_a_new_run_holds_its_settings_and_its_split(tmp_path: Path) -> None:
+    config = RunConfig().changed("training", epochs=3)
+    run = create_run(tmp_path / "run", config, DATASET)
+    assert run.config == config
+    assert run.dataset.samples == DATASET.samples
+
+
+def test_a_folder_that_holds_something_is_not_taken_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(EngineError, match="not empty"):
+        create_run(tmp_path, RunConfig(), DATASET)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["thesis.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write everywhere")
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(EngineError, match="could not be saved"):
+        create_run(tmp_path / "run", RunConfig(), DATASET)
+
+
+def test_runs_are_listed_the_latest_first_and_other_folders_not_at_all(tmp_path: Path) -> None:
+    for age, name in ((300, "old"), (100, "new")):
+        run = create_run(tmp_path / name, RunConfig(), DATASET)
+        os.utime(run.config_path, (1e9 - age, 1e9 - age))
+    (tmp_path / "other").mkdir()
+    assert [run.name for run in list_runs(tmp_path)] == ["new", "old"]
+    assert list_runs(tmp_path / "none") == []
+
+
+def test_a_new_run_never_lands_on_an_old_one(tmp_path: Path) -> None:
+    first = new_run_path(Path("/photos/ants"), tmp_path)
+    first.mkdir()
+    second = new_run_path(Path("/photos/ants"), tmp_path)
+    assert first.name.startswith("ants")
+    assert second != first
+
+
+def test_a_run_without_a_journal_has_no_events(tmp_path: Path) -> None:
+    assert list(Run(tmp_path).events()) == []
+
+
+def test_the_split_file_names_every_file_its_class_and_its_split(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RunConfig(), DATASET)
+    assert json.loads(run.split_path.read_text())["files"][1] == {
+        "path": "b/1.png",
+        "class": "b",
+        "split": "val",
+        "group": None,
+    }
+
+
+def test_runs_that_were_cut_off_are_found_and_those_that_ended_or_were_stopped_are_not(tmp_path: Path) -> None:
+    end = RunDone(model="m", seconds=1, stopped=False)
+    ends = {"cut": None, "over": end, "stopped": end.model_copy(update={"stopped": True}), "left": None, "busy": None}
+    for name, done in ends.items():
+        run = create_run(tmp_path / "runs" / name, RunConfig(), DATASET)
+        append_line(run.events_path, to_line(EPOCH))
+        if done is not None:
+            append_line(run.events_path, to_line(done))
+    Run(tmp_path / "runs" / "left").give_up()
+    with locked(tmp_path / "runs" / "busy"):
+        assert [run.name for run in interrupted(tmp_path / "runs")] == ["cut"]
+    assert {name for name in ends if Run(tmp_path / "runs" / name).is_over} == {"over"}
+
+
+def test_what_a_crash_in_the_making_of_a_run_leaves_does_not_forbid_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    for name in ("split.json", ".split-0123abcd.json", ".lock"):
+        (path / name).write_text("half")
+    assert list_runs(tmp_path) == []
+    assert create_run(path, RunConfig(), DATASET).dataset.samples == DATASET.samples
+
+
+def test_a_run_that_somebody_goes_on_with_is_not_given_up(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RunConfig(), DATASET)
+    with locked(run.path), pytest.raises(EngineError, match="working on this run"):
+        run.give_up()
+    assert run.history.done is None

@@ -1,0 +1,65 @@
+"""Tests of a sorting whose process is killed, with a real model on real files."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine import jobs
+from engine.config.settings import RunConfig
+from engine.core.event_stream import finish
+from engine.data.dataset import scan
+from engine.data.splits import split
+from engine.runs.run_folder import Run
+from engine.sorting.sorter import UNDO_NAME
+from tests.pictures import write_classes
+
+CONFIG = (
+    RunConfig()
+    .changed("data", image_size=16)
+    .changed("training", epochs=1, batch_size=8, device="cpu")
+    .changed("optim", lr=5e-3)
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("killed")
+    root = write_classes(folder / "data", {"red": 12, "blue": 12})
+    return finish(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["copy", "move", "link"])
+@pytest.mark.parametrize("num_lines", [2, 150])
+def test_killed_half_way_sorting_is_taken_back_to_every_byte_and_name(
+    run: Run, tmp_path: Path, by: str, num_lines: int
+) -> None:
+    photos = write_classes(tmp_path / "photos", {"red": 150, "blue": 150}, seed=3)
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.*")}
+    undo_path = tmp_path / "out" / UNDO_NAME
+    command = ["sort", str(run.model_path), str(photos), "--by", by, "--out", str(tmp_path / "out")]
+    process = subprocess.Popen([sys.executable, "-m", "engine", *command], stderr=subprocess.DEVNULL)
+    while process.poll() is None and _num_lines(undo_path) < num_lines:
+        pass
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL  # it was not done yet
+    undone = subprocess.Popen([sys.executable, "-m", "engine", "unsort", str(undo_path)], stdout=subprocess.DEVNULL)
+    while undone.poll() is None and (tmp_path / "out").exists() and num_lines > 100:
+        if sum(path.exists() for path in before) > len(before) - 60:
+            undone.kill()
+    undone.wait()
+    if undo_path.exists():
+        finish(jobs.unsort(undo_path))
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.*")} == before
+    assert not list((tmp_path / "out").rglob("*"))
+
+
+def _num_lines(path: Path) -> int:
+    try:
+        return path.read_bytes().count(b"\n")
+    except OSError:
+        return 0

@@ -1,0 +1,126 @@
+"""Tests of the train page with scripted events."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from engine.core.errors import EngineError
+from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
+from engine.data.dataset import Dataset, Sample
+from gui.job import Job
+from gui.operations import Operations
+from gui.pages.train_page import TrainPage
+from gui.state import AppState
+from gui.widgets.inputs.editors import TextBox
+
+DATASET = Dataset(Path("/data"), ("ant", "bee"), (Sample("a", 0), Sample("b", 1), Sample("c", 0, "val")), has_val=True)
+
+
+def _story() -> list[Event]:
+    scores = TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5)
+    return [
+        RunStarted(
+            run="/none", classes=("ant", "bee"), num_train=2, num_val=1, device="cpu", precision="float32",
+            parameters=9, trainable=9, epochs=1,
+        ),
+        Progress(stage="train", done=1, total=2, epoch=1, loss=1.5),
+        Warned(message="Left out: It is empty.", path="b.jpg"),
+        EpochDone(
+            epoch=1, epochs=1, train=scores, val=Scores(loss=1, accuracy=0.75), lr=0.1, seconds=1, best=True,
+        ),
+        RunDone(model="m", best=Best(epoch=1, accuracy=0.75, loss=1), seconds=1, stopped=False),
+    ]  # fmt: skip
+
+
+def _replay(events: list[Event]) -> Generator[Event, None, None]:
+    yield from events
+
+
+@pytest.fixture
+def page(qtbot: QtBot) -> TrainPage:
+    state = AppState()
+    page = TrainPage(state, Operations(state, state))
+    state.setParent(page)
+    qtbot.addWidget(page)
+    return page
+
+
+def _play(page: TrainPage, qtbot: QtBot, work: Generator[Event, None, None]) -> None:
+    state = page._state
+    state.set_dataset(DATASET)
+    job = Job(work, page)
+    state.set_training(job)
+    with qtbot.waitSignal(job.finished, timeout=20_000):
+        job.start()
+    state.set_training(None)
+
+
+def test_a_finished_run_says_its_accuracy_and_leads_on(page: TrainPage, qtbot: QtBot) -> None:
+    _play(page, qtbot, _replay(_story()))
+    assert "75" in page.title.text()
+    assert "b.jpg" in page.warnings.text()
+    assert not page.results_button.isHidden()
+    assert not page.predict_button.isHidden()
+
+
+def test_while_training_the_button_stops_and_settings_rest(page: TrainPage) -> None:
+    page._state.set_dataset(DATASET)
+    assert page.train_button.text() == "Train"
+    page._state.set_training(Job(_replay([]), page))
+    assert page.train_button.text() == "Stop and keep best"
+    assert not page.adjust.isEnabled()
+
+
+def test_weights_that_must_be_fetched_are_said_on_the_button(page: TrainPage) -> None:
+    page._state.set_dataset(DATASET)
+    page._state.set_config(page._state.config.changed("model", backbone="mobilenet_v2", weights="default"))
+    assert page.train_button.text().startswith("Download 14")
+
+
+def test_without_images_training_cannot_begin(page: TrainPage) -> None:
+    assert not page.train_button.isEnabled()
+    assert not page.dataset_button.isHidden()
+
+
+def test_a_job_that_fails_hands_on_its_error(qtbot: QtBot) -> None:
+    def fail() -> Generator[Event, None, None]:
+        yield Progress(stage="train", done=1, total=2)
+        raise EngineError("The disk is full.")
+
+    job = Job(fail())
+    with qtbot.waitSignal(job.failed, timeout=20_000) as caught:
+        job.start()
+    assert job.wait()
+    assert caught.args == [caught.args[0]]
+    assert caught.args[0].message == "The disk is full."
+
+
+def test_a_time_budget_is_typed_and_a_text_that_is_none_goes_back(page: TrainPage, qtbot: QtBot) -> None:
+    box = page.form.editor("training", "budget")
+    assert isinstance(box, TextBox)
+    qtbot.keyClicks(box, "5m")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert page._state.config.training.budget_seconds == 300
+    assert "within 5" in page.note.text()
+    box.clear()
+    qtbot.keyClicks(box, "5")
+    QApplication.sendEvent(box, QFocusEvent(QEvent.Type.FocusOut))
+    assert box.text() == "5m"
+    assert page._state.config.training.budget == "5m"
+
+
+def test_while_training_the_page_says_what_it_computes_on_and_why(page: TrainPage, qtbot: QtBot) -> None:
+    seen = []
+    story = [_story()[0].model_copy(update={"precision_reason": "twice as fast"}), *_story()[1:]]
+    page._state.set_dataset(DATASET)
+    job = Job(_replay(story), page)
+    page._state.set_training(job)
+    job.events_received.connect(lambda _: seen.append(page.note.text()))
+    with qtbot.waitSignal(job.finished, timeout=20_000):
+        job.start()
+    assert any("On cpu in float32: twice as fast." in text for text in seen)

@@ -1,0 +1,73 @@
+"""Tests of the parts of the window that say how sure a model is, with scripted evaluations."""
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine.results.calibration import Budget, Calibration, coverage_curve
+from engine.results.evaluation import Evaluation, ImageResult
+from gui.formatting import budget_words
+from gui.panels.calibration_panel import SurenessPanel
+from gui.state import AppState
+
+
+def _evaluation(num_images: int = 200, num_wrong: int = 20) -> Evaluation:
+    """Return an evaluation whose least sure answers are the wrong ones."""
+    confidences = np.linspace(0.99, 0.51, num_images)
+    is_right = np.arange(num_images) < num_images - num_wrong
+    images = tuple(
+        ImageResult(path=f"{i}.png", label="ant", predicted="ant" if right else "bee", confidence=sure)
+        for i, (sure, right) in enumerate(zip(confidences.tolist(), is_right.tolist()))
+    )
+    calibration = Calibration(
+        temperature=1.5, error_before=0.12, error_after=0.03, num_images=num_images,
+        coverage=coverage_curve(confidences, is_right), unknown_below=0.6,
+    )  # fmt: skip
+    return Evaluation(
+        root="/data", classes=("ant", "bee"), loss=1, accuracy=1 - num_wrong / num_images, top5=1,
+        confusion=((num_images - num_wrong, num_wrong), (0, 0)), per_class=(), images=images, calibration=calibration,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> SurenessPanel:
+    state = AppState()
+    panel = SurenessPanel(state)
+    state.setParent(panel)
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_the_panel_says_how_far_confidences_are_off_before_and_after(panel: SurenessPanel) -> None:
+    panel.show_evaluation(_evaluation())
+    assert "3.0 points" in panel.sentence.text()
+    assert "12.0 points" in panel.sentence.text()
+    assert "0.60" in panel.unknown_note.text()
+
+
+def test_a_smaller_budget_leaves_more_images_to_the_person(panel: SurenessPanel) -> None:
+    panel.show_evaluation(_evaluation())
+    panel.budget_box.percent.setValue(5)
+    some = panel.budget_sentence.text()
+    panel.budget_box.percent.setValue(2)
+    assert panel.budget_sentence.text() != some
+    assert "2\N{NO-BREAK SPACE}%" in panel.budget_sentence.text()
+    panel.budget_box.percent.setValue(0)
+    assert panel._state.max_error is None
+    assert "Every image is answered: 20 of 200" in panel.budget_sentence.text()
+
+
+def test_a_run_without_calibration_says_so(panel: SurenessPanel) -> None:
+    panel.show_evaluation(_evaluation().model_copy(update={"calibration": None}))
+    assert "older than calibration" in panel.sentence.text()
+
+
+def test_both_charts_have_their_tables(panel: SurenessPanel) -> None:
+    panel.show_evaluation(_evaluation())
+    assert len(panel.reliability._table_rows().rows) == 5
+    assert len(panel.coverage._table_rows().rows) == 200
+
+
+def test_too_few_images_are_said_to_promise_nothing() -> None:
+    assert "Set more images aside" in budget_words(Budget(0.0, 10, 10, 1, is_kept=False), 0.02)
+    assert "left to you" in budget_words(Budget(float("inf"), 0, 100, 0, is_kept=True), 0.02)

@@ -1,0 +1,131 @@
+"""Tests of the findings on the Dataset page."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind, Oddity, Shortcut
+from engine.data.dataset import Dataset, Sample
+from engine.results.evaluation import Unreadable
+from gui.operations import Operations
+from gui.pages.dataset_page import DatasetPage
+from gui.panels.findings_panel import FindingsPanel
+from gui.settings import Settings
+from gui.state import AppState
+from tests.pictures import draw_scene
+
+NBSP = "\N{NO-BREAK SPACE}"
+NAMES = ("ant/1.png", "ant/2.png", "ant/3.png", "ant/4.png", "bee/1.png", "bee/2.png")
+DATASET = Dataset(Path("/photos"), ("ant", "bee"), tuple(Sample(name, int(name[0] == "b")) for name in NAMES))
+
+
+def _group(kind: DuplicateKind, *paths: str, conflict: bool = False, leak: bool = False) -> DuplicateGroup:
+    return DuplicateGroup(paths=paths, kind=kind, is_conflict=conflict, crosses_splits=leak)
+
+
+AUDIT = Audit(
+    unreadable=(Unreadable(path="ant/4.png", reason="It is empty."),),
+    duplicates=(
+        _group("burst", "ant/2.png", "ant/3.png"),
+        _group("near", "ant/1.png", "ant/2.png"),
+        _group("exact", "ant/1.png", "bee/1.png", conflict=True),
+        _group("exact", "ant/3.png", "ant/2.png", leak=True),
+    ),
+    oddities=(Oddity(path="bee/2.png", kind="blurred", reason="It is blurred."),),
+    shortcuts=(Shortcut(cue="border", accuracy=0.95, chance=0.5, sentence="Class 'bee' can be told."),),
+    imbalance=5.0,
+)
+
+
+@pytest.fixture
+def state(qtbot: QtBot) -> AppState:
+    return AppState()
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, state: AppState) -> FindingsPanel:
+    panel = FindingsPanel(state, Operations(state, state))
+    qtbot.addWidget(panel)
+    return panel
+
+
+def _titles(panel: FindingsPanel) -> list[str]:
+    return [panel.list.item(row).text().replace(NBSP, " ") for row in range(panel.list.count())]
+
+
+def test_findings_are_sentences_the_gravest_first(state: AppState, panel: FindingsPanel) -> None:
+    assert panel.title.text() == "Nothing odd was found so far"
+    state.set_dataset(DATASET, AUDIT)
+    assert _titles(panel) == [
+        "1 picture stands in different classes",
+        "1 picture is both learnt from and measured on",
+        "1 picture has another version",
+        "1 burst of shots within seconds",
+        "1 file cannot be read",
+        "1 image is blurred",
+        "The class is given away by: border",
+        "The largest class has 5.0 times the images of the smallest",
+    ]
+
+
+def test_the_images_of_the_chosen_finding_are_shown_and_open_large(
+    qtbot: QtBot, state: AppState, panel: FindingsPanel
+) -> None:
+    state.set_dataset(DATASET, AUDIT)
+    assert [item.caption for item in panel.grid.items] == ["1: ant", "1: bee"]
+    assert all(item.is_marked for item in panel.grid.items)
+    qtbot.keyClick(panel.list, Qt.Key.Key_Down)
+    assert [item.path for item in panel.grid.items] == [Path("/photos/ant/3.png"), Path("/photos/ant/2.png")]
+    assert "nothing was moved" in panel.explanation.text()
+    panel.grid.opened.emit(1)
+    assert not panel.viewer.isHidden()
+    assert panel.viewer.row == 1
+
+
+def test_the_chosen_finding_stays_chosen_when_the_split_changes(state: AppState, panel: FindingsPanel) -> None:
+    state.set_dataset(DATASET, AUDIT)
+    panel.list.setCurrentRow(5)
+    state.set_dataset(replace(DATASET), AUDIT)
+    assert panel.list.currentRow() == 5
+    state.set_dataset(DATASET, Audit())
+    assert panel.num_findings == 0
+    assert list(panel.grid.items) == []
+
+
+@pytest.fixture
+def operations(qtbot: QtBot, state: AppState) -> Iterator[Operations]:
+    operations = Operations(state, state)
+    yield operations
+    operations.shut_down()
+    qtbot.waitUntil(lambda: not operations.running_jobs, timeout=60_000)
+
+
+def test_an_opened_folder_is_audited_counted_on_its_tab_and_split_with_copies_together(
+    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path
+) -> None:
+    for number in range(8):
+        path = tmp_path / "photos" / ("ant" if number < 4 else "bee") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw_scene(number).save(path)
+        if number % 4:
+            shutil.copyfile(path, path.with_name(f"{number} again.png"))
+    page = DatasetPage(state, operations, Settings())
+    qtbot.addWidget(page)
+    operations.open_dataset(tmp_path / "photos")
+    qtbot.waitUntil(lambda: not operations.running_jobs and len(state.audit.duplicates) == 6, timeout=60_000)
+    tab = page.tabs.tabText(page.tabs.indexOf(page.findings))
+    assert tab == f"Findings ({page.findings.num_findings})"
+    assert "12 images with copies stay together" in page.split_box.findChildren(type(page.sentence))[0].text().replace(
+        NBSP, " "
+    )
+    assert state.dataset is not None
+    for fraction in (0.2, 0.5):
+        operations.resplit(fraction)
+        sides = {sample.path: sample.split for sample in state.dataset.samples}
+        assert all(len({sides[path] for path in group.paths}) == 1 for group in state.audit.duplicates)
+        assert state.dataset.of_split("val")

@@ -1,0 +1,90 @@
+"""Tests of the learning curve in the window."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine import jobs
+from engine.config.settings import RunConfig
+from engine.core.events import Event
+from engine.data.dataset import Dataset, Sample
+from engine.results.learning_curve import ClassGrowth, Growth, GrowthPoint, write_growth
+from engine.runs.run_folder import Run, create_run
+from gui.operations import Operations
+from gui.panels.learning_curve_panel import GrowthPanel
+from gui.state import AppState
+
+POINTS = tuple(
+    GrowthPoint(num_images=n, accuracy=a, low=a - 0.04, high=a + 0.04) for n, a in ((50, 0.7), (100, 0.75), (200, 0.8))
+)
+GROWTH = Growth(
+    points=POINTS,
+    forecast=(
+        GrowthPoint(num_images=200, accuracy=0.8, low=0.8, high=0.8),
+        GrowthPoint(num_images=400, accuracy=0.84, low=0.82, high=0.86),
+    ),
+    per_class=(
+        ClassGrowth(
+            name="bee", num_images=90, recall=0.7, gain=0.02, low=0, high=0.04, accuracy_gain=0.01,
+            words="about +2 points (0 to 4)",
+        ),
+    ),
+    gain=0.04,
+    low=0.02,
+    high=0.06,
+    num_val=50,
+    sentence="Twice as many images would bring about +4 points (2 to 6).",
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = create_run(tmp_path / "run", RunConfig(), Dataset(tmp_path, ("ant", "bee"), (Sample("a", 0),)))
+    run.model_path.write_bytes(b"x")
+    return run
+
+
+@pytest.fixture
+def panel(qtbot: QtBot) -> GrowthPanel:
+    state = AppState()
+    panel = GrowthPanel(state, Operations(state, state))
+    state.setParent(panel)
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_a_kept_curve_is_shown_with_its_sentence_and_its_classes(panel: GrowthPanel, run: Run) -> None:
+    assert not panel.draw_button.isEnabled()
+    write_growth(GROWTH, run.path)
+    panel._state.set_run(run)
+    assert panel.sentence.text() == GROWTH.sentence
+    cells = [panel.classes.data(panel.classes.index(0, column)) for column in range(4)]
+    assert cells == ["bee", "90", "70\N{NO-BREAK SPACE}%", "about +2 points (0 to 4)"]
+    assert [row[0] for row in panel.plot._table_rows().rows] == ["50", "100", "200", "400"]
+    assert panel.plot._label.isVisible()
+
+
+def test_the_curve_is_drawn_at_a_click(
+    qtbot: QtBot, panel: GrowthPanel, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def growth(path: Path) -> Generator[Event, None, Growth]:
+        yield from ()
+        write_growth(GROWTH, path)
+        return GROWTH
+
+    monkeypatch.setattr(jobs, "growth", growth)
+    panel._state.set_run(run)
+    assert panel.body.isHidden()
+    panel.draw_button.click()
+    qtbot.waitUntil(lambda: not panel._operations.running_jobs and panel.draw_button.isEnabled(), timeout=20_000)
+    assert panel.sentence.text() == GROWTH.sentence
+    assert not panel.body.isHidden()
+
+
+def test_a_damaged_curve_is_said_and_can_be_drawn_again(panel: GrowthPanel, run: Run) -> None:
+    (run.path / "growth.json").write_text("{")
+    panel._state.set_run(run)
+    assert "damaged" in panel.note.text()
+    assert panel.draw_button.isEnabled()

@@ -1,0 +1,90 @@
+"""Tests of the tab that shows how a model does on worse pictures, with a scripted card."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine import jobs
+from engine.core.events import Event, Progress
+from engine.results.robustness import Broken, RobustnessCard, Trial, write_robustness
+from engine.runs.run_folder import Run
+from gui.operations import Operations
+from gui.panels.robustness_panel import RobustnessPanel, worst_in_words
+from gui.state import AppState
+from gui.widgets.plots.level_bars import LevelBars
+from tests.pictures import write_classes
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> RobustnessCard:
+    root = write_classes(tmp_path / "data", {"ant": 1, "bee": 1})
+    broken = Broken(path="ant/000.png", label="ant", predicted="bee")
+    trials = (
+        Trial(kind="blur", level=1, words="blurred over 1 % of the side", accuracy=0.94, num_images=100),
+        Trial(kind="blur", level=2, words="blurred over 2 % of the side", accuracy=0.71, num_images=100, broken=broken),
+        Trial(kind="jpeg", level=50, words="saved as JPEG of quality 50", accuracy=0.94, num_images=100),
+    )
+    return RobustnessCard(root=str(root), num_images=100, accuracy=0.94, trials=trials)
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, tmp_path: Path) -> RobustnessPanel:
+    state = AppState()
+    panel = RobustnessPanel(state, Operations(state, state))
+    state.setParent(panel)
+    qtbot.addWidget(panel)
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    run.model_path.write_bytes(b"")
+    state.set_run(run)
+    return panel
+
+
+def test_a_press_measures_and_the_card_is_shown(
+    panel: RobustnessPanel, qtbot: QtBot, card: RobustnessCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(run: Run) -> Generator[Event, None, RobustnessCard]:
+        yield Progress(stage="robustness", done=1, total=2)
+        write_robustness(card, run.robustness_path)
+        return card
+
+    monkeypatch.setattr(jobs, "robustness", measure)
+    assert panel.card is None
+    assert panel.button.text().startswith("Measure (")
+    panel.button.click()
+    assert not panel.button.isEnabled()
+    qtbot.waitUntil(lambda: panel.card == card, timeout=20_000)
+    assert panel.button.isEnabled()
+    assert panel.sentence.text().replace("\N{NO-BREAK SPACE}", " ") == "Loses most under blur: 94 % to 71 %"
+    assert len(panel.findChildren(LevelBars)) == 2
+
+
+def test_the_stored_card_shows_the_image_that_breaks_and_opens_it(
+    panel: RobustnessPanel, qtbot: QtBot, card: RobustnessCard
+) -> None:
+    run = panel._state.run
+    assert run is not None
+    write_robustness(card, run.robustness_path)
+    panel._state.set_run(run)
+    ((path, (button,)),) = panel._buttons.items()
+    assert path == Path(card.root) / "ant/000.png"
+    assert "taken for bee" in button.accessibleName()
+    qtbot.waitUntil(lambda: not button.icon().isNull(), timeout=20_000)
+    button.click()
+    assert not panel.viewer.isHidden()
+    panel.viewer.leave()
+
+
+def test_a_damaged_card_is_said_and_can_be_measured_again(panel: RobustnessPanel) -> None:
+    run = panel._state.run
+    assert run is not None
+    run.robustness_path.write_text("{")
+    panel._state.set_run(run)
+    assert "Measure it again" in panel.sentence.text()
+    assert panel.button.isEnabled()
+
+
+def test_a_model_that_loses_nothing_is_said_to(card: RobustnessCard) -> None:
+    assert worst_in_words(card.model_copy(update={"trials": card.trials[:1]})) == "No change costs it anything."

@@ -1,0 +1,51 @@
+"""Tests of the curves of a run, with scripted events."""
+
+import pytest
+from PySide6.QtWidgets import QScrollArea
+from pytestqt.qtbot import QtBot
+
+from engine.config.settings import RunConfig
+from engine.runs.history import History
+from gui.widgets.plots.curve_plot import CurvePlot
+from gui.widgets.plots.live_plot import LivePlot
+from tests.journals import epoch
+
+
+@pytest.fixture
+def plot(frame: QScrollArea) -> LivePlot:
+    plot = LivePlot()
+    frame.setWidget(plot)
+    return plot
+
+
+def _history(num_epochs: int) -> History:
+    history = History()
+    for number in range(1, num_epochs + 1):
+        history.add(epoch(number))
+    return history
+
+
+def test_charts_are_made_when_they_are_seen_with_all_they_were_told_before(plot: LivePlot) -> None:
+    plot.show_history(_history(3), RunConfig().changed("training", epochs=4))
+    plot.show_earlier([_history(2), _history(4)])
+    assert not plot.findChildren(CurvePlot)
+    plot.window().show()
+    assert plot.accuracy.num_earlier == plot.loss.num_earlier == 2
+    assert plot.accuracy.label_texts == ["training 74 %", "validation 69 %"]
+    assert plot.schedule.isVisible()
+
+
+def test_a_plan_by_epochs_is_hidden_under_a_time_budget_and_comes_back_without(qtbot: QtBot, plot: LivePlot) -> None:
+    plot.show_plan(RunConfig().changed("training", budget="5m"))
+    plot.window().show()
+    assert plot.schedule.isHidden()
+    plot.show_plan(RunConfig())
+    qtbot.waitUntil(plot.schedule.isVisible)
+
+
+def test_curves_grow_event_by_event_while_they_are_seen(qtbot: QtBot, plot: LivePlot) -> None:
+    plot.begin(RunConfig())
+    plot.window().show()
+    assert plot.accuracy.label_texts == []
+    plot.add_events([epoch(1), epoch(2)])
+    qtbot.waitUntil(lambda: bool(plot.accuracy.label_texts))
