@@ -13,8 +13,8 @@ from PIL import Image
 
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
-from engine.audit.scan import Surveyed, survey
-from engine.core.event_stream import finish
+from engine.audit.scan import DatasetScan, fingerprint_dataset
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.decode import decode
 from engine.data.splits import split
@@ -84,12 +84,12 @@ def plant(source: Path, target: Path, num_images: int, seed: int = 0) -> Dataset
     return scan(target)
 
 
-def count(surveyed: Surveyed, dataset: Dataset, kind: str) -> Found:
-    """Look for the copies of one kind among the originals."""
+def count(scanned: DatasetScan, dataset: Dataset, kind: str) -> Found:
+    """CamResult for the copies of one kind among the originals."""
     wanted = list(CHANGES).index(kind)
-    rows = [row for row, sample in enumerate(surveyed.samples) if _kind(sample) in (None, wanted)]
-    samples = [surveyed.samples[row] for row in rows]
-    groups = finish(find_duplicates(samples, surveyed.records[rows]))
+    rows = [row for row, sample in enumerate(scanned.samples) if _kind(sample) in (None, wanted)]
+    samples = [scanned.samples[row] for row in rows]
+    groups = run_to_end(find_duplicates(samples, scanned.records[rows]))
     same = [group for group in groups if group.kind != "burst"]
     numbers = {sample.path: _number(sample) for sample in samples}
     planted = {sample.path for sample in samples if _kind(sample) == wanted}
@@ -139,9 +139,9 @@ def main(shared: Path = Path("../shared"), images: int = 400) -> None:
     for name in FOLDERS:
         with tempfile.TemporaryDirectory() as folder:
             dataset = plant(shared.resolve() / "data" / name, Path(folder), images)
-            surveyed = finish(survey(dataset))
+            scanned = run_to_end(fingerprint_dataset(dataset))
         for kind in CHANGES:
-            found = count(surveyed, dataset, kind)
+            found = count(scanned, dataset, kind)
             print(  # noqa: T201
                 f"| {name} | {kind} | {found.num_found} of {found.num_planted} ({found.share:.1%}) | "
                 f"{found.num_other_pairs} of {found.num_pairs:,} ({found.num_other_pairs / found.num_pairs:.4%}) | "

@@ -12,9 +12,9 @@ from benchmarks.sureness import trained
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
-from engine.results.export_verification import Certificate, ExportOptions, marked_path, read_certificate
+from engine.results.export_verification import ExportOptions, ExportVerification, marked_path, read_certificate
 from engine.runs.run_folder import Run
 
 BACKBONES = ("se_resnet", "resnet18", "mobilenet_v2", "efficientnet_b0", "convnext_tiny", "vit_b_16", "swin_t")
@@ -67,7 +67,7 @@ def briefly_trained(data: Path, path: Path, backbone: str, size: int, weights: P
         if backbone == weights.stem:
             config = config.changed("model", weights=str(weights))
         config = config.changed("training", batch_size=8, label_smoothing=0)
-        finish(jobs.train(scan(data), config, path))
+        run_to_end(jobs.train(scan(data), config, path))
     return Run(path)
 
 
@@ -93,11 +93,11 @@ def integers(name: str, run: Run) -> None:
     )
 
 
-def exported(run: Run, options: ExportOptions) -> Certificate:
+def exported(run: Run, options: ExportOptions) -> ExportVerification:
     """Export the model of a run into its folder and return the certificate, also where it fails."""
     path = run.path / f"model{'-int8' if options.int8 else ''}.{options.format}"
     try:
-        return finish(jobs.export(run.model_path, path, options))
+        return run_to_end(jobs.export(run.model_path, path, options))
     except EngineError:
         return read_certificate(marked_path(path))
 

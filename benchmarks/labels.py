@@ -11,10 +11,10 @@ import tyro
 from engine import jobs
 from engine.audit.findings import Audit
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
-from engine.ml.evaluation.label_errors import doubt
+from engine.ml.evaluation.label_errors import find_label_issues
 from engine.ml.evaluation.linear_probe import cross_validated, embed
 
 FLIPPED = 0.05
@@ -73,20 +73,20 @@ def measure(name: str, folder: Path, flips: set[str], weights: Path, epochs: int
     config = RunConfig().changed("model", backbone="mobilenet_v2", weights=str(weights))
     config = config.changed("training", mode="quick", epochs=epochs)
     if not (run / "model.safetensors").is_file():
-        finish(jobs.train(split(dataset, 0.2, 0), config, run))
+        run_to_end(jobs.train(split(dataset, 0.2, 0), config, run))
     model = run / "model.safetensors"
-    embeddings = finish(embed(dataset.root, dataset.samples, model))
+    embeddings = run_to_end(embed(dataset.root, dataset.samples, model))
     started = time.perf_counter()
     labels = embeddings.labels
     probabilities = cross_validated(embeddings.rows, labels, len(dataset.classes))
-    scores, suggested, _ = doubt(probabilities, labels)
+    scores, suggested, _ = find_label_issues(probabilities, labels)
     seconds = time.perf_counter() - started
     is_flip = np.array([sample.path in flips for sample in embeddings.samples])
     first = np.argsort(-scores, kind="stable")[: round(FIRST * len(labels))]
     truth = [Path(embeddings.samples[row].path).name.split("-")[0] for row in first if is_flip[row]]
     guesses = [dataset.classes[suggested[row]].replace(" ", "") for row in first if is_flip[row]]
     num_back = sum(guess == name for guess, name in zip(guesses, truth))
-    queue = finish(jobs.review(dataset, model, Audit()))
+    queue = run_to_end(jobs.review(dataset, model, Audit()))
     say(
         f"{name}: {len(labels)} images, {is_flip.sum()} flipped; the first {len(first)} of the ranking hold "
         f"{is_flip[first].sum() / is_flip.sum():.1%} of the flips, {num_back / max(1, len(truth)):.1%} of those with "

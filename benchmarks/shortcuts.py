@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from benchmarks.duplicates import FOLDERS
 from engine import jobs
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, scan
 from engine.data.decode import decode
 
@@ -61,7 +61,7 @@ def main(shared: Path = Path("../shared")) -> None:
 
 
 def _say(name: str, words: str, dataset: Dataset) -> None:
-    found = finish(jobs.check(dataset)).shortcuts
+    found = run_to_end(jobs.check(dataset)).shortcuts
     told = "; ".join(f"{one.cue} ({one.accuracy:.0%}; {one.chance:.0%})" for one in found)
     print(f"| {name} | {words} | {told or 'nothing'} |", flush=True)  # noqa: T201
 

@@ -13,15 +13,15 @@ from torch import Tensor
 from benchmarks.__main__ import say
 from engine import jobs
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import Sample, images_below, scan
-from engine.ml.evaluation.out_of_distribution import similarity
+from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
 from engine.ml.evaluation.predict import open_model
 from engine.ml.evaluation.temperature import fit_temperature
 from engine.ml.loading.loader import chunks_in_order, load_batches, measuring_loader
 from engine.ml.models.preprocessing import Preprocessing
-from engine.results.calibration import calibration_error, choose_threshold, coverage_curve
-from engine.results.statistics import auroc, wilson
+from engine.results.calibration import calibration_error, choose_operating_point, coverage_curve
+from engine.results.statistics import auroc, wilson_interval
 from engine.runs.run_folder import Run
 
 NUM_HALVES = 50
@@ -51,7 +51,7 @@ def trained(data: Path, path: Path, weights: Path, size: int) -> Run:
     if not Run(path).reference_path.is_file():
         config = RunConfig().changed("model", backbone="mobilenet_v2", weights=str(weights))
         config = config.changed("data", image_size=size).changed("training", mode="quick", epochs=6)
-        finish(jobs.split_and_train(scan(data), config, path))
+        run_to_end(jobs.split_and_train(scan(data), config, path))
     return Run(path)
 
 
@@ -67,7 +67,7 @@ def seen(run: Run, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
             with torch.inference_mode():
                 embeddings = answerer.embed(batch.inputs)
                 logits.append(answerer.head(embeddings))
-                alike.append(similarity(embeddings, answerer.reference))
+                alike.append(mean_knn_cosine(embeddings, answerer.reference))
     return torch.cat(logits).clone(), torch.cat(alike)
 
 
@@ -86,12 +86,12 @@ def halves(name: str, run: Run, max_error: float) -> None:
         right = (logits.argmax(1) == labels).numpy()
         before.append(calibration_error(logits[second].softmax(1).amax(1).numpy(), right[second]))
         after.append(calibration_error(sure[second].numpy(), right[second]))
-        budget = choose_threshold(coverage_curve(sure[first].numpy(), right[first]), max_error)
+        budget = choose_operating_point(coverage_curve(sure[first].numpy(), right[first]), max_error)
         answered = sure[second].numpy() >= budget.threshold
         counts.append((int((~right[second])[answered].sum()), int(answered.sum()), len(second), budget.is_kept))
     fell = np.mean(np.array(after) < np.array(before))
     wrong, answered_share = np.mean([c[0] / max(1, c[1]) for c in counts]), np.mean([c[1] / c[2] for c in counts])
-    inside = np.mean([wilson(c[0] / max(1, c[1]), c[1]).low <= max_error for c in counts])
+    inside = np.mean([wilson_interval(c[0] / max(1, c[1]), c[1]).low <= max_error for c in counts])
     say(
         f"{name}: {len(labels)} images, accuracy {right.mean():.3f}; calibration error on the other half "
         f"{np.mean(before):.3f} before, {np.mean(after):.3f} after, lower in {fell:.0%} of {NUM_HALVES} halvings; "
@@ -106,7 +106,7 @@ def strangers(run: Run, data: Path) -> None:
     logits, alike = seen(run, [dataset.root / sample.path for sample in dataset.of_split("val")])
     bound = open_model(run.model_path).card.calibration
     assert bound is not None
-    assert bound.unknown_below is not None
+    assert bound.ood_threshold is not None
     for name in ("flowers_small", "weather", "sign_digits"):
         paths = images_below(data / name)
         chosen = np.random.default_rng(0).permutation(len(paths))[:NUM_STRANGERS]
@@ -114,8 +114,8 @@ def strangers(run: Run, data: Path) -> None:
         say(
             f"hymenoptera against {name}: AUROC of similarity {auroc(alike.numpy(), strange.numpy()):.4f}, of softmax "
             f"{auroc(sureness(logits), sureness(others)):.4f}; "
-            f"called unknown: {(strange < bound.unknown_below).float().mean():.1%} of these, "
-            f"{(alike < bound.unknown_below).float().mean():.1%} of its own"
+            f"called unknown: {(strange < bound.ood_threshold).float().mean():.1%} of these, "
+            f"{(alike < bound.ood_threshold).float().mean():.1%} of its own"
         )
 
 

@@ -12,7 +12,7 @@ import tyro
 from benchmarks.__main__ import say
 from benchmarks.sureness import FLOWERS, trained
 from engine import jobs
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.runs.run_folder import Run
 
@@ -37,12 +37,12 @@ def main(shared: Path = Path("../shared")) -> None:
         audit = timed("audit, the first time", jobs.check(dataset))
         timed("audit, again", jobs.check(dataset))
         run: Run = trained(folder, Path(temporary) / "run", weights, 128)
-        finish(jobs.review(dataset, run.model_path, audit))  # so that all embeddings are kept
+        run_to_end(jobs.review(dataset, run.model_path, audit))  # so that all embeddings are kept
         timed("doubted labels", jobs.review(dataset, run.model_path, audit))
-        timed("new score after corrections", jobs.rescore(dataset, run.model_path, audit))
-        timed("learning curve", jobs.growth(run.path))
+        timed("new score after corrections", jobs.evaluate_corrections(dataset, run.model_path, audit))
+        timed("learning curve", jobs.learning_curve(run.path))
         image = folder / dataset.samples[0].path
-        finish(jobs.explain(run.model_path, image))  # so that the model is open
+        run_to_end(jobs.explain(run.model_path, image))  # so that the model is open
         timed("heat map and nearest images of one image", jobs.explain(run.model_path, image))
         timed("robustness card, 100 images in 21 forms", jobs.robustness(run))
         timed("report, with curve and card there", jobs.report(run, Path(temporary) / "report.html"))
@@ -51,7 +51,7 @@ def main(shared: Path = Path("../shared")) -> None:
 def timed(name: str, work: Generator[Any, None, Any]) -> Any:
     """Finish work, say how many seconds it took and return its result."""
     began = time.perf_counter()
-    result = finish(work)
+    result = run_to_end(work)
     say(f"{name}: {time.perf_counter() - began:.1f} s")
     return result
 

@@ -7,10 +7,9 @@ from engine import jobs
 from engine.config.backbones import find_backbone
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import Dataset
-from engine.ml.report.history_plot import draw_history
 from engine.results.evaluation import Evaluation
 from engine.results.predictions import Prediction
 from engine.runs.history import History
@@ -47,12 +46,12 @@ class ImageClassificationPipeline:
         Raises EngineError where the folder holds another number of classes than the network was made for.
         """
         self.config = self.config.changed("data", **settings)
-        dataset = finish(jobs.scan(Path(folder)))
+        dataset = run_to_end(jobs.scan(Path(folder)))
         if len(dataset.classes) != self._num_classes:
             raise EngineError(
                 f"The folder holds {len(dataset.classes)} classes, not {self._num_classes}.", dataset.root
             )
-        self._dataset = finish(jobs.split(dataset, self.config.data))
+        self._dataset = run_to_end(jobs.split(dataset, self.config.data))
         return self._dataset
 
     def configure_training(self, **sections_or_training: object) -> RunConfig:
@@ -69,7 +68,7 @@ class ImageClassificationPipeline:
         if self._dataset is None:
             raise EngineError("Call prepare_data first.")
         path = Path(run) if run is not None else new_run_path(self._dataset.root)
-        self._run = finish(jobs.train(self._dataset, self.config, path), on_event)
+        self._run = run_to_end(jobs.train(self._dataset, self.config, path), on_event)
         return self._run.history
 
     @property
@@ -81,7 +80,7 @@ class ImageClassificationPipeline:
 
     def validate(self, folder: str | Path | None = None) -> Evaluation:
         """Measure the best model on the validation images of the run, or on another folder."""
-        return finish(jobs.evaluate(self.run.model_path, Path(folder or self.run.dataset.root)))
+        return run_to_end(jobs.evaluate(self.run.model_path, Path(folder or self.run.dataset.root)))
 
     def predict(self, paths: Sequence[str | Path], top: int = 5) -> list[Prediction]:
         """Return an answer for each image file and each image inside a folder."""
@@ -91,9 +90,9 @@ class ImageClassificationPipeline:
             if isinstance(event, Prediction):
                 answers.append(event)
 
-        finish(jobs.predict(self.run.model_path, [Path(path) for path in paths], top), collect)
+        run_to_end(jobs.predict(self.run.model_path, [Path(path) for path in paths], top), collect)
         return answers
 
     def plot_history(self, path: str | Path) -> None:
         """Draw loss and accuracy over the epochs into a PNG file."""
-        draw_history(self.run.history, Path(path))
+        run_to_end(jobs.draw_history(self.run, Path(path)))

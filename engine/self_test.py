@@ -11,7 +11,7 @@ import numpy as np
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Serving
 from engine.data.dataset import scan
 from engine.data.sample_dataset import PAINTERS, draw_sample
@@ -44,21 +44,21 @@ def try_engine(folder: Path) -> list[str]:
     with _part("draw and decode images", tried):
         data = _draw(folder / "images")
     with _part("train two steps", tried):
-        run = finish(jobs.split_and_train(scan(data), _CONFIG, folder / "run"))
+        run = run_to_end(jobs.split_and_train(scan(data), _CONFIG, folder / "run"))
     with _part("check the images", tried):
-        finish(jobs.check(run.dataset))
+        run_to_end(jobs.check(run.dataset))
     with _part("load and predict", tried):
         _predict(run, data)
     with _part("explain", tried):
-        explanation = finish(jobs.explain(run.model_path, next(data.rglob("*.png"))))
-        finish(jobs.draw_explanation(explanation, folder / "why.png"))
+        explanation = run_to_end(jobs.explain(run.model_path, next(data.rglob("*.png"))))
+        run_to_end(jobs.draw_explanation(explanation, folder / "why.png"))
     with _part("write the report", tried):
-        finish(jobs.report(run, folder / "report.html"))
+        run_to_end(jobs.report(run, folder / "report.html"))
     with _part("export", tried):
         _export(run, folder)
     with _part("sort", tried):
-        finish(jobs.sort(run.model_path, data, folder / "sorted", "copy"))
-        finish(jobs.unsort(folder / "sorted"))
+        run_to_end(jobs.sort(run.model_path, data, folder / "sorted", "copy"))
+        run_to_end(jobs.undo_sort(folder / "sorted"))
     with _part("serve", tried):
         _serve(run, next(data.rglob("*.jpg")))
     return tried
@@ -85,7 +85,7 @@ def _draw(folder: Path) -> Path:
 
 def _predict(run: Run, data: Path) -> None:
     answers: list[Prediction] = []
-    finish(jobs.predict(run.model_path, [data]), _collect(answers))
+    run_to_end(jobs.predict(run.model_path, [data]), _collect(answers))
     bad = [f"{answer.path}: {answer.error}" for answer in answers if answer.error]
     if bad or len(answers) != _NUM_PER_KIND * len(_KINDS):
         raise RuntimeError("; ".join(bad) or f"{len(answers)} answers")
@@ -101,9 +101,9 @@ def _collect(answers: list[Prediction]) -> Callable[[Event | Prediction], None]:
 
 def _export(run: Run, folder: Path) -> None:
     for options in (ExportOptions(format="onnx"), ExportOptions(format="pt2")):
-        finish(jobs.export(run.model_path, folder / f"model.{options.format}", options))
+        run_to_end(jobs.export(run.model_path, folder / f"model.{options.format}", options))
     try:
-        finish(jobs.export(run.model_path, folder / "int8.onnx", ExportOptions(int8=True)))
+        run_to_end(jobs.export(run.model_path, folder / "int8.onnx", ExportOptions(int8=True)))
     except EngineError as error:
         if "8-bit integers" not in error.message:  # after two steps of training they may well cost too much
             raise

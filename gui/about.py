@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from engine import __version__, jobs
 from engine.core.log import system_words
-from engine.runs.run_folder import default_log_path, home_folder
+from engine.core.paths import default_log_path, home_folder
 from gui.theme import GRID, small_font
 from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel, TitleLabel
 from gui.widgets.panel import open_outside

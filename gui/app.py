@@ -7,7 +7,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from engine.core.log import log_to_rotating_file
-from engine.runs.run_folder import Run, default_log_path
+from engine.core.paths import default_log_path
+from engine.runs.run_folder import Run
 from gui import theme
 from gui.crash import CrashReporter
 from gui.main_window import DATASET, PREDICT, RESULTS, MainWindow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine import jobs
 from engine.results.export_verification import ExportOptions
-from engine.sorting.file_transfer import Way
+from engine.sorting.file_transfer import TransferMode
 from gui.job import Job
 from gui.run_operations import RunOperations
 
@@ -16,14 +16,14 @@ class DeliveryOperations(RunOperations):
         """Write the model for other programs; the result is its certificate."""
         return self._start("Exporting", jobs.export(self._model(), path, options))
 
-    def sort(self, folder: Path, target: Path, by: Way) -> Job:
+    def sort(self, folder: Path, target: Path, by: TransferMode) -> Job:
         """Sort the images of a folder into folders in `target`; the result is what was done."""
         work = jobs.sort(self._model(), folder, target, by, self.state.max_error)
         return self._start("Sorting", work)
 
     def unsort(self, path: Path) -> Job:
         """Take back what was sorted into a folder."""
-        return self._start("Taking back", jobs.unsort(path))
+        return self._start("Taking back", jobs.undo_sort(path))
 
     def serve(self, port: int) -> Job:
         """Answer other programs on this computer until the job is stopped."""

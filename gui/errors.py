@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 
 from engine.core.errors import EngineError
 from engine.core.log import system_words
-from engine.runs.run_folder import default_log_path
+from engine.core.paths import default_log_path
 from gui import theme
 from gui.theme import GRID
 

@@ -5,8 +5,8 @@ import re
 from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
 from engine.core.events import RunStarted
-from engine.results.calibration import Budget
-from engine.results.statistics import wilson
+from engine.results.calibration import OperatingPoint
+from engine.results.statistics import wilson_interval
 from engine.runs.history import History
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -23,7 +23,7 @@ def percent_with_range(share: float, num_images: int) -> str:
     """Return a share measured on `num_images` with its 95 % range: `92 % (88 to 95)`."""
     if not num_images:
         return percent(share)
-    low, high = wilson(share, num_images)
+    low, high = wilson_interval(share, num_images)
     return f"{percent(share)} ({low * 100:.0f} to {high * 100:.0f})"
 
 
@@ -122,7 +122,7 @@ def plan(config: RunConfig, num_images: int | None) -> str:
     return ", ".join(parts)
 
 
-def budget_words(budget: Budget, max_error: float | None) -> str:
+def budget_words(budget: OperatingPoint, max_error: float | None) -> str:
     """Say what an error budget answers and what it leaves to a person."""
     if not budget.is_kept:
         return (

@@ -11,11 +11,12 @@ from engine.audit.review_queue import Review
 from engine.config.presets import demo_config, suggest
 from engine.core.errors import EngineError
 from engine.core.files import saving, write_text_atomic
+from engine.core.paths import home_folder
 from engine.data.dataset import Dataset
 from engine.data.label_overrides import Action, Decision, append, undo
 from engine.data.sample_dataset import write_sample
 from engine.data.splits import split, unsplit
-from engine.runs.run_folder import home_folder, new_run_path
+from engine.runs.run_folder import new_run_path
 from gui.delivery_operations import DeliveryOperations
 from gui.job import Job
 from gui.state import AppState
@@ -80,7 +81,7 @@ class Operations(DeliveryOperations):
         return self._start("Classifying", jobs.predict(self.state.model, paths, num_top, self.state.max_error))
 
     def review(self) -> Job:
-        """Look for labels that the model of the state doubts."""
+        """CamResult for labels that the model of the state doubts."""
         state = self.state
         if state.dataset is None or state.model is None:
             raise RuntimeError("the page offers this only with a folder and a model open")
@@ -94,7 +95,7 @@ class Operations(DeliveryOperations):
         state = self.state
         if state.dataset is None or state.model is None:
             raise RuntimeError("the page offers this only with a folder and a model open")
-        return self._start("Scoring the labels", jobs.rescore(state.dataset, state.model, state.audit))
+        return self._start("Scoring the labels", jobs.evaluate_corrections(state.dataset, state.model, state.audit))
 
     def decide(self, path: str, action: Action, class_name: str | None = None) -> bool:
         """Write a decision about an image beside the data and let the folder follow; say whether that worked."""

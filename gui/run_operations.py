@@ -10,8 +10,9 @@ from engine import jobs
 from engine.core.errors import EngineError
 from engine.core.events import EpochDone, RunStarted
 from engine.core.locks import is_locked
-from engine.results.model_metadata import read_card
-from engine.runs.run_folder import Run, default_runs_folder, interrupted, list_runs
+from engine.core.paths import default_runs_folder
+from engine.results.model_metadata import read_metadata
+from engine.runs.run_folder import Run, interrupted, list_runs
 from gui.job import Job
 from gui.job_runner import JobRunner
 from gui.models.run_record import RunRecord, read_record
@@ -26,11 +27,11 @@ class RunOperations(JobRunner):
         self._trained: Run | None = None
 
     def find_interrupted(self) -> Job:
-        """Look for runs that were cut off; the result is a list of RunRecord, the latest first."""
+        """CamResult for runs that were cut off; the result is a list of RunRecord, the latest first."""
         return self._start_silently(_read_interrupted())
 
     def find_latest(self, folder: Path) -> Job:
-        """Look for the latest run on a folder that has a model; the result is a Run or None."""
+        """CamResult for the latest run on a folder that has a model; the result is a Run or None."""
         return self._start_silently(_find_latest(folder.resolve()))
 
     def resume(self, run: Run) -> Job:
@@ -59,7 +60,7 @@ class RunOperations(JobRunner):
         """Draw the learning curve of the shown run."""
         if self.state.run is None:
             raise RuntimeError("the page offers this only with a run")
-        return self._start("Drawing the learning curve", jobs.growth(self.state.run.path))
+        return self._start("Drawing the learning curve", jobs.learning_curve(self.state.run.path))
 
     def measure_robustness(self, run: Run) -> Job:
         """Measure a run's model on changed images; the card lies in the run folder then."""
@@ -76,7 +77,7 @@ class RunOperations(JobRunner):
     def open_model(self, path: Path) -> None:
         """Put dropped images to the model in a file."""
         try:
-            read_card(path)
+            read_metadata(path)
         except EngineError as error:
             self.failed.emit(error)
         else:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 
+from engine.core.paths import home_folder
 from engine.results.calibration import DEFAULT_MAX_ERROR
-from engine.runs.run_folder import home_folder
 from gui.theme import Scheme
 
 _MAX_RECENT = 6

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Warned
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
@@ -56,7 +56,7 @@ def outcomes(folder: Path, lasts: bool) -> Iterator[Outcome]:
     """Let each request to the disk fail, alone or with all that follow; raises where a model then cannot be opened."""
     dataset = split(scan(write_classes(folder / "data", {"red": 8, "blue": 8})), 0.25, 0)
     with faulty(Disk()) as disk:
-        expected = ending(finish(jobs.train(dataset, TINY, folder / "alone")))
+        expected = ending(run_to_end(jobs.train(dataset, TINY, folder / "alone")))
     for number, what in enumerate(disk.asked):
         error = errno.ENOSPC if number % 2 else errno.EROFS
         yield _outcome(Disk(number, 2**31 if lasts else number, error), what, dataset, folder / f"{number}", expected)
@@ -67,7 +67,7 @@ def _outcome(disk: Disk, what: str, dataset: Dataset, path: Path, expected: tupl
     failure = None
     with faulty(disk):
         try:
-            finish(jobs.train(dataset, TINY, path), events.append)
+            run_to_end(jobs.train(dataset, TINY, path), events.append)
         except EngineError as error:
             failure = error.message
     run = Run(path)
@@ -75,7 +75,7 @@ def _outcome(disk: Disk, what: str, dataset: Dataset, path: Path, expected: tupl
         load_model(run.model_path)
     was_over = run.is_over
     if not was_over:
-        finish(jobs.resume(path) if run.config_path.is_file() else jobs.train(dataset, TINY, path))
+        run_to_end(jobs.resume(path) if run.config_path.is_file() else jobs.train(dataset, TINY, path))
     warnings = tuple(event.message for event in events if isinstance(event, Warned))
     return Outcome(what, warnings, failure, was_over, ending(run) == expected)
 

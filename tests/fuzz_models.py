@@ -22,11 +22,11 @@ from safetensors.torch import save
 
 from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
-from engine.ml.evaluation.out_of_distribution import read_embeddings
 from engine.ml.models.build import Classifier, build_model
 from engine.ml.models.model_file import load_model, make_card, save_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.pretrained import load_fitting
+from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.models.weight_files import read_tensors
 from engine.ml.runtime.precision import Choice
 from engine.ml.training.checkpoint import read_checkpoint, save_training
@@ -132,7 +132,9 @@ def _training() -> tuple[Any, Any]:
         layout=torch.channels_last,
     )
     session = SimpleNamespace(setup=setup, averaged=None, stopping=EarlyStopping(patience=3), epoch=1, started=0.0)
-    vars(session).update(seconds=1.0, num_batches_done=0, num_steps_done=3, num_parts=1, work_done=1.0, warned=set())
+    vars(session).update(
+        seconds=1.0, num_batches_done=0, num_steps_done=3, accumulation_steps=1, work_done=1.0, warned=set()
+    )
     vars(session).update(step_seconds=0.1, measuring_seconds=0.1)
     return session, SimpleNamespace(optimizer=optimizer, kind="full", first_epoch=1, began=0.0)
 

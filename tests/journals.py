@@ -5,9 +5,10 @@ from pathlib import Path
 
 from engine.config.settings import RunConfig
 from engine.core.events import EpochDone, Event, RunStarted, Scores, TrainScores, to_line
+from engine.core.paths import default_runs_folder
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.runs.run_folder import Run, create_run, default_runs_folder
+from engine.runs.run_folder import Run, create_run
 
 CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=4, batch_size=8, device="cpu")
 

@@ -24,7 +24,7 @@ import engine.ml.report.history_plot
 import engine.ml.training.loop  # noqa: F401 - before the fork, so that the time until a kill is spent in training
 from engine import jobs
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import RunStarted
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
@@ -109,9 +109,9 @@ def _round(dataset: Dataset, path: Path, delays: list[float], outcome: Outcome) 
 def _train(dataset: Dataset, path: Path) -> None:
     """Train, or go on where there is a run already, as a user would."""
     if Run(path).config_path.is_file():
-        finish(jobs.resume(path))
+        run_to_end(jobs.resume(path))
     else:
-        finish(jobs.train(dataset, CONFIG, path))
+        run_to_end(jobs.train(dataset, CONFIG, path))
 
 
 def _look(path: Path) -> None:
@@ -124,7 +124,7 @@ def _look(path: Path) -> None:
     picture = run.dataset.root / run.dataset.samples[0].path
     if any(isinstance(event, RunStarted) for event in run.events()) or run.model_path.is_file():
         load_model(run.model_path)
-        assert finish(jobs.predict(run.model_path, [picture])) == 1
+        assert run_to_end(jobs.predict(run.model_path, [picture])) == 1
 
 
 def _fork(work: Callable[[], None]) -> int:

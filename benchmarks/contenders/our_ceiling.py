@@ -6,17 +6,17 @@ import torch
 
 from benchmarks.contenders.our_training import config_for
 from benchmarks.contenders.task import Clock, task_from_arguments, tell
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.ml.loading.loader import Batch
-from engine.ml.training.batch_source import ImageFeed
+from engine.ml.training.batch_source import ImageBatchSource
 from engine.ml.training.phases import Phase
 from engine.ml.training.setup import make_run_optimizer, prepare_run
-from engine.ml.training.state import begin
-from engine.ml.training.step import learn
+from engine.ml.training.state import make_train_state
+from engine.ml.training.step import train_step
 from engine.runs.run_folder import Run
 
 
-class _SameBatch(ImageFeed):
+class _SameBatch(ImageBatchSource):
     """Gives the same images again and again."""
 
     inputs: torch.Tensor
@@ -30,12 +30,12 @@ def main() -> None:
     """Step through as many batches as the epochs would have, and tell the speed of each epoch."""
     task = task_from_arguments()
     config, dataset = config_for(task), task.dataset
-    setup = finish(prepare_run(config, dataset))
+    setup = run_to_end(prepare_run(config, dataset))
     feed = _SameBatch(setup, config, dataset, setup.model)
     images = torch.randn(task.batch_size, 3, task.image_size, task.image_size)
     feed.inputs = images.contiguous(memory_format=setup.layout)
     phase = Phase("full", feed, make_run_optimizer(config, setup.model, 1e-3), task.epochs, task.batch_size, 0.5)
-    session = begin(setup, config, dataset, Run(Path()))
+    session = make_train_state(setup, config, dataset, Run(Path()))
     setup.model.train()
     batches = [
         Batch(torch.empty(0), torch.tensor([s.label for s in batch.samples]), batch.samples)
@@ -44,7 +44,7 @@ def main() -> None:
     for _ in range(task.epochs):
         clock = Clock()
         for batch in batches:
-            learn(session, phase, batch, 0)
+            train_step(session, phase, batch, 0)
         tell(images_per_second=len(feed.train_samples) / clock.seconds)
 
 

@@ -4,7 +4,7 @@ import statistics
 from pathlib import Path
 
 from benchmarks.contenders.task import Clock, task_from_arguments, tell
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import images_below
 from engine.ml.evaluation.predict import predict_paths
 
@@ -17,12 +17,12 @@ def main() -> None:
     model = Path(task.model)
     for _ in range(3):
         clock = Clock()
-        num_images = finish(predict_paths(model, [Path(task.data)], 5))
+        num_images = run_to_end(predict_paths(model, [Path(task.data)], 5))
         tell(images_per_second=num_images / clock.seconds)
     times = []
     for path in images_below(Path(task.data))[:NUM_SINGLE]:
         clock = Clock()
-        finish(predict_paths(model, [path], 5))
+        run_to_end(predict_paths(model, [path], 5))
         times.append(clock.seconds)
     tell(single_milliseconds=1000 * statistics.median(times))
 

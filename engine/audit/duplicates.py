@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from engine.audit.findings import DuplicateGroup, DuplicateKind
 from engine.audit.fingerprint import Records
-from engine.audit.registration import aligned_likeness, likeness
+from engine.audit.registration import aligned_similarity, similarity
 from engine.data.dataset import Sample
 from engine.data.union import Union, union_of
 
@@ -89,8 +89,8 @@ def _verified(records: Records, pairs: _Pairs, same: Union) -> Iterator[tuple[in
         some = np.array(waiting, np.intp).reshape(-1, 2)
         some = some[_may_be_one(records["colour"][some])]
         for compare, alike, alike_in_detail in (
-            (likeness, _WORTH_ALIGNING, _DETAIL_WORTH_ALIGNING),
-            (aligned_likeness, _ALIKE, _ALIKE_IN_DETAIL),
+            (similarity, _WORTH_ALIGNING, _DETAIL_WORTH_ALIGNING),
+            (aligned_similarity, _ALIKE, _ALIKE_IN_DETAIL),
         ):
             if len(some):
                 ours, theirs = (records["thumbnail"][some[:, side]].astype(np.float32) for side in (0, 1))

@@ -25,7 +25,7 @@ class DuplicateGroup(_Frozen):
     """Whether some are learnt from and some measured on."""
 
 
-class Oddity(_Frozen):
+class OutlierGroup(_Frozen):
     """An image that is hard to learn from, and why in words."""
 
     path: str
@@ -49,6 +49,6 @@ class Audit(_Frozen):
 
     unreadable: tuple[Unreadable, ...] = ()
     duplicates: tuple[DuplicateGroup, ...] = ()
-    oddities: tuple[Oddity, ...] = ()
+    outliers: tuple[OutlierGroup, ...] = ()
     shortcuts: tuple[Shortcut, ...] = ()
     imbalance: float = 1.0

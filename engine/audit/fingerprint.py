@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from engine.core.errors import EngineError
-from engine.core.files import file_at, open_file
+from engine.core.files import open_file, path_from_text
 from engine.data.decode import decode_with_header, reason
 
 SIDE = 32
@@ -47,7 +47,7 @@ Grey: TypeAlias = npt.NDArray[np.float32]
 def file_key(path: Path) -> tuple[int, int, int]:
     """Return number, size in bytes and time of change of a file; raise EngineError where it is not there."""
     try:
-        status = file_at(path).stat()
+        status = path_from_text(path).stat()
     except OSError as error:
         raise EngineError(reason(path, error), path) from error
     return status.st_ino % 2**63, status.st_size, status.st_mtime_ns

@@ -13,7 +13,7 @@ _LARGEST_STEP = 0.04
 _SCALE_RANGE, _SHIFT_RANGE = (0.84, 1.19), (-0.08, 0.08)
 
 
-def likeness(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
+def similarity(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
     """Return how alike pairs of thumbnails are as they lie, each shape (P,): correlation, and that of fine detail.
 
     The better of three scales counts, so that a copy whose edges were cut off looks alike before it is aligned.
@@ -23,7 +23,7 @@ def likeness(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
     return correlation, _correlate(_detail(warped), _detail(theirs), valid)
 
 
-def aligned_likeness(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
+def aligned_similarity(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
     """Return the same once each pair is aligned in scale and shift along both axes.
 
     The steps are those of Lucas and Kanade (1981) with gain and offset of the brightness solved for beside them.

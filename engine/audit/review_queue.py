@@ -15,7 +15,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Suspicion(_Frozen):
+class LabelIssue(_Frozen):
     """A label that a probe doubts which had not learnt from the image."""
 
     path: str
@@ -47,7 +47,7 @@ class Review(_Frozen):
     """The queue, the most pressing first, and how well a probe does on these labels."""
 
     items: tuple[ReviewItem, ...] = ()
-    suspicions: tuple[Suspicion, ...] = ()
+    label_issues: tuple[LabelIssue, ...] = ()
     """All doubted labels; `build_queue` makes the queue of them again after a decision."""
     accuracy: float | None = None
     """Cross-validated accuracy (0..1) on kept embeddings; None where there is no model."""
@@ -55,29 +55,29 @@ class Review(_Frozen):
     """On which it was measured."""
 
 
-class Rescore(_Frozen):
+class CorrectionGain(_Frozen):
     """What the corrections did. All three are cross-validated on kept embeddings, accuracies 0..1."""
 
-    as_filed: float
+    accuracy_given: float
     """Learnt from and measured on the classes of the folders."""
     before: float
     """Learnt from the classes of the folders, measured on the corrected ones."""
     after: float
     """Learnt from and measured on the corrected classes; the same images as `before`."""
-    num_filed: int
+    num_given: int
     num_images: int
     """On which `before` and `after` were measured."""
 
 
 def build_queue(
-    dataset: Dataset, audit: Audit, suspicions: Iterable[Suspicion], decided: Container[str]
+    dataset: Dataset, audit: Audit, label_issues: Iterable[LabelIssue], decided: Container[str]
 ) -> tuple[ReviewItem, ...]:
     """Return the queue: conflicting duplicates, unreadable files, doubted labels, then other copies; an image once.
 
     `dataset` has its corrections applied, so a conflict that was settled is none. Images of `decided` are left out.
     """
     classes = {sample.path: dataset.classes[sample.label] for sample in dataset.samples}
-    doubted = {doubt.path: doubt for doubt in suspicions}
+    doubted = {doubt.path: doubt for doubt in label_issues}
     groups = [_present(group, classes) for group in audit.duplicates]
     conflicts = [group for group in groups if len({classes[path] for path in group.paths}) > 1]
     copies = [group for group in groups if group.kind != "burst" and len(group.paths) > 1 and group not in conflicts]
@@ -100,7 +100,7 @@ def _present(group: DuplicateGroup, classes: dict[str, str]) -> DuplicateGroup:
     return group.model_copy(update={"paths": tuple(path for path in group.paths if path in classes)})
 
 
-def _conflict_item(path: str, group: DuplicateGroup, classes: dict[str, str], doubt: Suspicion | None) -> ReviewItem:
+def _conflict_item(path: str, group: DuplicateGroup, classes: dict[str, str], doubt: LabelIssue | None) -> ReviewItem:
     given = classes[path]
     others = tuple(other for other in group.paths if other != path)
     # The nearest to decide against is one that stands elsewhere
@@ -127,7 +127,7 @@ def _copy_item(path: str, group: DuplicateGroup, classes: dict[str, str]) -> Rev
     return ReviewItem(path=path, kind="duplicate", given=classes[path], score=0.5, reason=reason, others=others)
 
 
-def _label_item(doubt: Suspicion) -> ReviewItem:
+def _label_item(doubt: LabelIssue) -> ReviewItem:
     return ReviewItem(
         path=doubt.path,
         kind="label",

@@ -9,7 +9,7 @@ from engine.audit.fingerprint import Records, empty, file_key, fingerprint
 from engine.audit.fingerprint_store import RecordStore
 from engine.core.errors import EngineError
 from engine.core.events import Event
-from engine.core.progress import Ticker, told
+from engine.core.progress import Ticker, with_progress
 from engine.core.threads import map_in_threads
 from engine.data.dataset import Dataset, Sample
 from engine.results.evaluation import Unreadable
@@ -42,7 +42,7 @@ def check(dataset: Dataset, store: RecordStore | None = None) -> Iterator[Checke
 
 
 @dataclass(frozen=True)
-class Surveyed:
+class DatasetScan:
     """What was read of a dataset: the readable samples, their records in the same order, and the others."""
 
     samples: tuple[Sample, ...]
@@ -50,7 +50,7 @@ class Surveyed:
     unreadable: tuple[Unreadable, ...]
 
 
-def survey(dataset: Dataset) -> Generator[Event, None, Surveyed]:
+def fingerprint_dataset(dataset: Dataset) -> Generator[Event, None, DatasetScan]:
     """Read the records of all images, telling how far it is, and keep them for the next time."""
     store = RecordStore(dataset.root)
     records = empty(len(dataset.samples))
@@ -66,10 +66,10 @@ def survey(dataset: Dataset) -> Generator[Event, None, Surveyed]:
         yield from ticker.at(num_done)
     records = records[: len(samples)]
     store.keep(records)
-    return Surveyed(tuple(samples), records, tuple(unreadable))
+    return DatasetScan(tuple(samples), records, tuple(unreadable))
 
 
-def compare(surveyed: Surveyed) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
+def compare(scanned: DatasetScan) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
     """Find the duplicates among images that were read, telling how far it is."""
-    ticker = Ticker("compare", len(surveyed.samples))
-    return (yield from told(find_duplicates(surveyed.samples, surveyed.records), ticker))
+    ticker = Ticker("compare", len(scanned.samples))
+    return (yield from with_progress(find_duplicates(scanned.samples, scanned.records), ticker))

@@ -14,13 +14,13 @@ from engine.cli.output import (
     DONE,
     Flag,
     collect_into,
+    print_end,
+    print_evaluation,
     print_event,
+    print_event_json,
+    print_line,
+    print_prediction,
     run_json,
-    say,
-    say_end,
-    say_evaluation,
-    say_prediction,
-    tell_people,
 )
 from engine.config.backbones import BACKBONES, find_backbone
 from engine.config.presets import demo_config
@@ -28,13 +28,14 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
 from engine.core.files import saving, unique_path, write_text_atomic
-from engine.core.process_rank import leads
+from engine.core.paths import default_runs_folder, home_folder
+from engine.core.process_rank import is_rank_zero
 from engine.data.sample_dataset import write_sample
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.evaluation import evaluation_to_csv
 from engine.results.predictions import CSV_COLUMNS, Prediction
-from engine.results.statistics import wilson
-from engine.runs.run_folder import Run, default_runs_folder, home_folder, list_runs
+from engine.results.statistics import wilson_interval
+from engine.runs.run_folder import Run, list_runs
 
 
 def demo(out: Path | None = None) -> int:
@@ -48,16 +49,18 @@ def demo(out: Path | None = None) -> int:
     console.say("Drawing the sample images ...")
     console.follow(write_sample(folder))
     run_path = out or unique_path(default_runs_folder() / "demo")
-    train_on(console, folder, demo_config(), run_path, tell_people(console))
+    train_on(console, folder, demo_config(), run_path, print_event(console))
     model = run_path / "model.safetensors"
     answers: list[Prediction] = []
     console.follow(jobs.predict(model, [folder / "test"]), collect_into(answers))
     num_right = sum(Path(answer.path).parent.name == answer.label for answer in answers)
     for answer in answers[::5]:
-        say_prediction(answer)
-    low, high = wilson(num_right / len(answers), len(answers))
-    say(f"{num_right} of {len(answers)} images held out are classified right (95 % interval {low:.1%} to {high:.1%}).")
-    say(f"The model lies at {model}")
+        print_prediction(answer)
+    low, high = wilson_interval(num_right / len(answers), len(answers))
+    print_line(
+        f"{num_right} of {len(answers)} images held out are classified right (95 % interval {low:.1%} to {high:.1%})."
+    )
+    print_line(f"The model lies at {model}")
     return DONE
 
 
@@ -89,11 +92,11 @@ def evaluate(
         csv: Write every image with its true class, its answer and its confidence to this table, wrong ones first.
     """
     console = Console()
-    result = console.follow(jobs.evaluate(model, data), tell_people(console))
+    result = console.follow(jobs.evaluate(model, data), print_event(console))
     if csv is not None:
         with saving("The table", csv):
             write_text_atomic(csv, evaluation_to_csv(result))
-    say_evaluation(result, json)
+    print_evaluation(result, json)
     return DONE
 
 
@@ -125,13 +128,13 @@ def predict(
         console.say(f"{num_images} answers are in {csv}")
         return DONE
 
-    tell_warnings = tell_people(console)
+    tell_warnings = print_event(console)
 
     def tell(event: Event | Prediction) -> None:
         if not isinstance(event, Prediction):
             tell_warnings(event)
         else:
-            say(event.to_json()) if json else say_prediction(event)
+            print_line(event.to_json()) if json else print_prediction(event)
 
     if not console.follow(jobs.predict(model, paths, max(1, top), allowed), tell):
         raise EngineError("There are no images in this folder.", paths[0])
@@ -149,11 +152,11 @@ def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, 
         history = run.history
         best = history.best
         if json:
-            say(run_json(run.path, run.config, history))
+            print_line(run_json(run.path, run.config, history))
         else:
             low, high = history.interval
             score = f"{best.accuracy:.3f} ({low:.3f} to {high:.3f})" if best else f"{'-':>22}"
-            say(f"{score}  {run.config.model.backbone:<20} {len(history.epochs):>4} epochs  {run.path}")
+            print_line(f"{score}  {run.config.model.backbone:<20} {len(history.epochs):>4} epochs  {run.path}")
     return DONE
 
 
@@ -169,10 +172,10 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
         summary = Console().follow(jobs.summarize(row.name, 1000, row.image_size))
         for layer in summary.layers:
             if json:
-                say(dump_json(layer.as_dict()))
+                print_line(dump_json(layer.as_dict()))
             else:
                 output = " x ".join(map(str, layer.output))
-                say(
+                print_line(
                     f"{layer.name:<44} {layer.kind:<20} {output:<18} "
                     f"{layer.num_parameters:>12,} {layer.multiply_adds:>14,}"
                 )
@@ -180,9 +183,9 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
     for row in BACKBONES.values():
         top1 = "-" if row.top1 is None else f"{row.top1:.1f}"
         if json:
-            say(dump_json(row.as_dict()))
+            print_line(dump_json(row.as_dict()))
         else:
-            say(
+            print_line(
                 f"{row.name:<20} {row.num_parameters / 1e6:>7.1f} M {row.multiply_adds:>9,} M "
                 f"{top1:>6} {row.image_size:>5} px"
             )
@@ -193,7 +196,7 @@ def train_on(
     console: Console, data: Path, config: RunConfig, out: Path, on_event: Callable[[Event | Prediction], None]
 ) -> None:
     """Scan, split and train, handing on each event where this process speaks for all."""
-    tell = on_event if leads() else _say_nothing
+    tell = on_event if is_rank_zero() else _say_nothing
     dataset = console.follow(jobs.scan(data), tell)
     for note in dataset.notes:
         tell(Warned(message=note))
@@ -207,9 +210,9 @@ def _say_nothing(_event: Event | Prediction) -> None:
 def run_training(data: Path, out: Path, config: RunConfig, events: bool) -> int:
     """Train and tell of it: as JSON lines on stdout, or in words on stderr."""
     console = Console()
-    train_on(console, data, config, out, print_event if events else tell_people(console))
-    if leads():
-        say_end(console, Run(out))
+    train_on(console, data, config, out, print_event_json if events else print_event(console))
+    if is_rank_zero():
+        print_end(console, Run(out))
     return DONE
 
 
@@ -221,17 +224,17 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
         events: Print one JSON object a line on stdout, and nothing else there.
     """
     console = Console()
-    tell = print_event if events else tell_people(console)
-    console.follow(jobs.resume(run), tell if leads() else _say_nothing)
-    if leads():
-        say_end(console, Run(run))
+    tell = print_event_json if events else print_event(console)
+    console.follow(jobs.resume(run), tell if is_rank_zero() else _say_nothing)
+    if is_rank_zero():
+        print_end(console, Run(run))
     return DONE
 
 
 def _predict_to_csv(
     console: Console, model: Path, paths: Sequence[Path], top: int, max_error: float | None, target: Path
 ) -> int:
-    tell = tell_people(console)
+    tell = print_event(console)
     with _Table(target) as table:
         return console.follow(
             jobs.predict(model, paths, top, max_error),

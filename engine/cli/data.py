@@ -10,7 +10,7 @@ from engine import jobs
 from engine.audit.class_balance import BALANCE_ABOVE, imbalance_sentence
 from engine.audit.findings import Audit, DuplicateGroup
 from engine.cli.console import Console
-from engine.cli.output import DONE, Flag, say, scan_json
+from engine.cli.output import DONE, Flag, print_line, scan_json
 from engine.data.dataset import Dataset
 
 _KINDS = {
@@ -32,32 +32,32 @@ def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag =
     dataset = console.follow(jobs.scan(data))
     audit = console.follow(jobs.check(dataset))
     if json:
-        say(scan_json(dataset, audit))
+        print_line(scan_json(dataset, audit))
         return DONE
     _say_classes(dataset, audit)
     for bad in audit.unreadable:
-        say(f"unreadable: {bad.path}: {bad.reason}")
+        print_line(f"unreadable: {bad.path}: {bad.reason}")
     _say_duplicates(audit.duplicates)
-    for odd in audit.oddities:
-        say(f"{odd.kind}: {odd.path}: {odd.reason}")
+    for odd in audit.outliers:
+        print_line(f"{odd.kind}: {odd.path}: {odd.reason}")
     for shortcut in audit.shortcuts:
-        say(f"shortcut: {shortcut.cue}: {shortcut.sentence}")
+        print_line(f"shortcut: {shortcut.cue}: {shortcut.sentence}")
     if audit.imbalance > BALANCE_ABOVE:
-        say(f"imbalance: {imbalance_sentence(audit.imbalance)}")
+        print_line(f"imbalance: {imbalance_sentence(audit.imbalance)}")
     for note in dataset.notes:
-        say(f"note: {note}")
+        print_line(f"note: {note}")
     return DONE
 
 
 def _say_classes(dataset: Dataset, audit: Audit) -> None:
     width = max(map(len, dataset.classes))
     for name, count in zip(dataset.classes, dataset.counts()):
-        say(f"{name:<{width}}  {count:>7}")
-    num_odd = len({odd.path for odd in audit.oddities})
+        print_line(f"{name:<{width}}  {count:>7}")
+    num_odd = len({odd.path for odd in audit.outliers})
     conflicts = sum(group.is_conflict for group in audit.duplicates)
     leaks = sum(group.crosses_splits for group in audit.duplicates)
     counts = [f"{sum(group.kind == kind for group in audit.duplicates)} {kind}" for kind in _KINDS]
-    say(
+    print_line(
         f"{len(dataset.samples)} images in {len(dataset.classes)} classes, {len(audit.unreadable)} unreadable, "
         f"{len(audit.duplicates)} groups of duplicates ({', '.join(counts)}; {conflicts} with conflicting labels, "
         f"{leaks} both learnt from and measured on), {num_odd} odd images, {len(audit.shortcuts)} shortcuts"
@@ -72,4 +72,4 @@ def _say_duplicates(groups: Sequence[DuplicateGroup]) -> None:
             _KINDS[group.kind],
         ]
         more = f" and {len(group.paths) - _MOST_PATHS} more" if len(group.paths) > _MOST_PATHS else ""
-        say(f"duplicates ({', '.join(marks)}): {', '.join(group.paths[:_MOST_PATHS])}{more}")
+        print_line(f"duplicates ({', '.join(marks)}): {', '.join(group.paths[:_MOST_PATHS])}{more}")

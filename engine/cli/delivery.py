@@ -10,12 +10,12 @@ from tyro.conf import Positional, arg
 
 from engine import jobs
 from engine.cli.console import Console, StoppedByUserError
-from engine.cli.output import DONE, Flag, say, tell_people
+from engine.cli.output import DONE, Flag, print_event, print_line
 from engine.core.events import Event, Serving
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.export_verification import ExportFormat, ExportOptions
 from engine.results.predictions import Prediction
-from engine.sorting.file_transfer import Way
+from engine.sorting.file_transfer import TransferMode
 from engine.sorting.sorter import default_target
 
 
@@ -42,8 +42,8 @@ def export(
     """
     console = Console()
     options = ExportOptions(format=format, int8=int8, normalises=not normalised_input)
-    certificate = console.follow(jobs.export(model, out, options, data), tell_people(console))
-    say(certificate.model_dump_json() if json else certificate.sentence())
+    certificate = console.follow(jobs.export(model, out, options, data), print_event(console))
+    print_line(certificate.model_dump_json() if json else certificate.sentence())
     console.say(f"The model lies at {out}")
     return DONE
 
@@ -52,7 +52,7 @@ def sort(
     model: Annotated[Positional[Path], arg(metavar="MODEL")],
     folder: Annotated[Positional[Path], arg(metavar="DIR")],
     /,
-    by: Way = "copy",
+    by: TransferMode = "copy",
     out: Path | None = None,
     max_error: float = DEFAULT_MAX_ERROR,
     json: Flag = False,
@@ -71,14 +71,14 @@ def sort(
     target = out or default_target(folder)
     allowed = None if max_error >= 1 else max(0.0, max_error)
     console.say(f"Sorting into {target}. To take it back: classifold unsort {target}")
-    result = console.follow(jobs.sort(model, folder, target, by, allowed), tell_people(console))
+    result = console.follow(jobs.sort(model, folder, target, by, allowed), print_event(console))
     if json:
-        say(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
+        print_line(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
     else:
         for name, num_images in sorted(result.num_in.items()):
-            say(f"{num_images:>8}  {name}")
+            print_line(f"{num_images:>8}  {name}")
         if result.left:
-            say(f"{len(result.left):>8}  left where they are")
+            print_line(f"{len(result.left):>8}  left where they are")
     return DONE
 
 
@@ -90,13 +90,13 @@ def unsort(path: Annotated[Positional[Path], arg(metavar="PATH")], /, json: Flag
         json: Print one JSON object.
     """
     console = Console()
-    result = console.follow(jobs.unsort(path), tell_people(console))
+    result = console.follow(jobs.undo_sort(path), print_event(console))
     if json:
-        say(dump_json(asdict(result)))
+        print_line(dump_json(asdict(result)))
         return DONE
-    say(f"{result.num_restored} images were put back.")
+    print_line(f"{result.num_restored} images were put back.")
     for name, reason in result.left:
-        say(f"{name}: left there. {reason}")
+        print_line(f"{name}: left there. {reason}")
     return DONE
 
 
@@ -116,11 +116,11 @@ def serve(
         max_error: Share of wrong ones you allow among the answers; doubtful images are left `unsure`. 1: answer all.
     """
     console = Console()
-    tell_others = tell_people(console)
+    tell_others = print_event(console)
 
     def tell(event: Event | Prediction) -> None:
         if isinstance(event, Serving):
-            say(event.url)
+            print_line(event.url)
             console.say(f"Try it: curl --data-binary @image.jpg {event.url}/predict")
         else:
             tell_others(event)

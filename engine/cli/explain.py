@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from engine import jobs
 from engine.cli.console import Console
-from engine.cli.output import DONE, Flag, say, tell_people
+from engine.cli.output import DONE, Flag, print_event, print_line
 from engine.runs.run_folder import Run
 
 
@@ -29,9 +29,9 @@ def explain(
     console = Console()
     found = console.follow(jobs.explain(model, image, label))
     console.follow(jobs.draw_explanation(found, out))
-    say(f"{image}: {found.predicted}; what speaks for {found.label} ({found.confidence:.1%}) is drawn in {out}")
+    print_line(f"{image}: {found.predicted}; what speaks for {found.label} ({found.confidence:.1%}) is drawn in {out}")
     for neighbour in found.neighbours:
-        say(f"near: {neighbour.path}: {neighbour.label}, similarity {neighbour.similarity:.2f}")
+        print_line(f"near: {neighbour.path}: {neighbour.label}, similarity {neighbour.similarity:.2f}")
     if not found.neighbours:
         console.say("The model's folder keeps nothing of its training images, so none are shown beside it.")
     return DONE
@@ -45,13 +45,13 @@ def robustness(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: Fl
         json: Print one JSON object.
     """
     console = Console()
-    card = console.follow(jobs.robustness(Run(run)), tell_people(console))
+    card = console.follow(jobs.robustness(Run(run)), print_event(console))
     if json:
-        say(card.model_dump_json())
+        print_line(card.model_dump_json())
         return DONE
-    say(f"{'as they are':<42} {card.accuracy:>7.1%}   {card.num_images} images")
+    print_line(f"{'as they are':<42} {card.accuracy:>7.1%}   {card.num_images} images")
     for trial in card.trials:
         broken = trial.broken
         breaks = f"   {broken.path}: {broken.label} taken for {broken.predicted}" if broken else ""
-        say(f"{trial.words:<42} {trial.accuracy:>7.1%}{breaks}")
+        print_line(f"{trial.words:<42} {trial.accuracy:>7.1%}{breaks}")
     return DONE

@@ -8,9 +8,9 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from engine import jobs
-from engine.audit.review_queue import Rescore, Review
+from engine.audit.review_queue import CorrectionGain, Review
 from engine.cli.console import Console
-from engine.cli.output import DONE, Flag, say, tell_people
+from engine.cli.output import DONE, Flag, print_event, print_line
 from engine.core.errors import EngineError
 from engine.data.dataset import Dataset, scan
 from engine.data.label_overrides import Action, append, undo
@@ -28,15 +28,15 @@ def review(data: _Data, /, model: Path | None = None, json: Flag = False, most: 
         most: How many images to list.
     """
     console = Console()
-    tell = tell_people(console)
+    tell = print_event(console)
     dataset = console.follow(jobs.scan(data))
     audit = console.follow(jobs.check(dataset))
     queue = console.follow(jobs.review(dataset, model, audit), tell)
     for item in queue.items[: max(0, most)]:
-        say(item.model_dump_json() if json else f"{item.path}: {item.reason}")
-    rescore = None if model is None else console.follow(jobs.rescore(dataset, model, audit))
+        print_line(item.model_dump_json() if json else f"{item.path}: {item.reason}")
+    rescore = None if model is None else console.follow(jobs.evaluate_corrections(dataset, model, audit))
     if json:
-        say(_scores_json(queue, rescore))
+        print_line(_scores_json(queue, rescore))
     else:
         _say_scores(queue, rescore)
     return DONE
@@ -75,7 +75,7 @@ def label(
         raise EngineError(f"There is no class '{as_}' here. The classes are {', '.join(filed.classes[:20])}.", data)
     action: Action = "exclude" if exclude else "keep" if keep else "relabel"
     append(data, inside, action, as_)
-    say(f"{inside}: {_word(action, as_)}")
+    print_line(f"{inside}: {_word(action, as_)}")
     return DONE
 
 
@@ -87,18 +87,20 @@ def growth(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: Flag =
         json: Print one JSON object.
     """
     console = Console()
-    found = console.follow(jobs.growth(run), tell_people(console))
+    found = console.follow(jobs.learning_curve(run), print_event(console))
     if json:
-        say(found.model_dump_json())
+        print_line(found.model_dump_json())
         return DONE
     for point in found.points:
-        say(f"{point.num_images:>8} images  accuracy {point.accuracy:.3f} ({point.low:.3f} to {point.high:.3f})")
+        print_line(f"{point.num_images:>8} images  accuracy {point.accuracy:.3f} ({point.low:.3f} to {point.high:.3f})")
     then = found.forecast[-1]
-    say(f"{then.num_images:>8} images  accuracy {then.accuracy:.3f} ({then.low:.3f} to {then.high:.3f}), forecast")
-    say(found.sentence)
-    say("Twice as many images of one class alone, change of its F1:")
+    print_line(
+        f"{then.num_images:>8} images  accuracy {then.accuracy:.3f} ({then.low:.3f} to {then.high:.3f}), forecast"
+    )
+    print_line(found.sentence)
+    print_line("Twice as many images of one class alone, change of its F1:")
     for row in found.per_class:
-        say(f"{row.name:<24} {row.num_images:>7} images now  {row.words}")
+        print_line(f"{row.name:<24} {row.num_images:>7} images now  {row.words}")
     return DONE
 
 
@@ -106,7 +108,7 @@ def _undo(data: Path) -> int:
     taken_back = undo(data)
     if taken_back is None:
         raise EngineError("There is nothing to take back.", data)
-    say(f"{taken_back.path}: no longer {_word(taken_back.action, taken_back.class_name)}")
+    print_line(f"{taken_back.path}: no longer {_word(taken_back.action, taken_back.class_name)}")
     return DONE
 
 
@@ -127,17 +129,17 @@ def _word(action: Action, class_name: str | None) -> str:
     return {"exclude": "left out", "keep": "kept as it stands", "relabel": f"relabelled as {class_name}"}[action]
 
 
-def _scores_json(queue: Review, rescore: Rescore | None) -> str:
+def _scores_json(queue: Review, rescore: CorrectionGain | None) -> str:
     scores = rescore.model_dump() if rescore is not None else None
     return json_module.dumps(
         {"num_items": len(queue.items), "accuracy": queue.accuracy, "num_images": queue.num_images, "rescore": scores}
     )
 
 
-def _say_scores(queue: Review, rescore: Rescore | None) -> None:
-    say(f"{len(queue.items)} images to look at")
+def _say_scores(queue: Review, rescore: CorrectionGain | None) -> None:
+    print_line(f"{len(queue.items)} images to look at")
     if rescore is not None:
-        say(
-            f"cross-validated accuracy: {rescore.as_filed:.3f} as filed ({rescore.num_filed} images); on checked "
+        print_line(
+            f"cross-validated accuracy: {rescore.accuracy_given:.3f} as filed ({rescore.num_given} images); on checked "
             f"labels {rescore.before:.3f} learnt as filed, {rescore.after:.3f} corrected ({rescore.num_images} images)"
         )

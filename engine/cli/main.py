@@ -18,12 +18,12 @@ from engine.cli import explain as explain_commands
 from engine.cli import labels as label_commands
 from engine.cli import trust as trust_commands
 from engine.cli.console import StoppedByUserError, printable
-from engine.cli.output import DONE, say
+from engine.cli.output import DONE, print_line
 from engine.config.settings import RunConfig, read_config
 from engine.core.errors import EngineError
 from engine.core.log import log_to_rotating_file
+from engine.core.paths import default_log_path
 from engine.results.export_verification import RUN_EXPORT
-from engine.runs.run_folder import default_log_path
 
 FAILED, STOPPED = 1, 130
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal has no letters for must end nothing
         sys.stdout.reconfigure(errors="backslashreplace")
     if arguments in (["--version"], ["-V"]):
-        say(f"classifold {__version__}")
+        print_line(f"classifold {__version__}")
         return DONE
     if arguments[:1] == [RUN_EXPORT]:  # not for people: see engine.jobs.run_export
         jobs.run_export(Path(arguments[1]))

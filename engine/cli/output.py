@@ -29,21 +29,21 @@ _DECISION_WORDS: dict[str | None, str] = {
 }
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print an answer, in words or as JSON, on stdout."""
     print(printable(line), flush=True)  # noqa: T201
 
 
-def say_prediction(answer: Prediction) -> None:
+def print_prediction(answer: Prediction) -> None:
     """Print an answer in words on stdout."""
     if answer.error is not None:
-        say(f"{answer.path}: not classified. {answer.error}")
+        print_line(f"{answer.path}: not classified. {answer.error}")
     else:
         words = ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3])
-        say(f"{answer.path}: {_DECISION_WORDS.get(answer.decision, '')}{words}")
+        print_line(f"{answer.path}: {_DECISION_WORDS.get(answer.decision, '')}{words}")
 
 
-def say_end(console: Console, run: Run) -> None:
+def print_end(console: Console, run: Run) -> None:
     """Tell people what a run has reached and where its model lies."""
     history = run.history
     if history.best is not None and history.started is not None:
@@ -55,30 +55,30 @@ def say_end(console: Console, run: Run) -> None:
     console.say(f"The model lies at {run.model_path}")
 
 
-def say_evaluation(evaluation: Evaluation, as_json: bool) -> None:
+def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
     """Print all figures of an evaluation on stdout."""
     if as_json:
-        say(evaluation.model_dump_json())
+        print_line(evaluation.model_dump_json())
         return
-    say(f"{'class':<24} precision   recall       F1   images")
+    print_line(f"{'class':<24} precision   recall       F1   images")
     for row in evaluation.per_class:
-        say(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
+        print_line(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
     low, high = evaluation.interval
-    say(
+    print_line(
         f"accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}), "
         f"macro F1 {evaluation.macro_f1:.4f}, top-5 {evaluation.top5:.4f}, "
         f"loss {evaluation.loss:.4f}, {len(evaluation.images)} images, {len(evaluation.unreadable)} unreadable"
     )
-    say(f"calibration error {evaluation.calibration_error:.4f}")
+    print_line(f"calibration error {evaluation.calibration_error:.4f}")
 
 
-def print_event(event: Event | Prediction) -> None:
+def print_event_json(event: Event | Prediction) -> None:
     """Print an event on stdout as a line of JSON."""
     if not isinstance(event, Prediction):
-        say(to_line(event))
+        print_line(to_line(event))
 
 
-def tell_people(console: Console) -> Callable[[Event | Prediction], None]:
+def print_event(console: Console) -> Callable[[Event | Prediction], None]:
     """Return the function that tells people of events on stderr."""
 
     def tell(event: Event | Prediction) -> None:

@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from engine import jobs
 from engine.cli.console import Console
-from engine.cli.output import DONE, Flag, say, say_evaluation, tell_people
+from engine.cli.output import DONE, Flag, print_evaluation, print_event, print_line
 from engine.results.comparison import compare as compare_evaluations
 from engine.results.evaluation import read_evaluation
 from engine.runs.run_folder import Run
@@ -21,7 +21,7 @@ def measure_test(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: 
         json: Print one JSON object with all figures.
     """
     console = Console()
-    say_evaluation(console.follow(jobs.test(Run(run)), tell_people(console)), json)
+    print_evaluation(console.follow(jobs.test(Run(run)), print_event(console)), json)
     return DONE
 
 
@@ -32,7 +32,7 @@ def report(run: Annotated[Positional[Path], arg(metavar="RUN")], /, out: Path) -
         run: The run folder.
         out: HTML file to write, such as report.html.
     """
-    say(f"The report is in {Console().follow(jobs.report(Run(run), out))}")
+    print_line(f"The report is in {Console().follow(jobs.report(Run(run), out))}")
     return DONE
 
 
@@ -46,5 +46,5 @@ def compare(
         second: Another run folder.
     """
     found = compare_evaluations(read_evaluation(Run(first).results_path), read_evaluation(Run(second).results_path))
-    say(found.sentence(first.name, second.name))
+    print_line(found.sentence(first.name, second.name))
     return DONE

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from engine.runs.run_folder import home_folder
+from engine.core.paths import home_folder
 
 CACHE_BUDGET = 10 * 1024**3
 """Bytes that the folder may hold; the files that were not used for the longest go first."""

@@ -7,7 +7,7 @@ Event = TypeVar("Event")
 Result = TypeVar("Result")
 
 
-def finish(work: Generator[Event, None, Result], on_event: Callable[[Event], object] | None = None) -> Result:
+def run_to_end(work: Generator[Event, None, Result], on_event: Callable[[Event], object] | None = None) -> Result:
     """Return the result of `work`, handing each event to `on_event`."""
     while True:
         try:

@@ -35,8 +35,8 @@ def is_image_name(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not is_hidden(name)
 
 
-def as_text(path: str) -> str:
-    r"""Return a path such that it is text whatever its bytes are, for JSON, tables and screens; see `file_at`.
+def path_to_text(path: str) -> str:
+    r"""Return a path such that it is text whatever its bytes are, for JSON, tables and screens; see `path_from_text`.
 
     Bytes that are no UTF-8 become `\xNN`, and so does the backslash of a name that looks like that by itself.
     """
@@ -45,14 +45,14 @@ def as_text(path: str) -> str:
     return _LOOKS_ESCAPED.sub(rb"\\x5c\1", os.fsencode(path)).decode("utf-8", "backslashreplace")
 
 
-def file_at(path: Path) -> Path:
-    """Return where the file lies that a path from `as_text` stands for; any other path is returned as it is."""
-    meant = meant_by(path)
+def path_from_text(path: Path) -> Path:
+    """Return where the file lies that a path from `path_to_text` stands for; any other path is returned as it is."""
+    meant = decode_path_text(path)
     return meant if os.path.lexists(meant) else path
 
 
-def meant_by(path: Path) -> Path:
-    """Return the path that `as_text` made this one of, whether a file lies there or not."""
+def decode_path_text(path: Path) -> Path:
+    """Return the path that `path_to_text` made this one of, whether a file lies there or not."""
     text = os.fsencode(path)
     if os.name == "nt" or not _LOOKS_ESCAPED.search(text):
         return path
@@ -68,7 +68,9 @@ def require_text(folder: Path) -> None:
     try:
         whole.encode()
     except UnicodeEncodeError as error:
-        raise EngineError("The name of this folder is no readable text. Rename it.", Path(as_text(whole))) from error
+        raise EngineError(
+            "The name of this folder is no readable text. Rename it.", Path(path_to_text(whole))
+        ) from error
 
 
 def open_file(path: Path) -> io.BufferedReader:
@@ -77,7 +79,7 @@ def open_file(path: Path) -> io.BufferedReader:
     What was a file when the folder was scanned may be a pipe by now, and to open one waits for somebody who writes.
     The file ends with EngineError where a reader takes it in a million small bites, as only made-up files ask for.
     """
-    path = file_at(path)
+    path = path_from_text(path)
     if not stat.S_ISREG(path.stat().st_mode):
         raise EngineError("It is no file but a folder, a pipe or a device.", path)
     return _BoundedReader(io.FileIO(path, opener=_open_at_once))
@@ -164,7 +166,7 @@ def remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
-def harmless_cell(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """Return the text of a table's cell such that no spreadsheet runs it as a formula.
 
     Where that changes it, it gets a `'` in front, as does what begins with one, so that it can be taken off again.

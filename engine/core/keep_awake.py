@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def kept_awake(is_wanted: bool = True) -> Iterator[None]:
+def keep_awake(is_wanted: bool = True) -> Iterator[None]:
     """Keep the computer awake while the block runs, where the system lets us; its screen may go dark.
 
     Where it does not let us, such as on a server without a desktop, the block runs all the same.

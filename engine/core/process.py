@@ -19,21 +19,21 @@ _MOST_LOGGED = 10_000
 logger = logging.getLogger(__name__)
 
 
-def own_command(*arguments: str) -> list[str]:
+def program_command(*arguments: str) -> list[str]:
     """Return the command that runs this program without its window in a process of its own."""
     if getattr(sys, "frozen", False):
         return [sys.executable, *arguments]
     return [sys.executable, "-m", "engine", *arguments]
 
 
-def start_own(*arguments: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def start_program(*arguments: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start this program without its window; what it writes to stderr goes to the file `errors`."""
     environment = dict(os.environ)
     if not getattr(sys, "frozen", False):
         sources = str(Path(__file__).parents[2])
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (sources, environment.get("PYTHONPATH"))))
     return subprocess.Popen(
-        own_command(*arguments),
+        program_command(*arguments),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -42,13 +42,13 @@ def start_own(*arguments: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     )
 
 
-def run_own(*arguments: str, ticker: Ticker, failure: str) -> Generator[Event, None, None]:
+def run_program(*arguments: str, ticker: Ticker, failure: str) -> Generator[Event, None, None]:
     """Run this program without its window, ticking until it is done; closed, it ends the other process.
 
     Raises EngineError with the sentence `failure` where the process fails; what it said of that goes to the log.
     """
     with tempfile.TemporaryFile() as errors:
-        process = start_own(*arguments, errors=errors)
+        process = start_program(*arguments, errors=errors)
         try:
             while (code := _wait(process)) is None:
                 yield from ticker.at(0)

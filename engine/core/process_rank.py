@@ -3,7 +3,7 @@
 import os
 
 
-def leads() -> bool:
+def is_rank_zero() -> bool:
     """Say whether this process speaks and writes for all: the first does, and a process on its own."""
     return os.environ.get("RANK", "0") == "0"
 

@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 SECONDS_BETWEEN = 0.1
 
 
-def told(steps: Generator[int, None, Result], ticker: "Ticker") -> Generator[Progress, None, Result]:
+def with_progress(steps: Generator[int, None, Result], ticker: "Ticker") -> Generator[Progress, None, Result]:
     """Pull steps that yield how many are done, telling of it, and return their result."""
     while True:
         try:

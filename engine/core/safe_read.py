@@ -14,7 +14,7 @@ MOST_HEADER = 8 * 2**20
 """Bytes of the layers in a safetensors file. The most layers take 0.2 MiB, the names of the most classes 7.5 MiB."""
 
 
-def check_below(path: str) -> str:
+def check_relative_path(path: str) -> str:
     """Return the path; raise ValueError where it can mean a file outside of the folder that it is below."""
     parts = path.replace(os.sep, "/").split("/")
     if not path or "\0" in path or ".." in parts or os.path.isabs(path) or os.path.splitdrive(path)[0]:
@@ -22,7 +22,7 @@ def check_below(path: str) -> str:
     return path
 
 
-PathBelow: TypeAlias = Annotated[str, AfterValidator(check_below)]
+PathBelow: TypeAlias = Annotated[str, AfterValidator(check_relative_path)]
 """A path, parted by '/', that can only mean a file below its folder."""
 
 

@@ -40,7 +40,7 @@ def map_in_threads(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class Budget:
+class WeightedSemaphore:
     """An amount that threads share: who wants more than is left waits until others have given theirs back."""
 
     def __init__(self, total: int) -> None:
@@ -48,7 +48,7 @@ class Budget:
         self._changed = threading.Condition()
 
     @contextmanager
-    def taking(self, amount: int) -> Iterator[None]:
+    def acquire_units(self, amount: int) -> Iterator[None]:
         """Hold `amount`, which must be no more than the total, while the block runs."""
         with self._changed:
             self._changed.wait_for(lambda: amount <= self._left)

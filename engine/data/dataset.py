@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
-from engine.core.files import as_text, is_hidden, is_image_name, require_text
+from engine.core.event_stream import run_to_end
+from engine.core.files import is_hidden, is_image_name, path_to_text, require_text
 from engine.data.class_names import MOST_CLASSES
 from engine.data.label_overrides import correct, read_decisions
 
@@ -73,7 +73,7 @@ def scan(root: Path, is_corrected: bool = True) -> Dataset:
     Files are judged by their names and not opened. What the journal of corrections says holds, see
     `engine.data.label_overrides`, unless `is_corrected` is False. Raises EngineError where no class can be found.
     """
-    return finish(scan_in_steps(root, is_corrected))
+    return run_to_end(scan_in_steps(root, is_corrected))
 
 
 def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None, Dataset]:
@@ -155,14 +155,14 @@ def _scan_classes(
     num_loose = _num_loose_images(folder)
     if num_loose:
         notes.append(
-            f"{num_loose} {_images(num_loose)} directly in '{as_text(folder.name)}' left out: "
+            f"{num_loose} {_images(num_loose)} directly in '{path_to_text(folder.name)}' left out: "
             "no class folder says what they show."
         )
     num_strays = 0
     for class_folder in _subfolders(folder):
-        num_before, class_name = len(samples), as_text(class_folder.name)
+        num_before, class_name = len(samples), path_to_text(class_folder.name)
         for found, kind in _walk(class_folder):
-            path = as_text(os.path.relpath(found, root).replace(os.sep, "/"))
+            path = path_to_text(os.path.relpath(found, root).replace(os.sep, "/"))
             if kind == "image":
                 samples.append((path, class_name, split))
             elif kind == "locked":

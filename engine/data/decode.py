@@ -22,7 +22,7 @@ from PIL.ExifTags import Base
 
 from engine.core.errors import EngineError
 from engine.core.files import open_file
-from engine.core.threads import Budget
+from engine.core.threads import WeightedSemaphore
 from engine.data.exif import Header, read_header
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -63,7 +63,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = _TEXT_BYTES  # 
 # What Pillow has to say of broken tags goes to nobody who could do something about it
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-_budget = Budget(MEMORY)
+_budget = WeightedSemaphore(MEMORY)
 
 _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda pixels: pixels[:, ::-1],
@@ -115,7 +115,7 @@ def _decode(file: BinaryIO, min_side: int | None) -> tuple[Pixels, Header]:
         num_bytes = _num_bytes(image, file, min_side)
         if num_bytes > MEMORY or max(image.size) > _MAX_SIDE:
             raise EngineError(f"It is too large: {image.width} x {image.height} pixels.")
-        with _budget.taking(num_bytes):
+        with _budget.acquire_units(num_bytes):
             with closing(image):
                 header = read_header(image)  # of some formats this decodes
                 if min_side is not None:

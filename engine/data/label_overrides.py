@@ -15,7 +15,7 @@ from engine.core.safe_read import read_text
 JOURNAL_NAME = "classifold-labels.jsonl"
 
 Action: TypeAlias = Literal["relabel", "exclude", "keep"]
-Filed: TypeAlias = tuple[str, str]
+GivenLabel: TypeAlias = tuple[str, str]
 """Path of an image below the root, with '/', and the class it stands in."""
 
 
@@ -84,7 +84,7 @@ def undo(root: Path) -> Decision | None:
 
 
 def correct(
-    filed: Sequence[Filed], decisions: Mapping[str, Decision], classes: frozenset[str]
+    filed: Sequence[GivenLabel], decisions: Mapping[str, Decision], classes: frozenset[str]
 ) -> tuple[list[str | None], list[str]]:
     """Return the class of each image after the decisions, None for one that is left out, and notes about them."""
     result: list[str | None] = []

@@ -4,14 +4,15 @@ Pull to go on, close to stop. An EngineError is for the user, any other exceptio
 torch is imported when the first generator that needs it is pulled, so that the window opens without it.
 """
 
-from engine.jobs.base import Work
-from engine.jobs.datasets import check, preview, rescore, review, scan, split
-from engine.jobs.delivery import all_licences, export, run_export, serve, sort, unsort
+from engine.jobs.base import EventStream
+from engine.jobs.datasets import check, evaluate_corrections, preview, review, scan, split
+from engine.jobs.delivery import all_licences, export, run_export, serve, sort, undo_sort
 from engine.jobs.models import (
     draw_explanation,
+    draw_history,
     evaluate,
     explain,
-    growth,
+    learning_curve,
     predict,
     report,
     robustness,
@@ -21,19 +22,20 @@ from engine.jobs.models import (
 from engine.jobs.trainings import complete, resume, split_and_train, train
 
 __all__ = [
-    "Work",
+    "EventStream",
     "all_licences",
     "check",
     "complete",
     "draw_explanation",
+    "draw_history",
     "evaluate",
+    "evaluate_corrections",
     "explain",
     "export",
-    "growth",
+    "learning_curve",
     "predict",
     "preview",
     "report",
-    "rescore",
     "resume",
     "review",
     "robustness",
@@ -46,5 +48,5 @@ __all__ = [
     "summarize",
     "test",
     "train",
-    "unsort",
+    "undo_sort",
 ]

@@ -4,17 +4,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs.base import Work, heavy
+from engine.jobs.base import EventStream, translate_device_errors
 from engine.results.calibration import DEFAULT_MAX_ERROR
-from engine.results.export_verification import Certificate, ExportOptions
-from engine.sorting.file_transfer import Way
+from engine.results.export_verification import ExportOptions, ExportVerification
+from engine.sorting.file_transfer import TransferMode
 from engine.sorting.sorter import Sorted, Sorter, Undone, files_to_sort, sort_answers, undo
 
 if TYPE_CHECKING:
     from engine.core.licences import Licence
 
 
-def export(model: Path, path: Path, options: ExportOptions, data: Path | None = None) -> Work[Certificate]:
+def export(
+    model: Path, path: Path, options: ExportOptions, data: Path | None = None
+) -> EventStream[ExportVerification]:
     """Write a model to `path` for other programs, and prove it; return the certificate.
 
     The proof is made with validation images of the folder `data`, else of the run around the model. Raises EngineError
@@ -22,28 +24,32 @@ def export(model: Path, path: Path, options: ExportOptions, data: Path | None = 
     """
     from engine.ml.export.export import export_model
 
-    return (yield from heavy(export_model(model, path, options, data)))
+    return (yield from translate_device_errors(export_model(model, path, options, data)))
 
 
-def sort(model: Path, folder: Path, target: Path, by: Way, max_error: float | None = DEFAULT_MAX_ERROR) -> Work[Sorted]:
+def sort(
+    model: Path, folder: Path, target: Path, by: TransferMode, max_error: float | None = DEFAULT_MAX_ERROR
+) -> EventStream[Sorted]:
     """Copy, move or link the images below `folder` into a folder for each class in `target`; see `engine.sorting`.
 
     What the model is not sure of, and what is like nothing in training, goes to `review`. Stopped, or killed, what was
-    sorted so far stays sorted and can be taken back by `unsort`.
+    sorted so far stays sorted and can be taken back by `undo_sort`.
     """
     from engine.ml.evaluation.predict import predict_paths
 
     files = files_to_sort(folder, target)
-    answers = heavy(predict_paths(model, files, num_top=1, max_error=max_error))
+    answers = translate_device_errors(predict_paths(model, files, num_top=1, max_error=max_error))
     return (yield from sort_answers(files, Sorter(folder, target, by), answers))
 
 
-def unsort(path: Path) -> Work[Undone]:
+def undo_sort(path: Path) -> EventStream[Undone]:
     """Take back what `sort` did, by its undo file or the folder that it lies in."""
     return (yield from undo(path))
 
 
-def serve(model: Path, port: int, host: str = "127.0.0.1", max_error: float | None = DEFAULT_MAX_ERROR) -> Work[None]:
+def serve(
+    model: Path, port: int, host: str = "127.0.0.1", max_error: float | None = DEFAULT_MAX_ERROR
+) -> EventStream[None]:
     """Answer requests of other programs over HTTP until closed; port 0 is any that is free.
 
     Yields `Serving` once it listens, then several times a second how many images were classified.
@@ -51,7 +57,7 @@ def serve(model: Path, port: int, host: str = "127.0.0.1", max_error: float | No
     from engine.ml.serving.app import Limits
     from engine.ml.serving.server import serve_model
 
-    yield from heavy(serve_model(model, host, port, max_error, Limits()))
+    yield from translate_device_errors(serve_model(model, host, port, max_error, Limits()))
 
 
 def all_licences() -> "list[Licence]":

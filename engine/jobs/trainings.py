@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from engine.audit.scan import survey
+from engine.audit.scan import fingerprint_dataset
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Warned
 from engine.core.files import remove_leftovers, saving
 from engine.core.locks import locked
 from engine.core.log import logged_to
-from engine.core.process_rank import is_restarted, leads
+from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
-from engine.jobs.base import Work, heavy
-from engine.jobs.datasets import left_out, split_readable
+from engine.jobs.base import EventStream, translate_device_errors
+from engine.jobs.datasets import skipped_warnings, split_readable
 from engine.runs.event_log import record
 from engine.runs.run_folder import Run, create_run
 from engine.runs.tensorboard import has_tensorboard, require_trackable
@@ -24,14 +24,14 @@ from engine.runs.tensorboard import has_tensorboard, require_trackable
 logger = logging.getLogger(__name__)
 
 
-def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
+def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
     """Split the dataset, then do what `train` does; what cannot be read is named in the run's journal too."""
-    surveyed = yield from survey(dataset)
-    dataset = yield from split_readable(dataset, config.data, surveyed)
-    return (yield from _train(dataset, config, path, left_out(surveyed)))
+    scanned = yield from fingerprint_dataset(dataset)
+    dataset = yield from split_readable(dataset, config.data, scanned)
+    return (yield from _train(dataset, config, path, skipped_warnings(scanned)))
 
 
-def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
+def train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
     """Train on a split dataset and fill a new run folder at `path`; return the run.
 
     Closing the generator stops the training and keeps the best model so far. Under torchrun the first process speaks
@@ -40,25 +40,25 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> Work[Run]:
     return (yield from _train(dataset, config, path, ()))
 
 
-def _train(dataset: Dataset, config: RunConfig, path: Path, left_out: Iterable[Warned]) -> Work[Run]:
+def _train(dataset: Dataset, config: RunConfig, path: Path, skipped: Iterable[Warned]) -> EventStream[Run]:
     require_trainable(dataset)
     require_trackable(config)
     run = Run(path)
-    if not leads():
+    if not is_rank_zero():
         return (yield from _follow(run, config, dataset))
     with _working_on(run):
         if not (is_restarted() and run.config_path.is_file()):
             create_run(path, config, dataset)
-        return (yield from _fill(run, config, dataset, left_out))
+        return (yield from _fill(run, config, dataset, skipped))
 
 
-def resume(path: Path) -> Work[Run]:
+def resume(path: Path) -> EventStream[Run]:
     """Go on with a run where it was interrupted or stopped, in the middle of an epoch too; return it."""
     run = Run(path)
     config, dataset = run.config, run.dataset
     if not os.path.isdir(dataset.root):
         raise EngineError("The images of this run are gone. Connect their drive or put the folder back.", dataset.root)
-    if not leads():
+    if not is_rank_zero():
         return (yield from _follow(run, config, dataset))
     with _working_on(run):
         if run.is_over:
@@ -75,23 +75,23 @@ def _working_on(run: Run) -> Iterator[None]:
         yield
 
 
-def _follow(run: Run, config: RunConfig, dataset: Dataset) -> Work[Run]:
+def _follow(run: Run, config: RunConfig, dataset: Dataset) -> EventStream[Run]:
     """Do the share of a process that another one speaks for."""
     from engine.ml.training.loop import fit
 
-    yield from heavy(fit(config, dataset, run))
+    yield from translate_device_errors(fit(config, dataset, run))
     return run
 
 
-def _fill(run: Run, config: RunConfig, dataset: Dataset, left_out: Iterable[Warned]) -> Work[Run]:
-    from engine.core.keep_awake import kept_awake
+def _fill(run: Run, config: RunConfig, dataset: Dataset, skipped: Iterable[Warned]) -> EventStream[Run]:
+    from engine.core.keep_awake import keep_awake
     from engine.ml.report.history_plot import draw_history
     from engine.ml.training.loop import fit
 
-    def work() -> Work[None]:
-        yield from left_out
+    def work() -> EventStream[None]:
+        yield from skipped
         try:
-            done = yield from heavy(fit(config, dataset, run))
+            done = yield from translate_device_errors(fit(config, dataset, run))
         finally:
             try:
                 draw_history(run.history, run.figure_path)
@@ -100,14 +100,14 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset, left_out: Iterable[Warn
         yield done
 
     remove_leftovers(run.path)
-    with logged_to(run.log_path), kept_awake(config.training.keep_awake):
+    with logged_to(run.log_path), keep_awake(config.training.keep_awake):
         yield from record(run, _tracked(run, config, work()))
         with suppress(OSError):
             run.checkpoint_path.unlink()  # only now: a run without an end needs it
     return run
 
 
-def _tracked(run: Run, config: RunConfig, work: Work[None]) -> Work[None]:
+def _tracked(run: Run, config: RunConfig, work: EventStream[None]) -> EventStream[None]:
     if not config.training.tensorboard or not has_tensorboard():  # gone since: no reason not to go on with a run
         return work
     from engine.ml.training.tensorboard import tracked
@@ -115,9 +115,9 @@ def _tracked(run: Run, config: RunConfig, work: Work[None]) -> Work[None]:
     return tracked(run, work)
 
 
-def complete(run: Run) -> Work[None]:
+def complete(run: Run) -> EventStream[None]:
     """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
     from engine.ml.training.finalize import complete as complete_run
 
     with locked(run.path):
-        yield from heavy(complete_run(run))
+        yield from translate_device_errors(complete_run(run))

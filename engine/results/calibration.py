@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from engine.results.statistics import Flags, Floats
 
@@ -28,7 +28,7 @@ class CoveragePoint(BaseModel):
 class Calibration(BaseModel):
     """What validation says of a model's confidences. It travels in the model file."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, validate_by_name=True)
 
     temperature: float = Field(ge=1e-3, le=1e3)
     """Logits are divided by this before softmax."""
@@ -40,7 +40,7 @@ class Calibration(BaseModel):
     """Validation images behind these figures."""
     coverage: tuple[CoveragePoint, ...] = Field(max_length=_MOST_POINTS)
     """Surest first."""
-    unknown_below: float | None = None
+    ood_threshold: float | None = Field(None, validation_alias=AliasChoices("ood_threshold", "unknown_below"))
     """Images less similar than this to every training image are like nothing in training; None: not known."""
 
 
@@ -52,7 +52,7 @@ class Bin(NamedTuple):
     accuracy: float
 
 
-class Budget(NamedTuple):
+class OperatingPoint(NamedTuple):
     """What an error budget costs: answers below `threshold` are left to a person."""
 
     threshold: float
@@ -98,7 +98,7 @@ def coverage_curve(confidences: Floats, is_right: Flags) -> tuple[CoveragePoint,
     )
 
 
-def choose_threshold(coverage: Sequence[CoveragePoint], max_error: float | None) -> Budget:
+def choose_operating_point(coverage: Sequence[CoveragePoint], max_error: float | None) -> OperatingPoint:
     """Return the threshold that answers most and keeps to `max_error` wrong among the answered; None: answer all.
 
     One more wrong image than was seen is reckoned with, which makes the expected error keep to the budget: conformal
@@ -107,12 +107,12 @@ def choose_threshold(coverage: Sequence[CoveragePoint], max_error: float | None)
     """
     everything = coverage[-1] if coverage else CoveragePoint(threshold=0.0, num_answered=0, num_wrong=0)
     num_images = everything.num_answered
-    answer_all = Budget(0.0, num_images, num_images, everything.num_wrong, is_kept=max_error is None)
+    answer_all = OperatingPoint(0.0, num_images, num_images, everything.num_wrong, is_kept=max_error is None)
     if max_error is None or (num_images + 1) * max_error < 1:
         return answer_all
     kept = [point for point in coverage if point.num_wrong + 1 <= max_error * (point.num_answered + 1)]
     if not kept:
-        return Budget(float("inf"), 0, num_images, 0, is_kept=True)
+        return OperatingPoint(float("inf"), 0, num_images, 0, is_kept=True)
     best = max(kept, key=lambda point: point.num_answered)
     threshold = 0.0 if best is everything else best.threshold
-    return Budget(threshold, best.num_answered, num_images, best.num_wrong, is_kept=True)
+    return OperatingPoint(threshold, best.num_answered, num_images, best.num_wrong, is_kept=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.results.evaluation import Evaluation
-from engine.results.statistics import mcnemar
+from engine.results.statistics import mcnemar_p_value
 
 SIGNIFICANT = 0.05
 """A difference that chance makes less often than this is called real."""
@@ -50,4 +50,4 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     ]
     only_first = sum(not one.is_wrong and other.is_wrong for one, other in pairs)
     only_second = sum(one.is_wrong and not other.is_wrong for one, other in pairs)
-    return Comparison(len(pairs), only_first, only_second, mcnemar(only_first, only_second))
+    return Comparison(len(pairs), only_first, only_second, mcnemar_p_value(only_first, only_second))

@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.errors import EngineError
-from engine.core.files import harmless_cell, saving, write_text_atomic
-from engine.core.safe_read import check_below, read_text
+from engine.core.files import escape_formula, saving, write_text_atomic
+from engine.core.safe_read import check_relative_path, read_text
 from engine.data.class_names import ClassNames
 from engine.results.calibration import Calibration, calibration_error
-from engine.results.statistics import Flags, Floats, Interval, wilson
+from engine.results.statistics import Flags, Floats, Interval, wilson_interval
 
 
 class _Frozen(BaseModel):
@@ -88,7 +88,7 @@ class Evaluation(_Frozen):
     @property
     def interval(self) -> Interval:
         """The 95 % interval of the accuracy."""
-        return wilson(self.accuracy, len(self.images))
+        return wilson_interval(self.accuracy, len(self.images))
 
     @property
     def calibration_error(self) -> float:
@@ -113,7 +113,7 @@ def images_to_csv(images: Iterable[ImageResult]) -> str:
     writer.writerow(("path", "label", "predicted", "confidence", "wrong"))
     for image in images:
         cells = (image.path, image.label, image.predicted, f"{image.confidence:.6f}", "yes" if image.is_wrong else "no")
-        writer.writerow(map(harmless_cell, cells))
+        writer.writerow(map(escape_formula, cells))
     return buffer.getvalue()
 
 
@@ -147,4 +147,4 @@ def _check(evaluation: Evaluation) -> None:
     if not {name for image in evaluation.images for name in (image.label, image.predicted)} <= set(names):
         raise ValueError("an image is of no class")
     for path in [*(image.path for image in evaluation.images), *(image.path for image in evaluation.unreadable)]:
-        check_below(path)
+        check_relative_path(path)

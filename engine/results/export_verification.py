@@ -35,7 +35,7 @@ class ExportOptions(BaseModel):
     """The file takes pixels as they are, uint8 in 0..255, and normalises them itself; else float32, normalised."""
 
 
-class Certificate(BaseModel):
+class ExportVerification(BaseModel):
     """How the answers of an exported file, run in a process of its own, differ from those of the program.
 
     It lies beside the file, see `certificate_path`.
@@ -98,16 +98,16 @@ def marked_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.disagrees{path.suffix}")
 
 
-def write_certificate(certificate: Certificate, folder: Path) -> None:
+def write_certificate(certificate: ExportVerification, folder: Path) -> None:
     """Put a certificate beside its file in `folder`; raise EngineError where the disk refuses."""
     path = certificate_path(folder / certificate.file)
     with saving("The certificate", path):
         write_text_atomic(path, certificate.model_dump_json(indent=2))
 
 
-def read_certificate(path: Path) -> Certificate:
+def read_certificate(path: Path) -> ExportVerification:
     """Return the certificate of an exported file; raise EngineError where it has none."""
     try:
-        return Certificate.model_validate_json(read_text(certificate_path(path)))
+        return ExportVerification.model_validate_json(read_text(certificate_path(path)))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise EngineError("This file has no certificate beside it. Export the model again.", path) from error

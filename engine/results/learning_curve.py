@@ -15,7 +15,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class GrowthPoint(_Frozen):
+class LearningCurvePoint(_Frozen):
     """Accuracy (0..1) on the validation images after learning from `num_images`, with its 95 % range."""
 
     num_images: int
@@ -24,7 +24,7 @@ class GrowthPoint(_Frozen):
     high: float
 
 
-class ClassGrowth(_Frozen):
+class ClassLearningCurve(_Frozen):
     """What twice as many images of one class alone would bring, each with its 95 % range."""
 
     name: str
@@ -42,14 +42,14 @@ class ClassGrowth(_Frozen):
     """In words: about +2 points (0 to 4), or little."""
 
 
-class Growth(_Frozen):
+class LearningCurve(_Frozen):
     """The learning curve of a probe on kept embeddings, and where it leads."""
 
-    points: tuple[GrowthPoint, ...] = Field(min_length=1)
+    points: tuple[LearningCurvePoint, ...] = Field(min_length=1)
     """Measured, from few images to all."""
-    forecast: tuple[GrowthPoint, ...] = Field(min_length=1)
+    forecast: tuple[LearningCurvePoint, ...] = Field(min_length=1)
     """From all images on to twice as many."""
-    per_class: tuple[ClassGrowth, ...]
+    per_class: tuple[ClassLearningCurve, ...]
     """The most promising first."""
     gain: float
     """Change of the accuracy (-1..1) by twice as many images of every class, with its 95 % range."""
@@ -67,17 +67,17 @@ def gain_words(gain: float, low: float, high: float) -> str:
     return f"about +{points} {'point' if points == 1 else 'points'} ({least} to {most})"
 
 
-def write_growth(growth: Growth, run_path: Path) -> None:
+def write_learning_curve(growth: LearningCurve, run_path: Path) -> None:
     """Write the curve into the run folder in one step; raise EngineError where the disk refuses."""
     with saving("The learning curve", run_path):
         write_text_atomic(run_path / GROWTH_NAME, growth.model_dump_json())
 
 
-def read_growth(run_path: Path) -> Growth | None:
+def read_learning_curve(run_path: Path) -> LearningCurve | None:
     """Read the curve of a run back, or None where it was not drawn yet; raise EngineError where it is damaged."""
     path = run_path / GROWTH_NAME
     try:
-        return Growth.model_validate_json(read_text(path))
+        return LearningCurve.model_validate_json(read_text(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

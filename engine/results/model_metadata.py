@@ -20,7 +20,7 @@ Mean: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Deviation: TypeAlias = Annotated[float, Field(ge=1e-3, le=1)]
 
 
-class ModelCard(BaseModel):
+class ModelMetadata(BaseModel):
     """What a model takes and answers. It lies as JSON in the metadata of `model.safetensors`."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -50,7 +50,7 @@ class ModelCard(BaseModel):
         return self.calibration.temperature if self.calibration else 1.0
 
 
-def read_card(path: Path) -> ModelCard:
+def read_metadata(path: Path) -> ModelMetadata:
     """Read the card of a model file; raise EngineError where the file is no model of this program.
 
     What it states can be relied on: there is such a network and it takes images of this size. Whether the file holds
@@ -69,7 +69,7 @@ def read_card(path: Path) -> ModelCard:
     if isinstance(version, int | float) and version > CARD_VERSION:
         raise EngineError("This model was made by a newer Classifold. Update the program to open it.", path)
     try:
-        known = ModelCard.model_validate(card)
+        known = ModelMetadata.model_validate(card)
     except ValidationError as error:
         raise EngineError(f"The description inside this model file is damaged: {plain(error)}", path) from error
     try:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from engine.core.files import harmless_cell
+from engine.core.files import escape_formula
 
 CSV_COLUMNS = ("path", "decision", "label", "confidence", "similarity", "top", "error")
 
@@ -63,7 +63,7 @@ class Prediction:
         confidence = "" if self.confidence is None else f"{self.confidence:.6f}"
         similarity = "" if self.similarity is None else f"{self.similarity:.4f}"
         cells = (self.path, self.decision or "", self.label or "", confidence, similarity, top, self.error or "")
-        return [harmless_cell(cell) for cell in cells]
+        return [escape_formula(cell) for cell in cells]
 
 
 def to_csv(predictions: Iterable[Prediction]) -> str:

@@ -41,7 +41,7 @@ class Trial(_Frozen):
     """Of the images that break here and at no milder level, the one that was answered most surely."""
 
 
-class RobustnessCard(_Frozen):
+class RobustnessReport(_Frozen):
     """Accuracy (0..1) on validation images as they are, and changed."""
 
     root: str
@@ -70,15 +70,15 @@ class RobustnessCard(_Frozen):
         return trial if trial is not None and trial.accuracy < self.accuracy else None
 
 
-def write_robustness(card: RobustnessCard, path: Path) -> None:
+def write_robustness(card: RobustnessReport, path: Path) -> None:
     """Write the card as JSON in one step; raise EngineError where the disk refuses."""
     with saving("The robustness card", path):
         write_text_atomic(path, card.model_dump_json(indent=2))
 
 
-def read_robustness(path: Path) -> RobustnessCard:
+def read_robustness(path: Path) -> RobustnessReport:
     """Read a card back; raise EngineError where the file is missing or damaged."""
     try:
-        return RobustnessCard.model_validate_json(read_text(path))
+        return RobustnessReport.model_validate_json(read_text(path))
     except (OSError, ValueError) as error:
         raise EngineError("The robustness card of this run is missing or damaged. Measure it again.", path) from error

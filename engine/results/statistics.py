@@ -20,7 +20,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(share: float, num_images: int) -> Interval:
+def wilson_interval(share: float, num_images: int) -> Interval:
     """Return the 95 % interval of a share (0..1) measured on `num_images`; all there is where nothing was measured.
 
     Score interval of Wilson (1927), which stays inside 0..1 and is right for few images too.
@@ -33,7 +33,7 @@ def wilson(share: float, num_images: int) -> Interval:
     return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
 
 
-def mcnemar(num_only_first: int, num_only_second: int) -> float:
+def mcnemar_p_value(num_only_first: int, num_only_second: int) -> float:
     """Return how likely so unequal a pair of counts is by chance (p-value, two-sided).
 
     The counts are of images that only one of two models has right. Exact binomial form of McNemar's test (1947).

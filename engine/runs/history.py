@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Warned
-from engine.results.statistics import Interval, wilson
+from engine.results.statistics import Interval, wilson_interval
 
 
 @dataclass
@@ -52,7 +52,7 @@ class History:
     def interval(self) -> Interval:
         """The 95 % interval of the best epoch's accuracy."""
         best = self.best
-        return wilson(best.accuracy, self.started.num_val) if best and self.started else Interval(0.0, 1.0)
+        return wilson_interval(best.accuracy, self.started.num_val) if best and self.started else Interval(0.0, 1.0)
 
     @property
     def best(self) -> Best | None:

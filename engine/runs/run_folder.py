@@ -13,6 +13,7 @@ from engine.core.errors import EngineError
 from engine.core.events import Event, RunDone, from_line, to_line
 from engine.core.files import append_line, require_text, saving, unique_path, write_text_atomic
 from engine.core.locks import is_locked, locked
+from engine.core.paths import default_runs_folder
 from engine.core.safe_read import read_text
 from engine.data.dataset import Dataset
 from engine.data.splits import read_split, write_split
@@ -130,22 +131,6 @@ class Run:
         end = RunDone(model=str(self.model_path), best=history.best, seconds=seconds, stopped=True)
         with locked(self.path), saving("Your choice", self.path):
             append_line(self.events_path, to_line(end))
-
-
-def home_folder() -> Path:
-    """Return where the program keeps what is its own: CLASSIFOLD_HOME, or a folder in the user's home."""
-    home = os.environ.get("CLASSIFOLD_HOME")
-    return Path(home) if home else Path.home() / "Classifold"
-
-
-def default_runs_folder() -> Path:
-    """Return where the window keeps its runs."""
-    return home_folder() / "runs"
-
-
-def default_log_path() -> Path:
-    """Return where the program logs."""
-    return home_folder() / "log.txt"
 
 
 def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:

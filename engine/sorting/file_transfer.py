@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-Way: TypeAlias = Literal["copy", "move", "link"]
+TransferMode: TypeAlias = Literal["copy", "move", "link"]
 
 _MOST_LETTERS = 100
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
@@ -36,7 +36,7 @@ def free_name(folder: Path, name: str) -> Path:
     return candidate
 
 
-def place(source: Path, target: Path, way: Way) -> None:
+def place(source: Path, target: Path, way: TransferMode) -> None:
     """Copy, move or link a file to `target`, where nothing lies; raise OSError, FileExistsError among them.
 
     Killed at any instant, `source` is whole, or `target` is. Copies keep their time of change. Where the file system

@@ -12,9 +12,9 @@ from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
 from engine.core.files import (
     append_line,
-    as_text,
+    decode_path_text,
     is_image_name,
-    meant_by,
+    path_to_text,
     remove_leftovers,
     require_text,
     saving,
@@ -24,7 +24,7 @@ from engine.core.progress import Ticker
 from engine.core.safe_read import PathBelow, read_text
 from engine.data.dataset import images_below
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
-from engine.sorting.file_transfer import Way, folder_name, free_name, is_same, move, place
+from engine.sorting.file_transfer import TransferMode, folder_name, free_name, is_same, move, place
 
 REVIEW = "review"
 """Folder of images that are better left to a person."""
@@ -36,7 +36,7 @@ class _Begun(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: Way
+    by: TransferMode
     source: str
     made_target: bool
 
@@ -55,7 +55,7 @@ class _Placed(BaseModel):
 class Sorted:
     """What sorting did. A folder that was sorted half-way is told of and taken back alike."""
 
-    by: Way
+    by: TransferMode
     target: Path
     undo_path: Path
     num_in: dict[str, int]
@@ -100,7 +100,7 @@ def default_target(folder: Path) -> Path:
 class Sorter:
     """Places images one by one. Each is written to the undo file first."""
 
-    def __init__(self, source: Path, target: Path, by: Way) -> None:
+    def __init__(self, source: Path, target: Path, by: TransferMode) -> None:
         self._source, self._target, self._by = source.absolute(), target.absolute(), by
         self._folders: dict[str, Path] = {}
         self._num_in: Counter[str] = Counter()
@@ -128,8 +128,8 @@ class Sorter:
         folder = self._folder(REVIEW if is_left else f"class {answer.label}")
         with saving("The sorted images", self._target):
             target = free_name(folder, path.name)
-            source = as_text(os.path.relpath(path.absolute(), self._source))
-            self._note(_Placed(source=source, target=as_text(os.path.relpath(target, self._target))))
+            source = path_to_text(os.path.relpath(path.absolute(), self._source))
+            self._note(_Placed(source=source, target=path_to_text(os.path.relpath(target, self._target))))
             try:
                 place(path, target, self._by)
             except (FileNotFoundError, PermissionError) as error:
@@ -147,8 +147,8 @@ class Sorter:
         self._has_begun = True
 
     def _leave(self, path: Path, reason: str) -> Warned:
-        self._left.append((as_text(str(path)), reason))
-        return Warned(message=f"Left where it is: {reason}", path=as_text(str(path)))
+        self._left.append((path_to_text(str(path)), reason))
+        return Warned(message=f"Left where it is: {reason}", path=path_to_text(str(path)))
 
     def _folder(self, key: str) -> Path:
         """Return the folder for a class, or for review; made where it is not there, and of a name no other has."""
@@ -175,7 +175,7 @@ def sort_answers(
     files: Sequence[Path], sorter: Sorter, answers: Iterator[Event | Prediction]
 ) -> Generator[Event, None, Sorted]:
     """Place the files as their answers come."""
-    by_text = {as_text(os.fspath(path)): path for path in files}
+    by_text = {path_to_text(os.fspath(path)): path for path in files}
     for event in answers:
         if isinstance(event, Prediction):
             told = sorter.add(by_text.get(event.path, Path(event.path)), event)
@@ -201,16 +201,16 @@ def undo(path: Path) -> Generator[Event, None, Undone]:
     num_restored = 0
     ticker = Ticker("undo", len(lines))
     for number, line in enumerate(reversed(lines), start=1):
-        place_now = target / meant_by(Path(line.target))
+        place_now = target / decode_path_text(Path(line.target))
         if line.source is None:
             _remove_folder(place_now)
         else:
             with saving("The image", source):
-                reason = _restore(source / meant_by(Path(line.source)), place_now, target, begun.by)
+                reason = _restore(source / decode_path_text(Path(line.source)), place_now, target, begun.by)
             if reason is None:
                 num_restored += 1
             elif reason:
-                left.append((as_text(str(place_now)), reason))
+                left.append((path_to_text(str(place_now)), reason))
         yield from ticker.at(number)
     if not left:
         with saving("The folder", target):
@@ -240,7 +240,7 @@ def _is_whole(lines: list[str]) -> bool:
         return False
 
 
-def _restore(source: Path, target: Path, root: Path, by: Way) -> str | None:
+def _restore(source: Path, target: Path, root: Path, by: TransferMode) -> str | None:
     """Take one action back. Return None where that was done, '' where nothing had to be, else why it was not."""
     if not is_image_name(source.name) or not target.parent.resolve().is_relative_to(root.resolve()):
         return "The undo file was changed: this is no image that was sorted."

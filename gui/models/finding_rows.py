@@ -108,11 +108,11 @@ class _Finder:
 
     def _oddities(self) -> Iterator[FindingRow]:
         for kind, (verb, verbs) in _ODD_WORDS.items():
-            odd = [one for one in self._audit.oddities if one.kind == kind]
+            odd = [one for one in self._audit.outliers if one.kind == kind]
             if odd:
                 yield FindingRow(
                     f"{count(len(odd), 'image')} {verb if len(odd) == 1 else verbs}",
-                    "Measured beside the other images of this folder. Look whether they show what their class is.",
+                    "Measured beside the other images of this folder. CamResult whether they show what their class is.",
                     tuple(self._item(one.path, note=one.reason) for one in odd),
                 )
 

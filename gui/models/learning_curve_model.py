@@ -4,7 +4,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
-from engine.results.learning_curve import ClassGrowth
+from engine.results.learning_curve import ClassLearningCurve
 from gui.formatting import percent
 from gui.models.table_model import Index, TableModel
 
@@ -26,7 +26,7 @@ class GrowthModel(TableModel):
         """Return a cell."""
         if not index.isValid():
             return None
-        row: ClassGrowth = self._rows[index.row()]
+        row: ClassLearningCurve = self._rows[index.row()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(index.column())
         if role == Qt.ItemDataRole.ToolTipRole:

@@ -153,7 +153,7 @@ class DatasetPage(QWidget):
         self.viewer.closed.connect(self.grid.setFocus)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Look for what was cut off once the window is there."""
+        """CamResult for what was cut off once the window is there."""
         super().showEvent(event)
         if not self._has_looked:
             self._has_looked = True

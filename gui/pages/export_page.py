@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
-from engine.results.model_metadata import read_card
+from engine.results.model_metadata import read_metadata
 from gui.formatting import network_name
 from gui.operations import Operations
 from gui.panels.export_panel import ExportPanel
@@ -69,7 +69,7 @@ class ExportPage(QWidget):
         words = ""
         if model is not None:
             try:
-                card = read_card(model)
+                card = read_metadata(model)
                 words = f"{model.parent.name}: {network_name(card.backbone)}, {len(card.classes):,} classes"
             except EngineError:  # gone since; whatever is asked of it says so
                 words = str(model)

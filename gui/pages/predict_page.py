@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, 
 
 from engine.core.errors import EngineError
 from engine.core.files import IMAGE_SUFFIXES
-from engine.results.calibration import choose_threshold
+from engine.core.paths import home_folder
+from engine.results.calibration import choose_operating_point
 from engine.results.explanation import Explanation
-from engine.results.model_metadata import read_card
+from engine.results.model_metadata import read_metadata
 from engine.results.predictions import Prediction, to_csv
-from engine.runs.run_folder import home_folder
 from gui.formatting import budget_words, count, network_name, percent_with_range
 from gui.job import Job
 from gui.models.prediction_model import ANSWER, PredictionModel
@@ -207,11 +207,11 @@ class PredictPage(QWidget):
         if path is None:
             return "No model is open."
         try:
-            card = read_card(path)
+            card = read_metadata(path)
         except EngineError as error:
             return error.message
         if card.calibration is not None:
-            budget = choose_threshold(card.calibration.coverage, self._state.max_error)
+            budget = choose_operating_point(card.calibration.coverage, self._state.max_error)
             self._threshold = budget.threshold
             self.budget_words.setText(budget_words(budget, self._state.max_error))
         words = f"{network_name(card.backbone)} that knows {', '.join(card.classes[:6])}"

@@ -5,10 +5,11 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
+from engine.core.paths import default_runs_folder
 from engine.results.comparison import compare
 from engine.results.evaluation import read_evaluation
 from engine.runs.history import History
-from engine.runs.run_folder import Run, default_runs_folder, list_runs
+from engine.runs.run_folder import Run, list_runs
 from gui.formatting import count
 from gui.models.run_model import RunModel
 from gui.operations import Operations
@@ -105,7 +106,7 @@ class RunsPage(QWidget):
         self.resume_button.setEnabled(record is not None and record.can_go_on and self._state.training is None)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Look again: other windows train too, and the start page lets runs be."""
+        """CamResult again: other windows train too, and the start page lets runs be."""
         super().showEvent(event)
         self.refresh()
 

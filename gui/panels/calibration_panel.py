@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from engine.results.calibration import Calibration, choose_threshold
+from engine.results.calibration import Calibration, choose_operating_point
 from engine.results.evaluation import Evaluation
 from gui.formatting import budget_words, count
 from gui.state import AppState
@@ -64,7 +64,7 @@ class SurenessPanel(QWidget):
 
     def _refresh(self) -> None:
         calibration = self._evaluation.calibration if self._evaluation else None
-        budget = choose_threshold(calibration.coverage, self._state.max_error) if calibration else None
+        budget = choose_operating_point(calibration.coverage, self._state.max_error) if calibration else None
         self.coverage.show_calibration(calibration, budget)
         if calibration is None or budget is None:
             self.sentence.setText("This run is older than calibration: its confidences are as the network gave them.")
@@ -85,10 +85,10 @@ class SurenessPanel(QWidget):
 
 
 def _unknown_words(calibration: Calibration) -> str:
-    if calibration.unknown_below is None:
+    if calibration.ood_threshold is None:
         return "It does not keep its training images, so it cannot tell what is unlike them."
     return (
-        f"Images less than {calibration.unknown_below:.2f} like the nearest training images are answered 'unlike "
+        f"Images less than {calibration.ood_threshold:.2f} like the nearest training images are answered 'unlike "
         "anything in training'."
     )
 

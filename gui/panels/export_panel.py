@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from engine.core.errors import EngineError
-from engine.results.export_verification import Certificate, ExportOptions, certificate_path, read_certificate
+from engine.results.export_verification import ExportOptions, ExportVerification, certificate_path, read_certificate
 from gui.formatting import count, size
 from gui.job import Job
 from gui.operations import Operations
@@ -31,7 +31,7 @@ _OPTIONS = {
 }
 
 
-def _verdict(certificate: Certificate) -> str:
+def _verdict(certificate: ExportVerification) -> str:
     if certificate.int8:
         return "It keeps its accuracy" if certificate.is_kept else "It loses too much accuracy"
     return f"It {'answers' if certificate.is_kept else 'does not answer'} as Classifold does"
@@ -41,7 +41,7 @@ class ExportPanel(Card):
     """Asks for a kind of file and a place, has it written and proved, and shows the certificate."""
 
     exported = Signal(object)
-    """A Certificate."""
+    """A ExportVerification."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(
@@ -88,7 +88,7 @@ class ExportPanel(Card):
         self.export_button.setEnabled(False)
         return self._job
 
-    def show_certificate(self, certificate: Certificate, path: Path) -> None:
+    def show_certificate(self, certificate: ExportVerification, path: Path) -> None:
         """Show how the file at `path` compares with the program."""
         self._path = path
         self.verdict.setText(_verdict(certificate))

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
-from engine.results.learning_curve import Growth, read_growth
+from engine.results.learning_curve import LearningCurve, read_learning_curve
 from engine.runs.run_folder import Run
 from gui.models.learning_curve_model import GrowthModel
 from gui.operations import Operations
@@ -64,7 +64,7 @@ class GrowthPanel(QWidget):
         run = self._state.run
         growth = None
         try:
-            growth = read_growth(run.path) if run is not None else None
+            growth = read_learning_curve(run.path) if run is not None else None
         except EngineError as error:
             self._show(None)
             self.note.setText(error.message)
@@ -73,7 +73,7 @@ class GrowthPanel(QWidget):
         can_draw = run is not None and run.model_path.is_file() and self._state.training is None
         self.draw_button.setEnabled(can_draw and not self._is_drawing)
 
-    def _show(self, growth: Growth | None) -> None:
+    def _show(self, growth: LearningCurve | None) -> None:
         self.sentence.setText(growth.sentence if growth else "How much would more images help, and of which class?")
         self.note.setText(_NOTE)
         self.plot.show_growth(growth)
@@ -92,7 +92,7 @@ class GrowthPanel(QWidget):
         job.succeeded.connect(lambda growth: self._on_drawn(run, growth))
         job.finished.connect(self._on_finished)
 
-    def _on_drawn(self, run: Run | None, growth: Growth) -> None:
+    def _on_drawn(self, run: Run | None, growth: LearningCurve) -> None:
         if run == self._state.run:
             self._show(growth)
 

@@ -8,11 +8,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QTabBar, QVBoxLayout, QWidget
 
-from engine.audit.review_queue import Rescore, ReviewItem, build_queue
+from engine.audit.review_queue import CorrectionGain, ReviewItem, build_queue
 from engine.core.errors import EngineError
 from engine.data.dataset import Dataset
 from engine.data.label_overrides import Action, read_decisions
-from engine.results.model_metadata import read_card
+from engine.results.model_metadata import read_metadata
 from gui.formatting import NBSP, count
 from gui.operations import Operations
 from gui.plain_text import as_button_text
@@ -54,7 +54,7 @@ class ReviewPanel(QWidget):
 
     def _build_buttons(self) -> None:
         self.search_button = self._button(
-            "Look for wrong labels", self._on_search, "Ask the model which labels it doubts"
+            "CamResult for wrong labels", self._on_search, "Ask the model which labels it doubts"
         )
         self.score_button = self._button("Score again", self._on_score, "Measure again on the labels as they are now")
         self.relabel_button = self._button("Relabel", self._on_relabel, "Give it the suggested class (R)")
@@ -144,14 +144,14 @@ class ReviewPanel(QWidget):
         except EngineError as error:
             self._operations.failed.emit(error)
             decided = {}
-        return build_queue(dataset, self._state.audit, review.suspicions if review else (), decided)
+        return build_queue(dataset, self._state.audit, review.label_issues if review else (), decided)
 
     def _describe(self, dataset: Dataset | None) -> None:
         why_not = _why_no_doubts(self._state, dataset)
         has_review = self._state.review is not None
         self.search_button.setVisible(not why_not)
         self.search_button.setProperty("accent", not has_review and not self.items)
-        self.search_button.setText("Look again" if has_review else "Look for wrong labels")
+        self.search_button.setText("CamResult again" if has_review else "CamResult for wrong labels")
         self.score_button.setVisible(not why_not and has_review)
         if why_not:
             self.note.setText(why_not)
@@ -230,13 +230,13 @@ class ReviewPanel(QWidget):
     def _on_scored(self) -> None:
         self._is_scoring = False
 
-    def _show_score(self, rescore: Rescore) -> None:
+    def _show_score(self, rescore: CorrectionGain) -> None:
         before, after = (f"{100 * share:.1f}{NBSP}%" for share in (rescore.before, rescore.after))
         self.score.setText(f"Score on checked labels: {before} \N{RIGHTWARDS ARROW} {after}")
         self.score.setToolTip(
             f"How often a quick model names images right that it has not learnt from (cross-validated accuracy on "
             f"{rescore.num_images:,} images with the labels as they are now): having learnt from the labels of the "
-            f"folders, then from yours. Measured on the labels of the folders it is {100 * rescore.as_filed:.1f} %."
+            f"folders, then from yours. Measured on the given labels it is {100 * rescore.accuracy_given:.1f} %."
         )
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -253,7 +253,7 @@ def _why_no_doubts(state: AppState, dataset: Dataset | None) -> str:
     if state.training is not None:
         return "Wrong labels can be looked for when the training is over."
     try:
-        known = read_card(state.model).classes
+        known = read_metadata(state.model).classes
     except EngineError as error:
         return error.message
     if not set(dataset.classes) <= set(known):

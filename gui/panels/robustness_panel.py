@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea
 
 from engine.core.errors import EngineError
 from engine.data.decode import thumbnail
-from engine.results.robustness import Kind, RobustnessCard, Trial, read_robustness
+from engine.results.robustness import Kind, RobustnessReport, Trial, read_robustness
 from gui.decoder import Decoder
 from gui.formatting import count, percent
 from gui.job import Job
@@ -41,7 +41,7 @@ class RobustnessPanel(QWidget):
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
-        self._card: RobustnessCard | None = None
+        self._card: RobustnessReport | None = None
         self._job: Job | None = None
         self._body: QWidget | None = None
         self._buttons: dict[Path, list[QToolButton]] = {}
@@ -63,7 +63,7 @@ class RobustnessPanel(QWidget):
         self._on_run_changed()
 
     @property
-    def card(self) -> RobustnessCard | None:
+    def card(self) -> RobustnessReport | None:
         """The card shown."""
         return self._card
 
@@ -122,7 +122,7 @@ class RobustnessPanel(QWidget):
         grid.setRowStretch(len(card.kinds), 1)
         self._area.setWidget(self._body)
 
-    def _add_row(self, grid: QGridLayout, row: int, card: RobustnessCard, kind: Kind) -> None:
+    def _add_row(self, grid: QGridLayout, row: int, card: RobustnessReport, kind: Kind) -> None:
         name, _, level_words = _KINDS[kind]
         levels = [(level_words.format(trial.level), trial.accuracy) for trial in card.of_kind(kind)]
         label = StyledLabel(name, self._body)
@@ -168,7 +168,7 @@ class RobustnessPanel(QWidget):
         self._on_run_changed()
 
 
-def worst_in_words(card: RobustnessCard) -> str:
+def worst_in_words(card: RobustnessReport) -> str:
     """Return the sentence about the change that costs most."""
     worst = card.worst
     if worst is None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from engine.sorting.file_transfer import Way
+from engine.sorting.file_transfer import TransferMode
 from engine.sorting.sorter import Sorted, Undone, default_target
 from gui.formatting import count
 from gui.job import Job
@@ -14,7 +14,7 @@ from gui.widgets.inputs.error_limit_box import BudgetBox
 from gui.widgets.labels import MutedLabel, NoteLabel
 from gui.widgets.panel import Card, chosen_key, open_outside
 
-_WAYS: tuple[tuple[Way, str, str], ...] = (
+_WAYS: tuple[tuple[TransferMode, str, str], ...] = (
     ("copy", "Copy", "The images stay where they are too."),
     ("move", "Move", "The images go from their folder. Undo brings each back to its place and name."),
     ("link", "Link", "A second name for the same image, which takes no space."),
@@ -50,7 +50,7 @@ class SortPanel(Card):
         self.undo_button.clicked.connect(self.undo)
         self._show_end("", ())
 
-    def way(self) -> Way:
+    def way(self) -> TransferMode:
         """Return what the user has chosen."""
         key = chosen_key(self.ways)
         return next(way for way, _, _ in _WAYS if way == key)

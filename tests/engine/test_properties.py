@@ -35,9 +35,9 @@ from engine.data.splits import split
 from engine.ml.training.early_stopping import EarlyStopping
 from engine.results.calibration import Calibration, CoveragePoint
 from engine.results.evaluation import ImageResult, images_to_csv
-from engine.results.model_metadata import CARD_KEY, ModelCard, read_card
+from engine.results.model_metadata import CARD_KEY, ModelMetadata, read_metadata
 from engine.results.predictions import Prediction, to_csv
-from engine.results.statistics import wilson
+from engine.results.statistics import wilson_interval
 from engine.runs.history import History
 
 # Halves of characters, which no file name is after `as_text`, cannot be written as UTF-8
@@ -323,7 +323,7 @@ def test_no_cell_of_judged_images_is_a_formula_and_each_can_be_read_back(path: s
 
 
 @st.composite
-def cards(draw: st.DrawFn) -> ModelCard:
+def cards(draw: st.DrawFn) -> ModelMetadata:
     points = st.builds(CoveragePoint, threshold=shares, num_answered=counts, num_wrong=counts)
     calibration = st.builds(
         Calibration,
@@ -332,9 +332,9 @@ def cards(draw: st.DrawFn) -> ModelCard:
         error_after=shares,
         num_images=counts,
         coverage=st.lists(points, max_size=5).map(tuple),
-        unknown_below=st.none() | st.floats(-1, 1),
+        ood_threshold=st.none() | st.floats(-1, 1),
     )
-    return ModelCard(
+    return ModelMetadata(
         program=draw(texts),
         classes=tuple(draw(st.lists(names, min_size=1, max_size=6, unique=True))),
         backbone="squeezenet1_1",
@@ -356,23 +356,23 @@ def _write_card(path: Any, text: str) -> None:
 
 @given(cards())
 @settings(max_examples=40)
-def test_a_card_comes_back_from_its_file_as_it_was(tmp_path_factory: Any, card: ModelCard) -> None:
+def test_a_card_comes_back_from_its_file_as_it_was(tmp_path_factory: Any, card: ModelMetadata) -> None:
     path = tmp_path_factory.getbasetemp() / "card.safetensors"
     _write_card(path, card.model_dump_json())
-    assert read_card(path) == card
+    assert read_metadata(path) == card
 
 
-@given(cards(), st.sampled_from([*ModelCard.model_fields]), json_values, st.integers(0, 10**6))
+@given(cards(), st.sampled_from([*ModelMetadata.model_fields]), json_values, st.integers(0, 10**6))
 @settings(max_examples=60)
 def test_an_altered_card_is_read_or_is_a_sentence(
-    tmp_path_factory: Any, card: ModelCard, name: str, value: object, cut: int
+    tmp_path_factory: Any, card: ModelMetadata, name: str, value: object, cut: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "altered.safetensors"
     text = json.dumps(card.model_dump(mode="json") | {name: value})
     for altered in (text, text[: cut % len(text)]):
         _write_card(path, altered)
         try:
-            read_card(path)
+            read_metadata(path)
         except EngineError as error:
             _check_sentence(error)
 
@@ -422,6 +422,6 @@ def test_the_best_epoch_is_the_best_and_patience_counts_since_it(told: list[Scor
 @given(st.integers(0, 10**6), st.integers(1, 10**6))
 def test_the_interval_of_a_share_holds_it_and_lies_within_all_there_is(right: int, total: int) -> None:
     assume(right <= total)
-    low, high = wilson(right / total, total)
+    low, high = wilson_interval(right / total, total)
     assert 0 <= low <= right / total + 1e-12
     assert right / total - 1e-12 <= high <= 1

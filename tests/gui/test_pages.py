@@ -9,8 +9,9 @@ from pytestqt.qtbot import QtBot
 from engine import jobs
 from engine.audit.findings import Audit
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress
+from engine.core.paths import default_runs_folder
 from engine.data.dataset import Dataset, Sample, scan
 from engine.results.evaluation import (
     ClassResult,
@@ -21,7 +22,7 @@ from engine.results.evaluation import (
     write_evaluation,
 )
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
-from engine.runs.run_folder import Run, create_run, default_runs_folder
+from engine.runs.run_folder import Run, create_run
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.pages.predict_page import PredictPage
@@ -192,7 +193,7 @@ def test_the_final_test_is_offered_until_it_was_made(
     for part in ("train", "val", "test"):
         write_classes(root / part, {"red": 4, "blue": 4})
     config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, device="cpu")
-    run = finish(jobs.train(scan(root), config, tmp_path / "run"))
+    run = run_to_end(jobs.train(scan(root), config, tmp_path / "run"))
     page = ResultsPage(state, operations)
     qtbot.addWidget(page)
     box = page.findChild(FinalTestBox)

@@ -13,10 +13,11 @@ from pytestqt.qtbot import QtBot
 
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
+from engine.core.paths import default_runs_folder
 from engine.data.dataset import scan
 from engine.results.evaluation import ClassResult, Evaluation, ImageResult, write_evaluation
 from engine.results.predictions import Prediction
-from engine.runs.run_folder import create_run, default_runs_folder
+from engine.runs.run_folder import create_run
 from gui.errors import ErrorBar
 from gui.models.image_model import GridItem
 from gui.models.run_record import RunRecord

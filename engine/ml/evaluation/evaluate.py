@@ -20,7 +20,7 @@ from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.errors import DivergedError
-from engine.ml.runtime.precision import answer_dtype
+from engine.ml.runtime.precision import inference_dtype
 from engine.results.calibration import Calibration
 from engine.results.evaluation import (
     ClassResult,
@@ -30,12 +30,12 @@ from engine.results.evaluation import (
     read_evaluation,
     write_evaluation,
 )
-from engine.results.model_metadata import read_card
+from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Predictions:
     """What the network said of the readable ones among some samples."""
 
     samples: tuple[Sample, ...]
@@ -44,7 +44,7 @@ class Judged:
     unreadable: tuple[Unreadable, ...] = ()
 
     @classmethod
-    def merged(cls, parts: Sequence["Judged"]) -> "Judged":
+    def merged(cls, parts: Sequence["Predictions"]) -> "Predictions":
         """Return what several processes judged, in the order of the paths."""
         if len(parts) == 1:
             return parts[0]
@@ -71,13 +71,13 @@ class Judged:
         return Scores(loss=loss, accuracy=accuracy)
 
 
-def judge(
+def run_inference(
     batches: Iterable[Batch],
     num_samples: int,
     forward: Forward,
     stage: Stage,
     epoch: int | None = None,
-) -> Generator[Progress, None, Judged]:
+) -> Generator[Progress, None, Predictions]:
     """Run all batches through `forward`, without gradients."""
     ticker = Ticker(stage, num_samples, epoch)
     samples: list[Sample] = []
@@ -90,10 +90,12 @@ def judge(
             with torch.inference_mode():
                 outputs.append(forward(batch.inputs).float().cpu())
         yield from ticker.at(len(samples) + len(unreadable))
-    return Judged(tuple(samples), torch.cat(outputs) if outputs else torch.empty(0, 0), tuple(unreadable))
+    return Predictions(tuple(samples), torch.cat(outputs) if outputs else torch.empty(0, 0), tuple(unreadable))
 
 
-def measure(judged: Judged, root: Path, classes: tuple[str, ...], calibration: Calibration | None) -> Evaluation:
+def compute_metrics(
+    judged: Predictions, root: Path, classes: tuple[str, ...], calibration: Calibration | None
+) -> Evaluation:
     """Turn what the network said into all figures, its confidences calibrated."""
     scores = judged.scores
     temperature = calibration.temperature if calibration else 1.0
@@ -139,7 +141,7 @@ def evaluate_folder(model_path: Path, data: Path) -> Generator[Event, None, Eval
 
 def samples_to_measure(model_path: Path, data: Path) -> tuple[Dataset, list[Sample], list[Warned]]:
     """Return a folder as `evaluate_folder` takes it, the images to measure on with the model's labels, and warnings."""
-    card = read_card(model_path)
+    card = read_metadata(model_path)
     dataset = _split_of_run(model_path, data) or scan(data)
     return dataset, *_match_by_name(dataset, card.classes)
 
@@ -158,7 +160,7 @@ def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
     samples = dataset.of_split("test")
     if not samples:
         raise EngineError("The folder of this run has no test/ with images of its classes.", dataset.root)
-    if dataset.classes != read_card(run.model_path).classes:
+    if dataset.classes != read_metadata(run.model_path).classes:
         raise EngineError("The model of this run and its list of images are of different classes.", run.path)
     evaluation = yield from _judge_samples(run.model_path, dataset.root, samples)
     write_evaluation(evaluation, run.test_path)
@@ -169,10 +171,10 @@ def _judge_samples(model_path: Path, root: Path, samples: Sequence[Sample]) -> G
     model, card = load_model(model_path)
     device, preprocessing = choose_device("auto"), Preprocessing.of(card)
     batches = load_batches(chunks_in_order(samples), measuring_loader(root, preprocessing))
-    forward = images_forward(model, preprocessing, device, answer_dtype(card.precision, device))
-    judged = yield from judge(batches, len(samples), forward, "validate")
+    forward = images_forward(model, preprocessing, device, inference_dtype(card.precision, device))
+    judged = yield from run_inference(batches, len(samples), forward, "validate")
     yield from (Warned(message=image.reason, path=image.path) for image in judged.unreadable)
-    return measure(judged, root, card.classes, card.calibration)
+    return compute_metrics(judged, root, card.classes, card.calibration)
 
 
 def _split_of_run(model_path: Path, data: Path) -> Dataset | None:

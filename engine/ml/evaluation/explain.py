@@ -6,17 +6,17 @@ from pathlib import Path
 import torch
 
 from engine.core.errors import EngineError
-from engine.core.files import as_text
+from engine.core.files import path_to_text
 from engine.data.decode import decode
-from engine.ml.evaluation.gradcam import find_layer, look
-from engine.ml.evaluation.out_of_distribution import Reference, read_reference
+from engine.ml.evaluation.gradcam import compute_cam, find_layer
+from engine.ml.evaluation.out_of_distribution import ReferenceEmbeddings, read_reference
 from engine.ml.evaluation.predict import NOT_NUMBERS
 from engine.ml.models.build import Classifier
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import Preprocessing, normalise, prepare, seen_box
 from engine.ml.runtime.device import choose_device
 from engine.results.explanation import NUM_NEIGHBOURS, Explanation, Neighbour
-from engine.results.model_metadata import ModelCard, read_card
+from engine.results.model_metadata import ModelMetadata, read_metadata
 
 
 def explain_image(model_path: Path, image_path: Path, label: str | None) -> Explanation:
@@ -25,7 +25,7 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     Works in float32, whatever precision the card asks for: gradients of half precision are coarse. Raises EngineError
     where the model or the image cannot be used, or the model knows no such class.
     """
-    read_card(model_path)  # a missing file must be a sentence, not a failing `stat` below
+    read_metadata(model_path)  # a missing file must be a sentence, not a failing `stat` below
     model_path = model_path.absolute()
     changed = model_path.stat().st_mtime_ns
     model, card, device = _open(model_path, changed)
@@ -34,11 +34,11 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     preprocessing = Preprocessing.of(card)
     pixels = decode(image_path, preprocessing.min_side)
     batch = normalise(prepare(pixels, preprocessing)[None].to(device), preprocessing)
-    seen = look(model, find_layer(model, batch), batch, None if label is None else card.classes.index(label))
+    seen = compute_cam(model, find_layer(model, batch), batch, None if label is None else card.classes.index(label))
     if not (seen.logits.isfinite().all() and seen.heat.isfinite().all()):
         raise EngineError(NOT_NUMBERS, model_path)
     return Explanation(
-        path=as_text(str(image_path)),
+        path=path_to_text(str(image_path)),
         label=card.classes[seen.label],
         predicted=card.classes[int(seen.logits.argmax())],
         confidence=float((seen.logits / card.temperature).softmax(0)[seen.label]),
@@ -49,14 +49,14 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
 
 
 @lru_cache(maxsize=1)
-def _open(model_path: Path, _changed: int) -> tuple[Classifier, ModelCard, torch.device]:
+def _open(model_path: Path, _changed: int) -> tuple[Classifier, ModelMetadata, torch.device]:
     # Kept, so that another class is explained at once; a rewritten file has another time of change
     model, card = load_model(model_path)
     device = choose_device("auto")
     return model.to(device).requires_grad_(False), card, device
 
 
-def _neighbours(reference: Reference | None, embedding: torch.Tensor) -> tuple[Neighbour, ...]:
+def _neighbours(reference: ReferenceEmbeddings | None, embedding: torch.Tensor) -> tuple[Neighbour, ...]:
     if reference is None:
         return ()
     root = Path(reference.root)
@@ -67,7 +67,7 @@ def _neighbours(reference: Reference | None, embedding: torch.Tensor) -> tuple[N
 
 
 @lru_cache(maxsize=1)
-def _read_reference(run_folder: Path, _changed: int) -> Reference | None:
+def _read_reference(run_folder: Path, _changed: int) -> ReferenceEmbeddings | None:
     try:
         return read_reference(run_folder)
     except EngineError:  # a model without its run, or of an older program: the heat map is worth showing alone

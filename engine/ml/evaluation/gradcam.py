@@ -38,7 +38,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CamResult:
     """One pass of one picture through a network."""
 
     heat: Tensor
@@ -80,13 +80,13 @@ def find_layer(model: Classifier, batch: Tensor) -> Layer:
     return [layer for side, layer in sides if side >= enough][-1]
 
 
-def look(model: Classifier, layer: Layer, batch: Tensor, label: int | None = None) -> Look:
+def compute_cam(model: Classifier, layer: Layer, batch: Tensor, label: int | None = None) -> CamResult:
     """Return the heat map of class `label`, or of the likeliest one, for a normalised batch (1, 3, S, S), float32.
 
     `model` is in eval mode and float32. The score is the class's logit less the mean of all: what speaks for every
     class alike speaks for none.
     """
-    with torch.enable_grad(), _listening(layer) as heard:
+    with torch.enable_grad(), _capture_activations(layer) as heard:
         embedding = model.embed(batch)
         logits = model.head(embedding)[0]
         chosen = int(logits.argmax()) if label is None else label
@@ -95,7 +95,7 @@ def look(model: Classifier, layer: Layer, batch: Tensor, label: int | None = Non
     heat = (slope * activation).sum(0)
     size = (batch.shape[2], batch.shape[3])
     large = nn.functional.interpolate(heat[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-    return Look(_scaled(large).cpu(), logits.detach().cpu(), embedding[0].detach().cpu(), chosen)
+    return CamResult(_scaled(large).cpu(), logits.detach().cpu(), embedding[0].detach().cpu(), chosen)
 
 
 def _scaled(heat: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ def _scaled(heat: Tensor) -> Tensor:
 
 
 @contextmanager
-def _listening(layer: Layer) -> Iterator[list[Tensor]]:
+def _capture_activations(layer: Layer) -> Iterator[list[Tensor]]:
     """Collect the activations of `layer`, the graph of gradients beginning at them."""
     heard: list[Tensor] = []
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.audit.findings import Audit
-from engine.audit.review_queue import Rescore, Review, Suspicion, build_queue
+from engine.audit.review_queue import CorrectionGain, LabelIssue, Review, build_queue
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample, scan_in_steps
 from engine.data.label_overrides import correct, read_decisions
@@ -25,18 +25,18 @@ def review(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event,
     embeddings = yield from embed(dataset.root, _learnable(dataset, audit), model_path)
     labels = embeddings.labels
     probabilities = cross_validated(embeddings.rows, labels, len(dataset.classes), groups=_groups(embeddings, audit))
-    suspicions = tuple(rank(embeddings, probabilities, dataset.classes))
-    queue = build_queue(dataset, audit, suspicions, read_decisions(dataset.root))
+    label_issues = tuple(rank(embeddings, probabilities, dataset.classes))
+    queue = build_queue(dataset, audit, label_issues, read_decisions(dataset.root))
     accuracy = _accuracy(probabilities, labels)
-    return Review(items=queue, suspicions=suspicions, accuracy=accuracy, num_images=len(labels))
+    return Review(items=queue, label_issues=label_issues, accuracy=accuracy, num_images=len(labels))
 
 
-def rank(embeddings: Embeddings, probabilities: Probabilities, classes: tuple[str, ...]) -> list[Suspicion]:
+def rank(embeddings: Embeddings, probabilities: Probabilities, classes: tuple[str, ...]) -> list[LabelIssue]:
     """Return the labels against which out-of-fold `probabilities` (N, K) speak, the least supported first."""
     labels = embeddings.labels
-    scores, suggested, is_doubted = doubt(probabilities, labels)
+    scores, suggested, is_doubted = find_label_issues(probabilities, labels)
     found = [
-        Suspicion(
+        LabelIssue(
             path=sample.path,
             given=classes[sample.label],
             suggested=classes[guess],
@@ -49,7 +49,9 @@ def rank(embeddings: Embeddings, probabilities: Probabilities, classes: tuple[st
     return sorted(found, key=lambda suspicion: (-suspicion.score, suspicion.path))
 
 
-def doubt(probabilities: Probabilities, labels: Labels) -> tuple[Probabilities, Labels, npt.NDArray[np.bool_]]:
+def find_label_issues(
+    probabilities: Probabilities, labels: Labels
+) -> tuple[Probabilities, Labels, npt.NDArray[np.bool_]]:
     """Return how little each label is supported (N,), 0..1, the likeliest other class (N,), and whether it is likelier.
 
     The score is 1 - the probability of the label, the self-confidence of confident learning (Northcutt et al. 2021,
@@ -64,9 +66,9 @@ def doubt(probabilities: Probabilities, labels: Labels) -> tuple[Probabilities, 
     return 1 - probabilities[rows, labels], others.argmax(1), others.max(1) > own
 
 
-def rescore(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event, None, Rescore]:
+def evaluate_corrections(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event, None, CorrectionGain]:
     """Return what the journal's corrections did to the cross-validated accuracy."""
-    filed = finish(scan_in_steps(dataset.root, is_corrected=False))
+    filed = run_to_end(scan_in_steps(dataset.root, is_corrected=False))
     embeddings = yield from embed(dataset.root, _learnable(filed, audit), model_path)
     decisions = read_decisions(dataset.root)
     names = [(sample.path, filed.classes[sample.label]) for sample in embeddings.samples]
@@ -80,11 +82,11 @@ def rescore(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event
     groups = _groups(embeddings, audit)
     by_filed = cross_validated(rows, labels, num_classes, groups=groups)
     by_checked = cross_validated(rows[kept], checked, num_classes, groups=groups[kept])
-    return Rescore(
-        as_filed=_accuracy(by_filed, labels),
+    return CorrectionGain(
+        accuracy_given=_accuracy(by_filed, labels),
         before=_accuracy(by_filed[kept], checked),
         after=_accuracy(by_checked, checked),
-        num_filed=len(labels),
+        num_given=len(labels),
         num_images=len(checked),
     )
 

@@ -10,7 +10,13 @@ from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.ml.evaluation.linear_probe import Labels, Rows, embed, reducer, regress
-from engine.results.learning_curve import ClassGrowth, Growth, GrowthPoint, gain_words, write_growth
+from engine.results.learning_curve import (
+    ClassLearningCurve,
+    LearningCurve,
+    LearningCurvePoint,
+    gain_words,
+    write_learning_curve,
+)
 from engine.runs.run_folder import Run
 
 Floats = npt.NDArray[np.float64]
@@ -39,7 +45,7 @@ class Pool:
         return result
 
 
-def grow(run: Run) -> Generator[Event, None, Growth]:
+def compute_learning_curve(run: Run) -> Generator[Event, None, LearningCurve]:
     """Return the learning curve of a run, and keep it in the run folder.
 
     The embeddings are those of the run's own model, which saw all training images: what a better network would make of
@@ -51,8 +57,8 @@ def grow(run: Run) -> Generator[Event, None, Growth]:
     train = yield from embed(dataset.root, dataset.of_split("train"), run.model_path)
     val = yield from embed(dataset.root, dataset.of_split("val"), run.model_path)
     pool = reduced(Pool(train.rows, train.labels, val.rows, val.labels, len(dataset.classes)))
-    result = yield from measure_growth(pool, dataset.classes)
-    write_growth(result, run.path)
+    result = yield from measure_learning_curve(pool, dataset.classes)
+    write_learning_curve(result, run.path)
     return result
 
 
@@ -62,7 +68,7 @@ def reduced(pool: Pool) -> Pool:
     return replace(pool, rows=reduce.transform(pool.rows), val_rows=reduce.transform(pool.val_rows))
 
 
-def measure_growth(pool: Pool, classes: tuple[str, ...]) -> Generator[Event, None, Growth]:
+def measure_learning_curve(pool: Pool, classes: tuple[str, ...]) -> Generator[Event, None, LearningCurve]:
     """Return the curve over 1/8 to all of the images, its forecast to twice as many, and the gain of each class."""
     if min(np.bincount(pool.labels, minlength=pool.num_classes)) < 2 or len(pool.labels) < 16:
         raise EngineError("There are too few images for a learning curve: two in every class and 16 in all are needed.")
@@ -90,7 +96,7 @@ def measure_growth(pool: Pool, classes: tuple[str, ...]) -> Generator[Event, Non
         f"Twice as many images of every class ({forecast.points[-1].num_images:,} to learn from) would bring "
         f"{gain_words(gain, low, high)}."
     )
-    return Growth(
+    return LearningCurve(
         points=points,
         forecast=forecast.points,
         per_class=tuple(per_class),
@@ -109,7 +115,7 @@ class Forecast:
     `shrink` is by which factor a doubling gains less than the doubling before.
     """
 
-    points: tuple[GrowthPoint, ...]
+    points: tuple[LearningCurvePoint, ...]
     gain: tuple[float, float, float]
     shrink: float
 
@@ -126,7 +132,7 @@ def extrapolate(counts: Floats, curves: Floats, now: float) -> Forecast:
     least, middle, most = np.percentile(rises, [2.5, 50, 97.5], axis=0)
     low, high = np.percentile(np.minimum(1, curves[:, -1:] + rises), [2.5, 97.5], axis=0)
     points = tuple(
-        GrowthPoint(num_images=round(count), accuracy=min(1.0, now + rise), low=down, high=up)
+        LearningCurvePoint(num_images=round(count), accuracy=min(1.0, now + rise), low=down, high=up)
         for count, rise, down, up in zip(ahead, middle.tolist(), low.tolist(), high.tolist())
     )
     gain = (float(middle[-1]), float(least[-1]), float(most[-1]))
@@ -155,7 +161,9 @@ def fit_laws(shares: Floats, errors: Floats) -> tuple[Floats, Floats]:
     return scales, powers
 
 
-def _class_growth(pool: Pool, label: int, name: str, everything: Labels, shrink: float, num_seeds: int) -> ClassGrowth:
+def _class_growth(
+    pool: Pool, label: int, name: str, everything: Labels, shrink: float, num_seeds: int
+) -> ClassLearningCurve:
     """Halve one class alone: what its second half brought, times `shrink`, is what as many again would bring."""
     shares = np.ones(pool.num_classes)
     shares[label] = 0.5
@@ -172,7 +180,7 @@ def _class_growth(pool: Pool, label: int, name: str, everything: Labels, shrink:
     low, high = (shrink * float(value) for value in np.percentile(gains, [2.5, 97.5]))
     gain = shrink * float(np.mean(gains))
     members = pool.val_labels == label
-    return ClassGrowth(
+    return ClassLearningCurve(
         name=name,
         num_images=int((pool.labels == label).sum()),
         recall=float((everything[members] == label).mean()) if members.any() else 0.0,
@@ -212,7 +220,7 @@ def _resampled(right: list[npt.NDArray[np.bool_]]) -> Floats:
     return curves
 
 
-def _point(num_images: int, hits: npt.NDArray[np.bool_]) -> GrowthPoint:
+def _point(num_images: int, hits: npt.NDArray[np.bool_]) -> LearningCurvePoint:
     curve = _resampled([hits])[:, 0]
     low, high = np.percentile(curve, [2.5, 97.5])
-    return GrowthPoint(num_images=num_images, accuracy=float(hits.mean()), low=float(low), high=float(high))
+    return LearningCurvePoint(num_images=num_images, accuracy=float(hits.mean()), low=float(low), high=float(high))

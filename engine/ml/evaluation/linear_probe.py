@@ -20,11 +20,11 @@ from engine.core.events import Event
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
 from engine.ml.evaluation.predict import NOT_NUMBERS
-from engine.ml.loading.feature_cache import compute_activations
+from engine.ml.loading.feature_cache import compute_features
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.runtime.device import choose_device
-from engine.ml.runtime.precision import answer_dtype
+from engine.ml.runtime.precision import inference_dtype
 
 Rows: TypeAlias = npt.NDArray[np.float32]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -56,8 +56,8 @@ def embed(root: Path, samples: Sequence[Sample], model_path: Path) -> Generator[
     """
     model, card = load_model(model_path)
     device = choose_device("auto")
-    preprocessing, dtype = Preprocessing.of(card), answer_dtype(card.precision, device)
-    said = yield from compute_activations(root, samples, model.backbone, preprocessing, device, dtype, mirrored=False)
+    preprocessing, dtype = Preprocessing.of(card), inference_dtype(card.precision, device)
+    said = yield from compute_features(root, samples, model.backbone, preprocessing, device, dtype, mirrored=False)
     if not said.samples:
         raise EngineError("None of the images could be read.", root)
     if not said.rows.isfinite().all():

@@ -7,25 +7,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import BaseModel
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.core.errors import EngineError
 from engine.core.files import saving, write_text_atomic
 from engine.core.safe_read import PathBelow, read_text
 from engine.data.dataset import Sample
-from engine.results.model_metadata import read_card
+from engine.ml.models.reference_embeddings import MAX_REFERENCE_IMAGES, read_embeddings, unit
 from engine.runs.run_folder import Run
 
-MOST_IMAGES = 2000
-"""Training images that are kept: with 1,000 new kinds of flowers were told apart a little worse, with all no better."""
 NUM_NEAREST = 3
 """An image is as similar to training as it is to this many training images on average."""
 UNKNOWN_SHARE = 0.02
 """Share of validation images that may be called unlike anything in training."""
-
-TENSOR_NAME = "reference"
-"""Its name in a model file."""
 
 
 class _Files(BaseModel):
@@ -37,7 +31,7 @@ class _Files(BaseModel):
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceEmbeddings:
     """Embeddings of training images, (N, D), each of length 1, with the files and classes they stand for."""
 
     root: str
@@ -51,12 +45,7 @@ class Reference:
         return list(zip(positions.tolist(), values.tolist()))
 
 
-def unit(embeddings: Tensor) -> Tensor:
-    """Return embeddings (..., D) in float32 and of length 1."""
-    return nn.functional.normalize(embeddings.float(), dim=-1)
-
-
-def similarity(embeddings: Tensor, reference: Tensor) -> Tensor:
+def mean_knn_cosine(embeddings: Tensor, reference: Tensor) -> Tensor:
     """Return how similar each of (M, D) is to the rows of length 1 it is nearest to, (N, D): mean cosine, shape (M,).
 
     Distance to the nearest neighbours in the space of features: Sun et al. (2022), "Out-of-Distribution Detection with
@@ -66,20 +55,20 @@ def similarity(embeddings: Tensor, reference: Tensor) -> Tensor:
     return cosines.topk(min(NUM_NEAREST, len(reference)), dim=1).values.mean(1)
 
 
-def unknown_below(val_similarities: Tensor) -> float:
+def choose_ood_threshold(val_similarities: Tensor) -> float:
     """Return the similarity that all but a few validation images reach."""
     return float(np.quantile(val_similarities.numpy(), UNKNOWN_SHARE))
 
 
 def choose_samples(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Return at most MOST_IMAGES of the samples, spread evenly over each class, small classes whole."""
-    if len(samples) <= MOST_IMAGES:
+    """Return at most MAX_REFERENCE_IMAGES of the samples, spread evenly over each class, small classes whole."""
+    if len(samples) <= MAX_REFERENCE_IMAGES:
         return samples
     by_label: dict[int, list[Sample]] = {}
     for sample in samples:
         by_label.setdefault(sample.label, []).append(sample)
     chosen: list[Sample] = []
-    room = MOST_IMAGES
+    room = MAX_REFERENCE_IMAGES
     for number, group in enumerate(sorted(by_label.values(), key=len)):
         num_taken = min(len(group), room // (len(by_label) - number))
         chosen += [group[int(place)] for place in np.linspace(0, len(group) - 1, num_taken)]
@@ -94,29 +83,7 @@ def write_paths(run: Run, root: Path, samples: tuple[Sample, ...], classes: tupl
         write_text_atomic(run.reference_path, json.dumps({"root": str(root.absolute()), "files": files}))
 
 
-def read_embeddings(model_path: Path) -> Tensor | None:
-    """Return the embeddings in a model file, (N, D) of length 1, or None where it has none.
-
-    Raises EngineError where the file is no model, or these are no embeddings of its network.
-    """
-    read_card(model_path)
-    try:
-        with safe_open(model_path, "pt") as file:
-            if TENSOR_NAME not in file.keys():  # noqa: SIM118 - a safetensors file is no mapping
-                return None
-            part, head = file.get_slice(TENSOR_NAME), file.get_slice("head.weight")
-            num_images, *size = part.get_shape()
-            if not 0 < num_images <= MOST_IMAGES or size != head.get_shape()[1:] or part.get_dtype() != "F16":
-                raise ValueError("these are no embeddings of this network")
-            embeddings = unit(file.get_tensor(TENSOR_NAME))
-        if not embeddings.isfinite().all():
-            raise ValueError("these are not numbers")
-    except (SafetensorError, ValueError, OSError) as error:
-        raise EngineError("The weights in this model file are damaged or of another network.", model_path) from error
-    return embeddings
-
-
-def read_reference(run_folder: Path) -> Reference:
+def read_reference(run_folder: Path) -> ReferenceEmbeddings:
     """Return the training images of a run as its model sees them; raise EngineError where it has none."""
     run = Run(run_folder)
     embeddings = read_embeddings(run.model_path) if run.model_path.is_file() else None
@@ -127,4 +94,4 @@ def read_reference(run_folder: Path) -> Reference:
     paths, labels = zip(*files.files) if files.files else ((), ())
     if embeddings is None or len(embeddings) != len(paths):
         raise EngineError("This run keeps no training images to compare with.", run_folder)
-    return Reference(files.root, paths, labels, torch.as_tensor(embeddings))
+    return ReferenceEmbeddings(files.root, paths, labels, torch.as_tensor(embeddings))

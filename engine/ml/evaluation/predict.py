@@ -10,29 +10,30 @@ import torch
 from torch import Tensor
 
 from engine.core.events import Event, Warned
-from engine.core.files import as_text
+from engine.core.files import path_to_text
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample, images_below
-from engine.ml.evaluation.out_of_distribution import read_embeddings, similarity
+from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
 from engine.ml.loading.loader import chunks_in_order, load_batches, measuring_loader
 from engine.ml.models.inference import Forward, embedding_forward, head_forward
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import Preprocessing
+from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.memory import keep_freed_memory
-from engine.ml.runtime.precision import answer_dtype
-from engine.results.calibration import choose_threshold
-from engine.results.model_metadata import ModelCard, read_card
+from engine.ml.runtime.precision import inference_dtype
+from engine.results.calibration import choose_operating_point
+from engine.results.model_metadata import ModelMetadata, read_metadata
 from engine.results.predictions import UNKNOWN, Prediction
 
 NOT_NUMBERS = "What the model answers is not a number: its weights are damaged or grew too large in training."
 
 
 @dataclass(frozen=True)
-class Answerer:
+class Predictor:
     """A model that is ready to answer."""
 
-    card: ModelCard
+    card: ModelMetadata
     embed: Forward
     head: Forward
     reference: Tensor | None
@@ -52,18 +53,18 @@ def predict_paths(
 
 
 def predict_with(
-    answerer: Answerer, paths: Sequence[Path], num_top: int, max_error: float | None
+    answerer: Predictor, paths: Sequence[Path], num_top: int, max_error: float | None
 ) -> Generator[Event | Prediction, None, int]:
     """Do what `predict_paths` does with a model that is open."""
     card = answerer.card
     coverage = card.calibration.coverage if card.calibration else ()
-    budget = choose_threshold(coverage, max_error)
+    budget = choose_operating_point(coverage, max_error)
     if not budget.is_kept:
         yield Warned(
             message=f"{budget.num_images} validation images are too few to keep wrong answers under {max_error:.0%}: "
             "every image is answered."
         )
-    samples = [Sample(as_text(os.fspath(path)), 0) for path in _expand(paths)]
+    samples = [Sample(path_to_text(os.fspath(path)), 0) for path in _expand(paths)]
     ticker = Ticker("predict", len(samples))
     num_done = 0
     for batch in load_batches(chunks_in_order(samples), measuring_loader(Path(), Preprocessing.of(card))):
@@ -78,20 +79,20 @@ def predict_with(
     return num_done
 
 
-def open_model(model_path: Path) -> Answerer:
+def open_model(model_path: Path) -> Predictor:
     """Return the model in a file, kept open; raise EngineError where it cannot be used."""
-    read_card(model_path)  # a missing file must be a sentence, not a failing `stat` below
+    read_metadata(model_path)  # a missing file must be a sentence, not a failing `stat` below
     return _open(model_path.absolute(), model_path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
-def _open(model_path: Path, _changed: int) -> Answerer:
+def _open(model_path: Path, _changed: int) -> Predictor:
     # Kept, so that the second drop is answered at once; a rewritten file has another time of change
     model, card = load_model(model_path)
     keep_freed_memory()
     device = choose_device("auto")
-    embed = embedding_forward(model.backbone, Preprocessing.of(card), device, answer_dtype(card.precision, device))
-    return Answerer(card, embed, head_forward(model), read_embeddings(model_path))
+    embed = embedding_forward(model.backbone, Preprocessing.of(card), device, inference_dtype(card.precision, device))
+    return Predictor(card, embed, head_forward(model), read_embeddings(model_path))
 
 
 def _expand(paths: Sequence[Path]) -> Iterator[Path]:
@@ -103,7 +104,7 @@ def _expand(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _answers(
-    answerer: Answerer, images: Tensor, paths: Sequence[str], num_top: int, threshold: float
+    answerer: Predictor, images: Tensor, paths: Sequence[str], num_top: int, threshold: float
 ) -> Iterator[Prediction]:
     if not paths:
         return
@@ -111,8 +112,8 @@ def _answers(
     with torch.inference_mode():
         embeddings = answerer.embed(images)
         probabilities = (answerer.head(embeddings).float() / answerer.card.temperature).softmax(1).cpu()
-        alike = None if answerer.reference is None else similarity(embeddings.cpu(), answerer.reference).tolist()
-    bound = calibration.unknown_below if calibration else None
+        alike = None if answerer.reference is None else mean_knn_cosine(embeddings.cpu(), answerer.reference).tolist()
+    bound = calibration.ood_threshold if calibration else None
     values, indices = probabilities.topk(min(num_top, len(classes)), dim=1)
     is_number = probabilities.isfinite().all(1).tolist()
     for position, path in enumerate(paths):

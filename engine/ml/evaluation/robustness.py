@@ -25,8 +25,8 @@ from engine.ml.models.inference import Forward, images_forward
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing
 from engine.ml.runtime.device import choose_device
-from engine.ml.runtime.precision import answer_dtype
-from engine.results.robustness import Broken, Kind, RobustnessCard, Trial, write_robustness
+from engine.ml.runtime.precision import inference_dtype
+from engine.results.robustness import Broken, Kind, RobustnessReport, Trial, write_robustness
 from engine.runs.run_folder import Run
 
 MAX_IMAGES = 100
@@ -92,7 +92,7 @@ def stratified(samples: Sequence[Sample], num: int) -> list[Sample]:
     return [samples[position] for position in chosen]
 
 
-def measure_robustness(run: Run) -> Generator[Event, None, RobustnessCard]:
+def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
     """Measure the run's model on at most `MAX_IMAGES` validation images, as they are and changed; write the card.
 
     Raises EngineError where the run has no model or none of its validation images can be read.
@@ -101,7 +101,7 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessCard]:
     dataset, preprocessing, device = run.dataset, Preprocessing.of(card), choose_device("auto")
     if not set(dataset.classes) <= set(card.classes):
         raise EngineError("The model of this run and its list of images are of different classes.", run.path)
-    forward = images_forward(model, preprocessing, device, answer_dtype(card.precision, device))
+    forward = images_forward(model, preprocessing, device, inference_dtype(card.precision, device))
     samples = stratified(dataset.of_split("val"), MAX_IMAGES)
     batches = load_batches(chunks_in_order(samples), measuring_loader(dataset.root, preprocessing))
     parts = [batch for batch in batches if batch.samples]
@@ -136,7 +136,9 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessCard]:
             )
         )
         yield from ticker.at(number * len(images))
-    result = RobustnessCard(root=str(dataset.root), num_images=len(kept), accuracy=_share(right), trials=tuple(trials))
+    result = RobustnessReport(
+        root=str(dataset.root), num_images=len(kept), accuracy=_share(right), trials=tuple(trials)
+    )
     write_robustness(result, run.robustness_path)
     return result
 

@@ -14,7 +14,7 @@ _ENOUGH, _ENOUGH_OF_COLOUR = 0.5, 0.8
 
 
 @dataclass(frozen=True)
-class Cue:
+class ShortcutFeature:
     """One cue: its name, the words of a sentence about it, and its columns, shape (N, C)."""
 
     name: str
@@ -27,58 +27,58 @@ class Cue:
     advice: str = ""
 
 
-def cues_of(records: Records) -> list[Cue]:
+def shortcut_features(records: Records) -> list[ShortcutFeature]:
     """Return all cues of these images."""
     width, height = records["width"].astype(np.float64), records["height"].astype(np.float64)
     num_bytes = records["key"][:, 1].astype(np.float64)
     hour = np.nan_to_num(records["taken"] % 86_400 / 3600, nan=-1.0)
     return [
-        Cue(
+        ShortcutFeature(
             "JPEG quality",
             "how strongly the file is compressed (JPEG quality, or being no JPEG)",
             _column(records["quality"]),
             advice="Save all images alike, from the originals where you have them.",
         ),
-        Cue(
+        ShortcutFeature(
             "border",
             "a plain border around the picture",
             records["border"].astype(np.float64),
             advice="Crop the borders off.",
         ),
-        Cue(
+        ShortcutFeature(
             "aspect",
             "the ratio of width to height",
             _column(width / height),
             advice="Crop all images to one ratio.",
         ),
-        Cue(
+        ShortcutFeature(
             "size",
             "the size in pixels",
             np.stack((width, height), 1),
             follows=("aspect",),
             advice="Bring all images to one size before training.",
         ),
-        Cue(
+        ShortcutFeature(
             "file size",
             "the size of the file for its number of pixels",
             _column(np.log(num_bytes / (width * height))),
             follows=("JPEG quality", "border", "size", "aspect"),
             advice="Save all images alike, from the originals where you have them.",
         ),
-        Cue(
+        ShortcutFeature(
             "camera",
             "the camera named in the file",
             _one_hot(records["camera"]),
             advice="Take images of every class with every camera.",
         ),
-        Cue(
+        ShortcutFeature(
             "time of day",
             "the time of day the file says it was taken, or that it says none",
             _column(hour),
             advice="Take images of every class at all times of the day.",
         ),
         # Weak evidence, since colour is a part of what images show: sunsets are red
-        Cue(
+        ShortcutFeature(
             "mean colour",
             "the mean colour of the picture",
             records["colour"].astype(np.float64),

@@ -11,7 +11,7 @@ from engine.audit.findings import DuplicateGroup, Shortcut
 from engine.audit.fingerprint import Records
 from engine.data.dataset import Dataset, Sample
 from engine.data.union import Union
-from engine.ml.evaluation.shortcut_features import Cue, cues_of
+from engine.ml.evaluation.shortcut_features import ShortcutFeature, shortcut_features
 
 _FOLDS = 5
 _FEWEST = 10
@@ -37,13 +37,13 @@ def find_shortcuts(
     if np.count_nonzero(counts >= _FEWEST) < 2:
         return ()
     found: list[Shortcut] = []
-    for cue in cues_of(records[rows]):
+    for cue in shortcut_features(records[rows]):
         if not {shortcut.cue for shortcut in found} & set(cue.follows):
             found += _judge(dataset.classes, cue, labels[rows], groups[rows])
     return tuple(sorted(found, key=lambda shortcut: -(shortcut.accuracy - shortcut.chance) / (1 - shortcut.chance)))
 
 
-def _judge(classes: Sequence[str], cue: Cue, labels: _Labels, groups: _Labels) -> Iterator[Shortcut]:
+def _judge(classes: Sequence[str], cue: ShortcutFeature, labels: _Labels, groups: _Labels) -> Iterator[Shortcut]:
     if (cue.columns == cue.columns[0]).all():
         return
     tree = DecisionTreeClassifier(max_depth=5, min_samples_leaf=3, class_weight="balanced", random_state=0)

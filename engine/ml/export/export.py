@@ -11,21 +11,21 @@ from engine.core.events import Event
 from engine.core.files import require_text, saving, write_atomic
 from engine.ml.export.quantize import to_integers
 from engine.ml.export.script import script_path, write_script
-from engine.ml.export.verification import Candidate, certify
-from engine.ml.export.verification_set import ProofSet, make_proof, proof_set
+from engine.ml.export.verification import Artifact, verify_export
+from engine.ml.export.verification_set import VerificationSet, choose_verification_set, compute_reference_outputs
 from engine.ml.export.write_files import write_apart
 from engine.ml.models.build import Classifier
 from engine.ml.models.model_file import load_model
 from engine.results.export_verification import (
     MOST_ACCURACY_LOST,
     TOLERANCE,
-    Certificate,
     ExportOptions,
+    ExportVerification,
     certificate_path,
     marked_path,
     write_certificate,
 )
-from engine.results.model_metadata import ModelCard
+from engine.results.model_metadata import ModelMetadata
 
 NUM_PROVED = 200
 """Images at most that a file of floats has to answer as the program does."""
@@ -37,22 +37,22 @@ NUM_PROVED_INT8 = 1000
 class _Export:
     model_path: Path
     model: Classifier
-    card: ModelCard
+    card: ModelMetadata
     path: Path
     """Where the file shall lie in the end."""
 
 
 def export_model(
     model_path: Path, path: Path, options: ExportOptions, data: Path | None
-) -> Generator[Event, None, Certificate]:
+) -> Generator[Event, None, ExportVerification]:
     """Write the model in a file to `path` and certify it; see `engine.jobs.export`."""
     _check(path, options)
     export = _Export(model_path, *load_model(model_path), path)
-    with saving("The file", path), proof_set(model_path, data) as found:
+    with saving("The file", path), choose_verification_set(model_path, data) as found:
         if options.int8 and found.kind != "validation":
             raise EngineError("Integers of 8 bits are chosen and proved on photos. Name their folder by --data.")
         with TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-            candidate = Candidate(
+            candidate = Artifact(
                 Path(folder) / f"model.{options.format}",
                 options,
                 script=Path(folder) / "predict.py" if options.format == "onnx" else None,
@@ -73,8 +73,8 @@ def _check(path: Path, options: ExportOptions) -> None:
 
 
 def _write(
-    export: _Export, candidate: Candidate, found: ProofSet
-) -> Generator[Event, None, tuple[tuple[str, ...], ProofSet]]:
+    export: _Export, candidate: Artifact, found: VerificationSet
+) -> Generator[Event, None, tuple[tuple[str, ...], VerificationSet]]:
     """Write the file; return what is to be said of it and the images that are left to prove it with."""
     card, options = export.card, candidate.options
     yield from write_apart(export.model_path, options, candidate.floats or candidate.path)
@@ -84,7 +84,7 @@ def _write(
     return (*_notes(card), note), found
 
 
-def _notes(card: ModelCard) -> tuple[str, ...]:
+def _notes(card: ModelMetadata) -> tuple[str, ...]:
     if card.precision == "float32":
         return ()
     return (
@@ -93,14 +93,16 @@ def _notes(card: ModelCard) -> tuple[str, ...]:
 
 
 def _prove(
-    export: _Export, candidate: Candidate, found: ProofSet, notes: tuple[str, ...]
-) -> Generator[Event, None, Certificate]:
+    export: _Export, candidate: Artifact, found: VerificationSet, notes: tuple[str, ...]
+) -> Generator[Event, None, ExportVerification]:
     """Certify the file and put it in its place, or beside it under another name where it does not hold."""
     path, options = export.path, candidate.options
-    proof = yield from make_proof(found, export.model, export.card, NUM_PROVED_INT8 if options.int8 else NUM_PROVED)
+    proof = yield from compute_reference_outputs(
+        found, export.model, export.card, NUM_PROVED_INT8 if options.int8 else NUM_PROVED
+    )
     if candidate.script is not None:
         write_script(candidate.script, candidate.path.name)
-    certificate = yield from certify(candidate, proof, export.card, path.name)
+    certificate = yield from verify_export(candidate, proof, export.card, path.name)
     if not certificate.is_kept:
         path = marked_path(path)
     certificate = certificate.model_copy(update={"file": path.name, "notes": notes})
@@ -114,7 +116,7 @@ def _prove(
     return certificate
 
 
-def _disagreement(certificate: Certificate) -> str:
+def _disagreement(certificate: ExportVerification) -> str:
     if certificate.int8:
         what = f"As 8-bit integers the model loses more than {MOST_ACCURACY_LOST:.0%} of accuracy."
         return f"{what} {certificate.sentence()} Export it as floats."

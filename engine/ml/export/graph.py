@@ -5,11 +5,11 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from engine.ml.evaluation.out_of_distribution import similarity
+from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
 from engine.ml.models.build import Classifier
 from engine.ml.models.graph_tracing import fused
 from engine.ml.models.preprocessing import Preprocessing, normalise
-from engine.results.model_metadata import ModelCard
+from engine.results.model_metadata import ModelMetadata
 
 
 class ExportedNetwork(nn.Module):
@@ -17,7 +17,7 @@ class ExportedNetwork(nn.Module):
 
     reference: Tensor | None
 
-    def __init__(self, model: Classifier, card: ModelCard, reference: Tensor | None, normalises: bool) -> None:
+    def __init__(self, model: Classifier, card: ModelMetadata, reference: Tensor | None, normalises: bool) -> None:
         super().__init__()
         self.backbone = fused(model.backbone)
         self.head = copy.deepcopy(model.head).eval()
@@ -40,10 +40,10 @@ class ExportedNetwork(nn.Module):
         probabilities = (self.head(embeddings) / self._temperature).softmax(1)
         if self.reference is None:
             return (probabilities,)
-        return probabilities, similarity(embeddings, self.reference)
+        return probabilities, mean_knn_cosine(embeddings, self.reference)
 
 
-def example_images(card: ModelCard, normalises: bool) -> Tensor:
+def example_images(card: ModelMetadata, normalises: bool) -> Tensor:
     """Return a batch of two images as the network takes them."""
     shape = (2, 3, card.image_size, card.image_size)
     generator = torch.Generator().manual_seed(0)

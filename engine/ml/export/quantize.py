@@ -12,10 +12,10 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from engine.core.events import Event
 from engine.core.progress import Ticker
-from engine.ml.export.verification_set import ProofSet, fitting, load_images, spread
+from engine.ml.export.verification_set import VerificationSet, fitting, load_images, spread
 from engine.ml.models.preprocessing import Preprocessing, normalise
 from engine.results.export_verification import ExportOptions
-from engine.results.model_metadata import ModelCard
+from engine.results.model_metadata import ModelMetadata
 
 NUM_CALIBRATED = 128
 """Images at most from which the ranges of integers are taken."""
@@ -25,8 +25,8 @@ Images = npt.NDArray[np.generic]
 
 
 def to_integers(
-    source: Path, card: ModelCard, options: ExportOptions, found: ProofSet, target: Path
-) -> Generator[Event, None, tuple[str, ProofSet]]:
+    source: Path, card: ModelMetadata, options: ExportOptions, found: VerificationSet, target: Path
+) -> Generator[Event, None, tuple[str, VerificationSet]]:
     """Write the ONNX file of floats at `source` as one of integers.
 
     Return what is to be said of it and the images left to measure it on: ranges are taken from training images, or
@@ -42,11 +42,11 @@ def to_integers(
     inputs = images if options.normalises else normalise(images, Preprocessing.of(card))
     yield from Ticker("export", total=0).at(0)
     order = np.random.default_rng(0).permutation(len(images))  # in the order of classes some batches would hold one
-    quantise(source, inputs.numpy()[order], target)
+    quantize(source, inputs.numpy()[order], target)
     return f"The ranges of its integers were taken from {len(images)} {note}.", found
 
 
-def quantise(source: Path, images: Images, target: Path) -> None:
+def quantize(source: Path, images: Images, target: Path) -> None:
     """Write the network in an ONNX file as 8-bit integers.
 
     Convolutions and matrix products are computed in integers, with a scale for each channel of weights; the ranges of

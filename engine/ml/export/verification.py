@@ -12,25 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.events import Event
-from engine.core.files import file_at
-from engine.core.process import run_own
+from engine.core.files import path_from_text
+from engine.core.process import run_program
 from engine.core.progress import Ticker
 from engine.ml.export.verification_process import ANSWERS, INPUTS, REPORT, REQUEST
-from engine.ml.export.verification_set import Proof
+from engine.ml.export.verification_set import ReferenceOutputs
 from engine.ml.models.preprocessing import Preprocessing, normalise
 from engine.results.export_verification import (
     MOST_ACCURACY_LOST,
     RUN_EXPORT,
     SCRIPT_TOLERANCE,
     TOLERANCE,
-    Certificate,
     ExportOptions,
+    ExportVerification,
 )
-from engine.results.model_metadata import ModelCard
+from engine.results.model_metadata import ModelMetadata
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Artifact:
     """A file that was written and has to prove itself."""
 
     path: Path
@@ -41,7 +41,9 @@ class Candidate:
     """The same network as floats, to compare the speed with."""
 
 
-def certify(candidate: Candidate, proof: Proof, card: ModelCard, name: str) -> Generator[Event, None, Certificate]:
+def verify_export(
+    candidate: Artifact, proof: ReferenceOutputs, card: ModelMetadata, name: str
+) -> Generator[Event, None, ExportVerification]:
     """Run a file, and the script that reads images for it; return what that says of the file to be called `name`.
 
     Raises EngineError where the file cannot be run.
@@ -49,14 +51,14 @@ def certify(candidate: Candidate, proof: Proof, card: ModelCard, name: str) -> G
     with TemporaryDirectory(prefix="classifold-") as folder:
         _write_request(Path(folder), candidate, proof, card)
         failure = "The exported file was written but does not run."
-        yield from run_own(RUN_EXPORT, folder, ticker=Ticker("prove", total=0), failure=failure)
+        yield from run_program(RUN_EXPORT, folder, ticker=Ticker("prove", total=0), failure=failure)
         probabilities = np.load(Path(folder) / ANSWERS, allow_pickle=False)
         report = json.loads((Path(folder) / REPORT).read_text("utf-8"))
     path, options = candidate.path, candidate.options
     answers, expected = probabilities.argmax(1), proof.probabilities.argmax(1)
     script = _compare_script(report["labels"], probabilities, card.classes)
     has_truth = proof.kind == "validation"
-    certificate = Certificate(
+    certificate = ExportVerification(
         file=name,
         sha256=_sha256(path),
         num_bytes=path.stat().st_size,
@@ -102,7 +104,7 @@ def _compare_script(
     return _ScriptAnswers(len(read), num_equal, is_right)
 
 
-def _holds(certificate: Certificate) -> bool:
+def _holds(certificate: ExportVerification) -> bool:
     if certificate.int8:
         assert certificate.accuracy is not None
         assert certificate.model_accuracy is not None
@@ -110,7 +112,7 @@ def _holds(certificate: Certificate) -> bool:
     return certificate.num_equal == certificate.num_images and certificate.max_difference <= TOLERANCE
 
 
-def _write_request(folder: Path, candidate: Candidate, proof: Proof, card: ModelCard) -> None:
+def _write_request(folder: Path, candidate: Artifact, proof: ReferenceOutputs, card: ModelMetadata) -> None:
     images = proof.images if candidate.options.normalises else normalise(proof.images, Preprocessing.of(card))
     np.save(folder / INPUTS, images.numpy())
     request = {
@@ -119,7 +121,7 @@ def _write_request(folder: Path, candidate: Candidate, proof: Proof, card: Model
         "file": str(candidate.path.absolute()),
         "floats": str(candidate.floats.absolute()) if candidate.floats else None,
         "script": str(candidate.script.absolute()) if candidate.script else None,
-        "images": [str(file_at(image.absolute())) for image in proof.paths],
+        "images": [str(path_from_text(image.absolute())) for image in proof.paths],
     }
     (folder / REQUEST).write_text(json.dumps(request), "utf-8")
 

@@ -23,7 +23,7 @@ from engine.ml.loading.loader import MEASURE_BATCH, chunks_in_order, load_batche
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import images_forward
 from engine.ml.models.preprocessing import Preprocessing
-from engine.results.model_metadata import ModelCard, read_card
+from engine.results.model_metadata import ModelMetadata, read_metadata
 from engine.runs.run_folder import Run
 
 _MOST_BYTES = 600_000_000
@@ -33,7 +33,7 @@ _NUM_DRAWN = 10
 
 
 @dataclass(frozen=True)
-class ProofSet:
+class VerificationSet:
     """Image files, with their classes where these are known."""
 
     kind: Literal["validation", "sample"]
@@ -44,7 +44,7 @@ class ProofSet:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ReferenceOutputs:
     """What was put to the program, and what it answered."""
 
     kind: Literal["validation", "sample"]
@@ -58,7 +58,7 @@ class Proof:
 
 
 @contextmanager
-def proof_set(model_path: Path, data: Path | None) -> Iterator[ProofSet]:
+def choose_verification_set(model_path: Path, data: Path | None) -> Iterator[VerificationSet]:
     """Find images to prove an export with: of the folder `data`, else of the model's run, else drawn ones."""
     split_path = Run(model_path.parent).split_path
     if data is None and split_path.is_file():
@@ -66,15 +66,15 @@ def proof_set(model_path: Path, data: Path | None) -> Iterator[ProofSet]:
         data = root if root.is_dir() else None
     if data is not None:
         dataset, samples, _ = samples_to_measure(model_path, data)
-        training = dataset.of_split("train") if dataset.classes == read_card(model_path).classes else ()
-        yield ProofSet("validation", dataset.root, tuple(samples), training if dataset.of_split("val") else ())
+        training = dataset.of_split("train") if dataset.classes == read_metadata(model_path).classes else ()
+        yield VerificationSet("validation", dataset.root, tuple(samples), training if dataset.of_split("val") else ())
         return
     with TemporaryDirectory(prefix="classifold-") as folder:
-        yield ProofSet("sample", Path(folder), tuple(_draw(Path(folder))))
+        yield VerificationSet("sample", Path(folder), tuple(_draw(Path(folder))))
 
 
 def load_images(
-    root: Path, samples: Sequence[Sample], card: ModelCard
+    root: Path, samples: Sequence[Sample], card: ModelMetadata
 ) -> Generator[Event, None, tuple[Tensor, list[Sample]]]:
     """Return images as the network sees them, uint8, shape (N, 3, S, S), and which ones they are, without bad ones.
 
@@ -93,7 +93,9 @@ def load_images(
     return torch.cat(images), kept
 
 
-def make_proof(found: ProofSet, model: Classifier, card: ModelCard, most: int) -> Generator[Event, None, Proof]:
+def compute_reference_outputs(
+    found: VerificationSet, model: Classifier, card: ModelMetadata, most: int
+) -> Generator[Event, None, ReferenceOutputs]:
     """Let the program answer for at most `most` of the images, in float32 on the processor."""
     chosen = spread(found.samples, fitting(card, most))
     images, samples = yield from load_images(found.root, chosen, card)
@@ -104,7 +106,7 @@ def make_proof(found: ProofSet, model: Classifier, card: ModelCard, most: int) -
         with torch.inference_mode():
             logits.append(forward(part))
         yield from ticker.at(sum(map(len, logits)))
-    return Proof(
+    return ReferenceOutputs(
         found.kind,
         tuple(found.root / sample.path for sample in samples),
         images,
@@ -113,7 +115,7 @@ def make_proof(found: ProofSet, model: Classifier, card: ModelCard, most: int) -
     )
 
 
-def fitting(card: ModelCard, most: int) -> int:
+def fitting(card: ModelMetadata, most: int) -> int:
     """Return how many images, at most `most`, are held in memory at a time."""
     return max(_FEWEST, min(most, _MOST_BYTES // (3 * card.image_size**2 * 4)))
 

@@ -16,16 +16,16 @@ from torch import Tensor
 from engine import __version__
 from engine.core.errors import EngineError
 from engine.core.events import Event
-from engine.core.process import run_own
+from engine.core.process import run_program
 from engine.core.progress import Ticker
-from engine.ml.evaluation.out_of_distribution import read_embeddings
 from engine.ml.export.graph import ExportedNetwork, example_images
 from engine.ml.export.verification_process import REQUEST
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import CROP_SHARE, PAD_GREY
-from engine.results.calibration import DEFAULT_MAX_ERROR, choose_threshold
+from engine.ml.models.reference_embeddings import read_embeddings
+from engine.results.calibration import DEFAULT_MAX_ERROR, choose_operating_point
 from engine.results.export_verification import METADATA_KEY, RUN_EXPORT, ExportOptions
-from engine.results.model_metadata import ModelCard
+from engine.results.model_metadata import ModelMetadata
 
 _MOST_BYTES = 2_000_000_000
 """What one ONNX file holds: protobuf counts bytes in 31 bits."""
@@ -45,7 +45,7 @@ def write_apart(model_path: Path, options: ExportOptions, path: Path) -> Generat
     with TemporaryDirectory(prefix="classifold-") as folder:
         (Path(folder) / REQUEST).write_text(json.dumps(request), "utf-8")
         failure = f"The model could not be written as {options.format}."
-        yield from run_own(RUN_EXPORT, folder, ticker=Ticker("export", total=0), failure=failure)
+        yield from run_program(RUN_EXPORT, folder, ticker=Ticker("export", total=0), failure=failure)
 
 
 def write_asked(request: dict[str, Any]) -> None:
@@ -58,10 +58,10 @@ def write_asked(request: dict[str, Any]) -> None:
     write(network, example_images(card, options.normalises), description, Path(request["file"]))
 
 
-def _describe(card: ModelCard, options: ExportOptions, output_names: list[str]) -> str:
+def _describe(card: ModelMetadata, options: ExportOptions, output_names: list[str]) -> str:
     """Return what stands inside the file, as JSON."""
     calibration = card.calibration
-    budget = choose_threshold(calibration.coverage if calibration else (), DEFAULT_MAX_ERROR)
+    budget = choose_operating_point(calibration.coverage if calibration else (), DEFAULT_MAX_ERROR)
     document = {
         "classes": card.classes,
         "image_size": card.image_size,
@@ -76,7 +76,7 @@ def _describe(card: ModelCard, options: ExportOptions, output_names: list[str]) 
         "max_error": DEFAULT_MAX_ERROR,
         # Where nothing is sure enough the threshold is infinite, which JSON has no number for
         "threshold": min(budget.threshold, 2.0),
-        "unknown_below": calibration.unknown_below if calibration else None,
+        "unknown_below": calibration.ood_threshold if calibration else None,
         "calibration": calibration.model_dump() if calibration else None,
         "best": card.best.model_dump() if card.best else None,
         "backbone": card.backbone,

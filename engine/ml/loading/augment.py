@@ -20,7 +20,7 @@ _GREY_WEIGHTS = (0.2989, 0.587, 0.114)
 """Luma of ITU-R BT.601, as in torchvision."""
 
 
-def draw(seed: int, epoch: int, path: str) -> Tensor:
+def random_parameters(seed: int, epoch: int, path: str) -> Tensor:
     """Return what is random about one image in one epoch: NUM_DRAWS numbers in [0, 1)."""
     return torch.rand(NUM_DRAWS, generator=torch.Generator().manual_seed(stable_seed(seed, epoch, path)))
 
@@ -52,7 +52,7 @@ def preview_images(
     pictures: list[Pixels] = []
     for epoch, sample in enumerate(samples):
         square, aspect = canvas(decode(dataset.root / sample.path, preprocessing.canvas_size), preprocessing)
-        draws = draw(seed, epoch, sample.path)
+        draws = random_parameters(seed, epoch, sample.path)
         changed = augment(square[None], torch.tensor([aspect]), draws[None], preprocessing, config)
         pictures.append(changed[0].round().byte().permute(1, 2, 0).contiguous().numpy())
     return pictures

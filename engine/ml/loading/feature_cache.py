@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from engine.core.cache import cache_folder, make_room
 from engine.core.events import Event, Warned
-from engine.core.files import file_at, write_atomic
+from engine.core.files import path_from_text, write_atomic
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample
 from engine.ml.loading.loader import chunks_in_order, load_batches, measuring_loader
@@ -28,7 +28,7 @@ _Known = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Activations:
+class Features:
     """Rows (N, V, ...) for the readable ones among some samples, V views each: as it is, and mirrored where asked."""
 
     samples: tuple[Sample, ...]
@@ -39,14 +39,14 @@ class Activations:
         """True classes, shape (N,)."""
         return torch.tensor([sample.label for sample in self.samples], dtype=torch.int64)
 
-    def of(self, samples: Sequence[Sample]) -> "Activations":
+    def of(self, samples: Sequence[Sample]) -> "Features":
         """Return those of some of the samples, as far as they are readable, in the order given."""
         positions = {sample.path: position for position, sample in enumerate(self.samples)}
         found = tuple(sample for sample in samples if sample.path in positions)
-        return Activations(found, self.rows[[positions[sample.path] for sample in found]])
+        return Features(found, self.rows[[positions[sample.path] for sample in found]])
 
 
-def compute_activations(
+def compute_features(
     root: Path,
     samples: Sequence[Sample],
     network: nn.Module,
@@ -54,7 +54,7 @@ def compute_activations(
     device: torch.device,
     dtype: torch.dtype,
     mirrored: bool,
-) -> Generator[Event, None, Activations]:
+) -> Generator[Event, None, Features]:
     """Return what `network` says of each sample, from the cache where it was asked before; warn of unreadable ones.
 
     The cache knows an image by its file's number, size and time of change: an image that was moved to another class is
@@ -85,12 +85,12 @@ def compute_activations(
         is_all = len(known) == len(readable)
         kept = [keys[sample.path] for sample in readable] if is_all else list(known)
         _save(identity, kept, rows if is_all else torch.stack(list(known.values())))
-    return Activations(readable, rows.clone())  # cloned: what inference mode made cannot be learnt from
+    return Features(readable, rows.clone())  # cloned: what inference mode made cannot be learnt from
 
 
 def _key(path: Path) -> str:
     try:
-        status = file_at(path).stat()
+        status = path_from_text(path).stat()
     except OSError:
         return str(path)
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"

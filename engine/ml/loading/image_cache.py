@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.core.cache import cache_folder, make_room
-from engine.core.files import file_at, write_atomic
+from engine.core.files import path_from_text, write_atomic
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
 
@@ -27,7 +27,7 @@ GPU_SHARE = 0.3
 """Share of a GPU's free memory that rows may take."""
 
 
-class PictureStore:
+class ImageCache:
     """Rows of uint8 of one shape, one a sample, made at the first time of asking; threads may ask at once."""
 
     def __init__(
@@ -142,7 +142,7 @@ def _read_known(path: Path, num_rows: int) -> Tensor:
 
 def _stamp(path: Path) -> str:
     try:
-        status = file_at(path).stat()
+        status = path_from_text(path).stat()
     except OSError:
         return "gone"
     return f"{status.st_size} {status.st_mtime_ns}"

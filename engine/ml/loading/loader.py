@@ -1,4 +1,4 @@
-"""Feed batches to the loop, decoded by threads, in an order that depends on the seed and the epoch alone."""
+"""BatchSource batches to the loop, decoded by threads, in an order that depends on the seed and the epoch alone."""
 
 import math
 import os
@@ -15,8 +15,8 @@ from engine.core.seeds import stable_seed
 from engine.core.threads import map_in_threads
 from engine.data.dataset import Sample
 from engine.data.decode import decode
-from engine.ml.loading.augment import draw
-from engine.ml.loading.image_cache import PictureStore
+from engine.ml.loading.augment import random_parameters
+from engine.ml.loading.image_cache import ImageCache
 from engine.ml.models.preprocessing import Preprocessing, canvas, prepare
 from engine.results.evaluation import Unreadable
 
@@ -51,7 +51,7 @@ class Batch:
     """What is random about each of them, shape (N, NUM_DRAWS)."""
 
 
-def measuring_loader(root: Path, preprocessing: Preprocessing, store: PictureStore | None = None) -> Load:
+def measuring_loader(root: Path, preprocessing: Preprocessing, store: ImageCache | None = None) -> Load:
     """Return the function that loads a sample as the network sees it when measured."""
 
     def load(sample: Sample) -> Loaded:
@@ -64,7 +64,7 @@ def measuring_loader(root: Path, preprocessing: Preprocessing, store: PictureSto
     return load
 
 
-def training_loader(root: Path, preprocessing: Preprocessing, store: PictureStore, seed: int, epoch: int) -> Load:
+def training_loader(root: Path, preprocessing: Preprocessing, store: ImageCache, seed: int, epoch: int) -> Load:
     """Return the function that loads the canvas of a sample and draws what is random about it in this epoch."""
 
     def load(sample: Sample) -> Loaded:
@@ -72,7 +72,7 @@ def training_loader(root: Path, preprocessing: Preprocessing, store: PictureStor
             return canvas(decode(root / sample.path, preprocessing.canvas_size), preprocessing)
 
         image, aspect = store.get(sample, make)
-        return Loaded(image, aspect, draw(seed, epoch, sample.path))
+        return Loaded(image, aspect, random_parameters(seed, epoch, sample.path))
 
     return load
 

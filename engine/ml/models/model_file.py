@@ -13,11 +13,11 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Best
 from engine.core.files import saving, write_atomic
-from engine.ml.evaluation.out_of_distribution import TENSOR_NAME
 from engine.ml.models.build import Classifier, build_outline
 from engine.ml.models.preprocessing import Preprocessing
+from engine.ml.models.reference_embeddings import TENSOR_NAME
 from engine.results.calibration import Calibration
-from engine.results.model_metadata import CARD_KEY, ModelCard, read_card
+from engine.results.model_metadata import CARD_KEY, ModelMetadata, read_metadata
 
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 """What networks consist of, and what that is called in a file."""
@@ -27,12 +27,12 @@ def make_card(
     config: RunConfig,
     classes: tuple[str, ...],
     preprocessing: Preprocessing,
-    answer_dtype: torch.dtype,
+    inference_dtype: torch.dtype,
     best: Best | None,
     calibration: Calibration | None,
-) -> ModelCard:
+) -> ModelMetadata:
     """Return the card for a model trained with these settings."""
-    return ModelCard(
+    return ModelMetadata(
         program=__version__,
         classes=classes,
         backbone=config.model.backbone,
@@ -40,7 +40,7 @@ def make_card(
         geometry=preprocessing.geometry,
         mean=preprocessing.mean,
         std=preprocessing.std,
-        precision="bfloat16" if answer_dtype == torch.bfloat16 else "float32",
+        precision="bfloat16" if inference_dtype == torch.bfloat16 else "float32",
         config=config,
         best=best,
         calibration=calibration,
@@ -48,7 +48,7 @@ def make_card(
     )
 
 
-def model_bytes(model: Classifier, card: ModelCard, reference: Tensor | None = None) -> bytes:
+def model_bytes(model: Classifier, card: ModelMetadata, reference: Tensor | None = None) -> bytes:
     """Return the content of a model file: weights, card and perhaps embeddings of training images."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     if reference is not None:
@@ -57,19 +57,19 @@ def model_bytes(model: Classifier, card: ModelCard, reference: Tensor | None = N
     return save(tensors, {CARD_KEY: card.model_dump_json()})
 
 
-def save_model(path: Path, model: Classifier, card: ModelCard, reference: Tensor | None = None) -> None:
+def save_model(path: Path, model: Classifier, card: ModelMetadata, reference: Tensor | None = None) -> None:
     """Write a model file in one step; raise EngineError where the disk refuses."""
     content = model_bytes(model, card, reference)
     with saving("The model", path):
         write_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
-def load_model(path: Path) -> tuple[Classifier, ModelCard]:
+def load_model(path: Path) -> tuple[Classifier, ModelMetadata]:
     """Return the model in a file, on the CPU and ready to answer; raise EngineError where it is none or damaged.
 
     Memory is taken for what lies in the file, and only once its layers were seen to be those of the network.
     """
-    card = read_card(path)
+    card = read_metadata(path)
     model = build_outline(card.backbone, len(card.classes), card.image_size, card.config.model.dropout)
     try:
         model.load_state_dict(_read_state(path, model.state_dict()), assign=True)

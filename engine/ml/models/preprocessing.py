@@ -10,7 +10,7 @@ from torchvision.transforms.v2 import functional as F
 from engine.config.settings import Geometry
 from engine.data.decode import Pixels
 from engine.results.explanation import Box
-from engine.results.model_metadata import ModelCard
+from engine.results.model_metadata import ModelMetadata
 
 PAD_GREY = 124  # about the ImageNet mean, so borders are near zero after normalisation
 CANVAS_SHARE = 1.2
@@ -30,7 +30,7 @@ class Preprocessing:
     std: tuple[float, float, float]
 
     @classmethod
-    def of(cls, card: ModelCard) -> "Preprocessing":
+    def of(cls, card: ModelMetadata) -> "Preprocessing":
         """Return the preprocessing that a model file asks for."""
         return cls(card.image_size, card.geometry, card.mean, card.std)
 

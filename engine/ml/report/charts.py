@@ -19,8 +19,8 @@ from engine.data.decode import Pixels
 from engine.ml.report.history_plot import TRAIN_COLOUR, VAL_COLOUR, history_figure
 from engine.results.calibration import Bin, CoveragePoint
 from engine.results.explanation import COLOUR_MAP, Explanation, opacity
-from engine.results.learning_curve import Growth
-from engine.results.statistics import wilson
+from engine.results.learning_curve import LearningCurve
+from engine.results.statistics import wilson_interval
 from engine.runs.history import History
 
 _QUIET = "#666666"
@@ -37,7 +37,7 @@ def reliability_chart(found: Sequence[Bin]) -> str:
     figure, axes = _new(4.8, 4.2)
     axes.plot([0, 1], [0, 1], "--", color=_QUIET, linewidth=1, label="just as often right as sure")
     confidences, shares = [each.confidence for each in found], [each.accuracy for each in found]
-    intervals = [wilson(each.accuracy, each.num_images) for each in found]
+    intervals = [wilson_interval(each.accuracy, each.num_images) for each in found]
     reach = [
         [max(0.0, share - low) for share, (low, _) in zip(shares, intervals)],
         [max(0.0, high - share) for share, (_, high) in zip(shares, intervals)],
@@ -69,7 +69,7 @@ def coverage_chart(coverage: Sequence[CoveragePoint]) -> str:
     return _as_svg(figure)
 
 
-def growth_chart(growth: Growth) -> str:
+def growth_chart(growth: LearningCurve) -> str:
     """Return the learning curve with its forecast, each with its 95 % range."""
     figure, axes = _new(6.6, 3.8)
     kinds = ((growth.points, VAL_COLOUR, "o-", "measured"), (growth.forecast, TRAIN_COLOUR, "--", "forecast"))

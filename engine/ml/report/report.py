@@ -22,7 +22,7 @@ from engine.ml.report.gallery import Gallery, Reason
 from engine.ml.report.sections import GONE, Part, attempt
 from engine.results.calibration import bins
 from engine.results.evaluation import Evaluation, read_evaluation
-from engine.results.model_metadata import read_card
+from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 
 NUM_TILES = 24
@@ -53,12 +53,12 @@ def write_report(run: Run, path: Path, audit: Audit | None) -> Generator[Event, 
         review = yield from attempt(report_parts.doubted_labels(run, dataset, audit))
     else:
         page["reasons"], review = Part[list[Reason]](missing=GONE), Part[Review](missing=GONE)
-    suspicions = review.found.suspicions if review.found else ()
+    label_issues = review.found.label_issues if review.found else ()
     page |= {
         "review": review,
         "doubted": [
             gallery.tile(each.path, f"{each.given}, looks like {each.suggested} ({each.probability:.2f})")
-            for each in suspicions[:NUM_TILES]
+            for each in label_issues[:NUM_TILES]
         ],
     }
     yield from ticker.at(4)
@@ -86,7 +86,7 @@ def render(page: dict[str, object]) -> str:
 
 def _known(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[str, object]:
     """Return what the files of the run say without any image."""
-    card, history, calibration = read_card(run.model_path), run.history, evaluation.calibration
+    card, history, calibration = read_metadata(run.model_path), run.history, evaluation.calibration
     test = read_evaluation(run.test_path) if run.test_path.is_file() else None
     found = bins(evaluation.confidences, evaluation.is_right)
     return {
@@ -102,7 +102,7 @@ def _known(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[str, obje
         "class_rows": report_views.class_rows(evaluation),
         "calibration": calibration,
         # The bound comes with the embeddings of the training images, so the model file has the last word
-        "unknown_below": card.calibration.unknown_below if card.calibration else None,
+        "unknown_below": card.calibration.ood_threshold if card.calibration else None,
         "unknown_share": UNKNOWN_SHARE,
         "reliability_chart": report_figures.reliability_chart(found),
         "coverage_chart": report_figures.coverage_chart(calibration.coverage) if calibration else "",

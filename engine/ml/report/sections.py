@@ -13,12 +13,12 @@ from engine.core.progress import Ticker
 from engine.data.dataset import Dataset
 from engine.ml.evaluation.explain import explain_image
 from engine.ml.evaluation.label_errors import review
-from engine.ml.evaluation.learning_curve import grow
+from engine.ml.evaluation.learning_curve import compute_learning_curve
 from engine.ml.evaluation.robustness import measure_robustness
 from engine.ml.report.gallery import Gallery, Reason, Tile
 from engine.results.evaluation import Evaluation, ImageResult
-from engine.results.learning_curve import Growth, read_growth
-from engine.results.robustness import Kind, RobustnessCard, read_robustness
+from engine.results.learning_curve import LearningCurve, read_learning_curve
+from engine.results.robustness import Kind, RobustnessReport, read_robustness
 from engine.runs.run_folder import Run
 
 Result = TypeVar("Result")
@@ -90,13 +90,13 @@ def doubted_labels(run: Run, dataset: Dataset, audit: Audit | None) -> Generator
     return (yield from review(dataset, run.model_path, audit or Audit()))
 
 
-def learning_curve(run: Run) -> Generator[Event, None, Growth]:
+def learning_curve(run: Run) -> Generator[Event, None, LearningCurve]:
     """Return the kept learning curve, or draw it."""
-    kept = read_growth(run.path)
-    return kept if kept is not None else (yield from grow(run))
+    kept = read_learning_curve(run.path)
+    return kept if kept is not None else (yield from compute_learning_curve(run))
 
 
-def robustness_card(run: Run) -> Generator[Event, None, RobustnessCard]:
+def robustness_card(run: Run) -> Generator[Event, None, RobustnessReport]:
     """Return the kept card, or measure it."""
     if run.robustness_path.is_file():
         return read_robustness(run.robustness_path)
@@ -112,7 +112,7 @@ class RobustnessRow:
     broken: Tile | None
 
 
-def robustness_rows(card: RobustnessCard, gallery: Gallery) -> Iterator[RobustnessRow]:
+def robustness_rows(card: RobustnessReport, gallery: Gallery) -> Iterator[RobustnessRow]:
     """Yield a row for each kind of change."""
     for kind in card.kinds:
         trial = card.breaks_first(kind)

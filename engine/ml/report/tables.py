@@ -13,10 +13,10 @@ from engine.audit.findings import Audit, DuplicateGroup, OddityKind
 from engine.config.settings import RunConfig
 from engine.data.dataset import SPLIT_FOLDERS, Dataset
 from engine.ml.report.gallery import Gallery, Tile
-from engine.results.calibration import Calibration, choose_threshold
+from engine.results.calibration import Calibration, choose_operating_point
 from engine.results.evaluation import Evaluation
-from engine.results.model_metadata import ModelCard
-from engine.results.statistics import wilson
+from engine.results.model_metadata import ModelMetadata
+from engine.results.statistics import wilson_interval
 from engine.runs.history import History
 
 BUDGETS = (0.01, 0.02, 0.05, 0.1)
@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def facts(card: ModelCard, config: RunConfig, dataset: Dataset, history: History) -> list[tuple[str, str]]:
+def facts(card: ModelMetadata, config: RunConfig, dataset: Dataset, history: History) -> list[tuple[str, str]]:
     """Return what was trained, as pairs of a name and its words."""
     started, done, model = history.started, history.done, config.model
     sizes = ", ".join(
@@ -127,7 +127,7 @@ def class_rows(evaluation: Evaluation) -> list[ClassRow]:
             row.f1,
             row.num_images,
             num_named,
-            *wilson(row.recall, row.num_images),
+            *wilson_interval(row.recall, row.num_images),
         )
         for row, num_named in zip(evaluation.per_class, named)
     ]
@@ -179,7 +179,7 @@ class BudgetRow:
 def budget_rows(calibration: Calibration) -> Iterator[BudgetRow]:
     """Yield what each budget costs; `is_kept` is False where so few images cannot tell."""
     for max_error in BUDGETS:
-        budget = choose_threshold(calibration.coverage, max_error)
+        budget = choose_operating_point(calibration.coverage, max_error)
         yield BudgetRow(
             max_error,
             budget.is_kept,
@@ -215,7 +215,7 @@ def audit_rows(audit: Audit) -> list[AuditRow]:
         _group_row("Groups both learnt from and measured on", [g for g in groups if g.crosses_splits]),
     ]
     for kind, words in _ODDITY_WORDS.items():
-        odd = [each for each in audit.oddities if each.kind == kind]
+        odd = [each for each in audit.outliers if each.kind == kind]
         rows.append(AuditRow(words, len(odd), tuple(f"{each.path}: {each.reason}" for each in odd[:_NUM_EXAMPLES])))
     return [
         *rows,

@@ -36,12 +36,12 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def share(items: Sequence[Item]) -> list[Item]:
+def shard(items: Sequence[Item]) -> list[Item]:
     """Return every n-th item, so that all processes together have each item once."""
     return list(items[rank() :: world_size()])
 
 
-def gather(value: Item) -> list[Item]:
+def all_gather(value: Item) -> list[Item]:
     """Return the values of all processes, in the order of their rank, to each of them."""
     if world_size() == 1:
         return [value]
@@ -50,7 +50,7 @@ def gather(value: Item) -> list[Item]:
     return values  # type: ignore[return-value]
 
 
-def total(number: float) -> float:
+def all_reduce_sum(number: float) -> float:
     """Return the sum over all processes."""
     if world_size() == 1:
         return number
@@ -59,14 +59,14 @@ def total(number: float) -> float:
     return float(summed)
 
 
-def total_tensor(values: Tensor) -> Tensor:
+def all_reduce_(values: Tensor) -> Tensor:
     """Return the sum over all processes, element by element."""
     if world_size() > 1:
         dist.all_reduce(values)
     return values
 
 
-def of_first(value: Item) -> Item:
+def broadcast_from_rank0(value: Item) -> Item:
     """Return the value of the first process, so that all decide alike."""
     if world_size() == 1:
         return value
@@ -75,7 +75,7 @@ def of_first(value: Item) -> Item:
     return box[0]
 
 
-def spread(model: nn.Module) -> nn.Module:
+def wrap_ddp(model: nn.Module) -> nn.Module:
     """Return `model` with gradients averaged and BatchNorm taken over all processes; alone, as it is."""
     if world_size() == 1:
         return model
@@ -91,11 +91,11 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(_context: Any, values: Tensor) -> Tensor:
-        return total_tensor(values.clone())
+        return all_reduce_(values.clone())
 
     @staticmethod
     def backward(_context: Any, gradients: Tensor) -> Tensor:
-        return total_tensor(gradients.clone())
+        return all_reduce_(gradients.clone())
 
 
 class _SyncedBatchNorm(nn.BatchNorm2d):

@@ -14,7 +14,7 @@ class DivergedError(EngineError):
 
 
 @contextmanager
-def device_failures_told() -> Iterator[None]:
+def device_errors_translated() -> Iterator[None]:
     """Turn what torch raises when memory is out, or when a GPU is lost, into EngineError."""
     try:
         yield

@@ -38,7 +38,7 @@ class Choice:
     layout: torch.memory_format = torch.channels_last
 
     @property
-    def answer_dtype(self) -> torch.dtype:
+    def inference_dtype(self) -> torch.dtype:
         """The precision to measure and predict in: float16 overflows where bfloat16 does not, so it is for training."""
         return self.dtype if self.dtype == torch.bfloat16 else torch.float32
 
@@ -67,7 +67,7 @@ def is_native(dtype: torch.dtype, device: torch.device) -> bool:
     return False
 
 
-def answer_dtype(stated: str, device: torch.device) -> torch.dtype:
+def inference_dtype(stated: str, device: torch.device) -> torch.dtype:
     """Return the precision to answer in for a model measured in the `stated` one; float32 where that is not native."""
     dtype = DTYPES[stated]
     return dtype if is_native(dtype, device) else torch.float32

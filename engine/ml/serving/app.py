@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from engine import __version__
-from engine.ml.evaluation.predict import Answerer, predict_with
+from engine.ml.evaluation.predict import Predictor, predict_with
 from engine.results.predictions import Prediction
 
 ANY_ADDRESS = ("0.0.0.0", "::", "")
@@ -45,7 +45,7 @@ class Limits:
 class ModelApp:
     """An application that answers by one model."""
 
-    def __init__(self, answerer: Answerer, max_error: float | None, host: str, limits: Limits) -> None:
+    def __init__(self, answerer: Predictor, max_error: float | None, host: str, limits: Limits) -> None:
         self._answerer, self._max_error, self._limits = answerer, max_error, limits
         self._num_receiving = self._num_waiting = 0
         self._one_at_a_time = CapacityLimiter(1)
@@ -140,7 +140,7 @@ def _is_own(request: Request) -> bool:
     return not is_other and origin in (None, f"http://{request.headers.get('host')}")
 
 
-def _description(answerer: Answerer) -> dict[str, object]:
+def _description(answerer: Predictor) -> dict[str, object]:
     card = answerer.card
     return {
         "classes": card.classes,

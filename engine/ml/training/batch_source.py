@@ -11,8 +11,8 @@ from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample
 from engine.ml.loading.augment import augment
-from engine.ml.loading.feature_cache import Activations, compute_activations
-from engine.ml.loading.image_cache import MEMORY_BUDGET, PictureStore
+from engine.ml.loading.feature_cache import Features, compute_features
+from engine.ml.loading.image_cache import MEMORY_BUDGET, ImageCache
 from engine.ml.loading.loader import (
     MEASURE_BATCH,
     Batch,
@@ -26,18 +26,18 @@ from engine.ml.models.blocks import Cut, cut_before_last_block
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import Forward, fuse_for_inference, images_forward, in_parts, with_head
 from engine.ml.models.preprocessing import normalise
-from engine.ml.runtime.distributed import share
-from engine.ml.training.setup import Setup
+from engine.ml.runtime.distributed import shard
+from engine.ml.training.setup import TrainingSetup
 
 
-class Feed(Protocol):
+class BatchSource(Protocol):
     """Batches of an epoch and the functions that take them."""
 
     train_samples: tuple[Sample, ...]
     val_samples: tuple[Sample, ...]
-    plain_train_samples: tuple[Sample, ...]
+    clean_train_samples: tuple[Sample, ...]
     """As many training images as validation has, spread evenly."""
-    mixes: bool
+    uses_mixup: bool
     """Whether batches are to be mixed."""
 
     def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
@@ -46,8 +46,8 @@ class Feed(Protocol):
     def val_batches(self) -> Iterable[Batch]:
         """Return the batches to validate on."""
 
-    def plain_train_batches(self) -> Iterable[Batch]:
-        """Return `plain_train_samples` as they are measured."""
+    def clean_train_batches(self) -> Iterable[Batch]:
+        """Return `clean_train_samples` as they are measured."""
 
     def to_input(self, batch: Batch) -> Tensor:
         """Return a batch to learn from as the trained part takes it, on its device."""
@@ -59,40 +59,40 @@ class Feed(Protocol):
         """Return the function from inputs of a batch to the logits of `model` as it is now."""
 
 
-class ImageFeed:
+class ImageBatchSource:
     """Decodes each image once and augments it anew in every epoch."""
 
-    def __init__(self, setup: Setup, config: RunConfig, dataset: Dataset, network: nn.Module) -> None:
+    def __init__(self, setup: TrainingSetup, config: RunConfig, dataset: Dataset, network: nn.Module) -> None:
         """`network` is the model of `setup`, perhaps spread over processes, each of which has its share of images."""
         self._setup, self._config, self._root, self._network = setup, config, dataset.root, network
         self.train_samples, self.val_samples = dataset.of_split("train"), dataset.of_split("val")
-        self.plain_train_samples = _spread(self.train_samples, len(self.val_samples))
-        self.mixes = config.augment.mixup_alpha > 0 or config.augment.cutmix_alpha > 0
+        self.clean_train_samples = _spread(self.train_samples, len(self.val_samples))
+        self.uses_mixup = config.augment.mixup_alpha > 0 or config.augment.cutmix_alpha > 0
         side, canvas_side = setup.preprocessing.image_size, setup.preprocessing.canvas_size
         name, device = repr(setup.preprocessing), setup.device
-        self._canvases = PictureStore(
+        self._canvases = ImageCache(
             dataset.root, self.train_samples, (3, canvas_side, canvas_side), f"canvas {name}", device
         )
-        self._prepared = PictureStore(dataset.root, self.val_samples, (3, side, side), name, device)
+        self._prepared = ImageCache(dataset.root, self.val_samples, (3, side, side), name, device)
 
     def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
         """Return canvases with what is random about them, shuffled."""
         training = self._config.training
         load = training_loader(self._root, self._setup.preprocessing, self._canvases, training.seed, epoch)
         chunks = shuffled_chunks(self.train_samples, training.batch_size, training.seed, epoch)
-        return load_batches([share(chunk) for chunk in chunks[first:]], load)
+        return load_batches([shard(chunk) for chunk in chunks[first:]], load)
 
     def val_batches(self) -> Iterable[Batch]:
         """Return the validation images."""
         for store in (self._canvases, self._prepared):
             store.keep()
         load = measuring_loader(self._root, self._setup.preprocessing, self._prepared)
-        return load_batches(chunks_in_order(share(self.val_samples)), load)
+        return load_batches(chunks_in_order(shard(self.val_samples)), load)
 
-    def plain_train_batches(self) -> Iterable[Batch]:
+    def clean_train_batches(self) -> Iterable[Batch]:
         """Return training images as they are measured."""
         load = measuring_loader(self._root, self._setup.preprocessing)
-        return load_batches(chunks_in_order(share(self.plain_train_samples)), load)
+        return load_batches(chunks_in_order(shard(self.clean_train_samples)), load)
 
     def to_input(self, batch: Batch) -> Tensor:
         """Return augmented, normalised images."""
@@ -110,19 +110,19 @@ class ImageFeed:
 
     def measuring_forward(self, model: Classifier) -> Forward:
         """Return the whole network."""
-        return images_forward(model, self._setup.preprocessing, self._setup.device, self._setup.answer_dtype)
+        return images_forward(model, self._setup.preprocessing, self._setup.device, self._setup.inference_dtype)
 
 
-class ActivationFeed:
+class FeatureBatchSource:
     """Holds what the frozen part of the network says of every image, so that an epoch costs the last block alone."""
 
-    mixes: bool = False
+    uses_mixup: bool = False
 
-    def __init__(self, setup: Setup, config: RunConfig, cut: Cut, train: Activations, val: Activations) -> None:
+    def __init__(self, setup: TrainingSetup, config: RunConfig, cut: Cut, train: Features, val: Features) -> None:
         self._setup, self._training, self._cut, self._train, self._val = setup, config.training, cut, train, val
         self._mirror = config.augment.horizontal_flip
         self.train_samples, self.val_samples = train.samples, val.samples
-        self.plain_train_samples: tuple[Sample, ...] = ()
+        self.clean_train_samples: tuple[Sample, ...] = ()
         self._positions = {sample.path: position for position, sample in enumerate(train.samples)}
 
     def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
@@ -144,7 +144,7 @@ class ActivationFeed:
             some = slice(start, start + MEASURE_BATCH)
             yield Batch(rows[some], labels[some], samples[some])
 
-    def plain_train_batches(self) -> Iterable[Batch]:
+    def clean_train_batches(self) -> Iterable[Batch]:
         """Return nothing: nothing is mixed."""
         return ()
 
@@ -161,37 +161,39 @@ class ActivationFeed:
         """Return the last block and the head."""
         setup = self._setup
         suffix = self._cut.suffix if model is setup.model else cut_before_last_block(model.backbone).suffix
-        fused = fuse_for_inference(suffix, setup.device, setup.answer_dtype)
+        fused = fuse_for_inference(suffix, setup.device, setup.inference_dtype)
         return with_head(partial(in_parts, fused), model, setup.device)
 
 
-def make_activation_feed(setup: Setup, config: RunConfig, dataset: Dataset) -> Generator[Event, None, ActivationFeed]:
+def make_feature_source(
+    setup: TrainingSetup, config: RunConfig, dataset: Dataset
+) -> Generator[Event, None, FeatureBatchSource]:
     """Compute what the frozen part says of all images and return the feed, with only the rest left to learn."""
     setup.model.eval()
     cut = _affordable_cut(setup, len(dataset.samples))
     train, val = dataset.of_split("train"), dataset.of_split("val")
-    activations = yield from compute_activations(
+    activations = yield from compute_features(
         dataset.root,
         [*train, *val],
         cut.prefix,
         setup.preprocessing,
         setup.device,
-        setup.answer_dtype,
+        setup.inference_dtype,
         # Under a time budget the first score is worth more: what follows learns mirror images anyway
         mirrored=config.augment.horizontal_flip > 0 and config.training.mode == "quick",
     )
     setup.model.backbone.requires_grad_(False)
     cut.suffix.requires_grad_(True)
-    return ActivationFeed(setup, config, cut, activations.of(train), activations.of(val))
+    return FeatureBatchSource(setup, config, cut, activations.of(train), activations.of(val))
 
 
-def _affordable_cut(setup: Setup, num_images: int) -> Cut:
+def _affordable_cut(setup: TrainingSetup, num_images: int) -> Cut:
     """Cut before the last block, or before the head where what lies between would not fit in memory."""
     cut = cut_before_last_block(setup.model.backbone)
     size = setup.preprocessing.image_size
     with torch.inference_mode():
         row = cut.prefix(torch.zeros(1, 3, size, size, device=setup.device))
-    is_affordable = 2 * num_images * row.numel() * setup.answer_dtype.itemsize <= MEMORY_BUDGET
+    is_affordable = 2 * num_images * row.numel() * setup.inference_dtype.itemsize <= MEMORY_BUDGET
     return cut if is_affordable else Cut("", setup.model.backbone, nn.Identity())
 
 

@@ -24,7 +24,7 @@ from engine.ml.runtime.memory import is_out_of_memory
 from engine.ml.runtime.precision import DTYPES, LAYOUTS, Choice
 from engine.ml.training.early_stopping import EarlyStopping
 from engine.ml.training.phases import Kind, Phase
-from engine.ml.training.state import Session
+from engine.ml.training.state import TrainState
 
 _MOST_BYTES = 16 * 2**30
 """The largest network with its moving average and Adam's two numbers a weight has 10 GiB."""
@@ -49,7 +49,7 @@ class Checkpoint:
         with _told_as_damage(self.path):
             model.load_state_dict(self.state["model"])
 
-    def restore(self, session: Session, phase: Phase) -> None:
+    def restore(self, session: TrainState, phase: Phase) -> None:
         """Go back to where `save_training` was called; raise EngineError where the content does not fit."""
         state, device = self.state, session.setup.device
         with _told_as_damage(self.path):
@@ -60,7 +60,10 @@ class Checkpoint:
             session.setup.scaler.load_state_dict(state["scaler"])
             session.stopping = EarlyStopping.model_validate_json(state["stopping"])
             session.epoch, session.num_batches_done = int(state["epoch"]), int(state["num_batches_done"])
-            session.num_steps_done, session.num_parts = int(state["num_steps_done"]), int(state["num_parts"])
+            session.num_steps_done, session.accumulation_steps = (
+                int(state["num_steps_done"]),
+                int(state["accumulation_steps"]),
+            )
             session.work_done, session.step_seconds = float(state["work_done"]), float(state["step_seconds"])
             session.measuring_seconds = float(state["measuring_seconds"])
             session.warned = set(map(str, state["warned"]))
@@ -86,7 +89,7 @@ def _told_as_damage(path: Path) -> Iterator[None]:
         ) from error
 
 
-def save_training(path: Path, session: Session, phase: Phase, sums: Tensor) -> None:
+def save_training(path: Path, session: TrainState, phase: Phase, sums: Tensor) -> None:
     """Write all that is needed to go on from here, in one step; raise OSError where the disk refuses.
 
     `sums` are those of `session` over all processes.
@@ -108,7 +111,7 @@ def save_training(path: Path, session: Session, phase: Phase, sums: Tensor) -> N
         "epoch": session.epoch,
         "num_batches_done": session.num_batches_done,
         "num_steps_done": session.num_steps_done,
-        "num_parts": session.num_parts,
+        "accumulation_steps": session.accumulation_steps,
         "step_seconds": session.step_seconds,
         "measuring_seconds": session.measuring_seconds,
         "work_done": session.work_done,

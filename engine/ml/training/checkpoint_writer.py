@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from engine.core.errors import EngineError
 from engine.core.files import unique_path, write_atomic
+from engine.core.paths import home_folder
 from engine.ml.models.model_file import make_card, model_bytes
 from engine.ml.runtime import distributed
 from engine.ml.training.checkpoint import save_training
 from engine.ml.training.phases import Phase
-from engine.ml.training.state import Session
+from engine.ml.training.state import TrainState
 from engine.results.evaluation import Evaluation
-from engine.runs.run_folder import Run, home_folder
+from engine.runs.run_folder import Run
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ _COPIES = 3
 """Weights, and two numbers of the optimizer for each."""
 
 
-class Keeper:
+class CheckpointWriter:
     """Writes the best model with its results, and checkpoints when they are due."""
 
     def __init__(self, run: Run, network: nn.Module, minutes: float) -> None:
@@ -41,7 +42,7 @@ class Keeper:
         self._waiting: dict[Path, bytes] = {}
         self._told: set[str] = set()
 
-    def keep_model(self, session: Session, evaluation: Evaluation | None) -> None:
+    def save_best(self, session: TrainState, evaluation: Evaluation | None) -> None:
         """Write the measured network and what validation says of it, into the run folder.
 
         The results come last: after a crash between the two they are those of an older, worse model, not of a better.
@@ -50,14 +51,19 @@ class Keeper:
             return
         setup, best = session.setup, session.stopping.best
         card = make_card(
-            session.config, session.dataset.classes, setup.preprocessing, setup.answer_dtype, best, session.calibration
+            session.config,
+            session.dataset.classes,
+            setup.preprocessing,
+            setup.inference_dtype,
+            best,
+            session.calibration,
         )
         self._waiting[self._run.model_path] = model_bytes(session.measured_model, card)
         if evaluation is not None:
             self._waiting[self._run.results_path] = evaluation.model_dump_json().encode()
         self.retry(session)
 
-    def retry(self, session: Session) -> None:
+    def retry(self, session: TrainState) -> None:
         """Try again to write what the disk has refused; where it still does, the user is told once."""
         error = self._write_waiting()
         if error is not None:
@@ -68,7 +74,7 @@ class Keeper:
         seconds = self._write_seconds / _MOST_EXPENSE if at_epoch_end else self._seconds_between
         return time.monotonic() - self._last_saved >= min(seconds, self._seconds_between)
 
-    def keep_checkpoint(self, session: Session, phase: Phase, sums: Tensor) -> str | None:
+    def save_checkpoint(self, session: TrainState, phase: Phase, sums: Tensor) -> str | None:
         """Write where the run is, or return why that was refused; `sums` are those of the session over all processes.
 
         What is no longer a number is not written: the checkpoint before is worth more. Nor is anything while the best
@@ -119,7 +125,7 @@ class Keeper:
             return error
         return None
 
-    def _tell(self, session: Session, what: str, error: OSError | MemoryError) -> None:
+    def _tell(self, session: TrainState, what: str, error: OSError | MemoryError) -> None:
         if what not in self._told:
             self._told.add(what)
             session.notices.append(

@@ -6,14 +6,15 @@ import torch
 
 from engine.core.events import Event
 from engine.data.dataset import Dataset
-from engine.ml.evaluation.out_of_distribution import choose_samples, similarity, unit, unknown_below, write_paths
-from engine.ml.loading.feature_cache import compute_activations
+from engine.ml.evaluation.out_of_distribution import choose_ood_threshold, choose_samples, mean_knn_cosine, write_paths
+from engine.ml.loading.feature_cache import compute_features
 from engine.ml.models.model_file import load_model, save_model
 from engine.ml.models.preprocessing import Preprocessing
+from engine.ml.models.reference_embeddings import unit
 from engine.ml.runtime.device import choose_device
-from engine.ml.runtime.precision import answer_dtype
+from engine.ml.runtime.precision import inference_dtype
 from engine.results.evaluation import read_evaluation, write_evaluation
-from engine.results.model_metadata import read_card
+from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 
 
@@ -23,8 +24,8 @@ def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generato
     if card.calibration is None:  # stopped before its first validation, so nothing can be held against it
         return
     train, val = choose_samples(dataset.of_split("train")), dataset.of_split("val")
-    dtype = answer_dtype(card.precision, device)
-    activations = yield from compute_activations(
+    dtype = inference_dtype(card.precision, device)
+    activations = yield from compute_features(
         dataset.root, [*train, *val], model.backbone, Preprocessing.of(card), device, dtype, mirrored=False
     )
     known, measured = activations.of(train), activations.of(val)
@@ -32,7 +33,7 @@ def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generato
         return
     # Half precision is what the file keeps, so the bound is taken from what will be compared with
     reference = unit(unit(known.rows[:, 0]).half())
-    bound = unknown_below(similarity(measured.rows[:, 0], reference))
+    bound = choose_ood_threshold(mean_knn_cosine(measured.rows[:, 0], reference))
     calibration = card.calibration.model_copy(update={"unknown_below": bound})
     if run.results_path.is_file():
         evaluation = read_evaluation(run.results_path)
@@ -43,6 +44,6 @@ def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generato
 
 def complete(run: Run) -> Generator[Event, None, None]:
     """Do so for a run that was stopped before; nothing where its model remembers images already."""
-    calibration = read_card(run.model_path).calibration
-    if calibration is not None and calibration.unknown_below is None:
+    calibration = read_metadata(run.model_path).calibration
+    if calibration is not None and calibration.ood_threshold is None:
         yield from keep_reference(run, run.dataset, choose_device("auto"))

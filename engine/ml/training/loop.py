@@ -8,20 +8,20 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import EpochDone, Event, RunDone, RunStarted, Warned
 from engine.data.dataset import Dataset
-from engine.ml.evaluation.evaluate import Judged, measure
+from engine.ml.evaluation.evaluate import Predictions, compute_metrics
 from engine.ml.evaluation.temperature import calibrate
 from engine.ml.models.build import set_trainable
 from engine.ml.runtime import distributed
 from engine.ml.runtime.errors import DivergedError
-from engine.ml.training.batch_source import ImageFeed, make_activation_feed
+from engine.ml.training.batch_source import ImageBatchSource, make_feature_source
 from engine.ml.training.checkpoint import Checkpoint, read_checkpoint
-from engine.ml.training.checkpoint_writer import Keeper
-from engine.ml.training.epoch import has_no_time, keep_checkpoint, score_plain, train_epoch, validate
+from engine.ml.training.checkpoint_writer import CheckpointWriter
+from engine.ml.training.epoch import has_no_time, save_checkpoint, score_clean_train, train_epoch, validate
 from engine.ml.training.finalize import keep_reference
 from engine.ml.training.phases import QUICK_EPOCHS, QUICK_RATE, QUICK_SHARE, REFINING_RATE, Phase
 from engine.ml.training.setup import begins_quickly, make_run_optimizer, prepare_run
-from engine.ml.training.state import Session, begin
-from engine.results.model_metadata import read_card
+from engine.ml.training.state import TrainState, make_train_state
+from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 
 
@@ -37,12 +37,12 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
         setup = yield from prepare_run(config, dataset, None if saved is None else saved.precision)
         if saved is not None:
             saved.restore_model(setup.model)
-        session = begin(setup, config, dataset, run)
-        keeper = Keeper(run, setup.model, config.training.checkpoint_minutes)
+        session = make_train_state(setup, config, dataset, run)
+        keeper = CheckpointWriter(run, setup.model, config.training.checkpoint_minutes)
         if saved is not None:
             session.started -= saved.seconds
         elif not run.model_path.is_file():
-            keeper.keep_model(session, None)
+            keeper.save_best(session, None)
         try:
             yield from _train(session, keeper, saved)
         except DivergedError:
@@ -56,7 +56,7 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
         return _run_done(session, stopped=False)
 
 
-def _train(session: Session, keeper: Keeper, saved: Checkpoint | None) -> Generator[Event, None, None]:
+def _train(session: TrainState, keeper: CheckpointWriter, saved: Checkpoint | None) -> Generator[Event, None, None]:
     is_quick = session.config.training.mode == "quick"
     try:
         if (is_quick or begins_quickly(session.config)) and (saved is None or saved.kind == "quick"):
@@ -68,15 +68,15 @@ def _train(session: Session, keeper: Keeper, saved: Checkpoint | None) -> Genera
         raise
 
 
-def _keep_at_end(session: Session, keeper: Keeper, has_diverged: bool) -> None:
+def _keep_at_end(session: TrainState, keeper: CheckpointWriter, has_diverged: bool) -> None:
     """Save where a run is that was stopped or cannot go on for now; raise EngineError where that is refused."""
     refused = None
     try:
         # Of many processes the others are not here to add their sums
         if not has_diverged and distributed.world_size() == 1 and session.phase is not None:
             if session.stopping.best is None and not _has_measured_model(session.run):
-                keeper.keep_model(session, None)
-            refused = keep_checkpoint(session, session.phase, keeper)
+                keeper.save_best(session, None)
+            refused = save_checkpoint(session, session.phase, keeper)
     finally:
         keeper.finish()
     if refused is not None:
@@ -85,19 +85,21 @@ def _keep_at_end(session: Session, keeper: Keeper, has_diverged: bool) -> None:
 
 def _has_measured_model(run: Run) -> bool:
     """Say whether a better model lies there than one that was never measured, as of a run that begins anew."""
-    return run.model_path.is_file() and read_card(run.model_path).best is not None
+    return run.model_path.is_file() and read_metadata(run.model_path).best is not None
 
 
-def _run_done(session: Session, stopped: bool) -> RunDone:
+def _run_done(session: TrainState, stopped: bool) -> RunDone:
     model, best = str(session.run.model_path), session.stopping.best
     return RunDone(model=model, best=best, seconds=session.seconds, stopped=stopped)
 
 
-def _run_on_activations(session: Session, keeper: Keeper, saved: Checkpoint | None) -> Generator[Event, None, None]:
+def _run_on_activations(
+    session: TrainState, keeper: CheckpointWriter, saved: Checkpoint | None
+) -> Generator[Event, None, None]:
     setup, config = session.setup, session.config
     if distributed.world_size() > 1:
         raise EngineError("Quick mode takes seconds on one process: start it without torchrun, or choose mode full.")
-    feed = yield from make_activation_feed(setup, config, session.dataset)
+    feed = yield from make_feature_source(setup, config, session.dataset)
     budget = config.training.budget_seconds
     phase = Phase(
         kind="quick",
@@ -115,17 +117,19 @@ def _quick_share(config: RunConfig) -> float:
     return 1.0 if config.training.mode == "quick" else QUICK_SHARE
 
 
-def _run_on_images(session: Session, keeper: Keeper, saved: Checkpoint | None) -> Generator[Event, None, None]:
+def _run_on_images(
+    session: TrainState, keeper: CheckpointWriter, saved: Checkpoint | None
+) -> Generator[Event, None, None]:
     setup, config = session.setup, session.config
     set_trainable(setup.model, head_only=config.training.mode == "head")
     if config.training.batch_size < 2 * distributed.world_size():
         raise EngineError("Each process needs two images of a batch at least. Choose a larger batch.")
-    network = distributed.spread(setup.model)
+    network = distributed.wrap_ddp(setup.model)
     budget = config.training.budget_seconds
     refines = begins_quickly(config)
     phase = Phase(
         kind="head" if config.training.mode == "head" else "full",
-        feed=ImageFeed(setup, config, session.dataset, network),
+        feed=ImageBatchSource(setup, config, session.dataset, network),
         optimizer=make_run_optimizer(config, setup.model, config.optim.lr * (REFINING_RATE if refines else 1)),
         freezes_norms=refines,
         num_epochs=config.training.epochs if budget is None else None,
@@ -138,7 +142,7 @@ def _run_on_images(session: Session, keeper: Keeper, saved: Checkpoint | None) -
 
 
 def _run_phase(
-    session: Session, phase: Phase, keeper: Keeper, saved: Checkpoint | None
+    session: TrainState, phase: Phase, keeper: CheckpointWriter, saved: Checkpoint | None
 ) -> Generator[Event, None, None]:
     if saved is not None and saved.kind == phase.kind:
         saved.restore(session, phase)
@@ -148,12 +152,12 @@ def _run_phase(
         yield _run_started(session, phase)
     for own_epoch in itertools.count(session.epoch + 1 - phase.first_epoch):
         is_done = phase.num_epochs is not None and own_epoch >= phase.num_epochs
-        if is_done or session.stopping.should_stop or distributed.of_first(has_no_time(session, phase)):
+        if is_done or session.stopping.should_stop or distributed.broadcast_from_rank0(has_no_time(session, phase)):
             return
         yield from _run_epoch(session, phase, own_epoch, keeper)
 
 
-def _run_started(session: Session, phase: Phase) -> RunStarted:
+def _run_started(session: TrainState, phase: Phase) -> RunStarted:
     parameters = list(session.setup.model.parameters())
     return RunStarted(
         run=str(session.run.path),
@@ -169,12 +173,14 @@ def _run_started(session: Session, phase: Phase) -> RunStarted:
     )
 
 
-def _run_epoch(session: Session, phase: Phase, own_epoch: int, keeper: Keeper) -> Generator[Event, None, None]:
+def _run_epoch(
+    session: TrainState, phase: Phase, own_epoch: int, keeper: CheckpointWriter
+) -> Generator[Event, None, None]:
     started = time.monotonic()
     scores = yield from train_epoch(session, phase, own_epoch, keeper)
     judged = yield from validate(session, phase)
-    if phase.feed.mixes:
-        plain = yield from score_plain(session, phase)
+    if phase.feed.uses_mixup:
+        plain = yield from score_clean_train(session, phase)
         scores = scores.model_copy(update={"plain_accuracy": plain.accuracy})
     epoch = session.epoch + 1
     best = session.stopping.update(epoch, judged.scores)
@@ -196,16 +202,18 @@ def _run_epoch(session: Session, phase: Phase, own_epoch: int, keeper: Keeper) -
         best=best,
     )
     # Behind the event, so that the journal has the epoch before a checkpoint takes it for done
-    if distributed.of_first(keeper.is_due(at_epoch_end=True)):
-        keep_checkpoint(session, phase, keeper)
+    if distributed.broadcast_from_rank0(keeper.is_due(at_epoch_end=True)):
+        save_checkpoint(session, phase, keeper)
 
 
-def _keep_best(session: Session, judged: Judged, keeper: Keeper) -> None:
+def _keep_best(session: TrainState, judged: Predictions, keeper: CheckpointWriter) -> None:
     session.calibration = calibrate(judged.logits, judged.labels)
-    keeper.keep_model(session, measure(judged, session.dataset.root, session.dataset.classes, session.calibration))
+    keeper.save_best(
+        session, compute_metrics(judged, session.dataset.root, session.dataset.classes, session.calibration)
+    )
 
 
-def _planned_epochs(session: Session, phase: Phase, seconds: float) -> int:
+def _planned_epochs(session: TrainState, phase: Phase, seconds: float) -> int:
     """Return how many epochs the run will have, as far as it can be told."""
     if phase.num_epochs is not None and session.config.training.budget_seconds is None:
         return phase.num_epochs

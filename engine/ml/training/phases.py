@@ -9,7 +9,7 @@ import torch
 
 from engine.config.schedule import rate_multiplier
 from engine.ml.loading.loader import num_steps
-from engine.ml.training.batch_source import Feed
+from engine.ml.training.batch_source import BatchSource
 
 WARMUP_SHARE = 0.05
 """Share of a budget in which the learning rate climbs."""
@@ -32,7 +32,7 @@ class Phase:
     """Some epochs with one feed, one optimizer and one schedule of the learning rate."""
 
     kind: Kind
-    feed: Feed
+    feed: BatchSource
     optimizer: torch.optim.Optimizer
     num_epochs: int | None
     """None where the deadline decides."""

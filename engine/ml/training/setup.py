@@ -23,7 +23,7 @@ _TRIAL_BATCH = 8
 
 
 @dataclass(frozen=True)
-class Setup:
+class TrainingSetup:
     """The parts of a run that are made once."""
 
     device: torch.device
@@ -38,9 +38,9 @@ class Setup:
         return self.precision.dtype
 
     @property
-    def answer_dtype(self) -> torch.dtype:
+    def inference_dtype(self) -> torch.dtype:
         """Type of the multiplications while measuring; the model file asks for the same in prediction."""
-        return self.precision.answer_dtype
+        return self.precision.inference_dtype
 
     @property
     def layout(self) -> torch.memory_format:
@@ -61,7 +61,9 @@ def make_preprocessing(config: RunConfig) -> Preprocessing:
     return Preprocessing(image_size, config.data.geometry, backbone.mean, backbone.std)
 
 
-def prepare_run(config: RunConfig, dataset: Dataset, precision: Choice | None = None) -> Generator[Event, None, Setup]:
+def prepare_run(
+    config: RunConfig, dataset: Dataset, precision: Choice | None = None
+) -> Generator[Event, None, TrainingSetup]:
     """Build everything for a run, telling of downloads and of weights that did not fit.
 
     With the `precision` of a run that goes on, none is tried and no start weights are read: its own come from the
@@ -80,7 +82,7 @@ def prepare_run(config: RunConfig, dataset: Dataset, precision: Choice | None = 
     model.to(memory_format=precision.layout)
     scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
     torch.manual_seed(config.training.seed)
-    return Setup(device, precision, model, preprocessing, scaler)
+    return TrainingSetup(device, precision, model, preprocessing, scaler)
 
 
 def begins_quickly(config: RunConfig) -> bool:

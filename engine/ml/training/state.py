@@ -12,7 +12,7 @@ from engine.data.dataset import Dataset
 from engine.ml.models.build import Classifier
 from engine.ml.training.early_stopping import EarlyStopping
 from engine.ml.training.phases import Phase
-from engine.ml.training.setup import Setup
+from engine.ml.training.setup import TrainingSetup
 from engine.results.calibration import Calibration
 from engine.runs.run_folder import Run
 
@@ -21,10 +21,10 @@ MEASURING_COST = 1 / 5
 
 
 @dataclass
-class Session:
+class TrainState:
     """Everything that changes while a run trains."""
 
-    setup: Setup
+    setup: TrainingSetup
     config: RunConfig
     dataset: Dataset
     run: Run
@@ -39,7 +39,7 @@ class Session:
     """Batches of the epoch under way that were learnt from."""
     sums: torch.Tensor = field(default_factory=lambda: torch.zeros(3))
     """Of these batches: loss, weight of the right label, images; shape (3,), on the device."""
-    num_parts: int = 1
+    accumulation_steps: int = 1
     """Into how many parts a batch is cut, since memory did not hold all of it."""
     notices: list[str] = field(default_factory=list)
     """Sentences the user has to be told."""
@@ -80,14 +80,14 @@ class Session:
         return self.seconds / done * max(0.0, total - done) if done > 0 else None
 
 
-def begin(setup: Setup, config: RunConfig, dataset: Dataset, run: Run) -> Session:
+def make_train_state(setup: TrainingSetup, config: RunConfig, dataset: Dataset, run: Run) -> TrainState:
     """Return a session before its first step."""
     decay = config.training.ema_decay
     averaged = None
     if decay:
         averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
     stopping = EarlyStopping(patience=config.training.early_stopping)
-    session = Session(setup, config, dataset, run, stopping, averaged, time.monotonic())
+    session = TrainState(setup, config, dataset, run, stopping, averaged, time.monotonic())
     session.sums = torch.zeros(3, device=setup.device)
     counts = dataset.counts("train")
     if is_balanced_by_loss(config.training.balance, counts):

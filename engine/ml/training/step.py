@@ -9,10 +9,10 @@ from engine.ml.loading.mixup import mix_batch
 from engine.ml.runtime import distributed
 from engine.ml.runtime.memory import free_memory, is_out_of_memory
 from engine.ml.training.phases import Phase
-from engine.ml.training.state import Session
+from engine.ml.training.state import TrainState
 
 
-def learn(session: Session, phase: Phase, batch: Batch, seed: int) -> Tensor:
+def train_step(session: TrainState, phase: Phase, batch: Batch, seed: int) -> Tensor:
     """Learn from one batch; return sums over its images of loss, weight of the predicted label, and 1.
 
     The loss told is the cross-entropy without label smoothing, so that it can be held against validation's. Where
@@ -21,22 +21,22 @@ def learn(session: Session, phase: Phase, batch: Batch, seed: int) -> Tensor:
     """
     setup, augment = session.setup, session.config.augment
     inputs, targets = _to_input(session, phase, batch)
-    if phase.feed.mixes:
+    if phase.feed.uses_mixup:
         generator = torch.Generator().manual_seed(seed)
         inputs, targets = mix_batch(
             inputs, targets, augment.mixup_alpha, augment.cutmix_alpha, augment.mix_switch, generator
         )
-    num_images = distributed.total(len(batch.samples))
+    num_images = distributed.all_reduce_sum(len(batch.samples))
     while (sums := _try_backward(session, phase, inputs, targets, num_images)) is None:
-        _take_smaller_parts(session, len(inputs))
-    _descend(session, phase)
+        _split_batch(session, len(inputs))
+    _optimizer_step(session, phase)
     session.num_steps_done += 1
     if session.averaged is not None:
         session.averaged.update_parameters(setup.model)
     return sums
 
 
-def _to_input(session: Session, phase: Phase, batch: Batch) -> tuple[Tensor, Tensor]:
+def _to_input(session: TrainState, phase: Phase, batch: Batch) -> tuple[Tensor, Tensor]:
     setup, num_classes = session.setup, len(session.dataset.classes)
     if batch.samples:
         targets = nn.functional.one_hot(batch.labels, num_classes).float()
@@ -49,7 +49,9 @@ def _to_input(session: Session, phase: Phase, batch: Batch) -> tuple[Tensor, Ten
     )
 
 
-def _try_backward(session: Session, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float) -> Tensor | None:
+def _try_backward(
+    session: TrainState, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float
+) -> Tensor | None:
     """Return None where memory does not hold it; what failed is forgotten by then."""
     try:
         return _backward(session, phase, inputs, targets, num_images)
@@ -59,11 +61,11 @@ def _try_backward(session: Session, phase: Phase, inputs: Tensor, targets: Tenso
         return None
 
 
-def _backward(session: Session, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float) -> Tensor:
+def _backward(session: TrainState, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float) -> Tensor:
     setup, smoothing = session.setup, session.config.training.label_smoothing
     phase.optimizer.zero_grad(set_to_none=True)
     sums = torch.zeros(3, device=setup.device)
-    parts = zip(inputs.tensor_split(session.num_parts), targets.tensor_split(session.num_parts))
+    parts = zip(inputs.tensor_split(session.accumulation_steps), targets.tensor_split(session.accumulation_steps))
     for some_inputs, some_targets in parts:
         with torch.autocast(setup.device.type, setup.dtype, enabled=setup.dtype != torch.float32):
             logits = phase.feed.forward(some_inputs)
@@ -87,7 +89,7 @@ def _training_loss(logits: Tensor, targets: Tensor, smoothing: float, class_weig
     return (losses * (targets @ class_weights)).sum()
 
 
-def _descend(session: Session, phase: Phase) -> None:
+def _optimizer_step(session: TrainState, phase: Phase) -> None:
     scaler, optimizer, clip_norm = session.setup.scaler, phase.optimizer, session.config.optim.clip_norm
     if clip_norm:
         scaler.unscale_(optimizer)
@@ -96,15 +98,15 @@ def _descend(session: Session, phase: Phase) -> None:
     scaler.update()
 
 
-def _take_smaller_parts(session: Session, num_images: int) -> None:
-    if distributed.world_size() > 1 or num_images < 4 * session.num_parts:
+def _split_batch(session: TrainState, num_images: int) -> None:
+    if distributed.world_size() > 1 or num_images < 4 * session.accumulation_steps:
         raise EngineError(
             "There is not enough memory to train with these settings. Choose a smaller batch or image size, or a "
             "smaller network."
         )
-    session.num_parts *= 2
+    session.accumulation_steps *= 2
     free_memory()
     session.notices.append(
-        f"Memory did not hold a batch of {num_images}: it is now learnt in {session.num_parts} parts, with the same "
-        "result but for the norms."
+        f"A batch of {num_images} images does not fit into memory. It is now split into {session.accumulation_steps} "
+        "parts; only BatchNorm statistics differ."
     )

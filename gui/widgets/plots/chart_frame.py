@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.core.files import harmless_cell
+from engine.core.files import escape_formula
 from gui import theme
 from gui.theme import GRID
 
@@ -45,7 +45,7 @@ class Figures:
 
 def _pasted(cell: str) -> str:
     cell = _PARTS_CELLS.sub(" ", cell)
-    return cell if _FIGURE.fullmatch(cell) else harmless_cell(cell)
+    return cell if _FIGURE.fullmatch(cell) else escape_formula(cell)
 
 
 class _FiguresModel(QAbstractTableModel):

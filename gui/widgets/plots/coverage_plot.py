@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
-from engine.results.calibration import Budget, Calibration, CoveragePoint
+from engine.results.calibration import Calibration, CoveragePoint, OperatingPoint
 from gui.formatting import percent
 from gui.widgets.plots.chart_frame import ChartFrame, Figures
 from gui.widgets.plots.plot import PercentAxis, Plot, ShareAxis
@@ -29,7 +29,7 @@ class CoveragePlot(ChartFrame):
         self._plot.show_up_to(1.02, 1.02)
         self._plot.pointed_at.connect(self._on_pointed_at)
 
-    def show_calibration(self, calibration: Calibration | None, budget: Budget | None) -> None:
+    def show_calibration(self, calibration: Calibration | None, budget: OperatingPoint | None) -> None:
         """Draw the curve of a model and the place an error budget chooses."""
         self._points = calibration.coverage if calibration else ()
         self._curve.setData([self._share(point) for point in self._points], [_right(point) for point in self._points])

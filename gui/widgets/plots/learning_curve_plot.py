@@ -5,7 +5,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
-from engine.results.learning_curve import Growth, GrowthPoint
+from engine.results.learning_curve import LearningCurve, LearningCurvePoint
 from gui import theme
 from gui.formatting import percent
 from gui.widgets.plots.chart_frame import ChartFrame, Figures
@@ -18,7 +18,7 @@ class GrowthPlot(ChartFrame):
     """What was measured is a line with dots, what is expected a dashed line; each has its 95 % range as a band."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._growth: Growth | None = None
+        self._growth: LearningCurve | None = None
         self._plot = Plot(PercentAxis("left"), x_axis=CountAxis("bottom"))
         self._edges = [self._plot.add_curve("val_line", 0, Qt.PenStyle.NoPen) for _ in range(4)]
         self._bands = [pg.FillBetweenItem(*self._edges[place : place + 2]) for place in (0, 2)]
@@ -38,7 +38,7 @@ class GrowthPlot(ChartFrame):
         self._plot.pointed_at.connect(self._on_pointed_at)
         self._fill()
 
-    def show_growth(self, growth: Growth | None) -> None:
+    def show_growth(self, growth: LearningCurve | None) -> None:
         """Draw a learning curve, or nothing."""
         self._growth = growth
         points = growth.points if growth else ()
@@ -84,9 +84,9 @@ class GrowthPlot(ChartFrame):
             self._fill()
 
 
-def _reach(point: GrowthPoint) -> str:
+def _reach(point: LearningCurvePoint) -> str:
     return f"{100 * point.low:.0f} to {100 * point.high:.0f}"
 
 
-def _row(point: GrowthPoint, how: str) -> tuple[str, ...]:
+def _row(point: LearningCurvePoint, how: str) -> tuple[str, ...]:
     return f"{point.num_images:,}", percent(point.accuracy), _reach(point), how

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from engine.results.calibration import Bin, bins
 from engine.results.evaluation import Evaluation
-from engine.results.statistics import wilson
+from engine.results.statistics import wilson_interval
 from gui import theme
 from gui.formatting import percent, percent_with_range
 from gui.widgets.plots.chart_frame import ChartFrame, Figures
@@ -43,7 +43,7 @@ class ReliabilityPlot(ChartFrame):
         self._bins = bins(evaluation.confidences, evaluation.is_right, _NUM_BINS) if evaluation else []
         across = np.array([each.confidence for each in self._bins])
         up = np.array([each.accuracy for each in self._bins])
-        reach = np.array([wilson(each.accuracy, each.num_images) for each in self._bins]).reshape(-1, 2)
+        reach = np.array([wilson_interval(each.accuracy, each.num_images) for each in self._bins]).reshape(-1, 2)
         self._dots.setData(across, up)
         self._ranges.setData(x=across, y=up, top=reach[:, 1] - up, bottom=up - reach[:, 0])
         self.refresh_table()

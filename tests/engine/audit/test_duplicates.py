@@ -14,16 +14,16 @@ from benchmarks.duplicates import CHANGES, count, plant
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
 from engine.audit.fingerprint import empty, fingerprint
-from engine.audit.scan import survey
-from engine.core.event_stream import finish
+from engine.audit.scan import fingerprint_dataset
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.splits import split
 from tests.pictures import draw_scene
 
 
 def _groups(root: Path) -> tuple[DuplicateGroup, ...]:
-    surveyed = finish(survey(scan(root)))
-    return finish(find_duplicates(surveyed.samples, surveyed.records))
+    scanned = run_to_end(fingerprint_dataset(scan(root)))
+    return run_to_end(find_duplicates(scanned.samples, scanned.records))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_like_hashes_alone_make_no_duplicate() -> None:
         grey = draw_scene(row).convert("L").resize((32, 32))
         records["thumbnail"][row] = np.asarray(grey)
     samples = [Sample("a/1", 0), Sample("a/2", 0)]
-    assert finish(find_duplicates(samples, records)) == ()
+    assert run_to_end(find_duplicates(samples, records)) == ()
 
 
 def test_the_same_sign_shown_by_other_hands_is_no_duplicate(shared: Path) -> None:
@@ -113,7 +113,7 @@ def _shots(*rows: tuple[str, float, str]) -> tuple[DuplicateGroup, ...]:
     records["taken"] = [taken for _, taken, _ in rows]
     records["camera"] = [camera.encode() for _, _, camera in rows]
     samples = [Sample(path, "ab".index(path[0])) for path, _, _ in rows]
-    return finish(find_duplicates(samples, records))
+    return run_to_end(find_duplicates(samples, records))
 
 
 def test_shots_of_one_camera_within_seconds_are_a_burst_and_never_a_conflict() -> None:
@@ -137,8 +137,8 @@ def test_the_split_keeps_every_group_on_one_side(folder: Path) -> None:
     for number in range(4):
         draw_scene(number).save(folder / "ant" / f"{number}.jpg", quality=60)
     dataset = scan(folder)
-    surveyed = finish(survey(dataset))
-    groups = finish(find_duplicates(surveyed.samples, surveyed.records))
+    scanned = run_to_end(fingerprint_dataset(dataset))
+    groups = run_to_end(find_duplicates(scanned.samples, scanned.records))
     assert len(groups) == 4
     for seed in range(5):
         parts = split(dataset, 0.3, seed, [group.paths for group in groups])
@@ -163,7 +163,7 @@ def test_all_files_that_are_the_same_byte_for_byte_are_found(shared: Path, name:
     same = [paths for paths in by_bytes.values() if len(paths) > 1]
     samples = tuple(sample for sample in dataset.samples if any(sample.path in paths for paths in same))
     records = np.stack([fingerprint(dataset.root / sample.path) for sample in samples])
-    groups = finish(find_duplicates(samples, records))
+    groups = run_to_end(find_duplicates(samples, records))
     assert {tuple(sorted(paths)) for paths in same} <= {tuple(sorted(g.paths)) for g in groups if g.kind == "exact"}
     assert sum(group.is_conflict for group in groups) == (4 if name == "flowers_small" else 0)
 
@@ -171,9 +171,9 @@ def test_all_files_that_are_the_same_byte_for_byte_are_found(shared: Path, name:
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits", "flowers_small"])
 def test_planted_copies_of_real_images_are_found(shared: Path, tmp_path: Path, name: str) -> None:
     dataset = plant(shared / "data" / name, tmp_path / "planted", 40)
-    surveyed = finish(survey(dataset))
+    scanned = run_to_end(fingerprint_dataset(dataset))
     for kind in CHANGES:
-        found = count(surveyed, dataset, kind)
+        found = count(scanned, dataset, kind)
         assert found.share >= 0.95, kind
         assert found.num_other_pairs < 0.01 * found.num_pairs, kind
         assert found.is_kept_together, kind

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
 from engine.audit.fingerprint import Records, empty
-from engine.audit.outliers import find_oddities
-from engine.audit.scan import survey
-from engine.core.event_stream import finish
+from engine.audit.outliers import find_outliers
+from engine.audit.scan import fingerprint_dataset
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import Sample, scan
 from tests.pictures import draw_scene
 
@@ -24,12 +24,12 @@ def _records(num_images: int = 20) -> Records:
 
 def _found(records: Records) -> list[tuple[str, str]]:
     samples = [Sample(f"ant/{number}.png", 0) for number in range(len(records))]
-    return [(odd.path, odd.kind) for odd in find_oddities(samples, records)]
+    return [(odd.path, odd.kind) for odd in find_outliers(samples, records)]
 
 
 def test_images_that_are_alike_are_not_odd_and_none_is_fine() -> None:
     assert _found(_records()) == []
-    assert find_oddities([], empty(0)) == ()
+    assert find_outliers([], empty(0)) == ()
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_real_files_made_odd_are_named(tmp_path: Path) -> None:
     ImageEnhance.Brightness(draw_scene(21, (400, 300))).enhance(0.1).save(tmp_path / "a" / "dark.png")
     Image.new("RGB", (400, 300), "white").save(tmp_path / "a" / "bright.png")
     draw_scene(22, (40, 30)).save(tmp_path / "a" / "tiny.png")
-    surveyed = finish(survey(scan(tmp_path)))
-    kinds = {(odd.path, odd.kind) for odd in find_oddities(surveyed.samples, surveyed.records)}
+    scanned = run_to_end(fingerprint_dataset(scan(tmp_path)))
+    kinds = {(odd.path, odd.kind) for odd in find_outliers(scanned.samples, scanned.records)}
     assert {(f"a/{kind}.png", kind) for kind in ("blurred", "dark", "bright", "tiny")} <= kinds
     assert len({path for path, _ in kinds}) == 4
 
 
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits"])
 def test_of_ordinary_photos_at_most_two_in_a_hundred_are_odd_in_a_way(shared: Path, name: str) -> None:
-    surveyed = finish(survey(scan(shared / "data" / name)))
-    kinds = Counter(odd.kind for odd in find_oddities(surveyed.samples, surveyed.records))
-    assert max(kinds.values(), default=0) <= 0.02 * len(surveyed.samples)
-    assert np.isfinite(surveyed.records["sharpness"]).all()
+    scanned = run_to_end(fingerprint_dataset(scan(shared / "data" / name)))
+    kinds = Counter(odd.kind for odd in find_outliers(scanned.samples, scanned.records))
+    assert max(kinds.values(), default=0) <= 0.02 * len(scanned.samples)
+    assert np.isfinite(scanned.records["sharpness"]).all()

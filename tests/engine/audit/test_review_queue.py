@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.audit.findings import Audit, DuplicateGroup
-from engine.audit.review_queue import Suspicion, build_queue
+from engine.audit.review_queue import LabelIssue, build_queue
 from engine.data.dataset import Dataset, Sample
 from engine.results.evaluation import Unreadable
 
@@ -16,8 +16,8 @@ def _group(*paths: str, kind: str = "exact", is_conflict: bool = False) -> Dupli
     return DuplicateGroup(paths=paths, kind=kind, is_conflict=is_conflict, crosses_splits=False)  # type: ignore[arg-type]
 
 
-def _doubt(path: str, given: str, suggested: str, score: float = 0.9) -> Suspicion:
-    return Suspicion(path=path, given=given, suggested=suggested, probability=0.97, score=score)
+def _doubt(path: str, given: str, suggested: str, score: float = 0.9) -> LabelIssue:
+    return LabelIssue(path=path, given=given, suggested=suggested, probability=0.97, score=score)
 
 
 def test_conflicts_come_first_then_unreadable_files_then_labels_then_copies() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from engine.audit import scan as audit
 from engine.audit.fingerprint import fingerprint
-from engine.audit.scan import check, survey
+from engine.audit.scan import check, fingerprint_dataset
 from engine.core.cache import cache_folder
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from tests.pictures import break_file, draw_picture, write_classes
 
@@ -34,22 +34,22 @@ def _opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_second_audit_opens_only_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = scan(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
-    first = finish(survey(dataset))
+    first = run_to_end(fingerprint_dataset(dataset))
     opened = _opened(monkeypatch)
-    again = finish(survey(dataset))
+    again = run_to_end(fingerprint_dataset(dataset))
     assert opened == []
     assert np.array_equal(first.records.tobytes(), again.records.tobytes())
     draw_picture((0, 0, 0), 99).save(dataset.root / "red" / "001.png")
-    changed = finish(survey(dataset))
+    changed = run_to_end(fingerprint_dataset(dataset))
     assert opened == ["001.png"]
     assert changed.records["brightness"].min() < 20
 
 
 def test_records_kept_in_a_damaged_file_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = scan(write_classes(tmp_path / "data", {"red": 2, "blue": 2}))
-    finish(survey(dataset))
+    run_to_end(fingerprint_dataset(dataset))
     (kept,) = cache_folder().glob("records-*.npy")
     kept.write_bytes(kept.read_bytes()[:100])
     opened = _opened(monkeypatch)
-    finish(survey(dataset))
+    run_to_end(fingerprint_dataset(dataset))
     assert len(opened) == 4

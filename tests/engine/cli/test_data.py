@@ -10,7 +10,7 @@ from engine import jobs
 from engine.audit.findings import Audit
 from engine.cli.main import main
 from engine.config.settings import DataConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from tests.pictures import break_file, draw_scene
 
@@ -77,7 +77,7 @@ def test_training_keeps_copies_on_one_side_unless_told_otherwise(tmp_path: Path)
     assert _num_torn([(entry["path"], entry["split"]) for entry in files]) == 0
     assert sum(entry["split"] == "val" for entry in files) == 8
     assert len({entry["group"] for entry in files}) == 20
-    parts = finish(jobs.split(scan(root), DataConfig(group_duplicates=False)))
+    parts = run_to_end(jobs.split(scan(root), DataConfig(group_duplicates=False)))
     assert _num_torn([(sample.path, sample.split) for sample in parts.samples]) > 0
 
 

@@ -8,10 +8,10 @@ import pytest
 from engine import jobs
 from engine.cli.main import main
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.results.export_verification import Certificate, read_certificate
+from engine.results.export_verification import ExportVerification, read_certificate
 from engine.runs.run_folder import Run
 from tests.pictures import write_classes
 
@@ -27,7 +27,7 @@ CONFIG = (
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("delivery")
     root = write_classes(folder / "data", {"red": 12, "blue": 12})
-    return finish(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
+    return run_to_end(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
 
 
 def test_export_prints_its_certificate_and_nothing_else(
@@ -36,7 +36,7 @@ def test_export_prints_its_certificate_and_nothing_else(
     out = tmp_path / "model.onnx"
     assert main(["export", str(run.model_path), "--format", "onnx", "--out", str(out), "--json"]) == 0
     printed = capfd.readouterr()
-    assert Certificate.model_validate_json(printed.out) == read_certificate(out)
+    assert ExportVerification.model_validate_json(printed.out) == read_certificate(out)
     assert str(out) in printed.err
 
 

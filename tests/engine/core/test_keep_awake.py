@@ -10,7 +10,7 @@ import wakepy
 
 from engine import jobs
 from engine.config.settings import RunConfig
-from engine.core.keep_awake import kept_awake
+from engine.core.keep_awake import keep_awake
 from engine.data.dataset import scan
 from engine.data.splits import split
 from tests.pictures import write_classes
@@ -18,14 +18,14 @@ from tests.pictures import write_classes
 
 def test_the_computer_is_kept_awake_while_the_block_runs_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
-    with kept_awake():
+    with keep_awake():
         assert [mode.active for mode in wakepy.global_modes()] == [True]
     assert wakepy.global_modes() == []
 
 
 def test_whoever_switches_it_off_is_let_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
-    with kept_awake(is_wanted=False):
+    with keep_awake(is_wanted=False):
         assert wakepy.global_modes() == []
 
 
@@ -47,7 +47,7 @@ def test_a_desktop_that_answers_oddly_ends_no_run(name: str, monkeypatch: pytest
         raise ValueError("odd")
 
     monkeypatch.setattr(wakepy.Mode, name, answer_oddly)
-    with kept_awake():
+    with keep_awake():
         pass
 
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.process import own_command, start_own
+from engine.core.process import program_command, start_program
 
 
 def test_from_sources_it_is_a_module_and_frozen_it_is_the_executable(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert own_command("scan", "x") == [sys.executable, "-m", "engine", "scan", "x"]
+    assert program_command("scan", "x") == [sys.executable, "-m", "engine", "scan", "x"]
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    assert own_command("scan", "x") == [sys.executable, "scan", "x"]
+    assert program_command("scan", "x") == [sys.executable, "scan", "x"]
 
 
 def test_it_finds_its_own_sources_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with open(tmp_path / "errors", "wb+") as errors:
-        process = start_own("scan", str(tmp_path / "missing"), errors=errors)
+        process = start_program("scan", str(tmp_path / "missing"), errors=errors)
         assert process.wait() == 1
         errors.seek(0)
         assert b"This folder does not exist." in errors.read()

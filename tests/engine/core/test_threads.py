@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.core.threads import Budget, map_in_threads
+from engine.core.threads import WeightedSemaphore, map_in_threads
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -44,12 +44,12 @@ def test_closing_leaves_no_thread() -> None:
 
 
 def test_what_threads_hold_of_a_budget_is_never_more_than_there_is() -> None:
-    budget, held, most = Budget(10), [0], []
+    budget, held, most = WeightedSemaphore(10), [0], []
     lock = threading.Lock()
 
     def work(number: int) -> None:
         amount = 1 + number % 7
-        with budget.taking(amount):
+        with budget.acquire_units(amount):
             with lock:
                 held[0] += amount
                 most.append(held[0])
@@ -60,5 +60,5 @@ def test_what_threads_hold_of_a_budget_is_never_more_than_there_is() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(500)))
     assert 7 < max(most) <= 10
-    with budget.taking(10):  # all was given back
+    with budget.acquire_units(10):  # all was given back
         pass

@@ -11,8 +11,8 @@ from PIL import Image
 
 from engine.audit.fingerprint import fingerprint
 from engine.core.errors import EngineError
-from engine.core.files import as_text
-from engine.core.threads import Budget
+from engine.core.files import path_to_text
+from engine.core.threads import WeightedSemaphore
 from engine.data.decode import decode, thumbnail
 from tests.hostile_images import Shown, write_readable, write_unreadable
 from tests.image_bytes import picture, saved
@@ -103,7 +103,7 @@ def test_a_name_that_is_no_text_is_found_by_the_text_that_stands_for_it(
         (b"no text \xff\xe9.jpg", r"no text \xff\xe9.jpg"),
         (rb"back\xe9slash.jpg", r"back\x5cxe9slash.jpg"),
     ):
-        assert as_text(os.fsdecode(name)) == text
+        assert path_to_text(os.fsdecode(name)) == text
         assert np.array_equal(decode(folder / text), decode(folder / os.fsdecode(name)))
 
 
@@ -132,14 +132,14 @@ def test_a_picture_too_large_for_the_memory_is_a_sentence(tmp_path: Path, monkey
         decode(path)
 
 
-class _Noting(Budget):
+class _Noting(WeightedSemaphore):
     def __init__(self) -> None:
         super().__init__(10**12)
         self.taken: list[int] = []
 
-    def taking(self, amount: int) -> AbstractContextManager[None]:
+    def acquire_units(self, amount: int) -> AbstractContextManager[None]:
         self.taken.append(amount)
-        return super().taking(amount)
+        return super().acquire_units(amount)
 
 
 def test_each_picture_takes_its_share_of_the_memory_that_all_have(

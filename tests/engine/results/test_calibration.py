@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from engine.results.calibration import NUM_BINS, bins, calibration_error, choose_threshold, coverage_curve
+from engine.results.calibration import NUM_BINS, bins, calibration_error, choose_operating_point, coverage_curve
 
 
 def _answers(seed: int, num_images: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -41,39 +41,39 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
 
 def test_the_threshold_answers_most_within_the_budget() -> None:
     curve = coverage_curve(np.linspace(1, 0.5, 200), np.arange(200) < 150)  # the surest 150 are right
-    budget = choose_threshold(curve, 0.05)
+    budget = choose_operating_point(curve, 0.05)
     assert budget.is_kept
     assert budget.num_wrong + 1 <= 0.05 * (budget.num_answered + 1)
-    assert choose_threshold(curve, 0.10).num_answered > budget.num_answered > 150
+    assert choose_operating_point(curve, 0.10).num_answered > budget.num_answered > 150
 
 
 def test_without_a_budget_all_is_answered() -> None:
     curve = coverage_curve(np.array([0.9, 0.4]), np.array([True, False]))
-    assert choose_threshold(curve, None)[:3] == (0.0, 2, 2)
+    assert choose_operating_point(curve, None)[:3] == (0.0, 2, 2)
 
 
 def test_a_budget_that_all_answers_keep_holds_nothing_back() -> None:
     curve = coverage_curve(np.linspace(1, 0.5, 100), np.ones(100, dtype=bool))
-    assert choose_threshold(curve, 0.05).threshold == 0.0
+    assert choose_operating_point(curve, 0.05).threshold == 0.0
 
 
 def test_too_few_images_promise_nothing_and_say_so() -> None:
     curve = coverage_curve(np.array([0.9] * 10), np.ones(10, dtype=bool))
-    budget = choose_threshold(curve, 0.02)
+    budget = choose_operating_point(curve, 0.02)
     assert (budget.threshold, budget.is_kept) == (0.0, False)
 
 
 def test_a_model_that_is_never_sure_enough_answers_nothing() -> None:
     curve = coverage_curve(np.linspace(1, 0.5, 100), np.arange(100) % 2 == 0)
-    assert choose_threshold(curve, 0.02).num_answered == 0
-    assert choose_threshold(curve, 0.02).threshold == float("inf")
+    assert choose_operating_point(curve, 0.02).num_answered == 0
+    assert choose_operating_point(curve, 0.02).threshold == float("inf")
 
 
 def test_over_many_draws_the_error_among_the_answered_keeps_to_the_budget() -> None:
     shares = []
     for seed in range(200):
         confidences, is_right = _answers(seed, 600)
-        threshold = choose_threshold(coverage_curve(confidences[:300], is_right[:300]), 0.1).threshold
+        threshold = choose_operating_point(coverage_curve(confidences[:300], is_right[:300]), 0.1).threshold
         answered = confidences[300:] >= threshold
         shares.append((~is_right[300:])[answered].mean() if answered.any() else 0.0)
     assert np.mean(shares) < 0.1

@@ -16,17 +16,18 @@ from engine import jobs
 from engine.cli.main import main
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.safe_read import MOST_HEADER
 from engine.data.class_names import MOST_CLASSES
-from engine.ml.evaluation.out_of_distribution import TENSOR_NAME, read_embeddings, read_reference
+from engine.ml.evaluation.out_of_distribution import read_reference
 from engine.ml.models.build import build_model
 from engine.ml.models.model_file import load_model, make_card, save_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.pretrained import load_fitting
+from engine.ml.models.reference_embeddings import TENSOR_NAME, read_embeddings
 from engine.ml.models.weight_files import read_tensors
 from engine.results.calibration import Calibration
-from engine.results.model_metadata import CARD_KEY, ModelCard, read_card
+from engine.results.model_metadata import CARD_KEY, ModelMetadata, read_metadata
 from tests.pictures import write_classes
 
 SIDE = 32
@@ -68,7 +69,7 @@ def forge(path: Path, **changes: object) -> Path:
 def forge_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
     """Change the tensors in a model file, its card staying."""
     tensors = load_file(path)
-    card = read_card(path)
+    card = read_metadata(path)
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     change(tensors)
     save_file(tensors, path, {CARD_KEY: card.model_dump_json()})
@@ -119,7 +120,7 @@ def forge_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], object
 )
 def test_a_card_that_cannot_be_is_a_sentence(model: Path, changes: dict[str, object], words: str) -> None:
     forge(model, **changes)
-    for read in (read_card, load_model):
+    for read in (read_metadata, load_model):
         with pytest.raises(EngineError, match=words) as caught:
             read(model)
         assert len(caught.value.message) < 500
@@ -130,7 +131,7 @@ def test_a_temperature_that_makes_no_probabilities_is_refused(model: Path, tempe
     calibration = Calibration(temperature=1, error_before=0, error_after=0, num_images=1, coverage=())
     forge(model, calibration=calibration.model_dump() | {"temperature": temperature})
     with pytest.raises(EngineError, match="temperature"):
-        read_card(model)
+        read_metadata(model)
 
 
 @pytest.mark.parametrize(
@@ -152,13 +153,13 @@ def test_a_temperature_that_makes_no_probabilities_is_refused(model: Path, tempe
 def test_what_is_no_model_is_a_sentence(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
-    for read in (read_card, load_model, read_embeddings):
+    for read in (read_metadata, load_model, read_embeddings):
         with pytest.raises(EngineError, match="not a model made by Classifold"):
             read(path)
 
 
 def test_a_card_that_promises_gigabytes_takes_no_memory(model: Path, tmp_path: Path) -> None:
-    card = read_card(model).model_copy(
+    card = read_metadata(model).model_copy(
         update={"backbone": "vit_h_14", "image_size": 224, "classes": tuple(map(str, range(MOST_CLASSES)))}
     )
     small = tmp_path / "small.safetensors"
@@ -215,7 +216,7 @@ def test_answers_that_are_not_numbers_are_told_for_each_image(
     assert all("not a number" in answer["error"] and answer["top"] == [] for answer in answers)
     image = next((tmp_path / "data").rglob("*.png"))
     with pytest.raises(EngineError, match="not a number"):
-        finish(jobs.explain(model, image))
+        run_to_end(jobs.explain(model, image))
 
 
 @pytest.mark.parametrize("cut", [9, 100, 4000, 100_000, -1])
@@ -273,7 +274,7 @@ def test_a_pipe_a_folder_and_a_device_are_a_sentence_at_once(tmp_path: Path, nam
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in (tmp_path / name, tmp_path / "folder", tmp_path / "link"):
-        for read in (read_card, load_model, read_embeddings, read_tensors):
+        for read in (read_metadata, load_model, read_embeddings, read_tensors):
             with pytest.raises(EngineError, match="not a plain file"):
                 read(path)
 
@@ -337,8 +338,8 @@ def test_neighbours_outside_of_the_data_set_are_not_shown(model: Path, path: str
 
 
 def test_every_name_a_folder_can_have_passes_through_the_card() -> None:
-    card = ModelCard.model_validate_json(
-        ModelCard(
+    card = ModelMetadata.model_validate_json(
+        ModelMetadata(
             program="1",
             classes=ODD_NAMES,
             backbone="squeezenet1_1",

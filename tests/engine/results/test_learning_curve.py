@@ -5,11 +5,18 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import EngineError
-from engine.results.learning_curve import GROWTH_NAME, Growth, GrowthPoint, gain_words, read_growth, write_growth
+from engine.results.learning_curve import (
+    GROWTH_NAME,
+    LearningCurve,
+    LearningCurvePoint,
+    gain_words,
+    read_learning_curve,
+    write_learning_curve,
+)
 
-NOW = GrowthPoint(num_images=100, accuracy=0.8, low=0.8, high=0.8)
-THEN = GrowthPoint(num_images=200, accuracy=0.82, low=0.81, high=0.84)
-GROWTH = Growth(
+NOW = LearningCurvePoint(num_images=100, accuracy=0.8, low=0.8, high=0.8)
+THEN = LearningCurvePoint(num_images=200, accuracy=0.82, low=0.81, high=0.84)
+GROWTH = LearningCurve(
     points=(NOW,), forecast=(NOW, THEN), per_class=(), gain=0.02, low=0.01, high=0.04, num_val=50, sentence="It helps."
 )
 
@@ -28,9 +35,9 @@ def test_a_gain_is_told_in_points_with_its_range(gain: float, low: float, high: 
 
 
 def test_a_curve_is_kept_in_the_run_folder(tmp_path: Path) -> None:
-    assert read_growth(tmp_path) is None
-    write_growth(GROWTH, tmp_path)
-    assert read_growth(tmp_path) == GROWTH
+    assert read_learning_curve(tmp_path) is None
+    write_learning_curve(GROWTH, tmp_path)
+    assert read_learning_curve(tmp_path) == GROWTH
     (tmp_path / GROWTH_NAME).write_text("{")
     with pytest.raises(EngineError, match="damaged"):
-        read_growth(tmp_path)
+        read_learning_curve(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import EngineError
-from engine.results.robustness import Broken, Kind, RobustnessCard, Trial, read_robustness, write_robustness
+from engine.results.robustness import Broken, Kind, RobustnessReport, Trial, read_robustness, write_robustness
 
 
 def _trial(kind: Kind, level: float, accuracy: float, breaks: str = "") -> Trial:
@@ -13,7 +13,7 @@ def _trial(kind: Kind, level: float, accuracy: float, breaks: str = "") -> Trial
     return Trial(kind=kind, level=level, words="changed", accuracy=accuracy, num_images=10, broken=broken)
 
 
-CARD = RobustnessCard(
+CARD = RobustnessReport(
     root="/photos",
     num_images=10,
     accuracy=0.9,

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
-from engine.results.statistics import auroc, mcnemar, wilson
+from engine.results.statistics import auroc, mcnemar_p_value, wilson_interval
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -15,26 +15,28 @@ def test_the_interval_is_that_of_scipy(seed: int) -> None:
     num_images = int(dice.integers(1, 3000))
     num_right = int(dice.integers(0, num_images + 1))
     expected = binomtest(num_right, num_images).proportion_ci(0.95, method="wilson")
-    assert wilson(num_right / num_images, num_images) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert wilson_interval(num_right / num_images, num_images) == pytest.approx(
+        (expected.low, expected.high), abs=1e-12
+    )
 
 
 def test_an_interval_from_no_image_says_nothing() -> None:
-    assert wilson(0.0, 0) == (0.0, 1.0)
+    assert wilson_interval(0.0, 0) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("seed", range(50))
 def test_the_p_value_is_that_of_statsmodels(seed: int) -> None:
     first, second = np.random.default_rng(seed).integers(0, 60, 2).tolist()
     expected = reference_mcnemar([[5, first], [second, 7]], exact=True).pvalue
-    assert mcnemar(first, second) == pytest.approx(min(1.0, expected), rel=1e-9)
+    assert mcnemar_p_value(first, second) == pytest.approx(min(1.0, expected), rel=1e-9)
 
 
 def test_models_that_differ_nowhere_cannot_be_told_apart() -> None:
-    assert mcnemar(0, 0) == 1.0
+    assert mcnemar_p_value(0, 0) == 1.0
 
 
 def test_the_p_value_of_thousands_of_images_is_a_number() -> None:
-    assert 0 <= mcnemar(3000, 5000) < 1e-100
+    assert 0 <= mcnemar_p_value(3000, 5000) < 1e-100
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event
-from engine.core.files import as_text
+from engine.core.files import path_to_text
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from engine.sorting import file_transfer as placing
 from engine.sorting import sorter as sorting
-from engine.sorting.file_transfer import Way, folder_name
+from engine.sorting.file_transfer import TransferMode, folder_name
 from engine.sorting.sorter import (
     REVIEW,
     UNDO_NAME,
@@ -29,7 +29,7 @@ from engine.sorting.sorter import (
     undo,
 )
 
-WAYS: tuple[Way, ...] = get_args(Way)
+WAYS: tuple[TransferMode, ...] = get_args(TransferMode)
 
 
 class PowerCutError(BaseException):
@@ -54,19 +54,19 @@ def _tree(root: Path) -> dict[str, tuple[bytes, int] | None]:
 
 
 def _answer(path: Path, label: str = "ant", decision: str | None = None) -> Prediction:
-    return Prediction(as_text(str(path)), ((label, 0.9),), decision=decision or label)
+    return Prediction(path_to_text(str(path)), ((label, 0.9),), decision=decision or label)
 
 
 def _sort(
     source: Path,
     target: Path,
-    by: Way,
+    by: TransferMode,
     answer: Callable[[Path], Prediction] = _answer,
     told: Callable[[Event], None] = print,
 ) -> Sorted:
     files = files_to_sort(source, target)
     answers: Iterator[Event | Prediction] = iter([answer(path) for path in files])
-    return finish(sort_answers(files, Sorter(source, target, by), answers))
+    return run_to_end(sort_answers(files, Sorter(source, target, by), answers))
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("by", WAYS)
-def test_images_go_to_their_class_and_doubtful_ones_to_review(source: Path, tmp_path: Path, by: Way) -> None:
+def test_images_go_to_their_class_and_doubtful_ones_to_review(source: Path, tmp_path: Path, by: TransferMode) -> None:
     before = _tree(source)
     decisions = {"a.jpg": "ant", "b.jpg": UNSURE, "c.png": UNKNOWN}
     result = _sort(source, tmp_path / "out", by, lambda path: _answer(path, "ant", decisions[path.name]))
@@ -87,10 +87,10 @@ def test_images_go_to_their_class_and_doubtful_ones_to_review(source: Path, tmp_
 
 
 @pytest.mark.parametrize("by", WAYS)
-def test_undoing_restores_every_byte_name_and_time(source: Path, tmp_path: Path, by: Way) -> None:
+def test_undoing_restores_every_byte_name_and_time(source: Path, tmp_path: Path, by: TransferMode) -> None:
     before = _tree(tmp_path / "photos")
     result = _sort(source, tmp_path / "out", by)
-    undone = finish(undo(result.undo_path))
+    undone = run_to_end(undo(result.undo_path))
     assert undone == Undone(4, ())
     assert _tree(source) == before
     assert not (tmp_path / "out").exists()
@@ -99,7 +99,9 @@ def test_undoing_restores_every_byte_name_and_time(source: Path, tmp_path: Path,
 @pytest.mark.parametrize("by", WAYS)
 @pytest.mark.parametrize("primitive", ["link", "unlink", "fsync", "mkdir", "rmdir"])
 @pytest.mark.parametrize("is_after", [False, True])
-def test_cut_off_anywhere_undoing_restores_everything(tmp_path: Path, by: Way, primitive: str, is_after: bool) -> None:
+def test_cut_off_anywhere_undoing_restores_everything(
+    tmp_path: Path, by: TransferMode, primitive: str, is_after: bool
+) -> None:
     num_cut_off = 0
     for call in range(40):
         root = tmp_path / str(call)
@@ -109,10 +111,12 @@ def test_cut_off_anywhere_undoing_restores_everything(tmp_path: Path, by: Way, p
         undo_path = root / "out" / UNDO_NAME
         if undo_path.exists() and undo_path.stat().st_size:
             # Taking back is cut off too, again and again, before it may come to its end
-            while undo_path.exists() and _cut_off(primitive, 1, is_after, lambda path=undo_path: finish(undo(path))):
+            while undo_path.exists() and _cut_off(
+                primitive, 1, is_after, lambda path=undo_path: run_to_end(undo(path))
+            ):
                 pass
             if undo_path.exists():
-                finish(undo(undo_path))
+                run_to_end(undo(undo_path))
             assert not any((root / "out").rglob("*"))
         assert _tree(source) == before
         num_cut_off += is_cut_off
@@ -148,7 +152,7 @@ def _cut_off(primitive: str, call: int, is_after: bool, work: Callable[[], objec
 
 
 @pytest.mark.parametrize("by", WAYS)
-def test_what_the_user_changed_since_is_left_and_named(source: Path, tmp_path: Path, by: Way) -> None:
+def test_what_the_user_changed_since_is_left_and_named(source: Path, tmp_path: Path, by: TransferMode) -> None:
     result = _sort(source, tmp_path / "out", by)
     changed = tmp_path / "out" / "ant" / "b.jpg"
     if by == "move":
@@ -157,12 +161,12 @@ def test_what_the_user_changed_since_is_left_and_named(source: Path, tmp_path: P
         changed.unlink()
         changed.write_bytes(b"edited")
     (tmp_path / "out" / "ant" / "mine.txt").write_text("mine")
-    undone = finish(undo(result.undo_path))
+    undone = run_to_end(undo(result.undo_path))
     assert [path for path, _ in undone.left] == [str(changed)]
     assert changed.exists()
     assert (tmp_path / "out" / "ant" / "mine.txt").read_text() == "mine"
     assert result.undo_path.exists()
-    again = finish(undo(result.undo_path))
+    again = run_to_end(undo(result.undo_path))
     assert again == Undone(0, undone.left)
 
 
@@ -171,8 +175,8 @@ def test_a_folder_sorted_into_its_own_inside_is_not_sorted_again(source: Path) -
     second = _sort(source, source / "sorted", "copy")
     assert second.num_sorted == 4
     assert {path.name for path in (source / "sorted" / "ant").iterdir()} >= {"a.jpg", "a-2.jpg", "a-3.jpg", "a-4.jpg"}
-    finish(undo(second.undo_path))
-    finish(undo(source / "sorted"))
+    run_to_end(undo(second.undo_path))
+    run_to_end(undo(source / "sorted"))
     assert not (source / "sorted").exists()
 
 
@@ -181,7 +185,7 @@ def test_nothing_that_lies_there_is_overwritten_or_taken_back(source: Path, tmp_
     before = _tree(tmp_path / "out")
     result = _sort(source, tmp_path / "out", "move")
     assert {name: kept for name, kept in _tree(tmp_path / "out").items() if name in before} == before
-    finish(undo(result.undo_path))
+    run_to_end(undo(result.undo_path))
     assert _tree(tmp_path / "out") == before
 
 
@@ -190,7 +194,7 @@ def test_unreadable_images_and_links_stay_and_are_named(source: Path, tmp_path: 
     told: list[Event] = []
     files = files_to_sort(source, tmp_path / "out")
     answers = [Prediction(str(path), error="It is empty.") if path.name == "b.jpg" else _answer(path) for path in files]
-    result = finish(sort_answers(files, Sorter(source, tmp_path / "out", "move"), iter(answers)), told.append)
+    result = run_to_end(sort_answers(files, Sorter(source, tmp_path / "out", "move"), iter(answers)), told.append)
     assert {Path(path).name for path, _ in result.left} == {"b.jpg", "link.jpg"}
     assert (source / "b.jpg").exists()
     assert (source / "link.jpg").is_symlink()
@@ -207,7 +211,7 @@ def test_names_that_are_no_text_are_sorted_and_restored(tmp_path: Path) -> None:
     before = _tree(source)
     result = _sort(source, tmp_path / "out", "move")
     assert result.num_sorted == 2
-    finish(undo(result.undo_path))
+    run_to_end(undo(result.undo_path))
     assert _tree(source) == before
 
 
@@ -219,7 +223,7 @@ def test_moving_to_another_disk_loses_nothing(source: Path, tmp_path: Path, monk
     monkeypatch.setattr(os, "link", refuse)
     result = _sort(source, tmp_path / "out", "move")
     assert result.num_sorted == 4
-    finish(undo(result.undo_path))
+    run_to_end(undo(result.undo_path))
     assert _tree(source) == before
 
 
@@ -264,7 +268,7 @@ def test_an_undo_file_that_leads_out_of_its_folders_moves_nothing(source: Path, 
     lines = result.undo_path.read_text().splitlines()
     result.undo_path.write_text("\n".join([lines[0], line, *lines[1:]]) + "\n")
     with pytest.raises(EngineError, match="Nothing was moved"):
-        finish(undo(result.undo_path))
+        run_to_end(undo(result.undo_path))
     result.undo_path.write_text("\n".join(lines) + "\n")
     after = _tree(tmp_path)
     assert {name: kept for name, kept in after.items() if UNDO_NAME not in name} == {
@@ -276,7 +280,7 @@ def test_an_undo_file_cannot_plant_what_is_no_image(source: Path, tmp_path: Path
     result = _sort(source, tmp_path / "out", "move")
     text = result.undo_path.read_text().replace('"deep/deeper/c.png"', '".bashrc"')
     result.undo_path.write_text(text)
-    undone = finish(undo(result.undo_path))
+    undone = run_to_end(undo(result.undo_path))
     assert len(undone.left) == 1
     assert not (source / ".bashrc").exists()
 
@@ -288,7 +292,7 @@ def test_a_link_planted_in_the_target_leads_nowhere(source: Path, tmp_path: Path
         path.unlink()
     (tmp_path / "out" / "ant").rmdir()
     (tmp_path / "out" / "ant").symlink_to(outside)
-    undone = finish(undo(result.undo_path))
+    undone = run_to_end(undo(result.undo_path))
     assert undone.num_restored == 0
     assert (outside / "a.jpg").exists()
 
@@ -298,7 +302,7 @@ def test_a_folder_without_images_or_undo_file_is_a_sentence(tmp_path: Path) -> N
     with pytest.raises(EngineError, match="no images"):
         files_to_sort(tmp_path / "empty", tmp_path / "out")
     with pytest.raises(EngineError, match="no undo file"):
-        finish(undo(tmp_path / "empty"))
+        run_to_end(undo(tmp_path / "empty"))
 
 
 def test_the_usual_target_is_new_and_beside_the_folder(source: Path) -> None:
@@ -323,6 +327,6 @@ def test_an_image_that_is_gone_meanwhile_is_named_and_the_others_are_sorted(sour
     result = _sort(source, tmp_path / "out", "move", answer)
     assert result.num_sorted == 3
     assert [Path(path).name for path, _ in result.left] == ["b.jpg"]
-    undone = finish(undo(result.undo_path))
+    undone = run_to_end(undo(result.undo_path))
     assert undone.num_restored == 3
     assert _tree(source) == before

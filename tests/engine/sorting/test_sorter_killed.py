@@ -10,7 +10,7 @@ import pytest
 
 from engine import jobs
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.runs.run_folder import Run
@@ -29,7 +29,7 @@ CONFIG = (
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("killed")
     root = write_classes(folder / "data", {"red": 12, "blue": 12})
-    return finish(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
+    return run_to_end(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
 
 
 @pytest.mark.slow
@@ -53,7 +53,7 @@ def test_killed_half_way_sorting_is_taken_back_to_every_byte_and_name(
             undone.kill()
     undone.wait()
     if undo_path.exists():
-        finish(jobs.unsort(undo_path))
+        run_to_end(jobs.undo_sort(undo_path))
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.*")} == before
     assert not list((tmp_path / "out").rglob("*"))
 

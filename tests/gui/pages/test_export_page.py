@@ -12,10 +12,10 @@ from pytestqt.qtbot import QtBot
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.results.export_verification import Certificate, ExportOptions, read_certificate, write_certificate
+from engine.results.export_verification import ExportOptions, ExportVerification, read_certificate, write_certificate
 from engine.runs.run_folder import Run
 from gui.main_window import EXPORT, TRAIN, MainWindow
 from gui.settings import Settings
@@ -33,7 +33,7 @@ CONFIG = (
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("export")
     root = write_classes(folder / "data", {"red": 12, "blue": 12})
-    return finish(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
+    return run_to_end(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def window(qtbot: QtBot, run: Run) -> MainWindow:
     return window
 
 
-def _certificate(path: Path, **changes: object) -> Certificate:
-    known = Certificate(
+def _certificate(path: Path, **changes: object) -> ExportVerification:
+    known = ExportVerification(
         file=path.name, sha256="0", num_bytes=3_400_000, format="onnx", int8=False, runtime="onnxruntime 1",
         images="validation", num_images=6, num_equal=6, max_difference=2e-7,
         script_num_images=6, script_num_equal=6, accuracy=0.5, model_accuracy=0.5,
@@ -57,12 +57,12 @@ def _certificate(path: Path, **changes: object) -> Certificate:
     return known.model_copy(update=changes)
 
 
-def _script_export(monkeypatch: pytest.MonkeyPatch, outcome: Certificate | EngineError) -> list[ExportOptions]:
+def _script_export(monkeypatch: pytest.MonkeyPatch, outcome: ExportVerification | EngineError) -> list[ExportOptions]:
     asked: list[ExportOptions] = []
 
     def export(
         _model: Path, path: Path, options: ExportOptions, _data: Path | None = None
-    ) -> Generator[object, None, Certificate]:
+    ) -> Generator[object, None, ExportVerification]:
         asked.append(options)
         yield from ()
         if isinstance(outcome, EngineError):
@@ -98,7 +98,7 @@ def test_the_real_engine_writes_a_file_and_the_page_shows_its_certificate(
     assert panel.verdict.text() == "It answers as Classifold does"
     assert certificate.sentence() in panel.details.text()
     panel.copy_button.click()
-    assert Certificate.model_validate_json(QGuiApplication.clipboard().text()) == certificate
+    assert ExportVerification.model_validate_json(QGuiApplication.clipboard().text()) == certificate
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from engine.results.calibration import Budget, Calibration, coverage_curve
+from engine.results.calibration import Calibration, OperatingPoint, coverage_curve
 from engine.results.evaluation import Evaluation, ImageResult
 from gui.formatting import budget_words
 from gui.panels.calibration_panel import SurenessPanel
@@ -21,7 +21,7 @@ def _evaluation(num_images: int = 200, num_wrong: int = 20) -> Evaluation:
     )
     calibration = Calibration(
         temperature=1.5, error_before=0.12, error_after=0.03, num_images=num_images,
-        coverage=coverage_curve(confidences, is_right), unknown_below=0.6,
+        coverage=coverage_curve(confidences, is_right), ood_threshold=0.6,
     )  # fmt: skip
     return Evaluation(
         root="/data", classes=("ant", "bee"), loss=1, accuracy=1 - num_wrong / num_images, top5=1,
@@ -69,5 +69,5 @@ def test_both_charts_have_their_tables(panel: SurenessPanel) -> None:
 
 
 def test_too_few_images_are_said_to_promise_nothing() -> None:
-    assert "Set more images aside" in budget_words(Budget(0.0, 10, 10, 1, is_kept=False), 0.02)
-    assert "left to you" in budget_words(Budget(float("inf"), 0, 100, 0, is_kept=True), 0.02)
+    assert "Set more images aside" in budget_words(OperatingPoint(0.0, 10, 10, 1, is_kept=False), 0.02)
+    assert "left to you" in budget_words(OperatingPoint(float("inf"), 0, 100, 0, is_kept=True), 0.02)

@@ -10,23 +10,24 @@ from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample
-from engine.results.learning_curve import ClassGrowth, Growth, GrowthPoint, write_growth
+from engine.results.learning_curve import ClassLearningCurve, LearningCurve, LearningCurvePoint, write_learning_curve
 from engine.runs.run_folder import Run, create_run
 from gui.operations import Operations
 from gui.panels.learning_curve_panel import GrowthPanel
 from gui.state import AppState
 
 POINTS = tuple(
-    GrowthPoint(num_images=n, accuracy=a, low=a - 0.04, high=a + 0.04) for n, a in ((50, 0.7), (100, 0.75), (200, 0.8))
+    LearningCurvePoint(num_images=n, accuracy=a, low=a - 0.04, high=a + 0.04)
+    for n, a in ((50, 0.7), (100, 0.75), (200, 0.8))
 )
-GROWTH = Growth(
+GROWTH = LearningCurve(
     points=POINTS,
     forecast=(
-        GrowthPoint(num_images=200, accuracy=0.8, low=0.8, high=0.8),
-        GrowthPoint(num_images=400, accuracy=0.84, low=0.82, high=0.86),
+        LearningCurvePoint(num_images=200, accuracy=0.8, low=0.8, high=0.8),
+        LearningCurvePoint(num_images=400, accuracy=0.84, low=0.82, high=0.86),
     ),
     per_class=(
-        ClassGrowth(
+        ClassLearningCurve(
             name="bee", num_images=90, recall=0.7, gain=0.02, low=0, high=0.04, accuracy_gain=0.01,
             words="about +2 points (0 to 4)",
         ),
@@ -57,7 +58,7 @@ def panel(qtbot: QtBot) -> GrowthPanel:
 
 def test_a_kept_curve_is_shown_with_its_sentence_and_its_classes(panel: GrowthPanel, run: Run) -> None:
     assert not panel.draw_button.isEnabled()
-    write_growth(GROWTH, run.path)
+    write_learning_curve(GROWTH, run.path)
     panel._state.set_run(run)
     assert panel.sentence.text() == GROWTH.sentence
     cells = [panel.classes.data(panel.classes.index(0, column)) for column in range(4)]
@@ -69,12 +70,12 @@ def test_a_kept_curve_is_shown_with_its_sentence_and_its_classes(panel: GrowthPa
 def test_the_curve_is_drawn_at_a_click(
     qtbot: QtBot, panel: GrowthPanel, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def growth(path: Path) -> Generator[Event, None, Growth]:
+    def growth(path: Path) -> Generator[Event, None, LearningCurve]:
         yield from ()
-        write_growth(GROWTH, path)
+        write_learning_curve(GROWTH, path)
         return GROWTH
 
-    monkeypatch.setattr(jobs, "growth", growth)
+    monkeypatch.setattr(jobs, "learning_curve", growth)
     panel._state.set_run(run)
     assert panel.body.isHidden()
     panel.draw_button.click()

@@ -49,7 +49,7 @@ def test_a_written_report_can_be_opened(
 ) -> None:
     wanted = tmp_path / "bees.html"
 
-    def write(of: Run, path: Path) -> jobs.Work[Path]:
+    def write(of: Run, path: Path) -> jobs.EventStream[Path]:
         assert (of, path) == (run, wanted)
         yield from ()
         return path

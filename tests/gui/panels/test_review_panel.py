@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from engine import jobs
 from engine.audit.findings import Audit, DuplicateGroup
-from engine.audit.review_queue import Rescore, Review, Suspicion
+from engine.audit.review_queue import CorrectionGain, LabelIssue, Review
 from engine.core.events import Event
 from engine.data.dataset import Dataset, scan
 from engine.data.label_overrides import read_decisions
@@ -31,7 +31,7 @@ AUDIT = Audit(
         DuplicateGroup(paths=("blue/000.png", "red/000.png"), kind="exact", is_conflict=True, crosses_splits=False),
     ),
 )
-DOUBT = Suspicion(path="red/002.png", given="red", suggested="blue", probability=0.97, score=0.9)
+DOUBT = LabelIssue(path="red/002.png", given="red", suggested="blue", probability=0.97, score=0.9)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def _paths(panel: ReviewPanel) -> list[str]:
 
 
 def test_each_key_decides_and_the_open_folder_follows(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
-    panel._state.set_review(Review(suspicions=(DOUBT,)))
+    panel._state.set_review(Review(label_issues=(DOUBT,)))
     assert _paths(panel) == ["blue/000.png", "red/000.png", "blue/003.png", "red/002.png"]
     assert panel.relabel_button.text().startswith("Relabel as red")
     qtbot.keyClick(panel, Qt.Key.Key_X)
@@ -125,14 +125,14 @@ def test_the_model_is_asked_and_the_score_told(
 ) -> None:
     def review(dataset: Dataset, model: Path, audit: Audit) -> Generator[Event, None, Review]:
         yield from ()
-        return Review(suspicions=(DOUBT,), accuracy=0.9, num_images=10)
+        return Review(label_issues=(DOUBT,), accuracy=0.9, num_images=10)
 
-    def rescore(dataset: Dataset, model: Path, audit: Audit) -> Generator[Event, None, Rescore]:
+    def rescore(dataset: Dataset, model: Path, audit: Audit) -> Generator[Event, None, CorrectionGain]:
         yield from ()
-        return Rescore(as_filed=0.85, before=0.87, after=0.89, num_filed=10, num_images=10)
+        return CorrectionGain(accuracy_given=0.85, before=0.87, after=0.89, num_given=10, num_images=10)
 
     monkeypatch.setattr(jobs, "review", review)
-    monkeypatch.setattr(jobs, "rescore", rescore)
+    monkeypatch.setattr(jobs, "evaluate_corrections", rescore)
     monkeypatch.setattr(review_panel, "read_card", lambda _path: _Card(("blue", "red")))
     panel._state.set_model(tmp_path / "model.safetensors")
     panel.search_button.click()
@@ -144,7 +144,7 @@ def test_the_model_is_asked_and_the_score_told(
 
 
 def test_another_folder_has_no_doubts_of_the_one_before(panel: ReviewPanel, tmp_path: Path) -> None:
-    panel._state.set_review(Review(suspicions=(DOUBT,)))
+    panel._state.set_review(Review(label_issues=(DOUBT,)))
     panel._state.set_dataset(scan(write_classes(tmp_path / "other", {"red": 5, "blue": 5})))
     assert panel.items == ()
     assert panel.view.sentence.text() == "Nothing is left to look at."

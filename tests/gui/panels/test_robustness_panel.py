@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from engine import jobs
 from engine.core.events import Event, Progress
-from engine.results.robustness import Broken, RobustnessCard, Trial, write_robustness
+from engine.results.robustness import Broken, RobustnessReport, Trial, write_robustness
 from engine.runs.run_folder import Run
 from gui.operations import Operations
 from gui.panels.robustness_panel import RobustnessPanel, worst_in_words
@@ -18,7 +18,7 @@ from tests.pictures import write_classes
 
 
 @pytest.fixture
-def card(tmp_path: Path) -> RobustnessCard:
+def card(tmp_path: Path) -> RobustnessReport:
     root = write_classes(tmp_path / "data", {"ant": 1, "bee": 1})
     broken = Broken(path="ant/000.png", label="ant", predicted="bee")
     trials = (
@@ -26,7 +26,7 @@ def card(tmp_path: Path) -> RobustnessCard:
         Trial(kind="blur", level=2, words="blurred over 2 % of the side", accuracy=0.71, num_images=100, broken=broken),
         Trial(kind="jpeg", level=50, words="saved as JPEG of quality 50", accuracy=0.94, num_images=100),
     )
-    return RobustnessCard(root=str(root), num_images=100, accuracy=0.94, trials=trials)
+    return RobustnessReport(root=str(root), num_images=100, accuracy=0.94, trials=trials)
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def panel(qtbot: QtBot, tmp_path: Path) -> RobustnessPanel:
 
 
 def test_a_press_measures_and_the_card_is_shown(
-    panel: RobustnessPanel, qtbot: QtBot, card: RobustnessCard, monkeypatch: pytest.MonkeyPatch
+    panel: RobustnessPanel, qtbot: QtBot, card: RobustnessReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measure(run: Run) -> Generator[Event, None, RobustnessCard]:
+    def measure(run: Run) -> Generator[Event, None, RobustnessReport]:
         yield Progress(stage="robustness", done=1, total=2)
         write_robustness(card, run.robustness_path)
         return card
@@ -62,7 +62,7 @@ def test_a_press_measures_and_the_card_is_shown(
 
 
 def test_the_stored_card_shows_the_image_that_breaks_and_opens_it(
-    panel: RobustnessPanel, qtbot: QtBot, card: RobustnessCard
+    panel: RobustnessPanel, qtbot: QtBot, card: RobustnessReport
 ) -> None:
     run = panel._state.run
     assert run is not None
@@ -86,5 +86,5 @@ def test_a_damaged_card_is_said_and_can_be_measured_again(panel: RobustnessPanel
     assert panel.button.isEnabled()
 
 
-def test_a_model_that_loses_nothing_is_said_to(card: RobustnessCard) -> None:
+def test_a_model_that_loses_nothing_is_said_to(card: RobustnessReport) -> None:
     assert worst_in_words(card.model_copy(update={"trials": card.trials[:1]})) == "No change costs it anything."

@@ -10,7 +10,7 @@ from engine import jobs
 from engine.cli.main import main
 from engine.config.settings import Geometry, RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.ml.models.preprocessing import Preprocessing, prepare, seen_box
@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     data = split(scan(write_classes(folder / "data", {"red": 10, "blue": 10})), 0.4, 0)
     config = RunConfig().changed("data", image_size=32).changed("optim", lr=5e-3)
     config = config.changed("training", epochs=3, batch_size=8, device="cpu", precision="float32")
-    return finish(jobs.train(data, config, folder / "run"))
+    return run_to_end(jobs.train(data, config, folder / "run"))
 
 
 def _picture(run: Run) -> Path:
@@ -33,28 +33,28 @@ def _picture(run: Run) -> Path:
 
 
 def test_an_answer_is_explained_and_another_class_otherwise(run: Run) -> None:
-    own = finish(jobs.explain(run.model_path, _picture(run)))
+    own = run_to_end(jobs.explain(run.model_path, _picture(run)))
     (answer,) = _answers(run, _picture(run))
     assert own.label == own.predicted == answer.label
     assert own.confidence == pytest.approx(answer.confidence, abs=1e-3)
     assert own.heat.shape == (32, 32)
     assert own.heat.dtype == np.float32
     other_label = "blue" if own.label == "red" else "red"
-    other = finish(jobs.explain(run.model_path, _picture(run), other_label))
+    other = run_to_end(jobs.explain(run.model_path, _picture(run), other_label))
     assert (other.label, other.predicted) == (other_label, own.label)
     assert not np.allclose(own.heat, other.heat)
 
 
 def _answers(run: Run, picture: Path) -> list:
     answers: list = []
-    finish(jobs.predict(run.model_path, [picture]), answers.append)
+    run_to_end(jobs.predict(run.model_path, [picture]), answers.append)
     return [answer for answer in answers if hasattr(answer, "confidence")]
 
 
 def test_near_training_images_are_named_with_their_class(run: Run) -> None:
     dataset = run.dataset
     known = dataset.of_split("train")[2]
-    near = finish(jobs.explain(run.model_path, dataset.root / known.path)).neighbours
+    near = run_to_end(jobs.explain(run.model_path, dataset.root / known.path)).neighbours
     assert len(near) == 5
     similarities = [neighbour.similarity for neighbour in near]
     assert similarities == sorted(similarities, reverse=True)
@@ -63,11 +63,11 @@ def test_near_training_images_are_named_with_their_class(run: Run) -> None:
 
 def test_a_class_or_image_that_is_none_is_a_sentence(run: Run, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="no class 'green'"):
-        finish(jobs.explain(run.model_path, _picture(run), "green"))
+        run_to_end(jobs.explain(run.model_path, _picture(run), "green"))
     bad = tmp_path / "bad.png"
     bad.write_bytes(_picture(run).read_bytes())
     with pytest.raises(EngineError):
-        finish(jobs.explain(run.model_path, break_file(bad)))
+        run_to_end(jobs.explain(run.model_path, break_file(bad)))
 
 
 def test_the_command_line_draws_a_figure(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

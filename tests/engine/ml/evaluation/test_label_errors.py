@@ -10,11 +10,11 @@ from engine import jobs
 from engine.audit.findings import Audit
 from engine.cli.main import main
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.label_overrides import append
 from engine.data.splits import split
-from engine.ml.evaluation.label_errors import doubt, rank
+from engine.ml.evaluation.label_errors import find_label_issues, rank
 from engine.ml.evaluation.linear_probe import Embeddings, cross_validated
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.pictures import write_classes
@@ -35,11 +35,11 @@ def test_flipped_labels_lead_the_queue_with_the_class_they_came_from() -> None:
 def test_a_class_that_the_probe_is_seldom_sure_of_is_not_doubted_for_that() -> None:
     # A timid class: its images get 0.4 at most, as its own threshold says
     probabilities = np.array([[0.6, 0.4], [0.6, 0.4], [0.99, 0.01], [0.98, 0.02]])
-    scores, suggested, is_doubted = doubt(probabilities, np.array([1, 1, 0, 0]))
+    scores, suggested, is_doubted = find_label_issues(probabilities, np.array([1, 1, 0, 0]))
     assert scores.tolist() == pytest.approx([0.6, 0.6, 0.01, 0.02])
     assert not is_doubted.any()
     assert suggested.tolist() == [0, 0, 1, 1]
-    assert doubt(probabilities, np.array([1, 1, 0, 1]))[2].tolist() == [False, False, False, True]
+    assert find_label_issues(probabilities, np.array([1, 1, 0, 1]))[2].tolist() == [False, False, False, True]
 
 
 @pytest.fixture
@@ -54,35 +54,35 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def model(data: Path, tmp_path: Path) -> Path:
     config = RunConfig().changed("data", image_size=16).changed("training", epochs=2, batch_size=8)
-    return finish(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run")).model_path
+    return run_to_end(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run")).model_path
 
 
 def test_images_in_the_wrong_folder_are_queued_and_corrections_raise_the_score(data: Path, model: Path) -> None:
     dataset = scan(data)
-    found = finish(jobs.review(dataset, model, Audit()))
+    found = run_to_end(jobs.review(dataset, model, Audit()))
     assert {item.path for item in found.items[:2]} == {"red/lost.png", "blue/lost.png"}
     assert found.num_images == 28
     append(data, "red/lost.png", "relabel", "blue")
     append(data, "blue/lost.png", "relabel", "red")
     assert not {"red/lost.png", "blue/lost.png"} & {
-        i.path for i in finish(jobs.review(scan(data), model, Audit())).items
+        i.path for i in run_to_end(jobs.review(scan(data), model, Audit())).items
     }
-    rescored = finish(jobs.rescore(scan(data), model))
-    assert rescored.as_filed < rescored.after
+    rescored = run_to_end(jobs.evaluate_corrections(scan(data), model))
+    assert rescored.accuracy_given < rescored.after
     assert rescored.before <= rescored.after
-    assert rescored.num_images == rescored.num_filed == 28
+    assert rescored.num_images == rescored.num_given == 28
 
 
 def test_images_kept_for_a_last_test_are_left_alone(data: Path, model: Path) -> None:
     dataset = scan(data)
     parts = tuple(replace(s, split="test") if "lost" in s.path else s for s in dataset.samples)
-    found = finish(jobs.review(Dataset(data, dataset.classes, parts), model, Audit()))
+    found = run_to_end(jobs.review(Dataset(data, dataset.classes, parts), model, Audit()))
     assert found.num_images == 26
     assert not any("lost" in item.path for item in found.items)
 
 
 def test_without_a_model_the_queue_holds_what_the_audit_found(data: Path) -> None:
-    assert finish(jobs.review(scan(data), None, Audit())).accuracy is None
+    assert run_to_end(jobs.review(scan(data), None, Audit())).accuracy is None
 
 
 def test_the_command_line_lists_and_corrects(data: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,19 +10,19 @@ from engine import jobs
 from engine.cli.main import main
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.ml.evaluation.learning_curve import Pool, extrapolate, fit_laws, measure_growth, reduced
-from engine.results.learning_curve import Growth, read_growth
+from engine.ml.evaluation.learning_curve import Pool, extrapolate, fit_laws, measure_learning_curve, reduced
+from engine.results.learning_curve import LearningCurve, read_learning_curve
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.pictures import write_classes
 
 CLASSES = ("a", "b", "c")
 
 
-def _grow(rows: np.ndarray, labels: np.ndarray, val_rows: np.ndarray, val_labels: np.ndarray) -> Growth:
-    return finish(measure_growth(reduced(Pool(rows, labels, val_rows, val_labels, 3)), CLASSES))
+def _grow(rows: np.ndarray, labels: np.ndarray, val_rows: np.ndarray, val_labels: np.ndarray) -> LearningCurve:
+    return run_to_end(measure_learning_curve(reduced(Pool(rows, labels, val_rows, val_labels, 3)), CLASSES))
 
 
 def test_a_power_law_is_found_again_and_followed() -> None:
@@ -81,10 +81,10 @@ def test_too_few_images_are_a_sentence() -> None:
 def test_a_run_gets_its_curve_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_classes(tmp_path / "data", {"red": 20, "blue": 20})
     config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8)
-    run = finish(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run"))
+    run = run_to_end(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run"))
     assert main(["growth", str(run.path), "--json"]) == 0
-    told = Growth.model_validate(json.loads(capsys.readouterr().out))
-    assert told == read_growth(run.path)
+    told = LearningCurve.model_validate(json.loads(capsys.readouterr().out))
+    assert told == read_learning_curve(run.path)
     assert told.num_val == 8
     assert [row.num_images for row in told.per_class] == [16, 16]
     assert main(["growth", str(run.path)]) == 0

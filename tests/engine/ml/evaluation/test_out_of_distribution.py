@@ -9,19 +9,13 @@ from PIL import Image
 
 from engine import jobs
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.splits import split
-from engine.ml.evaluation.out_of_distribution import (
-    MOST_IMAGES,
-    choose_samples,
-    read_embeddings,
-    read_reference,
-    similarity,
-    unit,
-)
-from engine.results.model_metadata import read_card
+from engine.ml.evaluation.out_of_distribution import MOST_IMAGES, choose_samples, mean_knn_cosine, read_reference
+from engine.ml.models.reference_embeddings import read_embeddings, unit
+from engine.results.model_metadata import read_metadata
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from engine.runs.run_folder import Run
 from tests.pictures import write_classes
@@ -37,7 +31,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Run:
     path = tmp_path_factory.mktemp("reference") / "run"
-    return finish(jobs.train(dataset, CONFIG.changed("optim", lr=5e-3), path))
+    return run_to_end(jobs.train(dataset, CONFIG.changed("optim", lr=5e-3), path))
 
 
 def _ask(run: Run, path: Path, max_error: float | None = None) -> Prediction:
@@ -47,7 +41,7 @@ def _ask(run: Run, path: Path, max_error: float | None = None) -> Prediction:
         if isinstance(event, Prediction):
             answers.append(event)
 
-    finish(jobs.predict(run.model_path, [path], max_error=max_error), collect)
+    run_to_end(jobs.predict(run.model_path, [path], max_error=max_error), collect)
     return answers[0]
 
 
@@ -57,10 +51,10 @@ def test_a_finished_model_knows_its_training_images_and_its_confidences(run: Run
     assert reference.paths == tuple(sample.path for sample in train)
     assert reference.labels == tuple(dataset.classes[sample.label] for sample in train)
     assert torch.allclose(reference.embeddings.norm(dim=1), torch.ones(len(train)), atol=1e-5)
-    calibration = read_card(run.model_path).calibration
+    calibration = read_metadata(run.model_path).calibration
     assert calibration is not None
     assert calibration.num_images == 20
-    assert calibration.unknown_below is not None
+    assert calibration.ood_threshold is not None
 
 
 def test_the_nearest_training_image_of_a_training_image_is_itself(run: Run, dataset: Dataset) -> None:
@@ -92,7 +86,7 @@ class _Never:
 
 
 def test_validation_and_prediction_give_the_same_calibrated_confidence(run: Run, dataset: Dataset) -> None:
-    evaluation = finish(jobs.evaluate(run.model_path, dataset.root))
+    evaluation = run_to_end(jobs.evaluate(run.model_path, dataset.root))
     image = evaluation.images[0]
     # In batches of other sizes floats are added up in another order
     assert _ask(run, dataset.root / image.path).confidence == pytest.approx(image.confidence, abs=1e-5)
@@ -106,7 +100,7 @@ def test_a_stopped_run_is_completed_when_asked(dataset: Dataset, tmp_path: Path)
     work.close()
     run = Run(tmp_path / "stopped")
     assert read_embeddings(run.model_path) is None
-    finish(jobs.complete(run))
+    run_to_end(jobs.complete(run))
     assert len(read_reference(run.path).paths) == len(dataset.of_split("train"))
 
 
@@ -119,9 +113,9 @@ def test_a_run_that_went_on_and_was_stopped_again_is_completed_for_its_new_model
     work.close()
     run = Run(tmp_path / "stopped")
     content = run.model_path.read_bytes()
-    finish(jobs.complete(run))
+    run_to_end(jobs.complete(run))
     run.model_path.write_bytes(content)  # as a new best model does
-    finish(jobs.complete(run))
+    run_to_end(jobs.complete(run))
     assert read_embeddings(run.model_path) is not None
 
 
@@ -136,17 +130,17 @@ def test_a_large_data_set_is_thinned_evenly_and_small_classes_stay_whole() -> No
 def test_similarity_is_the_mean_cosine_to_the_nearest_three() -> None:
     rows = torch.randn(20, 8, generator=torch.Generator().manual_seed(0))
     cosines = sorted((unit(rows[:19]) @ unit(rows[19])).tolist(), reverse=True)
-    assert similarity(rows[19:], unit(rows[:19])).item() == pytest.approx(sum(cosines[:3]) / 3, abs=1e-5)
+    assert mean_knn_cosine(rows[19:], unit(rows[:19])).item() == pytest.approx(sum(cosines[:3]) / 3, abs=1e-5)
 
 
 def test_the_test_images_are_measured_once(tmp_path: Path) -> None:
     root = tmp_path / "with test"
     for part, seed in (("train", 1), ("val", 2), ("test", 3)):
         write_classes(root / part, {"red": 6, "blue": 6}, seed=seed)
-    tested = finish(jobs.train(scan(root), CONFIG, tmp_path / "tested"))
-    first = finish(jobs.test(tested))
+    tested = run_to_end(jobs.train(scan(root), CONFIG, tmp_path / "tested"))
+    first = run_to_end(jobs.test(tested))
     assert {image.path.split("/")[0] for image in first.images} == {"test"}
     heard: list[Event] = []
     (root / "test" / "red" / "000.png").unlink()
-    assert finish(jobs.test(tested), heard.append) == first
+    assert run_to_end(jobs.test(tested), heard.append) == first
     assert any("fresh only once" in getattr(event, "message", "") for event in heard)

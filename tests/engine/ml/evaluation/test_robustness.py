@@ -8,7 +8,7 @@ import torch
 
 from engine import jobs
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Progress
 from engine.data.dataset import Sample, scan
 from engine.data.splits import split
@@ -66,13 +66,13 @@ def test_a_card_tells_accuracy_under_each_change_and_what_breaks(tmp_path: Path)
     data = split(scan(write_classes(tmp_path / "data", {"red": 12, "blue": 12})), 0.5, 0)
     config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
     config = config.changed("training", epochs=4, batch_size=8, device="cpu", precision="float32")
-    run = finish(jobs.train(data, config, tmp_path / "run"))
+    run = run_to_end(jobs.train(data, config, tmp_path / "run"))
     events: list[object] = []
-    card = finish(jobs.robustness(run), events.append)
+    card = run_to_end(jobs.robustness(run), events.append)
     assert read_robustness(Run(run.path).robustness_path) == card
     assert isinstance(events[-1], Progress)
     assert events[-1].done == events[-1].total == card.num_images * (1 + len(CHANGES))
-    evaluation = finish(jobs.evaluate(run.model_path, data.root))
+    evaluation = run_to_end(jobs.evaluate(run.model_path, data.root))
     assert card.num_images == len(evaluation.images)
     assert card.accuracy == pytest.approx(evaluation.accuracy)
     right = {image.path for image in evaluation.images if not image.is_wrong}

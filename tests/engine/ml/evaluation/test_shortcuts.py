@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from engine import jobs
 from engine.audit.findings import DuplicateGroup, Shortcut
 from engine.audit.fingerprint import Records, empty
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.decode import decode
 from engine.ml.evaluation.shortcuts import find_shortcuts
@@ -126,11 +126,11 @@ def test_real_images_made_to_give_their_class_away_are_seen_through(
     shared: Path, tmp_path: Path, name: str, cue: str, change: Callable[[Image.Image], tuple[Image.Image, int]]
 ) -> None:
     dataset = _write(shared / "data" / name, tmp_path, change)
-    found = finish(jobs.check(dataset)).shortcuts
+    found = run_to_end(jobs.check(dataset)).shortcuts
     assert found
     assert found[0].cue == cue
 
 
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits"])
 def test_real_images_as_they_are_give_nothing_away(shared: Path, name: str) -> None:
-    assert finish(jobs.check(scan(shared / "data" / name))).shortcuts == ()
+    assert run_to_end(jobs.check(scan(shared / "data" / name))).shortcuts == ()

@@ -22,7 +22,7 @@ from engine import jobs
 from engine.config.settings import Geometry, RunConfig
 from engine.core import process as child
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.decode import decode
 from engine.data.splits import split
@@ -30,7 +30,7 @@ from engine.ml.export import export
 from engine.ml.export import verification as certify
 from engine.ml.export import verification_process as run_export
 from engine.ml.models.preprocessing import CROP_SHARE, PAD_GREY, Preprocessing, prepare
-from engine.results.export_verification import Certificate, ExportOptions, read_certificate
+from engine.results.export_verification import ExportOptions, ExportVerification, read_certificate
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from resources import predict
@@ -47,7 +47,7 @@ CONFIG = (
 
 def _train(folder: Path, config: RunConfig) -> Run:
     root = write_classes(folder / "data", {"red": 20, "green": 20, "blue's \"\n": 20})
-    return finish(jobs.train(split(scan(root), 0.4, 0), config, folder / "run"))
+    return run_to_end(jobs.train(split(scan(root), 0.4, 0), config, folder / "run"))
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return _train(tmp_path_factory.mktemp("export"), CONFIG)
 
 
-def _export(run: Run, path: Path, options: ExportOptions, data: Path | None = None) -> Certificate:
-    return finish(jobs.export(run.model_path, path, options, data))
+def _export(run: Run, path: Path, options: ExportOptions, data: Path | None = None) -> ExportVerification:
+    return run_to_end(jobs.export(run.model_path, path, options, data))
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_the_script_decides_as_the_program_without_it(run: Run, exported: Path, 
 
 def _predicted(run: Run, images: list[Path]) -> list[Prediction]:
     answers: list[Prediction] = []
-    finish(
+    run_to_end(
         jobs.predict(run.model_path, images),
         lambda event: answers.append(event) if isinstance(event, Prediction) else None,
     )
@@ -247,12 +247,12 @@ def test_without_a_split_half_of_the_images_make_the_integers_and_half_measure(r
 def test_a_model_without_photos_is_proved_on_drawn_images_and_says_so(run: Run, tmp_path: Path) -> None:
     lone = tmp_path / "lone.safetensors"
     lone.write_bytes(run.model_path.read_bytes())
-    certificate = finish(jobs.export(lone, tmp_path / "a.onnx", ONNX))
+    certificate = run_to_end(jobs.export(lone, tmp_path / "a.onnx", ONNX))
     assert certificate.images == "sample"
     assert certificate.accuracy is None
     assert certificate.num_images == certificate.num_equal == 60
     with pytest.raises(EngineError, match="--data"):
-        finish(jobs.export(lone, tmp_path / "b.onnx", INT8))
+        run_to_end(jobs.export(lone, tmp_path / "b.onnx", INT8))
 
 
 @pytest.mark.parametrize(
@@ -289,13 +289,13 @@ def test_stopping_ends_the_other_process_and_leaves_nothing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
-    real = child.start_own
+    real = child.start_program
 
     def start(*arguments: str, errors):  # type: ignore[no-untyped-def]
         started.append(real(*arguments, errors=errors))
         return started[-1]
 
-    monkeypatch.setattr(child, "start_own", start)
+    monkeypatch.setattr(child, "start_program", start)
     work = jobs.export(run.model_path, tmp_path / "a.onnx", ONNX)
     while len(started) < {"export": 1, "prove": 2}[stage]:
         next(work)

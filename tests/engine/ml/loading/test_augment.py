@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from engine.config.settings import AugmentConfig, Geometry
-from engine.ml.loading.augment import NUM_DRAWS, augment, draw
+from engine.ml.loading.augment import NUM_DRAWS, augment, random_parameters
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, canvas
 
 STILL = AugmentConfig(crop_scale=1, horizontal_flip=0, brightness=0, contrast=0, saturation=0)
@@ -32,7 +32,7 @@ def _smooth(num_images: int = 1) -> Tensor:
 def _changed(config: AugmentConfig, canvases: Tensor, draws: Tensor | None = None, aspect: float = 1.0) -> Tensor:
     num_images = len(canvases)
     if draws is None:
-        draws = torch.stack([draw(0, 1, str(number)) for number in range(num_images)])
+        draws = torch.stack([random_parameters(0, 1, str(number)) for number in range(num_images)])
     return augment(canvases, torch.full((num_images,), aspect), draws, _preprocessing(), config)
 
 
@@ -53,7 +53,7 @@ def test_without_changes_a_square_is_only_resized() -> None:
 
 def test_each_image_of_a_batch_is_changed_by_its_own_draws() -> None:
     config = AugmentConfig(rotation=20, vertical_flip=0.5, hue=0.1, random_erasing=0.5)
-    draws = torch.stack([draw(0, 1, str(number)) for number in range(6)])
+    draws = torch.stack([random_parameters(0, 1, str(number)) for number in range(6)])
     together = _changed(config, _smooth(6), draws)
     for number in range(6):
         alone = _changed(config, _smooth(1), draws[number : number + 1])[0]

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from engine.core.cache import cache_folder
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress, Warned
 from engine.data.dataset import Sample, scan
-from engine.ml.loading.feature_cache import Activations, compute_activations
+from engine.ml.loading.feature_cache import Features, compute_features
 from engine.ml.models.preprocessing import Preprocessing
 from tests.pictures import break_file, write_classes
 
@@ -23,13 +23,13 @@ def _network(seed: int = 0) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
 
 
-def _compute(root: Path, network: nn.Module, mirrored: bool = True) -> tuple[Activations, int, list[Warned]]:
+def _compute(root: Path, network: nn.Module, mirrored: bool = True) -> tuple[Features, int, list[Warned]]:
     """Return activations, for how many images they were computed, and what was warned of."""
     events: list[object] = []
     samples: tuple[Sample, ...] = scan(root).samples
     cpu = torch.device("cpu")
-    work = compute_activations(root, samples, network, PREPROCESSING, cpu, torch.float32, mirrored)
-    activations = finish(work, events.append)
+    work = compute_features(root, samples, network, PREPROCESSING, cpu, torch.float32, mirrored)
+    activations = run_to_end(work, events.append)
     num_computed = max((event.total for event in events if isinstance(event, Progress)), default=0)
     return activations, num_computed, [event for event in events if isinstance(event, Warned)]
 
@@ -92,8 +92,8 @@ def test_what_was_said_of_some_images_is_kept_when_others_are_asked_about(tmp_pa
 
     def num_computed(some: Sequence[Sample]) -> int:
         events: list[Event] = []
-        work = compute_activations(root, some, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
-        finish(work, events.append)
+        work = compute_features(root, some, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
+        run_to_end(work, events.append)
         return max((event.total for event in events if isinstance(event, Progress)), default=0)
 
     assert [num_computed(some) for some in (samples[:2], samples[2:], samples[:2], samples)] == [2, 3, 0, 0]

@@ -14,9 +14,9 @@ from PIL import Image
 from engine import jobs
 from engine.cli.main import main
 from engine.config.settings import RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Event, RunStarted, Warned
-from engine.core.files import as_text
+from engine.core.files import path_to_text
 from engine.data.dataset import scan
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
@@ -46,7 +46,9 @@ def _told(run: Run) -> list[Event]:
 
 def _predict(model: Path, paths: Sequence[Path]) -> list[Prediction]:
     answers: list[Prediction] = []
-    finish(jobs.predict(model, paths), lambda event: answers.append(event) if isinstance(event, Prediction) else None)
+    run_to_end(
+        jobs.predict(model, paths), lambda event: answers.append(event) if isinstance(event, Prediction) else None
+    )
     return answers
 
 
@@ -56,16 +58,16 @@ def test_each_hostile_file_is_worked_with_or_named_once_by_each_job(tmp_path: Pa
     root = write_classes(tmp_path / "data", COUNTS)
     readable, bad = write_readable(root / "red" / "hostile"), write_unreadable(root / "red" / "hostile")
     bad_paths = sorted(f"red/hostile/{name}" for name in bad)
-    good_paths = {as_text(f"red/hostile/{name}") for name in readable}
+    good_paths = {path_to_text(f"red/hostile/{name}") for name in readable}
 
-    dataset = finish(jobs.scan(root))
+    dataset = run_to_end(jobs.scan(root))
     assert {sample.path for sample in dataset.samples} >= {*bad_paths, *good_paths}
     events: list[Event] = []
-    audit = finish(jobs.check(dataset), events.append)
+    audit = run_to_end(jobs.check(dataset), events.append)
     assert _warned(events) == bad_paths == sorted(image.path for image in audit.unreadable)
 
     events.clear()
-    run = finish(
+    run = run_to_end(
         jobs.split_and_train(dataset, TINY.changed("data", geometry=geometry), tmp_path / "run"), events.append
     )
     assert _warned(events) == _warned(list(run.events())) == bad_paths
@@ -82,9 +84,9 @@ def test_each_hostile_file_is_worked_with_or_named_once_by_each_job(tmp_path: Pa
     if geometry == "pad":
         return
     for name in ("1x30000.png", "30000x1.jpg", "panorama.jpg", "1x1.png"):
-        explanation = finish(jobs.explain(run.model_path, root / "red" / "hostile" / name))
-        finish(jobs.draw_explanation(explanation, tmp_path / "why.png"))
-    finish(jobs.report(run, tmp_path / "report.html"))
+        explanation = run_to_end(jobs.explain(run.model_path, root / "red" / "hostile" / name))
+        run_to_end(jobs.draw_explanation(explanation, tmp_path / "why.png"))
+    run_to_end(jobs.report(run, tmp_path / "report.html"))
 
 
 @pytest.mark.parametrize("layout", ["classes", pytest.param("splits", marks=pytest.mark.slow)])
@@ -98,7 +100,7 @@ def test_training_is_the_same_to_the_last_digit_without_the_files_that_cannot_be
             write_classes(folder, COUNTS, seed)
             if name == "littered":
                 bad = write_unreadable(folder / "red")
-        runs.append(finish(jobs.split_and_train(scan(tmp_path / name), TINY, tmp_path / f"{name} run")))
+        runs.append(run_to_end(jobs.split_and_train(scan(tmp_path / name), TINY, tmp_path / f"{name} run")))
     assert _told(runs[0]) == _told(runs[1])
     assert runs[0].dataset.samples == runs[1].dataset.samples
     assert len(_warned(list(runs[1].events()))) == len(bad) * len(folders)
@@ -123,9 +125,9 @@ def test_no_place_and_no_exif_of_a_photo_reaches_model_run_cache_report_or_expla
     assert GPS_TEXT in photo.read_bytes()
 
     dataset = scan(root)
-    run = finish(jobs.split_and_train(dataset, TINY, tmp_path / "run"))
-    finish(jobs.draw_explanation(finish(jobs.explain(run.model_path, photo)), tmp_path / "run" / "why.png"))
-    report = finish(jobs.report(run, tmp_path / "run" / "report.html"))
+    run = run_to_end(jobs.split_and_train(dataset, TINY, tmp_path / "run"))
+    run_to_end(jobs.draw_explanation(run_to_end(jobs.explain(run.model_path, photo)), tmp_path / "run" / "why.png"))
+    report = run_to_end(jobs.report(run, tmp_path / "run" / "report.html"))
     written = [path for folder in (run.path, home) for path in folder.rglob("*") if path.is_file()]
     assert {path.suffix for path in written} >= {".safetensors", ".html", ".npy", ".json", ".png"}
     for path in written:
@@ -158,8 +160,8 @@ def test_the_command_line_names_files_whatever_they_are_called(
     assert main(["train", str(root), "--out", str(run), *flags]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["event"] == "run_done"
     listed = {entry["path"]: entry["class"] for entry in json.loads((run / "split.json").read_bytes())["files"]}
-    assert listed.keys() >= {as_text(f"red/{name}") for name in names}
-    assert as_text(class_name) in listed.values()
+    assert listed.keys() >= {path_to_text(f"red/{name}") for name in names}
+    assert path_to_text(class_name) in listed.values()
 
     model, csv = str(run / "model.safetensors"), tmp_path / "a.csv"
     assert main(["predict", model, str(root), "--json"]) == 0

@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.core import cache
 from engine.data.dataset import Sample, scan
 from engine.ml.loading import image_cache as store_module
-from engine.ml.loading.image_cache import PictureStore
+from engine.ml.loading.image_cache import ImageCache
 from tests.pictures import write_classes
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ def samples(tmp_path: Path) -> tuple[Path, tuple[Sample, ...]]:
 @pytest.mark.parametrize(("budget", "place"), [(10**6, "memory"), (0, "file")])
 def test_a_picture_is_made_once(samples: tuple[Path, tuple[Sample, ...]], budget: int, place: str) -> None:
     root, (first, second, _) = samples
-    store, make = PictureStore(root, samples[1], SHAPE, "", CPU, budget), _Maker()
+    store, make = ImageCache(root, samples[1], SHAPE, "", CPU, budget), _Maker()
     assert store.place == place
     rows = [store.get(sample, make) for sample in (first, second, first)]
     assert make.num_made == 2
@@ -52,12 +52,12 @@ def test_a_file_of_pictures_outlives_the_run_and_not_a_change_of_a_picture(
     root, all_samples = samples
     make = _Maker()
     for _ in range(2):
-        store = PictureStore(root, all_samples, SHAPE, "", CPU, 0)
+        store = ImageCache(root, all_samples, SHAPE, "", CPU, 0)
         store.get(all_samples[0], make)
         store.keep()
     assert make.num_made == 1
     (root / all_samples[2].path).write_bytes(b"another picture")
-    PictureStore(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
+    ImageCache(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
     assert make.num_made == 2
 
 
@@ -65,7 +65,7 @@ def test_a_picture_that_was_not_safely_on_the_disk_is_made_anew(samples: tuple[P
     root, all_samples = samples
     make = _Maker()
     for _ in range(2):
-        PictureStore(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
+        ImageCache(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
     assert make.num_made == 2
 
 
@@ -77,7 +77,7 @@ def test_a_disk_that_has_no_room_for_the_pictures_leaves_them_in_their_files(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
-    store = PictureStore(samples[0], samples[1], SHAPE, "", CPU, 0)
+    store = ImageCache(samples[0], samples[1], SHAPE, "", CPU, 0)
     assert store.place == "nowhere"
     assert store.get(samples[1][0], _Maker())[1] == 1.5
     assert not list(cache.cache_folder().glob("*.rows"))
@@ -88,7 +88,7 @@ def test_where_nothing_fits_each_picture_is_made_anew(
 ) -> None:
     monkeypatch.setattr(store_module, "make_room", lambda _: False)
     root, all_samples = samples
-    store, make = PictureStore(root, all_samples, SHAPE, "", CPU, 0), _Maker()
+    store, make = ImageCache(root, all_samples, SHAPE, "", CPU, 0), _Maker()
     for _ in range(2):
         store.get(all_samples[0], make)
     assert (store.place, make.num_made) == ("nowhere", 2)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engine.data.dataset import Sample, scan
-from engine.ml.loading.image_cache import PictureStore
+from engine.ml.loading.image_cache import ImageCache
 from engine.ml.loading.loader import (
     chunks_in_order,
     load_batches,
@@ -71,7 +71,7 @@ def test_a_batch_of_unreadable_images_is_empty(tmp_path: Path) -> None:
 def test_what_is_random_is_drawn_anew_in_every_epoch_and_again_the_same(tmp_path: Path, epoch: int) -> None:
     root = write_classes(tmp_path, {"red": 2})
     samples = scan(root).samples
-    store = PictureStore(root, samples, (3, 19, 19), "", torch.device("cpu"))
+    store = ImageCache(root, samples, (3, 19, 19), "", torch.device("cpu"))
 
     def draws(epoch: int) -> torch.Tensor:
         (batch,) = load_batches([samples], training_loader(root, PREPROCESSING, store, seed=0, epoch=epoch))

@@ -16,13 +16,13 @@ from engine import jobs
 from engine.cli.main import main
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.ml.evaluation.out_of_distribution import read_embeddings
 from engine.ml.models.model_file import load_model
+from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.models.weight_files import read_tensors
-from engine.results.model_metadata import read_card
+from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import create_run
 from tests.pictures import write_classes
 
@@ -106,7 +106,7 @@ def test_offered_as_a_model_it_is_refused_and_does_not_run(
 ) -> None:
     path = tmp_path / "model.safetensors"
     write(path, Payload(trace))
-    for read in (read_card, load_model, read_embeddings):
+    for read in (read_metadata, load_model, read_embeddings):
         with pytest.raises(EngineError, match="not a model made by Classifold"):
             read(path)
     assert main(["predict", str(path), str(tmp_path)]) == 1
@@ -126,7 +126,7 @@ def test_offered_as_a_checkpoint_it_is_refused_and_does_not_run(
         content = run.checkpoint_path.read_bytes()
         run.checkpoint_path.write_bytes(content + hashlib.sha256(content).digest())
     with pytest.raises(EngineError, match="damaged"):
-        finish(jobs.resume(run.path))
+        run_to_end(jobs.resume(run.path))
     assert not trace.exists()
 
 

@@ -18,7 +18,7 @@ from engine import jobs
 from engine.cli.main import main
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.ml.report.charts import heat_picture
@@ -109,7 +109,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         data = replace(data, classes=tuple(NASTY if name == "first" else name for name in data.classes))
         config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
         config = config.changed("training", epochs=3, batch_size=8, device="cpu", precision="float32")
-        yield finish(jobs.train(split(data, 0.4, 0), config, folder / "run"))
+        yield run_to_end(jobs.train(split(data, 0.4, 0), config, folder / "run"))
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,7 @@ def test_a_run_whose_images_are_gone_gets_a_report_all_the_same(run: Run, tmp_pa
     write_evaluation(read_evaluation(run.results_path), lonely.test_path)
     if is_folder_left:
         elsewhere.mkdir()
-    page = Page(finish(jobs.report(lonely, tmp_path / "report.html")).read_text(encoding="utf-8"))
+    page = Page(run_to_end(jobs.report(lonely, tmp_path / "report.html")).read_text(encoding="utf-8"))
     assert page.headings == HEADINGS
     words = _words(page)
     assert words.count("The images are no longer where they were when the model was trained") == 3
@@ -210,7 +210,7 @@ def test_a_run_that_was_stopped_is_told_so(run: Run, tmp_path: Path) -> None:
     changes = {"calibration": None, "per_class": (unseen, *evaluation.per_class[1:]), "confusion": never}
     write_evaluation(evaluation.model_copy(update=changes), stopped.results_path)
     stopped.events_path.unlink()
-    page = Page(finish(jobs.report(stopped, tmp_path / "report.html")).read_text(encoding="utf-8"))
+    page = Page(run_to_end(jobs.report(stopped, tmp_path / "report.html")).read_text(encoding="utf-8"))
     words = _words(page)
     assert page.headings == HEADINGS
     assert "The journal of this run is missing" in words
@@ -236,7 +236,7 @@ def test_a_run_without_results_or_a_folder_that_is_not_there_is_a_sentence(
     assert "The folder for the report does not exist." in capsys.readouterr().err
     shutil.copytree(run.path, tmp_path / "run", ignore=shutil.ignore_patterns("results.json"))
     with pytest.raises(EngineError, match="results of this run are missing"):
-        finish(jobs.report(Run(tmp_path / "run"), tmp_path / "report.html"))
+        run_to_end(jobs.report(Run(tmp_path / "run"), tmp_path / "report.html"))
 
 
 def test_percent_claims_neither_all_nor_nothing_by_rounding() -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.ml.runtime import precision
-from engine.ml.runtime.precision import answer_dtype, choose_precision
+from engine.ml.runtime.precision import choose_precision, inference_dtype
 
 CPU = torch.device("cpu")
 IMAGES = torch.ones(2, 3, 4, 4)
@@ -43,7 +43,7 @@ def test_a_faster_precision_that_agrees_is_taken_and_the_reason_told(clock: list
     choice = choose_precision("auto", CPU, _Network(clock, 0.25, 0.01), IMAGES, MANY, learns)
     assert choice.dtype == torch.bfloat16
     assert choice.reason == "bfloat16 is 4.0 times as fast and differs by 1.0%"
-    assert choice.answer_dtype == torch.bfloat16
+    assert choice.inference_dtype == torch.bfloat16
 
 
 def test_a_faster_precision_that_disagrees_is_not_taken(clock: list[float]) -> None:
@@ -64,11 +64,11 @@ def test_a_short_run_is_not_held_up_by_trials(clock: list[float]) -> None:
 
 def test_what_the_user_sets_is_not_tried(clock: list[float]) -> None:
     choice = choose_precision("float16", CPU, _Network(clock, 0.25, 0), IMAGES, MANY, True)
-    assert (choice.dtype, choice.answer_dtype, clock[0]) == (torch.float16, torch.float32, 0.0)
+    assert (choice.dtype, choice.inference_dtype, clock[0]) == (torch.float16, torch.float32, 0.0)
 
 
 def test_answers_come_in_float32_where_the_stated_precision_is_not_native(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "is_native", lambda *_: False)
-    assert answer_dtype("bfloat16", CPU) == torch.float32
+    assert inference_dtype("bfloat16", CPU) == torch.float32
     monkeypatch.setattr(precision, "is_native", lambda *_: True)
-    assert answer_dtype("bfloat16", CPU) == torch.bfloat16
+    assert inference_dtype("bfloat16", CPU) == torch.bfloat16

@@ -15,7 +15,7 @@ import pytest
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress, Serving, Warned
 from engine.data.dataset import scan
 from engine.data.splits import split
@@ -43,7 +43,7 @@ _HALF = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("serve")
     root = write_classes(folder / "data", {"red": 12, "blue": 12})
-    return finish(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
+    return run_to_end(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def test_an_image_gets_the_answer_of_the_program(run: Run, port: int, tmp_path: 
     path = tmp_path / f"image.{file_format.lower()}"
     path.write_bytes(_picture("blue", file_format))
     answers: list[Prediction] = []
-    finish(
+    run_to_end(
         jobs.predict(run.model_path, [path], max_error=None),
         lambda event: answers.append(event) if isinstance(event, Prediction) else None,
     )

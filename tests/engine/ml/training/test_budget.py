@@ -8,7 +8,7 @@ import torch
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Event, RunDone, Warned
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
@@ -29,7 +29,7 @@ def dataset(tmp_path: Path) -> Dataset:
 
 def _train(dataset: Dataset, config: RunConfig, path: Path) -> list[Event]:
     events: list[Event] = []
-    finish(jobs.train(dataset, config, path), events.append)
+    run_to_end(jobs.train(dataset, config, path), events.append)
     return events
 
 

@@ -9,7 +9,7 @@ import torch
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Event, Progress, RunDone, RunStarted
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
@@ -37,7 +37,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return split(scan(root), 0.25, 0)
 
 
-def _copies_at_events(work: jobs.Work[Run], run: Path, folder: Path, every: int) -> list[Run]:
+def _copies_at_events(work: jobs.EventStream[Run], run: Path, folder: Path, every: int) -> list[Run]:
     """Pull `work` to its end; at every n-th event copy the run folder, as a power cut would leave it."""
     copies: list[Run] = []
     for number, _ in enumerate(work):
@@ -68,7 +68,7 @@ def test_a_run_cut_off_at_any_event_ends_as_one_that_was_left_alone(
     for copy in copies:
         if copy.is_over:
             continue
-        assert ending(finish(jobs.resume(copy.path))) == expected
+        assert ending(run_to_end(jobs.resume(copy.path))) == expected
         assert not copy.checkpoint_path.exists()
 
 
@@ -82,14 +82,14 @@ def test_a_run_goes_on_within_its_epoch_and_not_before(
             break
     work.close()
     events: list[Event] = []
-    finish(jobs.resume(tmp_path / "run"), events.append)
+    run_to_end(jobs.resume(tmp_path / "run"), events.append)
     assert [event.epoch for event in events if isinstance(event, EpochDone)] == [2]
     steps = [event.done for event in events if isinstance(event, Progress) and event.stage == "train"]
     assert steps == [24]
 
 
 def test_a_stopped_run_may_go_on_and_is_over_then(dataset: Dataset, tmp_path: Path) -> None:
-    alone = finish(jobs.train(dataset, TINY, tmp_path / "alone"))
+    alone = run_to_end(jobs.train(dataset, TINY, tmp_path / "alone"))
     work = jobs.train(dataset, TINY, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
         pass
@@ -97,7 +97,7 @@ def test_a_stopped_run_may_go_on_and_is_over_then(dataset: Dataset, tmp_path: Pa
     run = Run(tmp_path / "run")
     assert not run.is_over
     assert run.history.done is not None
-    finish(jobs.resume(run.path))
+    run_to_end(jobs.resume(run.path))
     assert run.is_over
     assert ending(run) == ending(alone)
     with pytest.raises(EngineError, match="it is over"):
@@ -109,7 +109,7 @@ def test_a_run_that_had_not_begun_begins(dataset: Dataset, tmp_path: Path) -> No
     assert isinstance(next(work), RunStarted)
     copy = Path(shutil.copytree(tmp_path / "run", tmp_path / "copy"))
     work.close()
-    assert ending(finish(jobs.resume(copy))) == ending(finish(jobs.resume(tmp_path / "run")))
+    assert ending(run_to_end(jobs.resume(copy))) == ending(run_to_end(jobs.resume(tmp_path / "run")))
 
 
 def test_a_budget_goes_on_with_the_time_that_is_left(dataset: Dataset, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_budget_goes_on_with_the_time_that_is_left(dataset: Dataset, tmp_path:
     checkpoint = read_checkpoint(Run(tmp_path / "run").checkpoint_path)
     assert checkpoint is not None
     events: list[Event] = []
-    finish(jobs.resume(tmp_path / "run"), events.append)
+    run_to_end(jobs.resume(tmp_path / "run"), events.append)
     (done,) = (event for event in events if isinstance(event, RunDone))
     assert 0 < checkpoint.seconds < done.seconds
 
@@ -135,7 +135,7 @@ def test_the_model_can_be_opened_from_the_first_event_on(
     for event in jobs.train(dataset, TINY, tmp_path / "run"):
         has_begun = has_begun or isinstance(event, RunStarted)
         if has_begun:
-            assert finish(jobs.predict(tmp_path / "run" / "model.safetensors", picture)) == 1
+            assert run_to_end(jobs.predict(tmp_path / "run" / "model.safetensors", picture)) == 1
 
 
 @pytest.mark.parametrize("position", [10, -5])
@@ -147,7 +147,7 @@ def test_a_checkpoint_that_was_altered_is_refused_with_a_sentence(
     content[position] ^= 1
     run.checkpoint_path.write_bytes(content)
     with pytest.raises(EngineError, match="checkpoint of this run is damaged"):
-        finish(jobs.resume(run.path))
+        run_to_end(jobs.resume(run.path))
 
 
 def test_torch_opens_a_checkpoint_by_itself(dataset: Dataset, tmp_path: Path) -> None:
@@ -160,15 +160,15 @@ def test_images_that_are_gone_are_a_sentence_and_the_run_can_go_on_later(tmp_pat
     run = _stopped(split(scan(root), 0.25, 0), tmp_path / "run")
     root.rename(tmp_path / "away")
     with pytest.raises(EngineError, match="images of this run are gone"):
-        finish(jobs.resume(run.path))
+        run_to_end(jobs.resume(run.path))
     (tmp_path / "away").rename(root)
-    assert finish(jobs.resume(run.path)).is_over
+    assert run_to_end(jobs.resume(run.path)).is_over
 
 
 def test_a_crash_leaves_no_temporary_file_behind_for_good(dataset: Dataset, tmp_path: Path) -> None:
     run = _stopped(dataset, tmp_path / "run")
     (run.path / ".checkpoint-0123abcd.pt").write_bytes(bytes(100))
-    finish(jobs.resume(run.path))
+    run_to_end(jobs.resume(run.path))
     assert [path.name for path in run.path.iterdir() if path.name.startswith(".")] == [".lock"]
 
 
@@ -177,9 +177,9 @@ def test_two_programs_do_not_work_on_one_run(dataset: Dataset, tmp_path: Path) -
     next(work)
     for other in (jobs.resume(tmp_path / "run"), jobs.train(dataset, TINY, tmp_path / "run")):
         with pytest.raises(EngineError, match="Another window or program is working on this run"):
-            finish(other)
+            run_to_end(other)
     work.close()
-    assert finish(jobs.resume(tmp_path / "run")).is_over
+    assert run_to_end(jobs.resume(tmp_path / "run")).is_over
 
 
 def _stopped(dataset: Dataset, path: Path) -> Run:
@@ -194,5 +194,5 @@ def test_a_folder_that_holds_no_run_keeps_what_lies_there(dataset: Dataset, tmp_
     for name in (".notes-deadbeef.txt", "thesis.txt"):
         (tmp_path / name).write_text("mine")
     with pytest.raises(EngineError, match="not empty"):
-        finish(jobs.train(dataset, TINY, tmp_path))
+        run_to_end(jobs.train(dataset, TINY, tmp_path))
     assert (tmp_path / ".notes-deadbeef.txt").read_text() == "mine"

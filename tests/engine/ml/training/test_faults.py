@@ -11,7 +11,7 @@ import torch
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Event, Warned
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
@@ -33,7 +33,7 @@ def alone(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[l
     """Return what a run asks of the disk, and how it ends when nothing is refused."""
     path = tmp_path_factory.mktemp("alone") / "run"
     with faulty(Disk()) as disk:
-        run = finish(jobs.train(dataset, TINY, path))
+        run = run_to_end(jobs.train(dataset, TINY, path))
     return disk.asked, ending(run)
 
 
@@ -42,7 +42,7 @@ def _train_on(disk: Disk, dataset: Dataset, path: Path, config: RunConfig = TINY
     events: list[Event] = []
     with faulty(disk):
         try:
-            finish(jobs.train(dataset, config, path), events.append)
+            run_to_end(jobs.train(dataset, config, path), events.append)
         except EngineError as error:
             return _warnings(events), error.message
     return _warnings(events), None
@@ -85,7 +85,7 @@ def test_a_best_model_that_its_folder_does_not_take_is_saved_elsewhere(
     _refuse_renames_into(tmp_path / "run", monkeypatch)
     place = home / "rescued" / "run"
     with pytest.raises(EngineError, match=re.escape(f"Read-only file system. The best model was saved to {place}")):
-        finish(work)
+        run_to_end(work)
     assert load_model(place / "model.safetensors")[1].best is not None
     assert load_model(tmp_path / "run" / "model.safetensors")[1].best is None
 
@@ -113,7 +113,7 @@ def test_a_best_model_that_the_disk_never_took_is_made_again_by_who_goes_on(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TINY.changed("training", epochs=1)
-    expected = ending(finish(jobs.train(dataset, config, tmp_path / "alone")))
+    expected = ending(run_to_end(jobs.train(dataset, config, tmp_path / "alone")))
     work = jobs.train(dataset, config, tmp_path / "run")
     next(work)
     with monkeypatch.context() as patch:
@@ -126,8 +126,8 @@ def test_a_best_model_that_the_disk_never_took_is_made_again_by_who_goes_on(
 
         patch.setattr(os, "replace", replace)
         with pytest.raises(EngineError, match="was saved to"):
-            finish(work)
-    assert ending(finish(jobs.resume(tmp_path / "run"))) == expected
+            run_to_end(work)
+    assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == expected
 
 
 def test_where_a_stopped_run_was_and_cannot_be_saved_is_told(
@@ -150,7 +150,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_was_saved(
     checkpoint = Run(tmp_path / "run").checkpoint_path
     monkeypatch.setattr("engine.ml.training.step._training_loss", lambda logits, *_: (logits * float("nan")).sum())
     with pytest.raises(EngineError, match="lower learning rate"):
-        finish(work)
+        run_to_end(work)
     assert all(
         parameter.isfinite().all() for parameter in load_model(tmp_path / "run/model.safetensors")[0].parameters()
     )
@@ -163,7 +163,7 @@ def test_a_rate_that_is_far_too_high_ends_in_a_sentence_with_a_model_that_opens(
 ) -> None:
     config = TINY.changed("optim", name="sgd", lr=10, clip_norm=0).changed("training", epochs=30)
     with pytest.raises(EngineError, match="lower learning rate"):
-        finish(jobs.train(dataset, config, tmp_path / "run"))
+        run_to_end(jobs.train(dataset, config, tmp_path / "run"))
     load_model(tmp_path / "run" / "model.safetensors")
 
 
@@ -171,15 +171,15 @@ def test_images_that_vanish_during_a_run_end_it_for_now_and_it_goes_on_when_they
     root = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     images = split(scan(root), 0.25, 0)
     config = TINY.changed("augment", mixup_alpha=0.4)  # measures on plain images, which are read anew each time
-    expected = ending(finish(jobs.train(images, config, tmp_path / "alone")))
+    expected = ending(run_to_end(jobs.train(images, config, tmp_path / "alone")))
     work = jobs.train(images, config, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
         pass
     root.rename(tmp_path / "away")
     with pytest.raises(EngineError, match="Connect its drive"):
-        finish(work)
+        run_to_end(work)
     (tmp_path / "away").rename(root)
-    assert ending(finish(jobs.resume(tmp_path / "run"))) == expected
+    assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == expected
 
 
 def test_an_image_deleted_during_a_run_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -206,15 +206,15 @@ def test_an_image_deleted_during_a_run_is_named_once_and_the_run_goes_on(tmp_pat
 def test_a_device_that_fails_is_a_sentence_and_the_run_can_go_on(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, sentence: str
 ) -> None:
-    expected = ending(finish(jobs.train(dataset, TINY, tmp_path / "alone")))
+    expected = ending(run_to_end(jobs.train(dataset, TINY, tmp_path / "alone")))
     work = jobs.train(dataset, TINY, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
         pass
     with monkeypatch.context() as patch:
-        patch.setattr("engine.ml.training.step._descend", _raises(failure))
+        patch.setattr("engine.ml.training.step._optimizer_step", _raises(failure))
         with pytest.raises(EngineError, match=sentence):
-            finish(work)
-    assert ending(finish(jobs.resume(tmp_path / "run"))) == expected
+            run_to_end(work)
+    assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == expected
 
 
 def _refuse_renames_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,13 @@ import torch
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Event, Progress, RunDone, RunStarted, Warned
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.models.model_file import load_model
 from engine.results.evaluation import read_evaluation
-from engine.results.model_metadata import read_card
+from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 from tests.pictures import break_file, write_classes
 
@@ -34,7 +34,7 @@ def dataset(tmp_path: Path) -> Dataset:
 
 def _train(dataset: Dataset, config: RunConfig, path: Path) -> tuple[Run, list[Event]]:
     events: list[Event] = []
-    run = finish(jobs.train(dataset, config, path), events.append)
+    run = run_to_end(jobs.train(dataset, config, path), events.append)
     return run, events
 
 
@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_numbers_to_the_last_digit(dataset: Dataset
 def test_the_best_epoch_is_the_one_that_is_kept(dataset: Dataset, tmp_path: Path) -> None:
     run, events = _train(dataset, TINY.changed("training", epochs=4), tmp_path / "run")
     best = max(_epochs(events), key=lambda epoch: (epoch.val.accuracy, -epoch.val.loss))
-    card = read_card(run.model_path)
+    card = read_metadata(run.model_path)
     assert card.best is not None
     assert card.best.epoch == best.epoch
     results = read_evaluation(run.results_path)
@@ -125,7 +125,7 @@ def test_full_training_changes_the_first_layer_too(dataset: Dataset, tmp_path: P
 
 def test_quick_mode_ends_with_a_model_that_scores_what_was_told(dataset: Dataset, tmp_path: Path) -> None:
     run, events = _train(dataset, TINY.changed("training", mode="quick", epochs=5), tmp_path / "run")
-    measured = finish(jobs.evaluate(run.model_path, dataset.root))
+    measured = run_to_end(jobs.evaluate(run.model_path, dataset.root))
     assert measured.accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
 
 
@@ -157,7 +157,7 @@ def test_every_option_trains_and_its_model_answers_as_reported(
     dataset: Dataset, tmp_path: Path, section: str, values: dict[str, object]
 ) -> None:
     run, events = _train(dataset, TINY.changed(section, **values), tmp_path / "run")
-    measured = finish(jobs.evaluate(run.model_path, dataset.root))
+    measured = run_to_end(jobs.evaluate(run.model_path, dataset.root))
     assert measured.accuracy == max(epoch.val.accuracy for epoch in _epochs(events))
 
 
@@ -199,7 +199,7 @@ def test_stopping_keeps_the_best_model_and_says_so(dataset: Dataset, tmp_path: P
     last = list(run.events())[-1]
     assert isinstance(last, RunDone)
     assert last.stopped
-    assert read_card(run.model_path).best == last.best
+    assert read_metadata(run.model_path).best == last.best
     assert run.figure_path.is_file()
 
 
@@ -209,7 +209,7 @@ def test_stopping_in_the_first_epoch_keeps_what_was_learnt(dataset: Dataset, tmp
         if isinstance(event, Progress) and event.stage == "train":
             break
     work.close()
-    assert read_card(tmp_path / "run" / "model.safetensors").best is None
+    assert read_metadata(tmp_path / "run" / "model.safetensors").best is None
 
 
 def test_a_diverging_loss_ends_in_a_sentence_and_keeps_the_best(
@@ -227,7 +227,7 @@ def test_a_diverging_loss_ends_in_a_sentence_and_keeps_the_best(
     monkeypatch.setattr(torch.nn.functional, "cross_entropy", diverge)
     with pytest.raises(EngineError, match="lower learning rate"):
         _train(dataset, TINY.changed("training", epochs=20), tmp_path / "run")
-    assert read_card(tmp_path / "run" / "model.safetensors").best is not None
+    assert read_metadata(tmp_path / "run" / "model.safetensors").best is not None
 
 
 def test_one_class_or_an_unknown_backbone_is_a_sentence(dataset: Dataset, tmp_path: Path) -> None:

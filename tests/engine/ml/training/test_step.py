@@ -8,7 +8,7 @@ import torch
 from engine import jobs
 from engine.audit.class_balance import class_weights
 from engine.config.settings import Balance, RunConfig
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Warned
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
@@ -59,7 +59,7 @@ def test_a_run_tells_that_rare_classes_count_more(
     config = RunConfig().changed("data", image_size=16)
     config = config.changed("training", epochs=1, batch_size=8, device="cpu", balance=balance)
     events: list[Event] = []
-    run = finish(jobs.train(unequal, config, tmp_path / "run"), events.append)
+    run = run_to_end(jobs.train(unequal, config, tmp_path / "run"), events.append)
     told = [event.message for event in events if isinstance(event, Warned)]
     assert any("7.5 times" in message for message in told) == is_told
     assert run.model_path.is_file()

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.event_stream import finish
+from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Event, Warned
 from engine.data.dataset import scan
 from engine.data.splits import split
@@ -33,7 +33,7 @@ def _curve(run: Run, name: str) -> list[tuple[int, float]]:
 
 def _train(tmp_path: Path) -> Run:
     dataset = split(scan(write_classes(tmp_path / "data", {"red": 12, "green": 12})), 0.25, 0)
-    return finish(jobs.train(dataset, TINY, tmp_path / "run"))
+    return run_to_end(jobs.train(dataset, TINY, tmp_path / "run"))
 
 
 def test_tensorboard_reads_the_same_figures_as_stand_in_the_journal(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_resumed_run_gives_one_curve_without_gaps_or_twins(tmp_path: Path) -> 
             break
     work.close()
     assert [step for step, _ in _curve(Run(tmp_path / "run"), "loss/val")] == [1]
-    run = finish(jobs.resume(tmp_path / "run"))
+    run = run_to_end(jobs.resume(tmp_path / "run"))
     assert [step for step, _ in _curve(run, "loss/val")] == [1, 2, 3]
 
 
@@ -73,7 +73,7 @@ def test_a_disk_that_refuses_the_curves_is_told_once_and_ends_nothing(
         return "done"
 
     told: list[Event] = []
-    assert finish(tracking.tracked(run, events()), told.append) == "done"
+    assert run_to_end(tracking.tracked(run, events()), told.append) == "done"
     assert [type(event) for event in told] == [EpochDone, Warned, EpochDone]
 
 
@@ -88,5 +88,5 @@ def test_asking_for_curves_without_tensorboard_fails_before_a_folder_is_made(
 
 def test_a_run_that_asks_for_no_curves_writes_none(tmp_path: Path) -> None:
     dataset = split(scan(write_classes(tmp_path / "data", {"red": 12, "green": 12})), 0.25, 0)
-    run = finish(jobs.train(dataset, TINY.changed("training", tensorboard=False, epochs=1), tmp_path / "run"))
+    run = run_to_end(jobs.train(dataset, TINY.changed("training", tensorboard=False, epochs=1), tmp_path / "run"))
     assert not run.tensorboard_path.exists()
