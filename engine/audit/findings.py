@@ -2,19 +2,14 @@
 
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
+from engine.core.records import FrozenModel
 from engine.results.evaluation import Unreadable
 
 DuplicateKind: TypeAlias = Literal["exact", "near", "burst"]
 OddityKind: TypeAlias = Literal["blurred", "dark", "bright", "tiny", "shape"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DuplicateGroup(_Frozen):
+class DuplicateGroup(FrozenModel):
     """Images that show the same: copies byte for byte, the same picture otherwise saved, or shots of one burst."""
 
     paths: tuple[str, ...]
@@ -25,7 +20,7 @@ class DuplicateGroup(_Frozen):
     """Whether some are learnt from and some measured on."""
 
 
-class OutlierGroup(_Frozen):
+class OutlierGroup(FrozenModel):
     """An image that is hard to learn from, and why in words."""
 
     path: str
@@ -33,7 +28,7 @@ class OutlierGroup(_Frozen):
     reason: str
 
 
-class Shortcut(_Frozen):
+class Shortcut(FrozenModel):
     """A cue beside what the images show that gives the class away."""
 
     cue: str
@@ -44,7 +39,7 @@ class Shortcut(_Frozen):
     sentence: str
 
 
-class Audit(_Frozen):
+class Audit(FrozenModel):
     """All that is odd about a data set. `imbalance` is the size of the largest class over that of the smallest."""
 
     unreadable: tuple[Unreadable, ...] = ()

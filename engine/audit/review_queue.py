@@ -3,19 +3,14 @@
 from collections.abc import Container, Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from engine.audit.findings import Audit, DuplicateGroup
+from engine.core.records import FrozenModel
 from engine.data.dataset import Dataset
 
 ReviewKind: TypeAlias = Literal["label", "duplicate", "unreadable"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LabelIssue(_Frozen):
+class LabelIssue(FrozenModel):
     """A label that a probe doubts which had not learnt from the image."""
 
     path: str
@@ -27,7 +22,7 @@ class LabelIssue(_Frozen):
     """How little the label is supported (0..1): 1 - its probability out of fold."""
 
 
-class ReviewItem(_Frozen):
+class ReviewItem(FrozenModel):
     """One image to look at."""
 
     path: str
@@ -43,7 +38,7 @@ class ReviewItem(_Frozen):
     """The rest of its group of duplicates."""
 
 
-class Review(_Frozen):
+class Review(FrozenModel):
     """The queue, the most pressing first, and how well a probe does on these labels."""
 
     items: tuple[ReviewItem, ...] = ()
@@ -55,7 +50,7 @@ class Review(_Frozen):
     """On which it was measured."""
 
 
-class CorrectionGain(_Frozen):
+class CorrectionGain(FrozenModel):
     """What the corrections did. All three are cross-validated on kept embeddings, accuracies 0..1."""
 
     accuracy_given: float

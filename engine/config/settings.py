@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from engine.core.errors import EngineError
+from engine.core.records import FiniteModel
 from engine.core.safe_read import read_text
 
 _MOST_BYTES = 2**20
@@ -19,11 +20,7 @@ Balance: TypeAlias = Literal["auto", "off", "loss"]
 OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class DataConfig(_Section):
+class DataConfig(FiniteModel):
     """Which images, and in what shape the network sees them."""
 
     val_fraction: float = Field(
@@ -49,7 +46,7 @@ class DataConfig(_Section):
     )
 
 
-class AugmentConfig(_Section):
+class AugmentConfig(FiniteModel):
     """Random changes to the training images."""
 
     crop_scale: float = Field(
@@ -80,7 +77,7 @@ class AugmentConfig(_Section):
     )
 
 
-class ModelConfig(_Section):
+class ModelConfig(FiniteModel):
     """Which network, and what it starts from."""
 
     backbone: str = Field("se_resnet", title="Backbone", description="Name of the network; see `classifold backbones`.")
@@ -95,7 +92,7 @@ class ModelConfig(_Section):
     )
 
 
-class OptimConfig(_Section):
+class OptimConfig(FiniteModel):
     """How weights follow the gradient."""
 
     name: OptimizerName = Field(
@@ -118,7 +115,7 @@ class OptimConfig(_Section):
     )
 
 
-class ScheduleConfig(_Section):
+class ScheduleConfig(FiniteModel):
     """How the learning rate goes over the run: up in the warm-up, then down along a cosine."""
 
     warmup_epochs: float = Field(
@@ -126,7 +123,7 @@ class ScheduleConfig(_Section):
     )
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(FiniteModel):
     """The run itself."""
 
     mode: Mode = Field(
@@ -183,7 +180,7 @@ class TrainingConfig(_Section):
         return float(self.budget[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.budget[-1]] if self.budget else None
 
 
-class RunConfig(_Section):
+class RunConfig(FiniteModel):
     """All settings of a run but the folder of its images."""
 
     data: DataConfig = Field(DataConfig(), title="Images")

@@ -2,18 +2,16 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
+
+from engine.core.records import FiniteModel
 
 Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
 """What can be drawn: a float holds it."""
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e12)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Scores(_Frozen):
+class Scores(FiniteModel):
     """Loss and accuracy (0..1) of one split after one epoch."""
 
     loss: float
@@ -30,7 +28,7 @@ class TrainScores(Scores):
     plain_accuracy: float
 
 
-class Best(_Frozen):
+class Best(FiniteModel):
     """The best epoch, counted from 1, with its validation scores."""
 
     epoch: Count
@@ -38,7 +36,7 @@ class Best(_Frozen):
     loss: float
 
 
-class RunStarted(_Frozen):
+class RunStarted(FiniteModel):
     """A run is about to train."""
 
     event: Literal["run_started"] = "run_started"
@@ -77,7 +75,7 @@ Stage: TypeAlias = Literal[
 ]
 
 
-class Progress(_Frozen):
+class Progress(FiniteModel):
     """How far a stage has come; at most ten a second. `done` and `total` count images, or bytes of a download."""
 
     event: Literal["progress"] = "progress"
@@ -92,7 +90,7 @@ class Progress(_Frozen):
     """For the whole job, as far as it can be told."""
 
 
-class EpochDone(_Frozen):
+class EpochDone(FiniteModel):
     """An epoch was trained and validated."""
 
     event: Literal["epoch_done"] = "epoch_done"
@@ -106,7 +104,7 @@ class EpochDone(_Frozen):
     best: bool
 
 
-class Warned(_Frozen):
+class Warned(FiniteModel):
     """Something the user should know that does not stop the work."""
 
     event: Literal["warning"] = "warning"
@@ -114,14 +112,14 @@ class Warned(_Frozen):
     path: str | None = None
 
 
-class Serving(_Frozen):
+class Serving(FiniteModel):
     """A model answers requests at this address from now on."""
 
     event: Literal["serving"] = "serving"
     url: str
 
 
-class RunDone(_Frozen):
+class RunDone(FiniteModel):
     """A run ended, by itself or because the user stopped it. `best` is None where no epoch was finished."""
 
     event: Literal["run_done"] = "run_done"

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from engine.core.errors import EngineError
 from engine.core.files import append_line
+from engine.core.records import ExtensibleModel
 from engine.core.safe_read import read_text
 
 JOURNAL_NAME = "classifold-labels.jsonl"
@@ -19,10 +20,10 @@ GivenLabel: TypeAlias = tuple[str, str]
 """Path of an image below the root, with '/', and the class it stands in."""
 
 
-class Decision(BaseModel):
+class Decision(ExtensibleModel):
     """What the user decided about one image. `keep` says that its label was looked at and stands."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     path: str
     action: Action

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from engine.core.errors import EngineError
 from engine.core.files import write_text_atomic
+from engine.core.records import ExtensibleModel
 from engine.core.safe_read import PathBelow, read_text
 from engine.core.seeds import stable_seed
 from engine.data.class_names import ClassNames
@@ -127,14 +128,14 @@ def read_split(path: Path) -> Dataset:
     return Dataset(Path(document.root), document.classes, samples, has_val=True)
 
 
-class _File(BaseModel):
+class _File(ExtensibleModel):
     path: PathBelow
     class_name: str = Field(alias="class")
     split: Split
     group: int | None = None
 
 
-class _SplitFile(BaseModel):
+class _SplitFile(ExtensibleModel):
     root: str
     classes: ClassNames
     files: tuple[_File, ...]

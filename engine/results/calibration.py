@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
+from engine.core.records import ExtensibleModel
 from engine.results.statistics import Flags, Floats
 
 NUM_BINS = 15
@@ -15,20 +16,18 @@ DEFAULT_MAX_ERROR = 0.05
 """Share of wrong ones that is allowed among the answered images where the user has not said another."""
 
 
-class CoveragePoint(BaseModel):
+class CoveragePoint(ExtensibleModel):
     """How many validation images have a confidence of `threshold` or more, and how many of those are wrong."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     threshold: float
     num_answered: int = Field(ge=0)
     num_wrong: int = Field(ge=0)
 
 
-class Calibration(BaseModel):
+class Calibration(ExtensibleModel):
     """What validation says of a model's confidences. It travels in the model file."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False, validate_by_name=True)
+    model_config = ConfigDict(validate_by_name=True)
 
     temperature: float = Field(ge=1e-3, le=1e3)
     """Logits are divided by this before softmax."""

@@ -6,21 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.core.errors import EngineError
 from engine.core.files import escape_formula, saving, write_text_atomic
+from engine.core.records import FiniteModel
 from engine.core.safe_read import check_relative_path, read_text
 from engine.data.class_names import ClassNames
 from engine.results.calibration import Calibration, calibration_error
 from engine.results.statistics import Flags, Floats, Interval, wilson_interval
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ImageResult(_Frozen):
+class ImageResult(FiniteModel):
     """One image that was judged: what it is, what it was taken for and how surely (0..1)."""
 
     path: str
@@ -34,7 +31,7 @@ class ImageResult(_Frozen):
         return self.label != self.predicted
 
 
-class ClassResult(_Frozen):
+class ClassResult(FiniteModel):
     """Precision, recall and F1 of one class (0..1), and its number of images."""
 
     name: str
@@ -44,7 +41,7 @@ class ClassResult(_Frozen):
     num_images: int
 
 
-class Unreadable(_Frozen):
+class Unreadable(FiniteModel):
     """An image that could not be judged, and why."""
 
     path: str
@@ -56,7 +53,7 @@ def _mean_f1(rows: tuple[ClassResult, ...]) -> float:
     return sum(present) / len(present) if present else 0.0
 
 
-class Evaluation(_Frozen):
+class Evaluation(FiniteModel):
     """All figures of a model on one split. Accuracies are fractions 0..1."""
 
     root: str

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from engine.core.errors import EngineError
 from engine.core.files import saving, write_text_atomic
+from engine.core.records import FrozenModel
 from engine.core.safe_read import read_text
 
 ExportFormat: TypeAlias = Literal["onnx", "pt2"]
@@ -23,10 +24,8 @@ MOST_ACCURACY_LOST = 0.02
 """Accuracy (0..1) on validation images that an export of 8-bit integers may lose."""
 
 
-class ExportOptions(BaseModel):
+class ExportOptions(FrozenModel):
     """What file to write."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: ExportFormat = "onnx"
     int8: bool = False
@@ -35,13 +34,11 @@ class ExportOptions(BaseModel):
     """The file takes pixels as they are, uint8 in 0..255, and normalises them itself; else float32, normalised."""
 
 
-class ExportVerification(BaseModel):
+class ExportVerification(FrozenModel):
     """How the answers of an exported file, run in a process of its own, differ from those of the program.
 
     It lies beside the file, see `certificate_path`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     """Name of the exported file."""

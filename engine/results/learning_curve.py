@@ -2,20 +2,17 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.core.errors import EngineError
 from engine.core.files import saving, write_text_atomic
+from engine.core.records import FiniteModel
 from engine.core.safe_read import read_text
 
 GROWTH_NAME = "growth.json"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class LearningCurvePoint(_Frozen):
+class LearningCurvePoint(FiniteModel):
     """Accuracy (0..1) on the validation images after learning from `num_images`, with its 95 % range."""
 
     num_images: int
@@ -24,7 +21,7 @@ class LearningCurvePoint(_Frozen):
     high: float
 
 
-class ClassLearningCurve(_Frozen):
+class ClassLearningCurve(FiniteModel):
     """What twice as many images of one class alone would bring, each with its 95 % range."""
 
     name: str
@@ -42,7 +39,7 @@ class ClassLearningCurve(_Frozen):
     """In words: about +2 points (0 to 4), or little."""
 
 
-class LearningCurve(_Frozen):
+class LearningCurve(FiniteModel):
     """The learning curve of a probe on kept embeddings, and where it leads."""
 
     points: tuple[LearningCurvePoint, ...] = Field(min_length=1)

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from engine.config.backbones import find_backbone
 from engine.config.settings import Geometry, RunConfig, plain
 from engine.core.errors import EngineError
 from engine.core.events import Best
+from engine.core.records import ExtensibleModel
 from engine.core.safe_read import read_header
 from engine.data.class_names import ClassNames
 from engine.results.calibration import Calibration
@@ -20,10 +21,8 @@ Mean: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Deviation: TypeAlias = Annotated[float, Field(ge=1e-3, le=1)]
 
 
-class ModelMetadata(BaseModel):
+class ModelMetadata(ExtensibleModel):
     """What a model takes and answers. It lies as JSON in the metadata of `model.safetensors`."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     version: int = Field(CARD_VERSION, ge=1, le=CARD_VERSION)
     program: str

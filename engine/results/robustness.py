@@ -3,20 +3,15 @@
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from engine.core.errors import EngineError
 from engine.core.files import saving, write_text_atomic
+from engine.core.records import FiniteModel
 from engine.core.safe_read import PathBelow, read_text
 
 Kind: TypeAlias = Literal["rotation", "blur", "noise", "darker", "brighter", "jpeg", "scale"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Broken(_Frozen):
+class Broken(FiniteModel):
     """An image that is answered rightly as it is and wrongly when changed."""
 
     path: PathBelow
@@ -26,7 +21,7 @@ class Broken(_Frozen):
     """What the changed image is taken for."""
 
 
-class Trial(_Frozen):
+class Trial(FiniteModel):
     """All images of the card, changed in one way by one strength."""
 
     kind: Kind
@@ -41,7 +36,7 @@ class Trial(_Frozen):
     """Of the images that break here and at no milder level, the one that was answered most surely."""
 
 
-class RobustnessReport(_Frozen):
+class RobustnessReport(FiniteModel):
     """Accuracy (0..1) on validation images as they are, and changed."""
 
     root: str

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
@@ -21,6 +21,7 @@ from engine.core.files import (
     unique_path,
 )
 from engine.core.progress import Ticker
+from engine.core.records import FrozenModel
 from engine.core.safe_read import PathBelow, read_text
 from engine.data.dataset import images_below
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
@@ -31,20 +32,16 @@ REVIEW = "review"
 UNDO_NAME = "classifold-sort.jsonl"
 
 
-class _Begun(BaseModel):
+class _Begun(FrozenModel):
     """First line of an undo file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     by: TransferMode
     source: str
     made_target: bool
 
 
-class _Placed(BaseModel):
+class _Placed(FrozenModel):
     """A file that was about to be placed, or a folder about to be made: the line is written before it is done."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     target: PathBelow
     source: PathBelow | None = None
