@@ -13,7 +13,7 @@ import torch
 
 from engine.config.settings import AugmentConfig
 from engine.data.dataset import scan
-from engine.ml.loading.augment import NUM_DRAWS, augment
+from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, augment
 from engine.ml.models.preprocessing import Preprocessing
 
 
@@ -48,7 +48,7 @@ def augmentation(_folder: Path) -> None:
     times = []
     for _ in range(20):
         started = time.perf_counter()
-        augment(canvases, torch.ones(32), torch.rand(32, NUM_DRAWS), preprocessing, AugmentConfig())
+        augment(canvases, torch.ones(32), torch.rand(32, NUM_RANDOM_PARAMETERS), preprocessing, AugmentConfig())
         times.append(time.perf_counter() - started)
     say(f"{32 / sorted(times)[10]:.0f} images/s")
 

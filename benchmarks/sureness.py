@@ -18,7 +18,7 @@ from engine.data.dataset import Sample, images_below, scan
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
 from engine.ml.evaluation.predict import open_model
 from engine.ml.evaluation.temperature import fit_temperature
-from engine.ml.loading.loader import chunks_in_order, load_batches, measuring_loader
+from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
 from engine.ml.models.preprocessing import Preprocessing
 from engine.results.calibration import calibration_error, choose_operating_point, coverage_curve
 from engine.results.statistics import auroc, wilson_interval
@@ -61,7 +61,7 @@ def seen(run: Run, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
     assert answerer.reference is not None
     logits, alike = [], []
     samples = [Sample(str(path), 0) for path in paths]
-    load = measuring_loader(Path(), Preprocessing.of(answerer.card))
+    load = eval_loader(Path(), Preprocessing.of(answerer.card))
     for batch in load_batches(chunks_in_order(samples), load):
         if batch.samples:
             with torch.inference_mode():

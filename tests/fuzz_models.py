@@ -135,7 +135,7 @@ def _training() -> tuple[Any, Any]:
     vars(session).update(
         seconds=1.0, num_batches_done=0, num_steps_done=3, accumulation_steps=1, work_done=1.0, warned=set()
     )
-    vars(session).update(step_seconds=0.1, measuring_seconds=0.1)
+    vars(session).update(step_seconds=0.1, validation_seconds=0.1)
     return session, SimpleNamespace(optimizer=optimizer, kind="full", first_epoch=1, began=0.0)
 
 

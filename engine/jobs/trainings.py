@@ -110,14 +110,14 @@ def _fill(run: Run, config: RunConfig, dataset: Dataset, skipped: Iterable[Warne
 def _tracked(run: Run, config: RunConfig, work: EventStream[None]) -> EventStream[None]:
     if not config.training.tensorboard or not has_tensorboard():  # gone since: no reason not to go on with a run
         return work
-    from engine.ml.training.tensorboard import tracked
+    from engine.ml.training.tensorboard import with_tensorboard
 
-    return tracked(run, work)
+    return with_tensorboard(run, work)
 
 
 def complete(run: Run) -> EventStream[None]:
     """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
-    from engine.ml.training.finalize import complete as complete_run
+    from engine.ml.training.finalize import finalize_stopped_run
 
     with locked(run.path):
-        yield from translate_device_errors(complete_run(run))
+        yield from translate_device_errors(finalize_stopped_run(run))

@@ -14,7 +14,7 @@ from engine.core.files import path_to_text
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample, images_below
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
-from engine.ml.loading.loader import chunks_in_order, load_batches, measuring_loader
+from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
 from engine.ml.models.inference import Forward, embedding_forward, head_forward
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import Preprocessing
@@ -67,7 +67,7 @@ def predict_with(
     samples = [Sample(path_to_text(os.fspath(path)), 0) for path in _expand(paths)]
     ticker = Ticker("predict", len(samples))
     num_done = 0
-    for batch in load_batches(chunks_in_order(samples), measuring_loader(Path(), Preprocessing.of(card))):
+    for batch in load_batches(chunks_in_order(samples), eval_loader(Path(), Preprocessing.of(card))):
         errors = {bad.path: bad.reason for bad in batch.unreadable}
         answers = iter(
             _answers(answerer, batch.inputs, [sample.path for sample in batch.samples], num_top, budget.threshold)

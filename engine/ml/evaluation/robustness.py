@@ -20,7 +20,7 @@ from engine.core.progress import Ticker
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
 from engine.ml.evaluation.predict import NOT_NUMBERS
-from engine.ml.loading.loader import MEASURE_BATCH, chunks_in_order, load_batches, measuring_loader
+from engine.ml.loading.loader import EVAL_BATCH_SIZE, chunks_in_order, eval_loader, load_batches
 from engine.ml.models.inference import Forward, images_forward
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing
@@ -103,7 +103,7 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
         raise EngineError("The model of this run and its list of images are of different classes.", run.path)
     forward = images_forward(model, preprocessing, device, inference_dtype(card.precision, device))
     samples = stratified(dataset.of_split("val"), MAX_IMAGES)
-    batches = load_batches(chunks_in_order(samples), measuring_loader(dataset.root, preprocessing))
+    batches = load_batches(chunks_in_order(samples), eval_loader(dataset.root, preprocessing))
     parts = [batch for batch in batches if batch.samples]
     if not parts:
         raise EngineError("None of the validation images of this run could be read.", dataset.root)
@@ -147,8 +147,8 @@ def _judge(forward: Forward, images: Tensor, change: Change | None) -> tuple[Ten
     """Return how sure the network is of its answers, and the answers, both shape (N,)."""
     said = []
     with torch.inference_mode():
-        for start in range(0, len(images), MEASURE_BATCH):
-            batch = images[start : start + MEASURE_BATCH]
+        for start in range(0, len(images), EVAL_BATCH_SIZE):
+            batch = images[start : start + EVAL_BATCH_SIZE]
             said.append(forward(batch if change is None else change_images(batch, change)).softmax(1).cpu())
     values, answers = torch.cat(said).max(1)
     if not values.isfinite().all():

@@ -19,7 +19,7 @@ from engine.core.progress import Ticker
 from engine.data.dataset import Sample
 from engine.data.sample_dataset import PAINTERS, draw_sample
 from engine.ml.evaluation.evaluate import samples_to_measure
-from engine.ml.loading.loader import MEASURE_BATCH, chunks_in_order, load_batches, measuring_loader
+from engine.ml.loading.loader import EVAL_BATCH_SIZE, chunks_in_order, eval_loader, load_batches
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import images_forward
 from engine.ml.models.preprocessing import Preprocessing
@@ -83,7 +83,7 @@ def load_images(
     ticker = Ticker("prove", len(samples))
     images: list[Tensor] = []
     kept: list[Sample] = []
-    for batch in load_batches(chunks_in_order(samples), measuring_loader(root, Preprocessing.of(card))):
+    for batch in load_batches(chunks_in_order(samples), eval_loader(root, Preprocessing.of(card))):
         if batch.samples:
             images.append(batch.inputs)
         kept += batch.samples
@@ -102,7 +102,7 @@ def compute_reference_outputs(
     forward = images_forward(model, Preprocessing.of(card), torch.device("cpu"), torch.float32)
     logits: list[Tensor] = []
     ticker = Ticker("prove", len(images))
-    for part in torch.split(images, MEASURE_BATCH):
+    for part in torch.split(images, EVAL_BATCH_SIZE):
         with torch.inference_mode():
             logits.append(forward(part))
         yield from ticker.at(sum(map(len, logits)))

@@ -15,14 +15,14 @@ from engine.data.dataset import Dataset
 from engine.data.decode import Pixels, decode
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, canvas
 
-NUM_DRAWS = 16
+NUM_RANDOM_PARAMETERS = 16
 _GREY_WEIGHTS = (0.2989, 0.587, 0.114)
 """Luma of ITU-R BT.601, as in torchvision."""
 
 
 def random_parameters(seed: int, epoch: int, path: str) -> Tensor:
     """Return what is random about one image in one epoch: NUM_DRAWS numbers in [0, 1)."""
-    return torch.rand(NUM_DRAWS, generator=torch.Generator().manual_seed(stable_seed(seed, epoch, path)))
+    return torch.rand(NUM_RANDOM_PARAMETERS, generator=torch.Generator().manual_seed(stable_seed(seed, epoch, path)))
 
 
 def augment(

@@ -18,7 +18,7 @@ from engine.core.events import Event, Warned
 from engine.core.files import path_from_text, write_atomic
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample
-from engine.ml.loading.loader import chunks_in_order, load_batches, measuring_loader
+from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
 from engine.ml.models.inference import embedding_forward
 from engine.ml.models.preprocessing import Preprocessing
 
@@ -69,7 +69,7 @@ def compute_features(
     ticker = Ticker("prepare", len(missing))
     forward = embedding_forward(network, preprocessing, device, dtype)
     num_done = 0
-    for batch in load_batches(chunks_in_order(missing), measuring_loader(root, preprocessing)):
+    for batch in load_batches(chunks_in_order(missing), eval_loader(root, preprocessing)):
         yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in batch.unreadable)
         if batch.samples:
             with torch.inference_mode():

@@ -20,7 +20,7 @@ from engine.ml.loading.image_cache import ImageCache
 from engine.ml.models.preprocessing import Preprocessing, canvas, prepare
 from engine.results.evaluation import Unreadable
 
-MEASURE_BATCH = 32
+EVAL_BATCH_SIZE = 32
 """Images per step when measuring and predicting: the same for both, so that both give the same numbers."""
 
 
@@ -51,7 +51,7 @@ class Batch:
     """What is random about each of them, shape (N, NUM_DRAWS)."""
 
 
-def measuring_loader(root: Path, preprocessing: Preprocessing, store: ImageCache | None = None) -> Load:
+def eval_loader(root: Path, preprocessing: Preprocessing, store: ImageCache | None = None) -> Load:
     """Return the function that loads a sample as the network sees it when measured."""
 
     def load(sample: Sample) -> Loaded:
@@ -64,7 +64,7 @@ def measuring_loader(root: Path, preprocessing: Preprocessing, store: ImageCache
     return load
 
 
-def training_loader(root: Path, preprocessing: Preprocessing, store: ImageCache, seed: int, epoch: int) -> Load:
+def train_loader(root: Path, preprocessing: Preprocessing, store: ImageCache, seed: int, epoch: int) -> Load:
     """Return the function that loads the canvas of a sample and draws what is random about it in this epoch."""
 
     def load(sample: Sample) -> Loaded:
@@ -98,7 +98,7 @@ def shuffled_chunks(samples: Sequence[Sample], batch_size: int, seed: int, epoch
     return [[samples[position] for position in chunk.tolist()] for chunk in chunks]
 
 
-def chunks_in_order(samples: Sequence[Sample], batch_size: int = MEASURE_BATCH) -> list[list[Sample]]:
+def chunks_in_order(samples: Sequence[Sample], batch_size: int = EVAL_BATCH_SIZE) -> list[list[Sample]]:
     """Return the samples in their order, in chunks of `batch_size`."""
     return [list(samples[start : start + batch_size]) for start in range(0, len(samples), batch_size)]
 

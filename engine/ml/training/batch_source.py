@@ -14,13 +14,13 @@ from engine.ml.loading.augment import augment
 from engine.ml.loading.feature_cache import Features, compute_features
 from engine.ml.loading.image_cache import MEMORY_BUDGET, ImageCache
 from engine.ml.loading.loader import (
-    MEASURE_BATCH,
+    EVAL_BATCH_SIZE,
     Batch,
     chunks_in_order,
+    eval_loader,
     load_batches,
-    measuring_loader,
     shuffled_chunks,
-    training_loader,
+    train_loader,
 )
 from engine.ml.models.blocks import Cut, cut_before_last_block
 from engine.ml.models.build import Classifier
@@ -55,7 +55,7 @@ class BatchSource(Protocol):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return logits, shape (N, K), of the network that is trained."""
 
-    def measuring_forward(self, model: Classifier) -> Forward:
+    def eval_forward(self, model: Classifier) -> Forward:
         """Return the function from inputs of a batch to the logits of `model` as it is now."""
 
 
@@ -78,7 +78,7 @@ class ImageBatchSource:
     def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
         """Return canvases with what is random about them, shuffled."""
         training = self._config.training
-        load = training_loader(self._root, self._setup.preprocessing, self._canvases, training.seed, epoch)
+        load = train_loader(self._root, self._setup.preprocessing, self._canvases, training.seed, epoch)
         chunks = shuffled_chunks(self.train_samples, training.batch_size, training.seed, epoch)
         return load_batches([shard(chunk) for chunk in chunks[first:]], load)
 
@@ -86,12 +86,12 @@ class ImageBatchSource:
         """Return the validation images."""
         for store in (self._canvases, self._prepared):
             store.keep()
-        load = measuring_loader(self._root, self._setup.preprocessing, self._prepared)
+        load = eval_loader(self._root, self._setup.preprocessing, self._prepared)
         return load_batches(chunks_in_order(shard(self.val_samples)), load)
 
     def clean_train_batches(self) -> Iterable[Batch]:
         """Return training images as they are measured."""
-        load = measuring_loader(self._root, self._setup.preprocessing)
+        load = eval_loader(self._root, self._setup.preprocessing)
         return load_batches(chunks_in_order(shard(self.clean_train_samples)), load)
 
     def to_input(self, batch: Batch) -> Tensor:
@@ -108,7 +108,7 @@ class ImageBatchSource:
         logits: Tensor = self._network(inputs)
         return logits
 
-    def measuring_forward(self, model: Classifier) -> Forward:
+    def eval_forward(self, model: Classifier) -> Forward:
         """Return the whole network."""
         return images_forward(model, self._setup.preprocessing, self._setup.device, self._setup.inference_dtype)
 
@@ -140,8 +140,8 @@ class FeatureBatchSource:
     def val_batches(self) -> Iterable[Batch]:
         """Return the activations of the validation images as they are."""
         rows, labels, samples = self._val.rows[:, 0], self._val.labels, self._val.samples
-        for start in range(0, len(samples), MEASURE_BATCH):
-            some = slice(start, start + MEASURE_BATCH)
+        for start in range(0, len(samples), EVAL_BATCH_SIZE):
+            some = slice(start, start + EVAL_BATCH_SIZE)
             yield Batch(rows[some], labels[some], samples[some])
 
     def clean_train_batches(self) -> Iterable[Batch]:
@@ -157,7 +157,7 @@ class FeatureBatchSource:
         logits: Tensor = self._setup.model.head(self._cut.suffix(inputs))
         return logits
 
-    def measuring_forward(self, model: Classifier) -> Forward:
+    def eval_forward(self, model: Classifier) -> Forward:
         """Return the last block and the head."""
         setup = self._setup
         suffix = self._cut.suffix if model is setup.model else cut_before_last_block(model.backbone).suffix

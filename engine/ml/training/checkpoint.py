@@ -23,7 +23,7 @@ from engine.ml.runtime import distributed
 from engine.ml.runtime.memory import is_out_of_memory
 from engine.ml.runtime.precision import DTYPES, LAYOUTS, Choice
 from engine.ml.training.early_stopping import EarlyStopping
-from engine.ml.training.phases import Kind, Phase
+from engine.ml.training.phases import Phase, PhaseKind
 from engine.ml.training.state import TrainState
 
 _MOST_BYTES = 16 * 2**30
@@ -36,7 +36,7 @@ class Checkpoint:
     """What such a file holds; tensors are on the CPU."""
 
     path: Path
-    kind: Kind
+    kind: PhaseKind
     """The phase that the run was in."""
     precision: Choice
     """Chosen by time at the start, so it must not be chosen anew."""
@@ -65,7 +65,7 @@ class Checkpoint:
                 int(state["accumulation_steps"]),
             )
             session.work_done, session.step_seconds = float(state["work_done"]), float(state["step_seconds"])
-            session.measuring_seconds = float(state["measuring_seconds"])
+            session.validation_seconds = float(state["measuring_seconds"])
             session.warned = set(map(str, state["warned"]))
             if distributed.rank() == 0:  # they are those of all processes
                 session.sums = state["sums"].to(device)
@@ -113,7 +113,7 @@ def save_training(path: Path, session: TrainState, phase: Phase, sums: Tensor) -
         "num_steps_done": session.num_steps_done,
         "accumulation_steps": session.accumulation_steps,
         "step_seconds": session.step_seconds,
-        "measuring_seconds": session.measuring_seconds,
+        "measuring_seconds": session.validation_seconds,
         "work_done": session.work_done,
         "warned": sorted(session.warned),
         "sums": sums.cpu(),
@@ -144,7 +144,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         if hashlib.sha256(body).digest() != digest:
             raise ValueError("another hash")
         state = load_plain(io.BytesIO(body))
-        if not isinstance(state, dict) or state["kind"] not in get_args(Kind):
+        if not isinstance(state, dict) or state["kind"] not in get_args(PhaseKind):
             raise ValueError("no checkpoint of a training")
         dtype, reason, layout = state["precision"]
         precision = Choice(DTYPES[dtype], str(reason), LAYOUTS[layout])

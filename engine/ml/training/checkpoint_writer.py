@@ -58,7 +58,7 @@ class CheckpointWriter:
             best,
             session.calibration,
         )
-        self._waiting[self._run.model_path] = model_bytes(session.measured_model, card)
+        self._waiting[self._run.model_path] = model_bytes(session.eval_model, card)
         if evaluation is not None:
             self._waiting[self._run.results_path] = evaluation.model_dump_json().encode()
         self.retry(session)

@@ -17,9 +17,9 @@ from engine.ml.models.build import train_mode
 from engine.ml.runtime import distributed
 from engine.ml.runtime.errors import DivergedError
 from engine.ml.training.checkpoint_writer import CheckpointWriter
-from engine.ml.training.optim import set_rate
+from engine.ml.training.optim import set_lr
 from engine.ml.training.phases import Phase
-from engine.ml.training.state import MEASURING_COST, TrainState
+from engine.ml.training.state import VALIDATION_COST, TrainState
 from engine.ml.training.step import train_step
 from engine.results.evaluation import Unreadable
 
@@ -29,12 +29,12 @@ _MOST_LOSS = 10
 """Times the loss of pure guessing that training may have after its first epoch; beyond that it has diverged."""
 
 
-def has_no_time(session: TrainState, phase: Phase) -> bool:
+def is_out_of_time(session: TrainState, phase: Phase) -> bool:
     """Say whether the deadline leaves no time for another step and a validation."""
     if phase.deadline is None or session.num_steps_done < _FEWEST_STEPS:
         return False
     num_val_steps = len(phase.feed.val_samples) / phase.batch_size
-    measuring = session.measuring_seconds or MEASURING_COST * num_val_steps * session.step_seconds
+    measuring = session.validation_seconds or VALIDATION_COST * num_val_steps * session.step_seconds
     return phase.clock() + measuring + _FEWEST_STEPS * session.step_seconds >= phase.deadline
 
 
@@ -52,12 +52,12 @@ def train_epoch(
     began = time.monotonic()
     for step, batch in enumerate(phase.feed.train_batches(epoch, first), first):
         num_done += (len(batch.samples) + len(batch.unreadable)) * distributed.world_size()
-        yield from warn_of(session, batch.unreadable)
+        yield from unreadable_warnings(session, batch.unreadable)
         rate, is_due = distributed.broadcast_from_rank0(
             (phase.rate(own_epoch * phase.steps_per_epoch + step), keeper.is_due(at_epoch_end=False))
         )
         if len(batch.samples) > 1 or distributed.world_size() > 1:
-            set_rate(phase.optimizer, rate)
+            set_lr(phase.optimizer, rate)
             session.sums += train_step(session, phase, batch, seed=stable_seed(training.seed, epoch, step))
         session.num_batches_done = step + 1
         if is_due:
@@ -68,7 +68,7 @@ def train_epoch(
             yield event.model_copy(update={"loss": _mean_loss(now - told)})
             told = now
         session.step_seconds = (time.monotonic() - began) / (step + 1 - first)
-        if phase.deadline is not None and distributed.broadcast_from_rank0(has_no_time(session, phase)):
+        if phase.deadline is not None and distributed.broadcast_from_rank0(is_out_of_time(session, phase)):
             break
     session.work_done += num_samples
     return _train_scores(session)
@@ -77,24 +77,24 @@ def train_epoch(
 def validate(session: TrainState, phase: Phase) -> Generator[Event, None, Predictions]:
     """Judge the validation images."""
     num_samples = len(phase.feed.val_samples)
-    session.measured_model.eval()
+    session.eval_model.eval()
     began = time.monotonic()
-    forward = phase.feed.measuring_forward(session.measured_model)
+    forward = phase.feed.eval_forward(session.eval_model)
     judging = run_inference(phase.feed.val_batches(), num_samples, forward, "validate", session.epoch + 1)
-    judged = yield from _with_time_left(judging, lambda done: session.seconds_left(phase, MEASURING_COST * done))
-    yield from warn_of(session, judged.unreadable)
-    session.work_done += MEASURING_COST * num_samples
-    session.measuring_seconds = time.monotonic() - began
+    judged = yield from _with_time_left(judging, lambda done: session.seconds_left(phase, VALIDATION_COST * done))
+    yield from unreadable_warnings(session, judged.unreadable)
+    session.work_done += VALIDATION_COST * num_samples
+    session.validation_seconds = time.monotonic() - began
     return Predictions.merged(distributed.all_gather(judged))
 
 
 def score_clean_train(session: TrainState, phase: Phase) -> Generator[Event, None, Scores]:
     """Measure on training images as they are, as many as validation has: mixed ones tell little of what was learnt."""
-    forward = phase.feed.measuring_forward(session.measured_model)
+    forward = phase.feed.eval_forward(session.eval_model)
     samples = phase.feed.clean_train_samples
     judging = run_inference(phase.feed.clean_train_batches(), len(samples), forward, "validate", session.epoch + 1)
     judged = yield from judging
-    yield from warn_of(session, judged.unreadable)
+    yield from unreadable_warnings(session, judged.unreadable)
     return Predictions.merged(distributed.all_gather(judged)).scores
 
 
@@ -104,7 +104,7 @@ def save_checkpoint(session: TrainState, phase: Phase, keeper: CheckpointWriter)
     return keeper.save_checkpoint(session, phase, sums) if distributed.rank() == 0 else None
 
 
-def warn_of(session: TrainState, unreadable: tuple[Unreadable, ...]) -> Generator[Event, None, None]:
+def unreadable_warnings(session: TrainState, unreadable: tuple[Unreadable, ...]) -> Generator[Event, None, None]:
     """Name each unreadable image once in a run; raise EngineError where its whole folder is gone."""
     require_folder(session.dataset.root, unreadable)
     for image in unreadable:

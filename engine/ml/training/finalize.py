@@ -18,7 +18,7 @@ from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 
 
-def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generator[Event, None, None]:
+def save_reference_embeddings(run: Run, dataset: Dataset, device: torch.device) -> Generator[Event, None, None]:
     """Put embeddings of training images into the model file, and below which similarity an image is unknown."""
     model, card = load_model(run.model_path)
     if card.calibration is None:  # stopped before its first validation, so nothing can be held against it
@@ -42,8 +42,8 @@ def keep_reference(run: Run, dataset: Dataset, device: torch.device) -> Generato
     save_model(run.model_path, model, card.model_copy(update={"calibration": calibration}), reference.half())
 
 
-def complete(run: Run) -> Generator[Event, None, None]:
+def finalize_stopped_run(run: Run) -> Generator[Event, None, None]:
     """Do so for a run that was stopped before; nothing where its model remembers images already."""
     calibration = read_metadata(run.model_path).calibration
     if calibration is not None and calibration.ood_threshold is None:
-        yield from keep_reference(run, run.dataset, choose_device("auto"))
+        yield from save_reference_embeddings(run, run.dataset, choose_device("auto"))

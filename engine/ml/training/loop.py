@@ -16,8 +16,8 @@ from engine.ml.runtime.errors import DivergedError
 from engine.ml.training.batch_source import ImageBatchSource, make_feature_source
 from engine.ml.training.checkpoint import Checkpoint, read_checkpoint
 from engine.ml.training.checkpoint_writer import CheckpointWriter
-from engine.ml.training.epoch import has_no_time, save_checkpoint, score_clean_train, train_epoch, validate
-from engine.ml.training.finalize import keep_reference
+from engine.ml.training.epoch import is_out_of_time, save_checkpoint, score_clean_train, train_epoch, validate
+from engine.ml.training.finalize import save_reference_embeddings
 from engine.ml.training.phases import QUICK_EPOCHS, QUICK_RATE, QUICK_SHARE, REFINING_RATE, Phase
 from engine.ml.training.setup import begins_quickly, make_run_optimizer, prepare_run
 from engine.ml.training.state import TrainState, make_train_state
@@ -50,7 +50,7 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
             raise
         keeper.finish()
         if distributed.rank() == 0:
-            for event in keep_reference(run, dataset, setup.device):
+            for event in save_reference_embeddings(run, dataset, setup.device):
                 if not isinstance(event, Warned):  # the epochs have named what is unreadable
                     yield event
         return _run_done(session, stopped=False)
@@ -147,12 +147,12 @@ def _run_phase(
     if saved is not None and saved.kind == phase.kind:
         saved.restore(session, phase)
     session.phase = phase
-    if not session.is_told:
-        session.is_told = True
+    if not session.is_announced:
+        session.is_announced = True
         yield _run_started(session, phase)
     for own_epoch in itertools.count(session.epoch + 1 - phase.first_epoch):
         is_done = phase.num_epochs is not None and own_epoch >= phase.num_epochs
-        if is_done or session.stopping.should_stop or distributed.broadcast_from_rank0(has_no_time(session, phase)):
+        if is_done or session.stopping.should_stop or distributed.broadcast_from_rank0(is_out_of_time(session, phase)):
             return
         yield from _run_epoch(session, phase, own_epoch, keeper)
 

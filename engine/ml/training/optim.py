@@ -64,7 +64,7 @@ def make_optimizer(
             return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=True)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, multiplier: float) -> None:
+def set_lr(optimizer: torch.optim.Optimizer, multiplier: float) -> None:
     """Set the learning rate of each group to `multiplier` times its initial one."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * multiplier

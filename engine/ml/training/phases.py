@@ -24,14 +24,14 @@ QUICK_SHARE = 0.35
 
 _TICKS = 10_000
 
-Kind: TypeAlias = Literal["full", "head", "quick"]
+PhaseKind: TypeAlias = Literal["full", "head", "quick"]
 
 
 @dataclass
 class Phase:
     """Some epochs with one feed, one optimizer and one schedule of the learning rate."""
 
-    kind: Kind
+    kind: PhaseKind
     feed: BatchSource
     optimizer: torch.optim.Optimizer
     num_epochs: int | None

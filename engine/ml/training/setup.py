@@ -9,7 +9,7 @@ from engine.config.backbones import find_backbone
 from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.data.dataset import Dataset
-from engine.ml.loading.loader import load_batches, measuring_loader
+from engine.ml.loading.loader import eval_loader, load_batches
 from engine.ml.models.build import Classifier, build_model
 from engine.ml.models.preprocessing import Preprocessing, normalise
 from engine.ml.models.pretrained import load_start_weights
@@ -104,7 +104,7 @@ def _choose_precision(
     config: RunConfig, dataset: Dataset, model: Classifier, preprocessing: Preprocessing, device: torch.device
 ) -> Choice:
     train, val = dataset.of_split("train"), dataset.of_split("val")
-    (batch,) = load_batches([train[:_TRIAL_BATCH]], measuring_loader(dataset.root, preprocessing))
+    (batch,) = load_batches([train[:_TRIAL_BATCH]], eval_loader(dataset.root, preprocessing))
     if not batch.samples:
         return Choice(torch.float32, "the first images could not be read")
     images = normalise(batch.inputs.to(device), preprocessing)

@@ -16,7 +16,7 @@ from engine.ml.training.setup import TrainingSetup
 from engine.results.calibration import Calibration
 from engine.runs.run_folder import Run
 
-MEASURING_COST = 1 / 5
+VALIDATION_COST = 1 / 5
 """Time to measure an image, as a share of the time to train on it: a fused forward pass without the backward one."""
 
 
@@ -48,7 +48,7 @@ class TrainState:
     num_steps_done: int = 0
     work_done: float = 0.0
     """In images trained on; a measured image counts MEASURING_COST."""
-    measuring_seconds: float = 0.0
+    validation_seconds: float = 0.0
     """How long the last validation took."""
     step_seconds: float = 0.0
     """How long a step took in the last epoch."""
@@ -56,7 +56,7 @@ class TrainState:
     """What an image of each class counts in the loss, shape (K,), on the device; None where all count alike."""
     phase: Phase | None = None
     """What the run is doing."""
-    is_told: bool = False
+    is_announced: bool = False
     """Whether the start of the run was told."""
 
     @property
@@ -65,7 +65,7 @@ class TrainState:
         return time.monotonic() - self.started
 
     @property
-    def measured_model(self) -> Classifier:
+    def eval_model(self) -> Classifier:
         """The network that is validated and saved: the average where one is kept."""
         return self.setup.model if self.averaged is None else self.averaged.module  # type: ignore[return-value]
 
@@ -75,7 +75,7 @@ class TrainState:
         if budget is not None:
             return max(0.0, budget - self.seconds)
         done = self.work_done + work_in_stage
-        per_epoch = len(phase.feed.train_samples) + MEASURING_COST * len(phase.feed.val_samples)
+        per_epoch = len(phase.feed.train_samples) + VALIDATION_COST * len(phase.feed.val_samples)
         total = per_epoch * self.config.training.epochs
         return self.seconds / done * max(0.0, total - done) if done > 0 else None
 

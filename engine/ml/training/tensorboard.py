@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 
-def tracked(run: Run, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
+def with_tensorboard(run: Run, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
     """Pass the events on and write each epoch for TensorBoard into the run folder.
 
     Epochs that the journal holds already are written again, in place of what a run that was cut off has left. What the

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from engine.config.settings import AugmentConfig, Geometry
-from engine.ml.loading.augment import NUM_DRAWS, augment, random_parameters
+from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, augment, random_parameters
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, canvas
 
 STILL = AugmentConfig(crop_scale=1, horizontal_flip=0, brightness=0, contrast=0, saturation=0)
@@ -41,7 +41,7 @@ def _plain() -> Tensor:
 
 
 def _fixed(**columns: float) -> Tensor:
-    draws = torch.full((1, NUM_DRAWS), HALF)
+    draws = torch.full((1, NUM_RANDOM_PARAMETERS), HALF)
     for column, value in columns.items():
         draws[0, int(column[1:])] = value
     return draws

@@ -9,11 +9,11 @@ from engine.data.dataset import Sample, scan
 from engine.ml.loading.image_cache import ImageCache
 from engine.ml.loading.loader import (
     chunks_in_order,
+    eval_loader,
     load_batches,
-    measuring_loader,
     num_steps,
     shuffled_chunks,
-    training_loader,
+    train_loader,
 )
 from engine.ml.models.preprocessing import Preprocessing
 from tests.pictures import break_file, write_classes
@@ -52,7 +52,7 @@ def test_unreadable_images_are_named_and_their_labels_go_with_them(tmp_path: Pat
     root = write_classes(tmp_path, {"red": 5, "blue": 5})
     break_file(root / "red" / "001.png")
     samples = scan(root).samples
-    batches = list(load_batches(chunks_in_order(samples, 4), measuring_loader(root, PREPROCESSING)))
+    batches = list(load_batches(chunks_in_order(samples, 4), eval_loader(root, PREPROCESSING)))
     assert [image.path for batch in batches for image in batch.unreadable] == ["red/001.png"]
     for batch in batches:
         assert batch.labels.tolist() == [sample.label for sample in batch.samples]
@@ -63,7 +63,7 @@ def test_a_batch_of_unreadable_images_is_empty(tmp_path: Path) -> None:
     root = write_classes(tmp_path, {"red": 2})
     for path in (root / "red").iterdir():
         break_file(path)
-    (batch,) = load_batches(chunks_in_order(scan(root).samples), measuring_loader(root, PREPROCESSING))
+    (batch,) = load_batches(chunks_in_order(scan(root).samples), eval_loader(root, PREPROCESSING))
     assert (len(batch.inputs), len(batch.samples), len(batch.unreadable)) == (0, 0, 2)
 
 
@@ -74,7 +74,7 @@ def test_what_is_random_is_drawn_anew_in_every_epoch_and_again_the_same(tmp_path
     store = ImageCache(root, samples, (3, 19, 19), "", torch.device("cpu"))
 
     def draws(epoch: int) -> torch.Tensor:
-        (batch,) = load_batches([samples], training_loader(root, PREPROCESSING, store, seed=0, epoch=epoch))
+        (batch,) = load_batches([samples], train_loader(root, PREPROCESSING, store, seed=0, epoch=epoch))
         assert batch.draws is not None
         return batch.draws
 

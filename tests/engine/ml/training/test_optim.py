@@ -6,7 +6,7 @@ from torch import nn
 
 from engine.config.backbones import BACKBONES
 from engine.ml.models.build import Classifier, Head, build_model, set_trainable
-from engine.ml.training.optim import NUM_STAGES, make_optimizer, parameter_groups, set_rate, stages
+from engine.ml.training.optim import NUM_STAGES, make_optimizer, parameter_groups, set_lr, stages
 from tests.engine.ml.networks import SMALL, empty_model
 
 
@@ -130,6 +130,6 @@ def test_adamw_decays_weights_apart_from_the_gradient_and_adam_does_not():
 def test_setting_the_rate_scales_each_group_from_its_first_one():
     optimizer = make_optimizer("adamw", parameter_groups(tiny(), 0.1, 0.05, 0.5), 0.1, 0.9)
     first = [group["lr"] for group in optimizer.param_groups]
-    set_rate(optimizer, 0.3)
-    set_rate(optimizer, 0.5)
+    set_lr(optimizer, 0.3)
+    set_lr(optimizer, 0.5)
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.5 * rate for rate in first])
