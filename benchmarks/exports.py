@@ -14,7 +14,7 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
-from engine.results.export_verification import ExportOptions, ExportVerification, marked_path, read_certificate
+from engine.results.export_verification import ExportOptions, ExportVerification, failed_path, read_verification
 from engine.runs.run_folder import Run
 
 BACKBONES = ("se_resnet", "resnet18", "mobilenet_v2", "efficientnet_b0", "convnext_tiny", "vit_b_16", "swin_t")
@@ -89,7 +89,7 @@ def integers(name: str, run: Run) -> None:
     say(
         f"| {name} | {certificate.model_accuracy:.1%} | {certificate.accuracy:.1%} | {certificate.num_equal} of "
         f"{certificate.num_images} | {certificate.speedup:.2f} times | {certificate.num_bytes / 1e6:.1f} MB | "
-        f"{'kept' if certificate.is_kept else 'refused'} |"
+        f"{'kept' if certificate.passed else 'refused'} |"
     )
 
 
@@ -99,7 +99,7 @@ def exported(run: Run, options: ExportOptions) -> ExportVerification:
     try:
         return run_to_end(jobs.export(run.model_path, path, options))
     except EngineError:
-        return read_certificate(marked_path(path))
+        return read_verification(failed_path(path))
 
 
 if __name__ == "__main__":

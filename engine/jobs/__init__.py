@@ -19,19 +19,19 @@ from engine.jobs.models import (
     summarize,
     test,
 )
-from engine.jobs.trainings import complete, resume, split_and_train, train
+from engine.jobs.trainings import finalize, resume, split_and_train, train
 
 __all__ = [
     "EventStream",
     "all_licences",
     "check",
-    "complete",
     "draw_explanation",
     "draw_history",
     "evaluate",
     "evaluate_corrections",
     "explain",
     "export",
+    "finalize",
     "learning_curve",
     "predict",
     "preview",

@@ -115,7 +115,7 @@ def _tracked(run: Run, config: RunConfig, work: EventStream[None]) -> EventStrea
     return with_tensorboard(run, work)
 
 
-def complete(run: Run) -> EventStream[None]:
+def finalize(run: Run) -> EventStream[None]:
     """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
     from engine.ml.training.finalize import finalize_stopped_run
 

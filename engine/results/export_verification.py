@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 
 from engine.core.errors import EngineError
 from engine.core.files import saving, write_text_atomic
@@ -20,7 +20,7 @@ SCRIPT_TOLERANCE = 0.01
 """How near the two likeliest classes are where a script that scales pictures by itself may take the other one."""
 TOLERANCE = 1e-3
 """Largest difference of any probability at which an export in float32 counts as the same model."""
-MOST_ACCURACY_LOST = 0.02
+MAX_ACCURACY_LOSS = 0.02
 """Accuracy (0..1) on validation images that an export of 8-bit integers may lose."""
 
 
@@ -37,8 +37,10 @@ class ExportOptions(FrozenModel):
 class ExportVerification(FrozenModel):
     """How the answers of an exported file, run in a process of its own, differ from those of the program.
 
-    It lies beside the file, see `certificate_path`.
+    It lies beside the file, see `verification_path`.
     """
+
+    model_config = ConfigDict(validate_by_name=True)
 
     file: str
     """Name of the exported file."""
@@ -65,7 +67,7 @@ class ExportVerification(FrozenModel):
     """Share of the images that the file gets right (0..1)."""
     model_accuracy: float | None = None
     """The same of the program."""
-    is_kept: bool
+    passed: bool = Field(validation_alias=AliasChoices("passed", "is_kept"))
     """Whether what was promised of the file holds: all classes and probabilities, or for integers the accuracy."""
     notes: tuple[str, ...] = ()
     created: str
@@ -85,26 +87,26 @@ class ExportVerification(FrozenModel):
         )
 
 
-def certificate_path(path: Path) -> Path:
+def verification_path(path: Path) -> Path:
     """Return where the certificate of an exported file lies."""
     return path.with_name(f"{path.name}.certificate.json")
 
 
-def marked_path(path: Path) -> Path:
+def failed_path(path: Path) -> Path:
     """Return what a file is called that failed its certificate."""
     return path.with_name(f"{path.stem}.disagrees{path.suffix}")
 
 
-def write_certificate(certificate: ExportVerification, folder: Path) -> None:
+def write_verification(certificate: ExportVerification, folder: Path) -> None:
     """Put a certificate beside its file in `folder`; raise EngineError where the disk refuses."""
-    path = certificate_path(folder / certificate.file)
+    path = verification_path(folder / certificate.file)
     with saving("The certificate", path):
         write_text_atomic(path, certificate.model_dump_json(indent=2))
 
 
-def read_certificate(path: Path) -> ExportVerification:
+def read_verification(path: Path) -> ExportVerification:
     """Return the certificate of an exported file; raise EngineError where it has none."""
     try:
-        return ExportVerification.model_validate_json(read_text(certificate_path(path)))
+        return ExportVerification.model_validate_json(read_text(verification_path(path)))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise EngineError("This file has no certificate beside it. Export the model again.", path) from error

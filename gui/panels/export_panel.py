@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from engine.core.errors import EngineError
-from engine.results.export_verification import ExportOptions, ExportVerification, certificate_path, read_certificate
+from engine.results.export_verification import ExportOptions, ExportVerification, read_verification, verification_path
 from gui.formatting import count, size
 from gui.job import Job
 from gui.operations import Operations
@@ -33,8 +33,8 @@ _OPTIONS = {
 
 def _verdict(certificate: ExportVerification) -> str:
     if certificate.int8:
-        return "It keeps its accuracy" if certificate.is_kept else "It loses too much accuracy"
-    return f"It {'answers' if certificate.is_kept else 'does not answer'} as Classifold does"
+        return "It keeps its accuracy" if certificate.passed else "It loses too much accuracy"
+    return f"It {'answers' if certificate.passed else 'does not answer'} as Classifold does"
 
 
 class ExportPanel(Card):
@@ -116,9 +116,9 @@ class ExportPanel(Card):
             self.export_to(path if path.suffix.lower() == ending else path.with_name(path.name + ending))
 
     def _on_failed(self, error: Exception) -> None:
-        if isinstance(error, EngineError) and error.path is not None and certificate_path(Path(error.path)).is_file():
+        if isinstance(error, EngineError) and error.path is not None and verification_path(Path(error.path)).is_file():
             path = Path(error.path)
-            self.show_certificate(read_certificate(path), path)
+            self.show_certificate(read_verification(path), path)
 
     def _on_finished(self) -> None:
         self._job = None
@@ -126,7 +126,7 @@ class ExportPanel(Card):
 
     def _on_copy(self) -> None:
         if self._path is not None:
-            QGuiApplication.clipboard().setText(read_certificate(self._path).model_dump_json(indent=2))
+            QGuiApplication.clipboard().setText(read_verification(self._path).model_dump_json(indent=2))
             self.copy_button.setText("Copied")
 
     def _forget(self) -> None:

@@ -17,13 +17,13 @@ from engine.ml.export.write_files import write_apart
 from engine.ml.models.build import Classifier
 from engine.ml.models.model_file import load_model
 from engine.results.export_verification import (
-    MOST_ACCURACY_LOST,
+    MAX_ACCURACY_LOSS,
     TOLERANCE,
     ExportOptions,
     ExportVerification,
-    certificate_path,
-    marked_path,
-    write_certificate,
+    failed_path,
+    verification_path,
+    write_verification,
 )
 from engine.results.model_metadata import ModelMetadata
 
@@ -103,13 +103,13 @@ def _prove(
     if candidate.script is not None:
         write_script(candidate.script, candidate.path.name)
     certificate = yield from verify_export(candidate, proof, export.card, path.name)
-    if not certificate.is_kept:
-        path = marked_path(path)
+    if not certificate.passed:
+        path = failed_path(path)
     certificate = certificate.model_copy(update={"file": path.name, "notes": notes})
-    certificate_path(path).unlink(missing_ok=True)  # that of a file before must not stand beside this one
+    verification_path(path).unlink(missing_ok=True)  # that of a file before must not stand beside this one
     write_atomic(path, lambda temporary: os.replace(candidate.path, temporary))
-    write_certificate(certificate, path.parent)
-    if not certificate.is_kept:
+    write_verification(certificate, path.parent)
+    if not certificate.passed:
         raise EngineError(_disagreement(certificate), path)
     if options.format == "onnx":
         write_script(script_path(path), path.name)
@@ -118,7 +118,7 @@ def _prove(
 
 def _disagreement(certificate: ExportVerification) -> str:
     if certificate.int8:
-        what = f"As 8-bit integers the model loses more than {MOST_ACCURACY_LOST:.0%} of accuracy."
+        what = f"As 8-bit integers the model loses more than {MAX_ACCURACY_LOSS:.0%} of accuracy."
         return f"{what} {certificate.sentence()} Export it as floats."
     script = ""
     if certificate.script_num_equal != certificate.script_num_images:

@@ -19,7 +19,7 @@ from engine.ml.export.verification_process import ANSWERS, INPUTS, REPORT, REQUE
 from engine.ml.export.verification_set import ReferenceOutputs
 from engine.ml.models.preprocessing import Preprocessing, normalise
 from engine.results.export_verification import (
-    MOST_ACCURACY_LOST,
+    MAX_ACCURACY_LOSS,
     RUN_EXPORT,
     SCRIPT_TOLERANCE,
     TOLERANCE,
@@ -75,12 +75,12 @@ def verify_export(
         speedup=report["speedup"],
         accuracy=_share(answers == proof.labels) if has_truth else None,
         model_accuracy=_share(expected == proof.labels) if has_truth else None,
-        is_kept=False,
+        passed=False,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     # Integers near a tie answer otherwise where pixels differ by a level, as those of the script may
-    is_kept = _holds(certificate) and (script is None or options.int8 or script.is_right)
-    return certificate.model_copy(update={"is_kept": is_kept})
+    passed = _holds(certificate) and (script is None or options.int8 or script.is_right)
+    return certificate.model_copy(update={"passed": passed})
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _holds(certificate: ExportVerification) -> bool:
     if certificate.int8:
         assert certificate.accuracy is not None
         assert certificate.model_accuracy is not None
-        return certificate.model_accuracy - certificate.accuracy <= MOST_ACCURACY_LOST
+        return certificate.model_accuracy - certificate.accuracy <= MAX_ACCURACY_LOSS
     return certificate.num_equal == certificate.num_images and certificate.max_difference <= TOLERANCE
 
 

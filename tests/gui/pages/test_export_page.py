@@ -15,7 +15,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.results.export_verification import ExportOptions, ExportVerification, read_certificate, write_certificate
+from engine.results.export_verification import ExportOptions, ExportVerification, read_verification, write_verification
 from engine.runs.run_folder import Run
 from gui.main_window import EXPORT, TRAIN, MainWindow
 from gui.settings import Settings
@@ -52,7 +52,7 @@ def _certificate(path: Path, **changes: object) -> ExportVerification:
         file=path.name, sha256="0", num_bytes=3_400_000, format="onnx", int8=False, runtime="onnxruntime 1",
         images="validation", num_images=6, num_equal=6, max_difference=2e-7,
         script_num_images=6, script_num_equal=6, accuracy=0.5, model_accuracy=0.5,
-        is_kept=True, created="now",
+        passed=True, created="now",
     )  # fmt: skip
     return known.model_copy(update=changes)
 
@@ -94,7 +94,7 @@ def test_the_real_engine_writes_a_file_and_the_page_shows_its_certificate(
     assert not panel.export_button.isEnabled()
     qtbot.waitUntil(lambda: panel.verdict.isVisible(), timeout=120_000)
     qtbot.waitUntil(lambda: not job.is_running() and panel.export_button.isEnabled())
-    certificate = read_certificate(tmp_path / "model.onnx")
+    certificate = read_verification(tmp_path / "model.onnx")
     assert panel.verdict.text() == "It answers as Classifold does"
     assert certificate.sentence() in panel.details.text()
     panel.copy_button.click()
@@ -125,7 +125,7 @@ def test_a_file_that_disagrees_is_shown_as_such_with_the_reason(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.disagrees.onnx"
-    write_certificate(_certificate(path, is_kept=False, num_equal=2), tmp_path)
+    write_verification(_certificate(path, passed=False, num_equal=2), tmp_path)
     _script_export(monkeypatch, EngineError("It does not answer the same. Do not use it.", path))
     panel = window.export_page.export
     panel.export_to(tmp_path / "a.onnx")

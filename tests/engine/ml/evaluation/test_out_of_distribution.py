@@ -100,7 +100,7 @@ def test_a_stopped_run_is_completed_when_asked(dataset: Dataset, tmp_path: Path)
     work.close()
     run = Run(tmp_path / "stopped")
     assert read_embeddings(run.model_path) is None
-    run_to_end(jobs.complete(run))
+    run_to_end(jobs.finalize(run))
     assert len(read_reference(run.path).paths) == len(dataset.of_split("train"))
 
 
@@ -113,9 +113,9 @@ def test_a_run_that_went_on_and_was_stopped_again_is_completed_for_its_new_model
     work.close()
     run = Run(tmp_path / "stopped")
     content = run.model_path.read_bytes()
-    run_to_end(jobs.complete(run))
+    run_to_end(jobs.finalize(run))
     run.model_path.write_bytes(content)  # as a new best model does
-    run_to_end(jobs.complete(run))
+    run_to_end(jobs.finalize(run))
     assert read_embeddings(run.model_path) is not None
 
 

@@ -30,7 +30,7 @@ from engine.ml.export import export
 from engine.ml.export import verification as certify
 from engine.ml.export import verification_process as run_export
 from engine.ml.models.preprocessing import CROP_SHARE, PAD_GREY, Preprocessing, prepare
-from engine.results.export_verification import ExportOptions, ExportVerification, read_certificate
+from engine.results.export_verification import ExportOptions, ExportVerification, read_verification
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from resources import predict
@@ -76,12 +76,12 @@ def _ask_script(script: Path, *images: Path) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("format", ["onnx", "pt2"])
 def test_a_file_answers_as_the_program_and_its_certificate_says_so(run: Run, exported: Path, format: str) -> None:
-    certificate = read_certificate(exported / f"a.{format}")
+    certificate = read_verification(exported / f"a.{format}")
     assert certificate.num_images == certificate.num_equal == len(run.dataset.of_split("val"))
     assert certificate.script_num_equal == (certificate.num_images if format == "onnx" else None)
     assert certificate.max_difference < 1e-4
     assert certificate.accuracy == certificate.model_accuracy == run.history.best.accuracy  # type: ignore[union-attr]
-    assert certificate.is_kept
+    assert certificate.passed
     assert certificate.sha256 == sha256((exported / f"a.{format}").read_bytes()).hexdigest()
 
 
@@ -199,8 +199,8 @@ def test_a_file_that_disagrees_is_an_error_and_bears_it_in_its_name(
     with pytest.raises(EngineError, match="does not answer as Classifold does"):
         _export(run, tmp_path / "a.onnx", ONNX)
     assert (tmp_path / "a.onnx").read_bytes() == b"what lay there before"
-    certificate = read_certificate(tmp_path / "a.disagrees.onnx")
-    assert not certificate.is_kept
+    certificate = read_verification(tmp_path / "a.disagrees.onnx")
+    assert not certificate.passed
     assert certificate.max_difference > 1e-3
 
 
@@ -209,7 +209,7 @@ def test_a_script_that_differs_is_held_against_floats_and_not_against_integers(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certify, "SCRIPT_TOLERANCE", -1.0)
-    assert _export(run, tmp_path / "a.onnx", INT8).is_kept
+    assert _export(run, tmp_path / "a.onnx", INT8).passed
     with pytest.raises(EngineError, match="does not answer as Classifold does"):
         _export(run, tmp_path / "b.onnx", ONNX)
 
@@ -220,7 +220,7 @@ def test_integers_that_cost_too_much_are_refused(run: Run, tmp_path: Path, monke
     with pytest.raises(EngineError, match="Export it as floats"):
         _export(run, tmp_path / "a.onnx", INT8)
     assert not (tmp_path / "a.onnx").exists()
-    assert read_certificate(tmp_path / "a.disagrees.onnx").int8
+    assert read_verification(tmp_path / "a.disagrees.onnx").int8
 
 
 @pytest.mark.slow

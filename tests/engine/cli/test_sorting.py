@@ -11,7 +11,7 @@ from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.results.export_verification import ExportVerification, read_certificate
+from engine.results.export_verification import ExportVerification, read_verification
 from engine.runs.run_folder import Run
 from tests.pictures import write_classes
 
@@ -36,7 +36,7 @@ def test_export_prints_its_certificate_and_nothing_else(
     out = tmp_path / "model.onnx"
     assert main(["export", str(run.model_path), "--format", "onnx", "--out", str(out), "--json"]) == 0
     printed = capfd.readouterr()
-    assert ExportVerification.model_validate_json(printed.out) == read_certificate(out)
+    assert ExportVerification.model_validate_json(printed.out) == read_verification(out)
     assert str(out) in printed.err
 
 
