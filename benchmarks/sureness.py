@@ -61,7 +61,7 @@ def seen(run: Run, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
     assert answerer.reference is not None
     logits, alike = [], []
     samples = [Sample(str(path), 0) for path in paths]
-    load = eval_loader(Path(), Preprocessing.of(answerer.card))
+    load = eval_loader(Path(), Preprocessing.from_metadata(answerer.card))
     for batch in load_batches(chunks_in_order(samples), load):
         if batch.samples:
             with torch.inference_mode():

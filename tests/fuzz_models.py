@@ -23,13 +23,13 @@ from safetensors.torch import save
 from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
 from engine.ml.models.build import Classifier, build_model
-from engine.ml.models.model_file import load_model, make_card, save_model
+from engine.ml.models.model_file import load_model, make_metadata, save_model
 from engine.ml.models.preprocessing import Preprocessing
-from engine.ml.models.pretrained import load_fitting
+from engine.ml.models.pretrained import load_matching
 from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.models.weight_files import read_tensors
-from engine.ml.runtime.precision import Choice
-from engine.ml.training.checkpoint import read_checkpoint, save_training
+from engine.ml.runtime.precision import PrecisionChoice
+from engine.ml.training.checkpoint import read_checkpoint, write_checkpoint
 from engine.ml.training.early_stopping import EarlyStopping
 
 KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt")
@@ -82,7 +82,7 @@ def open(path: Path) -> None:
         checkpoint.restore_model(session.setup.model)
         checkpoint.restore(session, phase)
     else:
-        load_fitting(_model.__wrapped__(), read_tensors(path), path)
+        load_matching(_model.__wrapped__(), read_tensors(path), path)
 
 
 @functools.cache
@@ -92,7 +92,7 @@ def _whole(kind: str) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"file{kind}"
         if kind == KINDS[0]:
-            card = make_card(
+            card = make_metadata(
                 RunConfig().changed("model", backbone="squeezenet1_1"),
                 ("ant", "bee"),
                 Preprocessing(_SIDE, "crop", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)),
@@ -105,7 +105,7 @@ def _whole(kind: str) -> bytes:
         elif kind == KINDS[1]:
             path.write_bytes(save({name: value.half() for name, value in model.state_dict().items()}))
         elif kind == KINDS[-1]:
-            save_training(path, *_training.__wrapped__(), torch.zeros(4))
+            write_checkpoint(path, *_training.__wrapped__(), torch.zeros(4))
             return path.read_bytes()[:-_DIGEST_BYTES]
         else:
             torch.save(model.state_dict(), path, _use_new_zipfile_serialization=kind == ".pth")
@@ -128,7 +128,7 @@ def _training() -> tuple[Any, Any]:
         scaler=torch.amp.GradScaler("cpu", enabled=False),
         device=torch.device("cpu"),
         dtype=torch.float32,
-        precision=Choice(torch.float32, "as set"),
+        precision=PrecisionChoice(torch.float32, "as set"),
         layout=torch.channels_last,
     )
     session = SimpleNamespace(setup=setup, averaged=None, stopping=EarlyStopping(patience=3), epoch=1, started=0.0)

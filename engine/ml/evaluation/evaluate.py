@@ -15,7 +15,7 @@ from engine.core.progress import Ticker
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.splits import read_split
 from engine.ml.loading.loader import Batch, chunks_in_order, eval_loader, load_batches
-from engine.ml.models.inference import Forward, images_forward
+from engine.ml.models.inference import Forward, make_image_forward
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.runtime.device import choose_device
@@ -169,9 +169,9 @@ def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
 
 def _judge_samples(model_path: Path, root: Path, samples: Sequence[Sample]) -> Generator[Event, None, Evaluation]:
     model, card = load_model(model_path)
-    device, preprocessing = choose_device("auto"), Preprocessing.of(card)
+    device, preprocessing = choose_device("auto"), Preprocessing.from_metadata(card)
     batches = load_batches(chunks_in_order(samples), eval_loader(root, preprocessing))
-    forward = images_forward(model, preprocessing, device, inference_dtype(card.precision, device))
+    forward = make_image_forward(model, preprocessing, device, inference_dtype(card.precision, device))
     judged = yield from run_inference(batches, len(samples), forward, "validate")
     yield from (Warned(message=image.reason, path=image.path) for image in judged.unreadable)
     return compute_metrics(judged, root, card.classes, card.calibration)

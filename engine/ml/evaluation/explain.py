@@ -13,7 +13,7 @@ from engine.ml.evaluation.out_of_distribution import ReferenceEmbeddings, read_r
 from engine.ml.evaluation.predict import NOT_NUMBERS
 from engine.ml.models.build import Classifier
 from engine.ml.models.model_file import load_model
-from engine.ml.models.preprocessing import Preprocessing, normalise, prepare, seen_box
+from engine.ml.models.preprocessing import Preprocessing, normalise, preprocess, visible_box
 from engine.ml.runtime.device import choose_device
 from engine.results.explanation import NUM_NEIGHBOURS, Explanation, Neighbour
 from engine.results.model_metadata import ModelMetadata, read_metadata
@@ -31,9 +31,9 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     model, card, device = _open(model_path, changed)
     if label is not None and label not in card.classes:
         raise EngineError(f"The model knows no class '{label}'. It knows {', '.join(card.classes[:10])}.", model_path)
-    preprocessing = Preprocessing.of(card)
+    preprocessing = Preprocessing.from_metadata(card)
     pixels = decode(image_path, preprocessing.min_side)
-    batch = normalise(prepare(pixels, preprocessing)[None].to(device), preprocessing)
+    batch = normalise(preprocess(pixels, preprocessing)[None].to(device), preprocessing)
     seen = compute_cam(model, find_layer(model, batch), batch, None if label is None else card.classes.index(label))
     if not (seen.logits.isfinite().all() and seen.heat.isfinite().all()):
         raise EngineError(NOT_NUMBERS, model_path)
@@ -43,7 +43,7 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
         predicted=card.classes[int(seen.logits.argmax())],
         confidence=float((seen.logits / card.temperature).softmax(0)[seen.label]),
         heat=seen.heat.numpy(),
-        box=seen_box(pixels.shape[1], pixels.shape[0], preprocessing),
+        box=visible_box(pixels.shape[1], pixels.shape[0], preprocessing),
         neighbours=_neighbours(_read_reference(model_path.parent, changed), seen.embedding),
     )
 

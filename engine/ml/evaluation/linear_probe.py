@@ -56,7 +56,7 @@ def embed(root: Path, samples: Sequence[Sample], model_path: Path) -> Generator[
     """
     model, card = load_model(model_path)
     device = choose_device("auto")
-    preprocessing, dtype = Preprocessing.of(card), inference_dtype(card.precision, device)
+    preprocessing, dtype = Preprocessing.from_metadata(card), inference_dtype(card.precision, device)
     said = yield from compute_features(root, samples, model.backbone, preprocessing, device, dtype, mirrored=False)
     if not said.samples:
         raise EngineError("None of the images could be read.", root)

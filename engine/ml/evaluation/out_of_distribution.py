@@ -13,7 +13,7 @@ from engine.core.errors import EngineError
 from engine.core.files import saving, write_text_atomic
 from engine.core.safe_read import PathBelow, read_text
 from engine.data.dataset import Sample
-from engine.ml.models.reference_embeddings import MAX_REFERENCE_IMAGES, read_embeddings, unit
+from engine.ml.models.reference_embeddings import MAX_REFERENCE_IMAGES, l2_normalize, read_embeddings
 from engine.runs.run_folder import Run
 
 NUM_NEAREST = 3
@@ -41,7 +41,7 @@ class ReferenceEmbeddings:
 
     def nearest(self, embedding: Tensor, num: int) -> list[tuple[int, float]]:
         """Return positions and cosine similarities of the `num` images nearest to an embedding (D,), nearest first."""
-        values, positions = (self.embeddings @ unit(embedding.cpu())).topk(min(num, len(self.paths)))
+        values, positions = (self.embeddings @ l2_normalize(embedding.cpu())).topk(min(num, len(self.paths)))
         return list(zip(positions.tolist(), values.tolist()))
 
 
@@ -51,7 +51,7 @@ def mean_knn_cosine(embeddings: Tensor, reference: Tensor) -> Tensor:
     Distance to the nearest neighbours in the space of features: Sun et al. (2022), "Out-of-Distribution Detection with
     Deep Nearest Neighbors".
     """
-    cosines = unit(embeddings) @ reference.float().T
+    cosines = l2_normalize(embeddings) @ reference.float().T
     return cosines.topk(min(NUM_NEAREST, len(reference)), dim=1).values.mean(1)
 
 

@@ -15,7 +15,7 @@ from engine.core.progress import Ticker
 from engine.data.dataset import Sample, images_below
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
 from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
-from engine.ml.models.inference import Forward, embedding_forward, head_forward
+from engine.ml.models.inference import Forward, make_embedding_forward, make_head_forward
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.reference_embeddings import read_embeddings
@@ -67,7 +67,7 @@ def predict_with(
     samples = [Sample(path_to_text(os.fspath(path)), 0) for path in _expand(paths)]
     ticker = Ticker("predict", len(samples))
     num_done = 0
-    for batch in load_batches(chunks_in_order(samples), eval_loader(Path(), Preprocessing.of(card))):
+    for batch in load_batches(chunks_in_order(samples), eval_loader(Path(), Preprocessing.from_metadata(card))):
         errors = {bad.path: bad.reason for bad in batch.unreadable}
         answers = iter(
             _answers(answerer, batch.inputs, [sample.path for sample in batch.samples], num_top, budget.threshold)
@@ -91,8 +91,10 @@ def _open(model_path: Path, _changed: int) -> Predictor:
     model, card = load_model(model_path)
     keep_freed_memory()
     device = choose_device("auto")
-    embed = embedding_forward(model.backbone, Preprocessing.of(card), device, inference_dtype(card.precision, device))
-    return Predictor(card, embed, head_forward(model), read_embeddings(model_path))
+    embed = make_embedding_forward(
+        model.backbone, Preprocessing.from_metadata(card), device, inference_dtype(card.precision, device)
+    )
+    return Predictor(card, embed, make_head_forward(model), read_embeddings(model_path))
 
 
 def _expand(paths: Sequence[Path]) -> Iterator[Path]:

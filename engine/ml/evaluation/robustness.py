@@ -21,7 +21,7 @@ from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
 from engine.ml.evaluation.predict import NOT_NUMBERS
 from engine.ml.loading.loader import EVAL_BATCH_SIZE, chunks_in_order, eval_loader, load_batches
-from engine.ml.models.inference import Forward, images_forward
+from engine.ml.models.inference import Forward, make_image_forward
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing
 from engine.ml.runtime.device import choose_device
@@ -98,10 +98,10 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
     Raises EngineError where the run has no model or none of its validation images can be read.
     """
     model, card = load_model(run.model_path)
-    dataset, preprocessing, device = run.dataset, Preprocessing.of(card), choose_device("auto")
+    dataset, preprocessing, device = run.dataset, Preprocessing.from_metadata(card), choose_device("auto")
     if not set(dataset.classes) <= set(card.classes):
         raise EngineError("The model of this run and its list of images are of different classes.", run.path)
-    forward = images_forward(model, preprocessing, device, inference_dtype(card.precision, device))
+    forward = make_image_forward(model, preprocessing, device, inference_dtype(card.precision, device))
     samples = stratified(dataset.of_split("val"), MAX_IMAGES)
     batches = load_batches(chunks_in_order(samples), eval_loader(dataset.root, preprocessing))
     parts = [batch for batch in batches if batch.samples]

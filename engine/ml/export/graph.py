@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
 from engine.ml.models.build import Classifier
-from engine.ml.models.graph_tracing import fused
+from engine.ml.models.fusion import fuse_batchnorm
 from engine.ml.models.preprocessing import Preprocessing, normalise
 from engine.results.model_metadata import ModelMetadata
 
@@ -19,10 +19,10 @@ class ExportedNetwork(nn.Module):
 
     def __init__(self, model: Classifier, card: ModelMetadata, reference: Tensor | None, normalises: bool) -> None:
         super().__init__()
-        self.backbone = fused(model.backbone)
+        self.backbone = fuse_batchnorm(model.backbone)
         self.head = copy.deepcopy(model.head).eval()
         self._temperature = card.temperature
-        self._preprocessing = Preprocessing.of(card) if normalises else None
+        self._preprocessing = Preprocessing.from_metadata(card) if normalises else None
         self.register_buffer("reference", reference)
 
     @property
@@ -48,4 +48,4 @@ def example_images(card: ModelMetadata, normalises: bool) -> Tensor:
     shape = (2, 3, card.image_size, card.image_size)
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    return pixels if normalises else normalise(pixels, Preprocessing.of(card))
+    return pixels if normalises else normalise(pixels, Preprocessing.from_metadata(card))

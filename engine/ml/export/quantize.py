@@ -39,7 +39,7 @@ def to_integers(
         chosen, note = spread(found.samples[::2], most), "validation images it was not measured on"
         found = replace(found, samples=found.samples[1::2] or found.samples)
     images, _ = yield from load_images(found.root, chosen, card)
-    inputs = images if options.normalises else normalise(images, Preprocessing.of(card))
+    inputs = images if options.normalises else normalise(images, Preprocessing.from_metadata(card))
     yield from Ticker("export", total=0).at(0)
     order = np.random.default_rng(0).permutation(len(images))  # in the order of classes some batches would hold one
     quantize(source, inputs.numpy()[order], target)

@@ -113,7 +113,9 @@ def _holds(certificate: ExportVerification) -> bool:
 
 
 def _write_request(folder: Path, candidate: Artifact, proof: ReferenceOutputs, card: ModelMetadata) -> None:
-    images = proof.images if candidate.options.normalises else normalise(proof.images, Preprocessing.of(card))
+    images = (
+        proof.images if candidate.options.normalises else normalise(proof.images, Preprocessing.from_metadata(card))
+    )
     np.save(folder / INPUTS, images.numpy())
     request = {
         "task": "run",

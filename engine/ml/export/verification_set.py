@@ -21,7 +21,7 @@ from engine.data.sample_dataset import PAINTERS, draw_sample
 from engine.ml.evaluation.evaluate import samples_to_measure
 from engine.ml.loading.loader import EVAL_BATCH_SIZE, chunks_in_order, eval_loader, load_batches
 from engine.ml.models.build import Classifier
-from engine.ml.models.inference import images_forward
+from engine.ml.models.inference import make_image_forward
 from engine.ml.models.preprocessing import Preprocessing
 from engine.results.model_metadata import ModelMetadata, read_metadata
 from engine.runs.run_folder import Run
@@ -83,7 +83,7 @@ def load_images(
     ticker = Ticker("prove", len(samples))
     images: list[Tensor] = []
     kept: list[Sample] = []
-    for batch in load_batches(chunks_in_order(samples), eval_loader(root, Preprocessing.of(card))):
+    for batch in load_batches(chunks_in_order(samples), eval_loader(root, Preprocessing.from_metadata(card))):
         if batch.samples:
             images.append(batch.inputs)
         kept += batch.samples
@@ -99,7 +99,7 @@ def compute_reference_outputs(
     """Let the program answer for at most `most` of the images, in float32 on the processor."""
     chosen = spread(found.samples, fitting(card, most))
     images, samples = yield from load_images(found.root, chosen, card)
-    forward = images_forward(model, Preprocessing.of(card), torch.device("cpu"), torch.float32)
+    forward = make_image_forward(model, Preprocessing.from_metadata(card), torch.device("cpu"), torch.float32)
     logits: list[Tensor] = []
     ticker = Ticker("prove", len(images))
     for part in torch.split(images, EVAL_BATCH_SIZE):

@@ -21,7 +21,7 @@ from engine.core.progress import Ticker
 from engine.ml.export.graph import ExportedNetwork, example_images
 from engine.ml.export.verification_process import REQUEST
 from engine.ml.models.model_file import load_model
-from engine.ml.models.preprocessing import CROP_SHARE, PAD_GREY
+from engine.ml.models.preprocessing import CROP_FRACTION, PAD_GREY
 from engine.ml.models.reference_embeddings import read_embeddings
 from engine.results.calibration import DEFAULT_MAX_ERROR, choose_operating_point
 from engine.results.export_verification import METADATA_KEY, RUN_EXPORT, ExportOptions
@@ -66,7 +66,7 @@ def _describe(card: ModelMetadata, options: ExportOptions, output_names: list[st
         "classes": card.classes,
         "image_size": card.image_size,
         "geometry": card.geometry,
-        "crop_share": CROP_SHARE,
+        "crop_share": CROP_FRACTION,
         "pad_grey": PAD_GREY,
         "mean": card.mean,
         "std": card.std,

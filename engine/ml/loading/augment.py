@@ -13,7 +13,7 @@ from engine.config.settings import AugmentConfig
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Dataset
 from engine.data.decode import Pixels, decode
-from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, canvas
+from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, make_canvas
 
 NUM_RANDOM_PARAMETERS = 16
 _GREY_WEIGHTS = (0.2989, 0.587, 0.114)
@@ -51,7 +51,7 @@ def preview_images(
     samples = samples[:: max(1, len(samples) // max(1, num_images))][:num_images]
     pictures: list[Pixels] = []
     for epoch, sample in enumerate(samples):
-        square, aspect = canvas(decode(dataset.root / sample.path, preprocessing.canvas_size), preprocessing)
+        square, aspect = make_canvas(decode(dataset.root / sample.path, preprocessing.canvas_size), preprocessing)
         draws = random_parameters(seed, epoch, sample.path)
         changed = augment(square[None], torch.tensor([aspect]), draws[None], preprocessing, config)
         pictures.append(changed[0].round().byte().permute(1, 2, 0).contiguous().numpy())

@@ -19,7 +19,7 @@ from engine.core.files import path_from_text, write_atomic
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample
 from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
-from engine.ml.models.inference import embedding_forward
+from engine.ml.models.inference import make_embedding_forward
 from engine.ml.models.preprocessing import Preprocessing
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def compute_features(
     missing = [sample for sample in samples if keys[sample.path] not in known]
     fresh: _Known = {}
     ticker = Ticker("prepare", len(missing))
-    forward = embedding_forward(network, preprocessing, device, dtype)
+    forward = make_embedding_forward(network, preprocessing, device, dtype)
     num_done = 0
     for batch in load_batches(chunks_in_order(missing), eval_loader(root, preprocessing)):
         yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in batch.unreadable)

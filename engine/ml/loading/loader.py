@@ -17,7 +17,7 @@ from engine.data.dataset import Sample
 from engine.data.decode import decode
 from engine.ml.loading.augment import random_parameters
 from engine.ml.loading.image_cache import ImageCache
-from engine.ml.models.preprocessing import Preprocessing, canvas, prepare
+from engine.ml.models.preprocessing import Preprocessing, make_canvas, preprocess
 from engine.results.evaluation import Unreadable
 
 EVAL_BATCH_SIZE = 32
@@ -56,7 +56,7 @@ def eval_loader(root: Path, preprocessing: Preprocessing, store: ImageCache | No
 
     def load(sample: Sample) -> Loaded:
         def make() -> tuple[Tensor, float]:
-            return prepare(decode(root / sample.path, preprocessing.min_side), preprocessing), 1.0
+            return preprocess(decode(root / sample.path, preprocessing.min_side), preprocessing), 1.0
 
         image, _ = store.get(sample, make) if store else make()
         return Loaded(image)
@@ -69,7 +69,7 @@ def train_loader(root: Path, preprocessing: Preprocessing, store: ImageCache, se
 
     def load(sample: Sample) -> Loaded:
         def make() -> tuple[Tensor, float]:
-            return canvas(decode(root / sample.path, preprocessing.canvas_size), preprocessing)
+            return make_canvas(decode(root / sample.path, preprocessing.canvas_size), preprocessing)
 
         image, aspect = store.get(sample, make)
         return Loaded(image, aspect, random_parameters(seed, epoch, sample.path))

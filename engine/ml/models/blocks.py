@@ -1,4 +1,4 @@
-"""Cut a network into blocks, and between two blocks into a part that stays and a part that learns."""
+"""Split a network into blocks, and between two blocks into a part that stays and a part that learns."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LARGEST_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
-class Cut:
+class NetworkSplit:
     """Two halves that share their parameters with the network they were cut from: suffix(prefix(x)) == network(x)."""
 
     name: str
@@ -24,13 +24,13 @@ class Cut:
     suffix: nn.Module
 
 
-def blocks(network: nn.Module) -> Iterator[tuple[str, list[Named]]]:
+def iter_blocks(network: nn.Module) -> Iterator[tuple[str, list[Named]]]:
     """Yield name and parameters of each block, in the order of registration, a container's own ones first."""
-    most_layers = num_layers(list(network.named_parameters())) * _LARGEST_SHARE
+    most_layers = count_weight_layers(list(network.named_parameters())) * _LARGEST_SHARE
     yield from _blocks(network, "", most_layers)
 
 
-def num_layers(parameters: list[Named]) -> int:
+def count_weight_layers(parameters: list[Named]) -> int:
     """Count layers of weights, so that a norm stays with the convolution before it."""
     return sum(is_weight(name, parameter) for name, parameter in parameters)
 
@@ -40,10 +40,10 @@ def is_weight(name: str, parameter: nn.Parameter) -> bool:
     return name.endswith("weight") and parameter.ndim > 1
 
 
-def cut_before_last_block(backbone: nn.Module) -> Cut:
-    """Cut before the last block that has weights; where the graph cannot be cut there, before nothing."""
-    names = [name for name, parameters in blocks(backbone) if num_layers(parameters)]
-    whole = Cut("", backbone, nn.Identity())
+def split_before_last_block(backbone: nn.Module) -> NetworkSplit:
+    """Split before the last block that has weights; where the graph cannot be cut there, before nothing."""
+    names = [name for name, parameters in iter_blocks(backbone) if count_weight_layers(parameters)]
+    whole = NetworkSplit("", backbone, nn.Identity())
     # A network whose last block is all of it, or whose block is a bare parameter, has nothing to cut between
     modules = dict(backbone.named_modules())
     if len(names) < 2 or names[-1] not in modules:
@@ -56,7 +56,7 @@ def cut_before_last_block(backbone: nn.Module) -> Cut:
     if suffix is None:
         return whole
     prefix = _graph_until(graph, first.all_input_nodes[0])
-    return Cut(names[-1], fx.GraphModule(backbone, prefix), fx.GraphModule(backbone, suffix))
+    return NetworkSplit(names[-1], fx.GraphModule(backbone, prefix), fx.GraphModule(backbone, suffix))
 
 
 class _BlockTracer(ThreadTracer):
@@ -104,7 +104,7 @@ def _blocks(module: nn.Module, name: str, most_layers: float) -> Iterator[tuple[
     is_container = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
     if not parameters:
         return
-    if not children or not (is_container or num_layers(parameters) > most_layers):
+    if not children or not (is_container or count_weight_layers(parameters) > most_layers):
         yield name, parameters
         return
     own = [(f"{prefix}{key}", parameter) for key, parameter in module.named_parameters(recurse=False)]

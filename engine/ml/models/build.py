@@ -71,7 +71,7 @@ def build_model(name: str, num_classes: int, image_size: int, dropout: float) ->
     return Classifier(backbone, head, original_head_name)
 
 
-def build_outline(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
+def build_on_meta(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
     """Return the network of `build_model` without memory for its weights, which lie on the meta device.
 
     What a network computes for itself, such as tables of positions, is there. Raises EngineError as `build_model`.

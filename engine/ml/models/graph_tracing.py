@@ -1,44 +1,35 @@
-"""Graphs of networks, made while other threads use theirs."""
+"""A torch.fx tracer that is safe to use while other threads run networks."""
 
-import copy
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from torch import fx, nn
-from torch.fx.experimental.optimization import fuse
 
-_one_at_a_time = threading.Lock()
+_trace_lock = threading.Lock()
 
 
 class ThreadTracer(fx.Tracer):
-    """A tracer that leaves other threads alone.
+    """A tracer that records only the calls of the thread that called `trace`.
 
-    For the time of a trace, torch hands the tracer the calls and attributes of every module of the process. Without
-    this, a training beside it would end in an error.
+    While torch.fx traces, it patches `nn.Module.__call__` and `nn.Module.__getattr__` for the whole process. Without
+    this class, a training in another thread would fail during a trace.
     """
 
     _thread = 0
 
     def trace(self, root: nn.Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None) -> fx.Graph:
-        """Return the graph of `root`; waits for a trace of another thread."""
-        with _one_at_a_time:
+        """Return the graph of `root`; only one thread traces at a time."""
+        with _trace_lock:
             self._thread = threading.get_ident()
             return super().trace(root, concrete_args)
 
     def call_module(self, module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Return a node for the call of a module of `root`, and what the module says in other threads."""
+        """Record calls made by the tracing thread; run calls of other threads normally."""
         if threading.get_ident() != self._thread:
             return forward(*args, **kwargs)
         return super().call_module(module, forward, args, kwargs)
 
     def getattr(self, name: str, value: Any, proxies: dict[str, fx.Proxy]) -> Any:
-        """Return a node for a parameter of `root`, and the value in other threads."""
+        """Return a graph node to the tracing thread and the plain value to other threads."""
         return value if threading.get_ident() != self._thread else super().getattr(name, value, proxies)
-
-
-def fused(network: nn.Module) -> nn.Module:
-    """Return a copy in eval mode, each BatchNorm folded into the convolution before it."""
-    network = copy.deepcopy(network).eval()
-    traced = fx.GraphModule(network, ThreadTracer().trace(network))
-    return fuse(traced.eval(), inplace=True, no_trace=True)

@@ -13,7 +13,7 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Best
 from engine.core.files import saving, write_atomic
-from engine.ml.models.build import Classifier, build_outline
+from engine.ml.models.build import Classifier, build_on_meta
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.reference_embeddings import TENSOR_NAME
 from engine.results.calibration import Calibration
@@ -23,7 +23,7 @@ _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 """What networks consist of, and what that is called in a file."""
 
 
-def make_card(
+def make_metadata(
     config: RunConfig,
     classes: tuple[str, ...],
     preprocessing: Preprocessing,
@@ -70,7 +70,7 @@ def load_model(path: Path) -> tuple[Classifier, ModelMetadata]:
     Memory is taken for what lies in the file, and only once its layers were seen to be those of the network.
     """
     card = read_metadata(path)
-    model = build_outline(card.backbone, len(card.classes), card.image_size, card.config.model.dropout)
+    model = build_on_meta(card.backbone, len(card.classes), card.image_size, card.config.model.dropout)
     try:
         model.load_state_dict(_read_state(path, model.state_dict()), assign=True)
     except (SafetensorError, ValueError, OSError) as error:

@@ -13,11 +13,11 @@ from engine.results.explanation import Box
 from engine.results.model_metadata import ModelMetadata
 
 PAD_GREY = 124  # about the ImageNet mean, so borders are near zero after normalisation
-CANVAS_SHARE = 1.2
+CANVAS_SCALE = 1.2
 """Side of a canvas over that of the image: random crops of half its area and more come out about as sharp."""
 _MOST_ASPECT = 16
 """Longer over shorter side up to which the middle crop is taken from the whole picture."""
-CROP_SHARE = 0.875  # of the shorter side is kept by the middle crop, as in torchvision's recipes
+CROP_FRACTION = 0.875  # of the shorter side is kept by the middle crop, as in torchvision's recipes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +30,22 @@ class Preprocessing:
     std: tuple[float, float, float]
 
     @classmethod
-    def of(cls, card: ModelMetadata) -> "Preprocessing":
+    def from_metadata(cls, card: ModelMetadata) -> "Preprocessing":
         """Return the preprocessing that a model file asks for."""
         return cls(card.image_size, card.geometry, card.mean, card.std)
 
     @property
     def min_side(self) -> int:
         """The least shorter side in pixels that a picture is needed at."""
-        return self.image_size if self.geometry != "crop" else math.ceil(self.image_size / CROP_SHARE)
+        return self.image_size if self.geometry != "crop" else math.ceil(self.image_size / CROP_FRACTION)
 
     @property
     def canvas_size(self) -> int:
         """Side in pixels of the square that a training picture is kept as."""
-        return round(self.image_size * CANVAS_SHARE)
+        return round(self.image_size * CANVAS_SCALE)
 
 
-def prepare(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
+def preprocess(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
     """Return the picture as the network sees it when measured: uint8, shape (3, size, size)."""
     size = preprocessing.image_size
     if preprocessing.geometry == "crop":
@@ -69,8 +69,8 @@ def _without_far_ends(pixels: Pixels) -> Pixels:
     return pixels[top : height - top, left : width - left]
 
 
-def seen_box(width: int, height: int, preprocessing: Preprocessing) -> Box:
-    """Return the part of a picture of `width` x `height` pixels that `prepare` makes the network's square of."""
+def visible_box(width: int, height: int, preprocessing: Preprocessing) -> Box:
+    """Return the part of a picture of `width` x `height` pixels that `preprocess` makes the network's square of."""
     size = preprocessing.image_size
     new_height, new_width = _resized(height, width, preprocessing)
     if preprocessing.geometry == "pad":
@@ -92,7 +92,7 @@ def _resized(height: int, width: int, preprocessing: Preprocessing) -> tuple[int
     return max(size, round(height * scale)), max(size, round(width * scale))
 
 
-def canvas(pixels: Pixels, preprocessing: Preprocessing) -> tuple[Tensor, float]:
+def make_canvas(pixels: Pixels, preprocessing: Preprocessing) -> tuple[Tensor, float]:
     """Return the whole picture squashed into a square, uint8 (3, C, C), and its width over its height.
 
     Padded pictures are padded to a square, so that training sees the borders that measuring sees.

@@ -30,7 +30,7 @@ _POSITIONS = "encoder.pos_embedding"
 _MOST_NAMED, _MOST_LETTERS = 5, 100
 
 
-def load_start_weights(model: Classifier, backbone: Backbone, source: str) -> Generator[Event, None, None]:
+def load_pretrained(model: Classifier, backbone: Backbone, source: str) -> Generator[Event, None, None]:
     """Put start weights into `model`: "none", "default" for ImageNet's, or those in the file at a path.
 
     A head for another number of classes is left fresh. What else did not fit is listed in one warning. Raises
@@ -48,14 +48,14 @@ def load_start_weights(model: Classifier, backbone: Backbone, source: str) -> Ge
         path = weights_folder() / backbone.weights_file
         if not path.is_file():
             yield from download(backbone.weights_url, path)
-    left_out, fresh = load_fitting(model, read_tensors(path), path)
+    left_out, fresh = load_matching(model, read_tensors(path), path)
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
         raise EngineError("Weights in this file are not numbers, so nothing can be learnt from them.", path)
     if left_out or fresh:
         yield Warned(message=_describe(left_out, fresh), path=str(path))
 
 
-def load_fitting(model: Classifier, tensors: Mapping[str, Tensor], path: Path) -> tuple[list[str], list[str]]:
+def load_matching(model: Classifier, tensors: Mapping[str, Tensor], path: Path) -> tuple[list[str], list[str]]:
     """Copy the tensors that fit into `model`, whatever network of this kind they are named after.
 
     Returns names of the tensors that did not fit and of the parameters that stay as they are, without those of which

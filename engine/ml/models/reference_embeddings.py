@@ -14,7 +14,7 @@ TENSOR_NAME = "reference"
 """Its name in a model file."""
 
 
-def unit(embeddings: Tensor) -> Tensor:
+def l2_normalize(embeddings: Tensor) -> Tensor:
     """Return embeddings (..., D) in float32 and of length 1."""
     return nn.functional.normalize(embeddings.float(), dim=-1)
 
@@ -33,7 +33,7 @@ def read_embeddings(model_path: Path) -> Tensor | None:
             num_images, *size = part.get_shape()
             if not 0 < num_images <= MAX_REFERENCE_IMAGES or size != head.get_shape()[1:] or part.get_dtype() != "F16":
                 raise ValueError("these are no embeddings of this network")
-            embeddings = unit(file.get_tensor(TENSOR_NAME))
+            embeddings = l2_normalize(file.get_tensor(TENSOR_NAME))
         if not embeddings.isfinite().all():
             raise ValueError("these are not numbers")
     except (SafetensorError, ValueError, OSError) as error:

@@ -61,7 +61,7 @@ _STEPS = re.compile(
 """The instructions that torch writes."""
 
 
-def load_plain(source: Path | io.BytesIO) -> object:
+def load_torch_file(source: Path | io.BytesIO) -> object:
     """Return tensors, numbers, words and their lists and dicts from what `torch.save` made, on the CPU.
 
     Tensors of a file of torch since 1.6 lie in the file until they are copied, so it must stay until then; of any file

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.core.errors import EngineError
 from engine.core.safe_read import read_header
-from engine.ml.models.safe_pickle import DAMAGED, load_plain
+from engine.ml.models.safe_pickle import DAMAGED, load_torch_file
 from engine.ml.runtime.memory import is_out_of_memory
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net")
@@ -25,7 +25,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     missing, damaged, or holds Python objects beside tensors: those could run code.
     """
     try:
-        content = _load_safetensors(path) if path.suffix == ".safetensors" else _unwrap(load_plain(path))
+        content = _load_safetensors(path) if path.suffix == ".safetensors" else _unwrap(load_torch_file(path))
         most_bytes = path.stat().st_size
     except FileNotFoundError as error:
         raise EngineError("There is no such file of weights.", path) from error

@@ -21,16 +21,16 @@ LAYOUTS: dict[str, torch.memory_format] = {
 
 TOLERANCE = 0.1
 """Relative difference from float32 that another precision may have: norm of the difference over norm of the logits."""
-GAIN = 1.15
+MIN_SPEEDUP = 1.15
 """How much faster another precision must be to be taken, so that the choice does not hang on chance."""
-WORTH_SECONDS = 15.0
+MIN_RUN_SECONDS = 15.0
 """Shorter trainings, as float32 would take them, stay in float32: the trial would not pay."""
 
 _NUM_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PrecisionChoice:
     """A precision, a layout and why."""
 
     dtype: torch.dtype
@@ -74,41 +74,45 @@ def inference_dtype(stated: str, device: torch.device) -> torch.dtype:
 
 
 def choose_precision(
-    wanted: Precision, device: torch.device, network: nn.Module, images: Tensor, num_images: int, learns: bool
-) -> Choice:
+    wanted: Precision, device: torch.device, network: nn.Module, images: Tensor, num_images: int, with_backward: bool
+) -> PrecisionChoice:
     """Return the fastest precision that agrees with float32 on `images` (N, 3, S, S), normalised, on the device.
 
-    `num_images` will go through the network in the whole run; `learns` tells whether backwards too.
+    `num_images` will go through the network in the whole run; `with_backward` tells whether backwards too.
     """
     if wanted != "auto":
-        return Choice(DTYPES[wanted], "as set")
+        return PrecisionChoice(DTYPES[wanted], "as set")
     try:
-        return _fastest(device, network, images, num_images, learns)
+        return _fastest(device, network, images, num_images, with_backward)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        return Choice(torch.float32, "memory does not hold a trial")
+        return PrecisionChoice(torch.float32, "memory does not hold a trial")
 
 
-def _fastest(device: torch.device, network: nn.Module, images: Tensor, num_images: int, learns: bool) -> Choice:
+def _fastest(
+    device: torch.device, network: nn.Module, images: Tensor, num_images: int, with_backward: bool
+) -> PrecisionChoice:
     halves = [dtype for dtype in (torch.bfloat16, torch.float16) if is_native(dtype, device)]
     if not halves:
-        return Choice(torch.float32, "this device has no faster precision")
-    reference, full = _try(network, images, torch.float32, torch.channels_last, learns, None)
+        return PrecisionChoice(torch.float32, "this device has no faster precision")
+    reference, full = _try(network, images, torch.float32, torch.channels_last, with_backward, None)
     expected = full.seconds / len(images) * num_images
-    if device.type == "cpu" and expected < (WORTH_SECONDS if learns else WORTH_SECONDS / 5):
-        return Choice(torch.float32, "the run is too short to try others")
+    if device.type == "cpu" and expected < (MIN_RUN_SECONDS if with_backward else MIN_RUN_SECONDS / 5):
+        return PrecisionChoice(torch.float32, "the run is too short to try others")
     candidates = [(halves[0], torch.channels_last)]
-    if learns:
+    if with_backward:
         candidates += [(halves[0], torch.contiguous_format)]
-    trials = [_try(network, images, dtype, layout, learns, reference)[1] for dtype, layout in candidates]
+    trials = [_try(network, images, dtype, layout, with_backward, reference)[1] for dtype, layout in candidates]
     agreeing = [trial for trial in trials if trial.error <= TOLERANCE]
     best = min(agreeing, key=lambda trial: trial.seconds, default=full)
-    if best.seconds * GAIN > full.seconds:
+    if best.seconds * MIN_SPEEDUP > full.seconds:
         closest = min(trials, key=lambda trial: trial.error)
-        return Choice(torch.float32, f"{closest} gains nothing or differs by {closest.error:.1%}")
+        return PrecisionChoice(torch.float32, f"{closest} gains nothing or differs by {closest.error:.1%}")
     gain = full.seconds / best.seconds
-    return Choice(best.dtype, f"{best} is {gain:.1f} times as fast and differs by {best.error:.1%}", best.layout)
+    return PrecisionChoice(
+        best.dtype, f"{best} is {gain:.1f} times as fast and differs by {best.error:.1%}", best.layout
+    )
 
 
 def _try(
@@ -116,20 +120,23 @@ def _try(
     images: Tensor,
     dtype: torch.dtype,
     layout: torch.memory_format,
-    learns: bool,
+    with_backward: bool,
     reference: Tensor | None,
 ) -> tuple[Tensor, _Trial]:
     """Run the images through a copy a few times; return what it said and the shortest time it took."""
     trial = copy.deepcopy(network).to(memory_format=layout)
-    trial.train(learns)
+    trial.train(with_backward)
     batch = images.contiguous(memory_format=layout)
     seconds = float("inf")
     for _ in range(_NUM_TRIES):
         torch.manual_seed(0)  # the same dropout for each
         started = time.perf_counter()
-        with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32), torch.set_grad_enabled(learns):
+        with (
+            torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32),
+            torch.set_grad_enabled(with_backward),
+        ):
             said = trial(batch)
-        if learns:
+        if with_backward:
             said.float().sum().backward()
         if images.device.type == "cuda":
             torch.cuda.synchronize()

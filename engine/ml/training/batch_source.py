@@ -22,9 +22,9 @@ from engine.ml.loading.loader import (
     shuffled_chunks,
     train_loader,
 )
-from engine.ml.models.blocks import Cut, cut_before_last_block
+from engine.ml.models.blocks import NetworkSplit, split_before_last_block
 from engine.ml.models.build import Classifier
-from engine.ml.models.inference import Forward, fuse_for_inference, images_forward, in_parts, with_head
+from engine.ml.models.inference import Forward, fuse_for_inference, make_image_forward, split_on_oom, with_head
 from engine.ml.models.preprocessing import normalise
 from engine.ml.runtime.distributed import shard
 from engine.ml.training.setup import TrainingSetup
@@ -110,7 +110,7 @@ class ImageBatchSource:
 
     def eval_forward(self, model: Classifier) -> Forward:
         """Return the whole network."""
-        return images_forward(model, self._setup.preprocessing, self._setup.device, self._setup.inference_dtype)
+        return make_image_forward(model, self._setup.preprocessing, self._setup.device, self._setup.inference_dtype)
 
 
 class FeatureBatchSource:
@@ -118,7 +118,9 @@ class FeatureBatchSource:
 
     uses_mixup: bool = False
 
-    def __init__(self, setup: TrainingSetup, config: RunConfig, cut: Cut, train: Features, val: Features) -> None:
+    def __init__(
+        self, setup: TrainingSetup, config: RunConfig, cut: NetworkSplit, train: Features, val: Features
+    ) -> None:
         self._setup, self._training, self._cut, self._train, self._val = setup, config.training, cut, train, val
         self._mirror = config.augment.horizontal_flip
         self.train_samples, self.val_samples = train.samples, val.samples
@@ -160,9 +162,9 @@ class FeatureBatchSource:
     def eval_forward(self, model: Classifier) -> Forward:
         """Return the last block and the head."""
         setup = self._setup
-        suffix = self._cut.suffix if model is setup.model else cut_before_last_block(model.backbone).suffix
+        suffix = self._cut.suffix if model is setup.model else split_before_last_block(model.backbone).suffix
         fused = fuse_for_inference(suffix, setup.device, setup.inference_dtype)
-        return with_head(partial(in_parts, fused), model, setup.device)
+        return with_head(partial(split_on_oom, fused), model, setup.device)
 
 
 def make_feature_source(
@@ -187,14 +189,14 @@ def make_feature_source(
     return FeatureBatchSource(setup, config, cut, activations.of(train), activations.of(val))
 
 
-def _affordable_cut(setup: TrainingSetup, num_images: int) -> Cut:
-    """Cut before the last block, or before the head where what lies between would not fit in memory."""
-    cut = cut_before_last_block(setup.model.backbone)
+def _affordable_cut(setup: TrainingSetup, num_images: int) -> NetworkSplit:
+    """Split before the last block, or before the head where what lies between would not fit in memory."""
+    cut = split_before_last_block(setup.model.backbone)
     size = setup.preprocessing.image_size
     with torch.inference_mode():
         row = cut.prefix(torch.zeros(1, 3, size, size, device=setup.device))
     is_affordable = 2 * num_images * row.numel() * setup.inference_dtype.itemsize <= MEMORY_BUDGET
-    return cut if is_affordable else Cut("", setup.model.backbone, nn.Identity())
+    return cut if is_affordable else NetworkSplit("", setup.model.backbone, nn.Identity())
 
 
 def _spread(samples: tuple[Sample, ...], num_samples: int) -> tuple[Sample, ...]:

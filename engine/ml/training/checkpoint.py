@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from engine.core.errors import EngineError
 from engine.core.files import write_atomic
 from engine.core.safe_read import check_plain
-from engine.ml.models.safe_pickle import DAMAGED, load_plain
+from engine.ml.models.safe_pickle import DAMAGED, load_torch_file
 from engine.ml.runtime import distributed
 from engine.ml.runtime.memory import is_out_of_memory
-from engine.ml.runtime.precision import DTYPES, LAYOUTS, Choice
+from engine.ml.runtime.precision import DTYPES, LAYOUTS, PrecisionChoice
 from engine.ml.training.early_stopping import EarlyStopping
 from engine.ml.training.phases import Phase, PhaseKind
 from engine.ml.training.state import TrainState
@@ -38,7 +38,7 @@ class Checkpoint:
     path: Path
     kind: PhaseKind
     """The phase that the run was in."""
-    precision: Choice
+    precision: PrecisionChoice
     """Chosen by time at the start, so it must not be chosen anew."""
     seconds: float
     """How long the run had taken."""
@@ -50,7 +50,7 @@ class Checkpoint:
             model.load_state_dict(self.state["model"])
 
     def restore(self, session: TrainState, phase: Phase) -> None:
-        """Go back to where `save_training` was called; raise EngineError where the content does not fit."""
+        """Go back to where `write_checkpoint` was called; raise EngineError where the content does not fit."""
         state, device = self.state, session.setup.device
         with _told_as_damage(self.path):
             if session.averaged is not None:
@@ -89,7 +89,7 @@ def _told_as_damage(path: Path) -> Iterator[None]:
         ) from error
 
 
-def save_training(path: Path, session: TrainState, phase: Phase, sums: Tensor) -> None:
+def write_checkpoint(path: Path, session: TrainState, phase: Phase, sums: Tensor) -> None:
     """Write all that is needed to go on from here, in one step; raise OSError where the disk refuses.
 
     `sums` are those of `session` over all processes.
@@ -128,7 +128,7 @@ def save_training(path: Path, session: TrainState, phase: Phase, sums: Tensor) -
 def read_checkpoint(path: Path) -> Checkpoint | None:
     """Return what lies at `path`, or None where nothing does; raise EngineError where it is damaged or no checkpoint.
 
-    Nothing in it is run: its hash is checked, then plain data alone is read, see `load_plain`.
+    Nothing in it is run: its hash is checked, then plain data alone is read, see `load_torch_file`.
     """
     try:
         check_plain(path)
@@ -143,9 +143,9 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         body, digest = memoryview(content)[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
         if hashlib.sha256(body).digest() != digest:
             raise ValueError("another hash")
-        state = load_plain(io.BytesIO(body))
+        state = load_torch_file(io.BytesIO(body))
         if not isinstance(state, dict) or state["kind"] not in get_args(PhaseKind):
             raise ValueError("no checkpoint of a training")
         dtype, reason, layout = state["precision"]
-        precision = Choice(DTYPES[dtype], str(reason), LAYOUTS[layout])
+        precision = PrecisionChoice(DTYPES[dtype], str(reason), LAYOUTS[layout])
         return Checkpoint(path, state["kind"], precision, float(state["seconds"]), state)

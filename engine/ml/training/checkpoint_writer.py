@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from engine.core.errors import EngineError
 from engine.core.files import unique_path, write_atomic
 from engine.core.paths import home_folder
-from engine.ml.models.model_file import make_card, model_bytes
+from engine.ml.models.model_file import make_metadata, model_bytes
 from engine.ml.runtime import distributed
-from engine.ml.training.checkpoint import save_training
+from engine.ml.training.checkpoint import write_checkpoint
 from engine.ml.training.phases import Phase
 from engine.ml.training.state import TrainState
 from engine.results.evaluation import Evaluation
@@ -50,7 +50,7 @@ class CheckpointWriter:
         if distributed.rank() != 0:
             return
         setup, best = session.setup, session.stopping.best
-        card = make_card(
+        card = make_metadata(
             session.config,
             session.dataset.classes,
             setup.preprocessing,
@@ -61,9 +61,9 @@ class CheckpointWriter:
         self._waiting[self._run.model_path] = model_bytes(session.eval_model, card)
         if evaluation is not None:
             self._waiting[self._run.results_path] = evaluation.model_dump_json().encode()
-        self.retry(session)
+        self.flush_pending(session)
 
-    def retry(self, session: TrainState) -> None:
+    def flush_pending(self, session: TrainState) -> None:
         """Try again to write what the disk has refused; where it still does, the user is told once."""
         error = self._write_waiting()
         if error is not None:
@@ -88,7 +88,7 @@ class CheckpointWriter:
         started = time.monotonic()
         reason = None
         try:
-            save_training(self._run.checkpoint_path, session, phase, sums)
+            write_checkpoint(self._run.checkpoint_path, session, phase, sums)
         except (OSError, MemoryError) as error:
             reason = _reason(error)
             self._tell(session, "Where the run is", error)

@@ -10,7 +10,7 @@ from engine.ml.evaluation.out_of_distribution import choose_ood_threshold, choos
 from engine.ml.loading.feature_cache import compute_features
 from engine.ml.models.model_file import load_model, save_model
 from engine.ml.models.preprocessing import Preprocessing
-from engine.ml.models.reference_embeddings import unit
+from engine.ml.models.reference_embeddings import l2_normalize
 from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.precision import inference_dtype
 from engine.results.evaluation import read_evaluation, write_evaluation
@@ -26,13 +26,13 @@ def save_reference_embeddings(run: Run, dataset: Dataset, device: torch.device) 
     train, val = choose_samples(dataset.of_split("train")), dataset.of_split("val")
     dtype = inference_dtype(card.precision, device)
     activations = yield from compute_features(
-        dataset.root, [*train, *val], model.backbone, Preprocessing.of(card), device, dtype, mirrored=False
+        dataset.root, [*train, *val], model.backbone, Preprocessing.from_metadata(card), device, dtype, mirrored=False
     )
     known, measured = activations.of(train), activations.of(val)
     if not known.samples or not measured.samples:
         return
     # Half precision is what the file keeps, so the bound is taken from what will be compared with
-    reference = unit(unit(known.rows[:, 0]).half())
+    reference = l2_normalize(l2_normalize(known.rows[:, 0]).half())
     bound = choose_ood_threshold(mean_knn_cosine(measured.rows[:, 0], reference))
     calibration = card.calibration.model_copy(update={"unknown_below": bound})
     if run.results_path.is_file():

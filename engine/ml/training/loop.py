@@ -12,6 +12,7 @@ from engine.ml.evaluation.evaluate import Predictions, compute_metrics
 from engine.ml.evaluation.temperature import calibrate
 from engine.ml.models.build import set_trainable
 from engine.ml.runtime import distributed
+from engine.ml.runtime.ddp import wrap_ddp
 from engine.ml.runtime.errors import DivergedError
 from engine.ml.training.batch_source import ImageBatchSource, make_feature_source
 from engine.ml.training.checkpoint import Checkpoint, read_checkpoint
@@ -124,7 +125,7 @@ def _run_on_images(
     set_trainable(setup.model, head_only=config.training.mode == "head")
     if config.training.batch_size < 2 * distributed.world_size():
         raise EngineError("Each process needs two images of a batch at least. Choose a larger batch.")
-    network = distributed.wrap_ddp(setup.model)
+    network = wrap_ddp(setup.model)
     budget = config.training.budget_seconds
     refines = begins_quickly(config)
     phase = Phase(
@@ -188,7 +189,7 @@ def _run_epoch(
         if best:
             _keep_best(session, judged, keeper)
         else:
-            keeper.retry(session)
+            keeper.flush_pending(session)
     session.epoch, session.num_batches_done = epoch, 0
     session.sums.zero_()
     seconds = time.monotonic() - started

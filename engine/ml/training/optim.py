@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from engine.config.settings import OptimizerName
-from engine.ml.models.blocks import Named, blocks, is_weight, num_layers
+from engine.ml.models.blocks import Named, count_weight_layers, is_weight, iter_blocks
 from engine.ml.models.build import Classifier
 
 NUM_STAGES = 5
@@ -18,11 +18,11 @@ def stages(model: Classifier) -> list[list[Named]]:
     Depth counts layers of weights, so that a norm stays with the convolution before it. Works for every network whose
     modules are registered in the order they run in, as all of the catalog's are.
     """
-    total = num_layers(list(model.backbone.named_parameters()))
+    total = count_weight_layers(list(model.backbone.named_parameters()))
     cut: list[list[Named]] = [[] for _ in range(NUM_STAGES)]
     depth = 0
-    for _, block in blocks(model.backbone):
-        depth += num_layers(block)
+    for _, block in iter_blocks(model.backbone):
+        depth += count_weight_layers(block)
         cut[max(depth - 1, 0) * NUM_STAGES // total] += [(f"backbone.{name}", parameter) for name, parameter in block]
     head = [(f"head.{name}", parameter) for name, parameter in model.head.named_parameters()]
     return [*(stage for stage in cut if stage), head]

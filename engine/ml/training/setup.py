@@ -12,11 +12,11 @@ from engine.data.dataset import Dataset
 from engine.ml.loading.loader import eval_loader, load_batches
 from engine.ml.models.build import Classifier, build_model
 from engine.ml.models.preprocessing import Preprocessing, normalise
-from engine.ml.models.pretrained import load_start_weights
+from engine.ml.models.pretrained import load_pretrained
 from engine.ml.runtime import distributed
 from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.memory import keep_freed_memory
-from engine.ml.runtime.precision import Choice, choose_precision
+from engine.ml.runtime.precision import PrecisionChoice, choose_precision
 from engine.ml.training.optim import make_optimizer, parameter_groups
 
 _TRIAL_BATCH = 8
@@ -27,7 +27,7 @@ class TrainingSetup:
     """The parts of a run that are made once."""
 
     device: torch.device
-    precision: Choice
+    precision: PrecisionChoice
     model: Classifier
     preprocessing: Preprocessing
     scaler: torch.amp.GradScaler
@@ -62,7 +62,7 @@ def make_preprocessing(config: RunConfig) -> Preprocessing:
 
 
 def prepare_run(
-    config: RunConfig, dataset: Dataset, precision: Choice | None = None
+    config: RunConfig, dataset: Dataset, precision: PrecisionChoice | None = None
 ) -> Generator[Event, None, TrainingSetup]:
     """Build everything for a run, telling of downloads and of weights that did not fit.
 
@@ -76,7 +76,7 @@ def prepare_run(
     device = choose_device(config.training.device)
     model = build_model(backbone.name, len(dataset.classes), preprocessing.image_size, config.model.dropout)
     if precision is None:
-        yield from load_start_weights(model, backbone, config.model.weights)
+        yield from load_pretrained(model, backbone, config.model.weights)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     precision = precision or _choose_precision(config, dataset, model, preprocessing, device)
     model.to(memory_format=precision.layout)
@@ -102,16 +102,16 @@ def make_run_optimizer(config: RunConfig, model: Classifier, lr: float) -> torch
 
 def _choose_precision(
     config: RunConfig, dataset: Dataset, model: Classifier, preprocessing: Preprocessing, device: torch.device
-) -> Choice:
+) -> PrecisionChoice:
     train, val = dataset.of_split("train"), dataset.of_split("val")
     (batch,) = load_batches([train[:_TRIAL_BATCH]], eval_loader(dataset.root, preprocessing))
     if not batch.samples:
-        return Choice(torch.float32, "the first images could not be read")
+        return PrecisionChoice(torch.float32, "the first images could not be read")
     images = normalise(batch.inputs.to(device), preprocessing)
     training = config.training
     if training.mode == "quick" or begins_quickly(config):
         # The first score is worth more than a trial of the backward pass
         num_images = 2 * len(train) + len(val)
-        return choose_precision(training.precision, device, model.backbone, images, num_images, learns=False)
+        return choose_precision(training.precision, device, model.backbone, images, num_images, with_backward=False)
     num_images = training.epochs * len(train) if training.budget_seconds is None else 10**6
-    return choose_precision(training.precision, device, model, images, num_images, learns=True)
+    return choose_precision(training.precision, device, model, images, num_images, with_backward=True)

@@ -14,7 +14,7 @@ SMALL = sorted({row.family: row.name for row in _FROM_LARGE_TO_SMALL}.values())
 """The smallest network of each family."""
 
 
-def empty_model(name: str, num_classes: int = 5, image_size: int | None = None) -> Classifier:
+def make_meta_model(name: str, num_classes: int = 5, image_size: int | None = None) -> Classifier:
     """Build a network on the meta device: names and shapes only."""
     row = BACKBONES[name]
     if row.family == "RegNet":  # computes its widths with tensors
@@ -23,7 +23,7 @@ def empty_model(name: str, num_classes: int = 5, image_size: int | None = None) 
         return build_model(name, num_classes, image_size or row.image_size, 0.1)
 
 
-def smallest_side(name: str) -> int:
+def min_image_side(name: str) -> int:
     """Return the least side in pixels that the network takes."""
     row = BACKBONES[name]
     return -(-row.min_size // row.multiple_of) * row.multiple_of
@@ -37,6 +37,6 @@ def shared_file(*parts: str) -> Path:
     return path
 
 
-def all_numbers(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+def flatten_all(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
     """Return the content of all tensors as one row."""
     return torch.cat([tensor.detach().flatten() for tensor in tensors])

@@ -21,9 +21,9 @@ from engine.core.safe_read import MOST_HEADER
 from engine.data.class_names import MOST_CLASSES
 from engine.ml.evaluation.out_of_distribution import read_reference
 from engine.ml.models.build import build_model
-from engine.ml.models.model_file import load_model, make_card, save_model
+from engine.ml.models.model_file import load_model, make_metadata, save_model
 from engine.ml.models.preprocessing import Preprocessing
-from engine.ml.models.pretrained import load_fitting
+from engine.ml.models.pretrained import load_matching
 from engine.ml.models.reference_embeddings import TENSOR_NAME, read_embeddings
 from engine.ml.models.weight_files import read_tensors
 from engine.results.calibration import Calibration
@@ -39,7 +39,7 @@ ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("whole") / "model.safetensors"
-    card = make_card(
+    card = make_metadata(
         CONFIG, ("ant", "bee"), Preprocessing(SIDE, "crop", (0.5,) * 3, (0.2,) * 3), torch.float32, None, None
     )
     reference = torch.nn.functional.normalize(torch.randn(4, 512), dim=1).half()
@@ -256,9 +256,9 @@ def test_tables_that_a_network_computes_are_not_taken_from_files() -> None:
     model = build_model("squeezenet1_1", 2, SIDE, 0.0)
     model.backbone.add_module("table", network)
     wild = {"backbone.table.positions": torch.full((4,), 10**6), "backbone.table.weight": torch.ones(2, 2)}
-    left_out, _ = load_fitting(model, wild, Path("wild"))
+    left_out, _ = load_matching(model, wild, Path("wild"))
     as_floats = {"backbone.table.positions": torch.full((4,), 1e6), "backbone.table.weight": torch.ones(2, 2)}
-    load_fitting(model, as_floats, Path("wild"))
+    load_matching(model, as_floats, Path("wild"))
     assert torch.equal(network.positions, torch.arange(4))
     assert torch.equal(network.weight, torch.ones(2, 2))
     assert left_out == []

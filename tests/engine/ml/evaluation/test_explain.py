@@ -13,7 +13,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.ml.models.preprocessing import Preprocessing, prepare, seen_box
+from engine.ml.models.preprocessing import Preprocessing, preprocess, visible_box
 from engine.runs.run_folder import Run
 from tests.pictures import break_file, write_classes
 
@@ -91,8 +91,8 @@ def test_the_heat_lies_where_the_network_looked(geometry: Geometry) -> None:
         pixels[..., 0] = np.linspace(0, 250, width)[None, :]
         pixels[..., 1] = np.linspace(0, 250, height)[:, None]
         pixels[..., 2] = 255
-        seen = prepare(pixels, preprocessing).float()
-        box = seen_box(width, height, preprocessing)
+        seen = preprocess(pixels, preprocessing).float()
+        box = visible_box(width, height, preprocessing)
         for row, column in ((12, 20), (32, 32), (40, 50)):
             if seen[2, row, column] < 250:  # a grey border
                 continue

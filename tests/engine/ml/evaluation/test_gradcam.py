@@ -19,8 +19,8 @@ from engine.data.dataset import scan
 from engine.ml.evaluation.gradcam import SE_RESNET_MIN_SIDE, compute_cam, find_layer
 from engine.ml.models.build import Classifier, build_model
 from engine.ml.models.model_file import load_model
-from engine.ml.models.preprocessing import Preprocessing, normalise, prepare
-from tests.engine.ml.networks import SMALL, shared_file, smallest_side
+from engine.ml.models.preprocessing import Preprocessing, normalise, preprocess
+from tests.engine.ml.networks import SMALL, min_image_side, shared_file
 
 LARGE = {"maxvit_t", "wide_resnet50_2", "inception_v3", "vgg11", "resnext50_32x4d"}
 QUICK = [name for name in SMALL if name not in LARGE]
@@ -44,7 +44,7 @@ def _assert_is_a_map(heat: torch.Tensor, side: int) -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_every_family_gives_a_map_at_its_smallest_size(name: str) -> None:
-    side = smallest_side(name)
+    side = min_image_side(name)
     model = _model(name, side)
     batch = torch.randn(1, 3, side, side)
     seen = compute_cam(model, find_layer(model, batch), batch)
@@ -66,7 +66,7 @@ def test_every_family_gives_a_fine_map_at_the_size_it_was_made_for(name: str) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_gives_a_map_at_its_smallest_size(name: str) -> None:
-    side = smallest_side(name)
+    side = min_image_side(name)
     model = _model(name, side)
     batch = torch.randn(1, 3, side, side)
     _assert_is_a_map(compute_cam(model, find_layer(model, batch), batch).heat, side)
@@ -135,7 +135,7 @@ def test_random_weights_give_another_map() -> None:
     preprocessing = Preprocessing(128, "crop", BACKBONES["mobilenet_v2"].mean, BACKBONES["mobilenet_v2"].std)
     correlations = []
     for photo in photos:
-        batch = normalise(prepare(np.asarray(Image.open(photo).convert("RGB")), preprocessing)[None], preprocessing)
+        batch = normalise(preprocess(np.asarray(Image.open(photo).convert("RGB")), preprocessing)[None], preprocessing)
         one = compute_cam(trained, find_layer(trained, batch), batch)
         other = compute_cam(random, find_layer(random, batch), batch, one.label)
         correlations.append(spearmanr(one.heat.flatten(), other.heat.flatten()).statistic)
@@ -152,7 +152,7 @@ def _mask(name: str, seed: list[int], preprocessing: Preprocessing) -> np.ndarra
     canvas = Image.new("RGB", (side, side))
     painting.PAINTERS[name](ImageDraw.Draw(canvas), generator, (255, 255, 255))
     pixels = np.asarray(canvas.resize((painting.SIDE, painting.SIDE), Image.Resampling.BOX))
-    return prepare(pixels, preprocessing)[0].numpy() > 127
+    return preprocess(pixels, preprocessing)[0].numpy() > 127
 
 
 @pytest.mark.slow
@@ -161,7 +161,7 @@ def test_on_the_sample_the_heat_lies_on_the_object(tmp_path: Path) -> None:
     config = demo_config().changed("training", device="cpu", precision="float32", epochs=12)
     run = run_to_end(jobs.train(scan(root), config, tmp_path / "run"))
     model, card = load_model(run.model_path)
-    preprocessing = Preprocessing.of(card)
+    preprocessing = Preprocessing.from_metadata(card)
     shares = []
     for name in ("ring", "star", "triangle"):
         class_number = list(painting.PAINTERS).index(name)
@@ -169,7 +169,7 @@ def test_on_the_sample_the_heat_lies_on_the_object(tmp_path: Path) -> None:
             seed = [0, 1, class_number, number]
             image = painting.draw_sample(painting.PAINTERS[name], np.random.default_rng(seed))
             place = binary_dilation(_mask(name, seed, preprocessing), iterations=3)
-            batch = normalise(prepare(np.asarray(image), preprocessing)[None], preprocessing)
+            batch = normalise(preprocess(np.asarray(image), preprocessing)[None], preprocessing)
             heat = compute_cam(model, find_layer(model, batch), batch, card.classes.index(name)).heat.numpy()
             shares.append((heat[place].sum() / heat.sum(), place.mean()))
     on_object, area = np.mean(shares, axis=0)

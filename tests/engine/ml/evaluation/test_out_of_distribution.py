@@ -14,7 +14,7 @@ from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.splits import split
 from engine.ml.evaluation.out_of_distribution import MOST_IMAGES, choose_samples, mean_knn_cosine, read_reference
-from engine.ml.models.reference_embeddings import read_embeddings, unit
+from engine.ml.models.reference_embeddings import l2_normalize, read_embeddings
 from engine.results.model_metadata import read_metadata
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from engine.runs.run_folder import Run
@@ -129,8 +129,8 @@ def test_a_large_data_set_is_thinned_evenly_and_small_classes_stay_whole() -> No
 
 def test_similarity_is_the_mean_cosine_to_the_nearest_three() -> None:
     rows = torch.randn(20, 8, generator=torch.Generator().manual_seed(0))
-    cosines = sorted((unit(rows[:19]) @ unit(rows[19])).tolist(), reverse=True)
-    assert mean_knn_cosine(rows[19:], unit(rows[:19])).item() == pytest.approx(sum(cosines[:3]) / 3, abs=1e-5)
+    cosines = sorted((l2_normalize(rows[:19]) @ l2_normalize(rows[19])).tolist(), reverse=True)
+    assert mean_knn_cosine(rows[19:], l2_normalize(rows[:19])).item() == pytest.approx(sum(cosines[:3]) / 3, abs=1e-5)
 
 
 def test_the_test_images_are_measured_once(tmp_path: Path) -> None:

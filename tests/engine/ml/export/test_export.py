@@ -29,7 +29,7 @@ from engine.data.splits import split
 from engine.ml.export import export
 from engine.ml.export import verification as certify
 from engine.ml.export import verification_process as run_export
-from engine.ml.models.preprocessing import CROP_SHARE, PAD_GREY, Preprocessing, prepare
+from engine.ml.models.preprocessing import CROP_FRACTION, PAD_GREY, Preprocessing, preprocess
 from engine.results.export_verification import ExportOptions, ExportVerification, read_verification
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
@@ -126,8 +126,8 @@ def test_a_batch_may_have_any_size(exported: Path) -> None:
 def test_the_script_sees_pictures_as_the_program_does(tmp_path: Path, geometry: Geometry) -> None:
     preprocessing = Preprocessing(24, geometry, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     for path in _odd_images(tmp_path):
-        seen = predict.pixels(path, 24, geometry, CROP_SHARE, PAD_GREY)[0]
-        expected = prepare(decode(path, preprocessing.min_side), preprocessing).numpy()
+        seen = predict.pixels(path, 24, geometry, CROP_FRACTION, PAD_GREY)[0]
+        expected = preprocess(decode(path, preprocessing.min_side), preprocessing).numpy()
         assert np.abs(seen.astype(int) - expected).max() <= 1, path.name
 
 

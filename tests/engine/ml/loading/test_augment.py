@@ -10,7 +10,7 @@ from torchvision.transforms.v2 import functional as F
 
 from engine.config.settings import AugmentConfig, Geometry
 from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, augment, random_parameters
-from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, canvas
+from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, make_canvas
 
 STILL = AugmentConfig(crop_scale=1, horizontal_flip=0, brightness=0, contrast=0, saturation=0)
 SIZE = 40
@@ -114,7 +114,7 @@ def test_crops_keep_the_share_of_the_area_that_was_asked_for() -> None:
 def test_a_wide_picture_is_cropped_to_what_was_square_in_it() -> None:
     wide = np.zeros((60, 180, 3), np.uint8)
     wide[:, 60:120] = 255  # the middle third is a square
-    square, aspect = canvas(wide, _preprocessing())
+    square, aspect = make_canvas(wide, _preprocessing())
     image = augment(square[None], torch.tensor([aspect]), _fixed(), _preprocessing(), STILL)
     assert image[0, :, :, 3:-3].min() > 250
 

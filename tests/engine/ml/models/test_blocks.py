@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.ml.models.blocks import cut_before_last_block
+from engine.ml.models.blocks import split_before_last_block
 from engine.ml.models.build import build_model
 
 
@@ -23,7 +23,7 @@ from engine.ml.models.build import build_model
 def test_the_two_parts_together_say_what_the_network_says(name: str, block: str) -> None:
     size = 224 if name == "vit_b_32" else 64
     backbone = build_model(name, 3, size, 0.0).eval().backbone
-    cut = cut_before_last_block(backbone)
+    cut = split_before_last_block(backbone)
     images = torch.randn(2, 3, size, size)
     with torch.inference_mode():
         assert torch.allclose(cut.suffix(cut.prefix(images)), backbone(images), atol=1e-5)
@@ -33,10 +33,10 @@ def test_the_two_parts_together_say_what_the_network_says(name: str, block: str)
 def test_the_parts_share_their_parameters_with_the_network() -> None:
     backbone = build_model("resnet18", 3, 64, 0.0).backbone
     own = {id(parameter) for parameter in backbone.parameters()}
-    suffix = list(cut_before_last_block(backbone).suffix.parameters())
+    suffix = list(split_before_last_block(backbone).suffix.parameters())
     assert suffix
     assert all(id(parameter) in own for parameter in suffix)
 
 
 def test_a_network_of_one_block_is_left_whole() -> None:
-    assert cut_before_last_block(nn.Sequential(nn.Flatten(), nn.Linear(12, 4))).name == ""
+    assert split_before_last_block(nn.Sequential(nn.Flatten(), nn.Linear(12, 4))).name == ""

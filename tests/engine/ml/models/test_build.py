@@ -10,9 +10,9 @@ from torchvision import models
 
 from engine.config.backbones import BACKBONES
 from engine.core.errors import EngineError
-from engine.ml.models.build import Head, build_model, build_outline, set_trainable, train_mode
+from engine.ml.models.build import Head, build_model, build_on_meta, set_trainable, train_mode
 from engine.ml.training.optim import make_optimizer, parameter_groups
-from tests.engine.ml.networks import SMALL, empty_model, smallest_side
+from tests.engine.ml.networks import SMALL, make_meta_model, min_image_side
 
 HEAD_NAMES = {
     "mobilenet_v2": "classifier.1",
@@ -31,7 +31,7 @@ HEAD_NAMES = {
 
 @pytest.mark.parametrize(("name", "head_name"), HEAD_NAMES.items())
 def test_the_head_is_replaced_whatever_it_is_called(name, head_name):
-    model = empty_model(name, num_classes=7)
+    model = make_meta_model(name, num_classes=7)
     images = torch.empty(2, 3, BACKBONES[name].image_size, BACKBONES[name].image_size, device="meta")
     assert model.original_head_name == head_name
     assert model(images).shape == (2, 7)
@@ -40,14 +40,14 @@ def test_the_head_is_replaced_whatever_it_is_called(name, head_name):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_the_dropout_before_the_old_head_is_off(name):
-    network = empty_model(name)
+    network = make_meta_model(name)
     leaves = [module for module in network.modules() if next(module.children(), None) is None]
     assert isinstance(leaves[-1], Head)
     assert not any(isinstance(module, nn.Dropout) and module.p > 0 for module in leaves[-4:-1])
 
 
 def test_dropout_deeper_in_the_backbone_stays():
-    dropouts = [module for module in empty_model("vgg11").backbone.modules() if isinstance(module, nn.Dropout)]
+    dropouts = [module for module in make_meta_model("vgg11").backbone.modules() if isinstance(module, nn.Dropout)]
     assert [module.p for module in dropouts] == [0.5]
 
 
@@ -77,13 +77,13 @@ def test_squeezenet_gives_the_logits_of_its_convolution_without_the_relu():
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_networks_from_tensorflow_are_fed_as_their_weights_expect(name):
-    assert empty_model(name).backbone.transform_input
+    assert make_meta_model(name).backbone.transform_input
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_an_outline_has_the_layers_of_the_network_and_no_memory_for_them(name):
-    outline = build_outline(name, 5, BACKBONES[name].image_size, 0.1).state_dict()
-    expected = empty_model(name).state_dict()
+    outline = build_on_meta(name, 5, BACKBONES[name].image_size, 0.1).state_dict()
+    expected = make_meta_model(name).state_dict()
     assert {key: (value.shape, value.dtype) for key, value in outline.items()} == {
         key: (value.shape, value.dtype) for key, value in expected.items()
     }
@@ -91,7 +91,7 @@ def test_an_outline_has_the_layers_of_the_network_and_no_memory_for_them(name):
 
 
 def test_an_outline_has_the_tables_that_a_network_computes():
-    outline = build_outline("swin_v2_t", 2, 64, 0.0).state_dict()
+    outline = build_on_meta("swin_v2_t", 2, 64, 0.0).state_dict()
     network = models.swin_v2_t(weights=None).state_dict()
     tables = [name for name in network if name.endswith(("relative_position_index", "relative_coords_table"))]
     assert len(tables) == 24
@@ -134,7 +134,7 @@ def test_freezing_can_be_taken_back():
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "vit_b_32"])
 def test_a_state_without_versions_loads(name):
-    model = empty_model(name)
+    model = make_meta_model(name)
     plain = dict(model.state_dict())
     assert model.load_state_dict(plain).missing_keys == []
 
@@ -143,7 +143,7 @@ def test_a_state_without_versions_loads(name):
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_learns_from_a_batch_of_two_at_its_smallest_size(name):
     torch.manual_seed(0)
-    side = smallest_side(name)
+    side = min_image_side(name)
     model = build_model(name, 3, side, 0.1)
     train_mode(model, head_only=False)
     groups = parameter_groups(model, lr=0.01, weight_decay=0.01, layer_decay=0.7)

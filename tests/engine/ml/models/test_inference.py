@@ -6,7 +6,7 @@ from torch import nn
 
 from engine.config.backbones import BACKBONES
 from engine.ml.models.build import build_model
-from engine.ml.models.inference import fuse_for_inference, images_forward
+from engine.ml.models.inference import fuse_for_inference, make_image_forward
 from engine.ml.models.preprocessing import Preprocessing, normalise
 
 CPU = torch.device("cpu")
@@ -48,6 +48,6 @@ def test_half_precision_answers_nearly_as_float32_does() -> None:
     with torch.inference_mode():
         exact = model(normalise(images, PREPROCESSING)).softmax(1)
         for dtype, tolerance in ((torch.float32, 1e-4), (torch.bfloat16, 0.02)):
-            said = images_forward(model, PREPROCESSING, CPU, dtype)(images)
+            said = make_image_forward(model, PREPROCESSING, CPU, dtype)(images)
             assert said.dtype == torch.float32
             assert (said.softmax(1) - exact).abs().max() < tolerance

@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms.v2 import functional
 
 from engine.config.settings import Geometry
-from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, canvas, normalise, prepare
+from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, make_canvas, normalise, preprocess
 
 
 def _preprocessing(geometry: Geometry = "crop", size: int = 32) -> Preprocessing:
@@ -32,8 +32,8 @@ def _noise(width: int = 60, height: int = 40) -> np.ndarray:
 def test_any_picture_becomes_a_square_of_bytes(geometry: Geometry, size: tuple[int, int]) -> None:
     width, height = size
     preprocessing = _preprocessing(geometry)
-    image = prepare(_noise(width, height), preprocessing)
-    square, aspect = canvas(_noise(width, height), preprocessing)
+    image = preprocess(_noise(width, height), preprocessing)
+    square, aspect = make_canvas(_noise(width, height), preprocessing)
     assert image.shape == (3, 32, 32)
     assert square.shape == (3, preprocessing.canvas_size, preprocessing.canvas_size)
     assert image.dtype == square.dtype == torch.uint8
@@ -55,29 +55,29 @@ def test_a_long_strip_is_never_blown_up(
             return image
 
         monkeypatch.setattr(functional, name, noted)
-    prepare(_noise(*size), _preprocessing(geometry))
-    canvas(_noise(*size), _preprocessing(geometry))
+    preprocess(_noise(*size), _preprocessing(geometry))
+    make_canvas(_noise(*size), _preprocessing(geometry))
     assert max(made) < 100_000
 
 
 def test_of_a_strip_the_middle_crop_is_the_same_however_much_of_its_ends_is_kept() -> None:
     strip = _noise(1000, 20)
     crop = _preprocessing("crop")
-    assert torch.equal(prepare(strip, crop), prepare(strip[:, 400:600], crop))
+    assert torch.equal(preprocess(strip, crop), preprocess(strip[:, 400:600], crop))
 
 
 def test_crop_takes_the_middle() -> None:
-    assert (prepare(_striped(128, 64), _preprocessing("crop")) == 255).all()
+    assert (preprocess(_striped(128, 64), _preprocessing("crop")) == 255).all()
 
 
 def test_squash_keeps_both_edges() -> None:
-    image = prepare(_striped(128, 64), _preprocessing("squash"))
+    image = preprocess(_striped(128, 64), _preprocessing("squash"))
     assert image[0, 16, 0] == 0
     assert image[0, 16, -1] == 128
 
 
 def test_pad_puts_the_whole_picture_between_grey_borders() -> None:
-    image = prepare(_striped(128, 64), _preprocessing("pad"))
+    image = preprocess(_striped(128, 64), _preprocessing("pad"))
     assert (image[:, 0] == PAD_GREY).all()
     assert (image[:, -1] == PAD_GREY).all()
     assert image[0, 16, 0] == 0

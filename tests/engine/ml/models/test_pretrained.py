@@ -15,9 +15,9 @@ from engine.config.backbones import BACKBONES, Backbone, find_backbone
 from engine.core.errors import EngineError
 from engine.core.events import Progress, Warned
 from engine.ml.models.build import build_model
-from engine.ml.models.pretrained import load_fitting, load_start_weights
+from engine.ml.models.pretrained import load_matching, load_pretrained
 from tests.engine.ml.models.weights_server import serve
-from tests.engine.ml.networks import SMALL, all_numbers, empty_model, shared_file
+from tests.engine.ml.networks import SMALL, flatten_all, make_meta_model, shared_file
 
 IMAGENET = [name for name in BACKBONES if name != "se_resnet"]
 TINY = "shufflenet_v2_x0_5"
@@ -47,7 +47,7 @@ def load(path, name=TINY, num_classes=5, image_size=None):
     """Return a network with the weights in a file, and the events that came."""
     row = find_backbone(name)
     model = build_model(name, num_classes, image_size or row.image_size, 0.1)
-    return model, list(load_start_weights(model, row, str(path)))
+    return model, list(load_pretrained(model, row, str(path)))
 
 
 def assert_same_backbone(model, theirs):
@@ -85,9 +85,9 @@ def test_squeezenets_convolution_becomes_the_head_where_the_classes_fit(tmp_path
 
 
 def assert_everything_fits(name, tmp_path):
-    model = empty_model(name, num_classes=1000)
+    model = make_meta_model(name, num_classes=1000)
     state = torchvision_state(name)
-    left_out, fresh = load_fitting(model, state, tmp_path / "weights.pth")
+    left_out, fresh = load_matching(model, state, tmp_path / "weights.pth")
     assert (left_out, fresh) == ([], [])
 
 
@@ -135,7 +135,7 @@ def test_our_own_model_files_are_start_weights_too(tmp_path):
     save_file(saved.state_dict(), tmp_path / "model.safetensors")
     model, events = load(tmp_path / "model.safetensors", "se_resnet", num_classes=5)
     assert events == []
-    assert torch.equal(all_numbers(model.parameters()), all_numbers(saved.parameters()))
+    assert torch.equal(flatten_all(model.parameters()), flatten_all(saved.parameters()))
     _, events = load(tmp_path / "model.safetensors", "se_resnet", num_classes=3)
     assert events == []
 
@@ -151,11 +151,11 @@ def test_densenet_files_with_the_old_names_fit(tmp_path):
 
 
 def test_vit_files_with_the_old_names_fit(tmp_path):
-    model = empty_model("vit_b_32")
+    model = make_meta_model("vit_b_32")
     state = torchvision_state("vit_b_32")
     old = {key.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2."): v for key, v in state.items()}
     assert old.keys() != state.keys()
-    assert load_fitting(model, old, tmp_path) == ([], [])
+    assert load_matching(model, old, tmp_path) == ([], [])
 
 
 def test_positions_of_a_vit_are_interpolated_to_the_image_size(tmp_path):
@@ -169,16 +169,16 @@ def test_positions_of_a_vit_are_interpolated_to_the_image_size(tmp_path):
 
 
 def test_positions_without_a_square_grid_are_left_out(tmp_path):
-    model = empty_model("vit_b_32")
+    model = make_meta_model("vit_b_32")
     state = torchvision_state("vit_b_32") | {"encoder.pos_embedding": torch.zeros(1, 12, 768)}
-    left_out, fresh = load_fitting(model, state, tmp_path)
+    left_out, fresh = load_matching(model, state, tmp_path)
     assert left_out == fresh == ["backbone.encoder.pos_embedding"]
 
 
 def test_heads_beside_the_main_one_are_left_out_without_a_word(tmp_path):
     state = torchvision_state("googlenet")
     assert any(name.startswith("aux1.") for name in state)
-    assert load_fitting(empty_model("googlenet"), state, tmp_path) == ([], [])
+    assert load_matching(make_meta_model("googlenet"), state, tmp_path) == ([], [])
 
 
 def test_what_does_not_fit_is_named_in_one_warning_and_the_rest_is_loaded(theirs, tmp_path):
@@ -200,30 +200,30 @@ def test_what_does_not_fit_is_named_in_one_warning_and_the_rest_is_loaded(theirs
 def test_a_file_of_another_network_is_refused_and_changes_nothing(theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "weights.pth")
     model = build_model("se_resnet", 5, 32, 0.1)
-    before = all_numbers(model.state_dict().values()).clone()
+    before = flatten_all(model.state_dict().values()).clone()
     with pytest.raises(EngineError, match="Nothing in this file fits"):
-        list(load_start_weights(model, find_backbone("se_resnet"), str(tmp_path / "weights.pth")))
-    assert torch.equal(before, all_numbers(model.state_dict().values()))
+        list(load_pretrained(model, find_backbone("se_resnet"), str(tmp_path / "weights.pth")))
+    assert torch.equal(before, flatten_all(model.state_dict().values()))
 
 
 def test_a_vits_file_for_a_network_without_positions_is_refused(tmp_path):
     with pytest.raises(EngineError, match="Nothing in this file fits"):
-        load_fitting(empty_model("resnet18"), torchvision_state("vit_b_32"), tmp_path)
+        load_matching(make_meta_model("resnet18"), torchvision_state("vit_b_32"), tmp_path)
 
 
 @pytest.mark.usefixtures("cache")
 def test_from_scratch_nothing_is_loaded():
     model = build_model(TINY, 5, 64, 0.1)
-    before = all_numbers(model.parameters()).clone()
-    assert list(load_start_weights(model, find_backbone(TINY), "none")) == []
-    assert torch.equal(before, all_numbers(model.parameters()))
+    before = flatten_all(model.parameters()).clone()
+    assert list(load_pretrained(model, find_backbone(TINY), "none")) == []
+    assert torch.equal(before, flatten_all(model.parameters()))
 
 
 @pytest.mark.usefixtures("cache")
 def test_a_backbone_without_imagenet_weights_says_what_to_do():
     model = build_model("se_resnet", 5, 32, 0.1)
     with pytest.raises(EngineError, match=r"no ImageNet weights for se_resnet.*mobilenet_v2"):
-        list(load_start_weights(model, find_backbone("se_resnet"), "default"))
+        list(load_pretrained(model, find_backbone("se_resnet"), "default"))
 
 
 def test_weights_in_the_cache_are_not_fetched_again(cache, theirs):
@@ -242,10 +242,10 @@ def test_missing_weights_are_fetched_once(tmp_path, monkeypatch, theirs):
     model = build_model(TINY, 5, 64, 0.1)
     with serve({row.weights_file: content}) as host:
         monkeypatch.setattr(Backbone, "weights_url", property(lambda row: f"{host}/{row.weights_file}"))
-        events = list(load_start_weights(model, row, "default"))
+        events = list(load_pretrained(model, row, "default"))
     assert {type(event) for event in events} == {Progress}
     assert_same_backbone(model, theirs)
-    assert list(load_start_weights(model, row, "default")) == []  # the host is gone by now
+    assert list(load_pretrained(model, row, "default")) == []  # the host is gone by now
 
 
 def test_a_damaged_file_in_the_cache_is_a_sentence_with_its_path(cache):

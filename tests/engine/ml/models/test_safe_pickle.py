@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.ml.models.safe_pickle import DAMAGED, load_plain
+from engine.ml.models.safe_pickle import DAMAGED, load_torch_file
 
 WEIGHTS = OrderedDict(weight=torch.arange(6.0).reshape(2, 3), count=torch.tensor(3), half=torch.ones(2).bfloat16())
 GLOBALS = {
@@ -56,7 +56,7 @@ def with_pickle(content: bytes, old: bytes, new: bytes) -> bytes:
 def refused(tmp_path: Path, content: bytes, words: str | None = None) -> None:
     (tmp_path / "file.pth").write_bytes(content)
     with pytest.raises(DAMAGED, match=words):
-        load_plain(tmp_path / "file.pth")
+        load_torch_file(tmp_path / "file.pth")
 
 
 @pytest.mark.parametrize("is_legacy", [False, True])
@@ -67,7 +67,7 @@ def test_weights_and_the_state_of_an_optimizer_are_read(tmp_path, is_legacy):
     optimizer.step()
     state = {"model": WEIGHTS, "optimizer": optimizer.state_dict(), "random": torch.get_rng_state(), "words": None}
     (tmp_path / "file.pt").write_bytes(save(state | {"parameter": torch.nn.Parameter(torch.ones(2))}, is_legacy))
-    read = load_plain(tmp_path / "file.pt")
+    read = load_torch_file(tmp_path / "file.pt")
     torch.testing.assert_close(read["model"], WEIGHTS)
     torch.testing.assert_close(read["optimizer"]["state"], state["optimizer"]["state"])
     assert read["words"] is None
@@ -160,7 +160,7 @@ def test_a_dict_inside_of_itself_is_read_and_does_no_harm(tmp_path):
     content: dict[str, object] = {"a": 1}
     content["model"] = content
     (tmp_path / "file.pth").write_bytes(save(content))
-    read = load_plain(tmp_path / "file.pth")
+    read = load_torch_file(tmp_path / "file.pth")
     assert read["model"] is read
 
 
@@ -169,4 +169,4 @@ def test_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.pth")
     for path in (tmp_path / "pipe.pth", tmp_path, Path("/dev/zero")):
         with pytest.raises(OSError, match="not a plain file"):
-            load_plain(path)
+            load_torch_file(path)

@@ -7,7 +7,7 @@ from torch import nn
 from engine.config.backbones import BACKBONES
 from engine.core.errors import EngineError
 from engine.ml.models.summary import summarize, window_output
-from tests.engine.ml.networks import SMALL, empty_model
+from tests.engine.ml.networks import SMALL, make_meta_model
 
 COUNTED_OTHERWISE = {"squeezenet1_0", "squeezenet1_1"}
 """Their head runs on pooled features here, at every place of the map in torchvision."""
@@ -38,7 +38,7 @@ def test_layers_of_every_backbone_add_up(name):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_the_formula_gives_the_size_behind_every_convolution_and_pooling(name):
-    model = empty_model(name)
+    model = make_meta_model(name)
     seen = []
 
     def compare(module, inputs, output):

@@ -13,7 +13,7 @@ from engine.core.events import EpochDone, Event, RunDone, Warned
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.models.build import Classifier
-from engine.ml.models.inference import in_parts
+from engine.ml.models.inference import split_on_oom
 from engine.ml.training.phases import Phase
 from tests.pictures import write_classes
 
@@ -109,7 +109,7 @@ def test_a_batch_to_measure_that_memory_does_not_hold_is_measured_in_halves(fail
         return 2 * batch
 
     batch = torch.arange(7.0)
-    assert torch.equal(in_parts(network, batch), 2 * batch)
+    assert torch.equal(split_on_oom(network, batch), 2 * batch)
     assert max(sizes) == 7
 
 
@@ -118,4 +118,4 @@ def test_an_image_to_measure_that_memory_does_not_hold_is_no_endless_halving() -
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        in_parts(network, torch.zeros(4))
+        split_on_oom(network, torch.zeros(4))

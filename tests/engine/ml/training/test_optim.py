@@ -7,12 +7,12 @@ from torch import nn
 from engine.config.backbones import BACKBONES
 from engine.ml.models.build import Classifier, Head, build_model, set_trainable
 from engine.ml.training.optim import NUM_STAGES, make_optimizer, parameter_groups, set_lr, stages
-from tests.engine.ml.networks import SMALL, empty_model
+from tests.engine.ml.networks import SMALL, make_meta_model
 
 
 @pytest.fixture(scope="module")
 def networks():
-    return {name: empty_model(name) for name in SMALL}
+    return {name: make_meta_model(name) for name in SMALL}
 
 
 def tiny():
@@ -85,7 +85,7 @@ def test_frozen_parameters_are_left_out_and_no_group_is_empty():
     set_trainable(model, head_only=True)
     groups = parameter_groups(model, 0.1, 0.05, 0.5)
     assert [[tuple(parameter.shape) for parameter in group["params"]] for group in groups] == [[(3,)], [(3, 256)]]
-    assert all(group["params"] for group in parameter_groups(empty_model("vgg11"), 0.1, 0.05, 0.5))
+    assert all(group["params"] for group in parameter_groups(make_meta_model("vgg11"), 0.1, 0.05, 0.5))
 
 
 def test_any_other_network_is_cut_into_stages_too():
