@@ -1,4 +1,4 @@
-"""What every test gets: a home of its own, and the shared images where they are."""
+"""Fixtures and settings of all tests: a home folder per test, one thread per library, and the shared images."""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +8,11 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)  # a training in a test must not keep the desktop awake
+# Networks under test are tiny: with more threads OpenMP spends most of its time waiting. Set before torch is imported
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)  # trainings in tests must not keep the desktop awake
 
-# The same examples each time, and no timed assertions; a failure tells how to see it again
+# The same examples each time and no time limit per example; a failure prints how to reproduce it
 settings.register_profile("classifold", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.load_profile("classifold")
 
@@ -19,7 +21,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 @pytest.fixture(autouse=True, scope="session")
 def home_of_shared_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what runs leave that several tests share away from the user's home too."""
+    """Redirect the home folder of fixtures that several tests share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLASSIFOLD_HOME", str(tmp_path_factory.mktemp("home")))
         yield
@@ -27,7 +29,7 @@ def home_of_shared_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the runs and the log of a test away from the user's."""
+    """Redirect the program's home folder and torch's cache to a temporary folder."""
     folder = tmp_path / "home"
     monkeypatch.setenv("CLASSIFOLD_HOME", str(folder))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
