@@ -23,7 +23,7 @@ class DeliveryOperations(RunOperations):
 
     def unsort(self, path: Path) -> Job:
         """Take back what was sorted into a folder."""
-        return self._start("Taking back", jobs.undo_sort(path))
+        return self._start("Undoing", jobs.undo_sort(path))
 
     def serve(self, port: int) -> Job:
         """Answer other programs on this computer until the job is stopped."""

@@ -5,18 +5,10 @@ import re
 from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
 from engine.core.events import RunStarted
+from engine.core.formatting import count, duration, percent
 from engine.results.calibration import OperatingPoint
 from engine.results.statistics import wilson_interval
 from engine.runs.history import History
-
-NBSP = "\N{NO-BREAK SPACE}"
-
-
-def percent(share: float) -> str:
-    """Return a share (0..1) in percent, with a decimal only where rounding would claim perfection or nothing."""
-    figure = share * 100
-    decimals = 1 if 99 < figure < 99.95 or 0 < figure < 1 else 0
-    return f"{figure:.{decimals}f}{NBSP}%"
 
 
 def percent_with_range(share: float, num_images: int) -> str:
@@ -25,50 +17,6 @@ def percent_with_range(share: float, num_images: int) -> str:
         return percent(share)
     low, high = wilson_interval(share, num_images)
     return f"{percent(share)} ({low * 100:.0f} to {high * 100:.0f})"
-
-
-def count(number: int, thing: str, things: str = "") -> str:
-    """Return a number with its noun: `1 image`, `12,000 images`."""
-    return f"{number:,}{NBSP}{thing if number == 1 else things or thing + 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in its two largest units."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}{NBSP}s"
-    if whole < 3600:
-        minutes, rest = divmod(whole, 60)
-        return f"{minutes}{NBSP}min" + (f" {rest}{NBSP}s" if rest and minutes < 10 else "")
-    hours, rest = divmod(round(whole / 60), 60)
-    return f"{hours}{NBSP}h" + (f" {rest}{NBSP}min" if rest else "")
-
-
-def size(megabytes: float) -> str:
-    """Return a file size with two or three digits."""
-    if megabytes >= 1000:
-        return f"{megabytes / 1000:.1f}{NBSP}GB"
-    return f"{megabytes:.0f}{NBSP}MB"
-
-
-def millions(number: float) -> str:
-    """Return a number in millions or thousand millions with two or three digits."""
-    figure = number / 1e6
-    if figure >= 1000:
-        return f"{figure / 1000:.3g}{NBSP}G" if figure < 1e6 else f"{figure / 1000:,.0f}{NBSP}G"
-    return (
-        f"{figure:.0f}{NBSP}M" if figure >= 100 else f"{figure:.2g}{NBSP}M" if figure < 10 else f"{figure:.3g}{NBSP}M"
-    )
-
-
-def exact_or_millions(number: int) -> str:
-    """Return a small number to the digit, none for zero, and a large one in millions."""
-    return "–" if not number else f"{number:,}" if number < 100_000 else millions(number)
-
-
-def plain_number(number: float) -> str:
-    """Return a number without exponent and without zeros at its end."""
-    return f"{number:.10f}".rstrip("0").rstrip(".") or "0"
 
 
 def network_name(backbone: str) -> str:

@@ -133,7 +133,7 @@ class Operations(DeliveryOperations):
         """Say what in an image speaks for a class, and which training images are near, by the model of the state."""
         if self.state.model is None:
             raise RuntimeError("the page offers this only with a model")
-        return self._start("Looking for the reason", jobs.explain(self.state.model, path, label))
+        return self._start("Computing explanation", jobs.explain(self.state.model, path, label))
 
     def preview(self, num_images: int) -> Job:
         """Draw training images as the network would see them."""
@@ -170,7 +170,7 @@ class Operations(DeliveryOperations):
         self.state.set_dataset(self._split(dataset, Audit()))
         if self._checking is not None:
             self._checking.stop()
-        job = self._start("Checking the files", jobs.check(dataset))
+        job = self._start("Checking files", jobs.check(dataset))
         self._checking = job
         job.succeeded.connect(lambda audit: self._on_checked(dataset.root, audit))
         job.finished.connect(lambda: self._on_check_finished(job))

@@ -138,7 +138,7 @@ class RunOperations(JobRunner):
         self.open_run(run)  # stopped or failed, it has its best model all the same
         done = run.history.done
         if done is not None and done.stopped and run.model_path.is_file():
-            job = self._start("Remembering the images", jobs.finalize(run))
+            job = self._start("Indexing training images", jobs.finalize(run))
             job.succeeded.connect(lambda _: self.open_run(run) if self.state.run == run else None)
 
 

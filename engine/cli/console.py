@@ -16,26 +16,6 @@ from engine.results.predictions import Prediction
 
 Result = TypeVar("Result")
 
-_STAGE_WORDS: dict[events.Stage, str] = {
-    "scan": "reading the folder",
-    "check": "checking files",
-    "compare": "looking for copies",
-    "download": "downloading",
-    "prepare": "preparing",
-    "train": "training",
-    "validate": "measuring",
-    "predict": "classifying",
-    "test": "testing",
-    "grow": "drawing the learning curve",
-    "robustness": "measuring on changed images",
-    "report": "writing the report",
-    "export": "writing the file",
-    "prove": "comparing answers",
-    "undo": "taking back",
-    "serve": "answering",
-}
-
-
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What steers a terminal, breaks a line, turns its direction or is no character: a file may have it in its name."""
 
@@ -98,7 +78,7 @@ class Console:
         if stage != self._stage:
             if self._task is not None:
                 self._bars.remove_task(self._task)
-            words = _STAGE_WORDS[event.stage] + (f", epoch {event.epoch}" if event.epoch else "")
+            words = events.STAGE_LABELS[event.stage] + (f", epoch {event.epoch}" if event.epoch else "")
             self._task, self._stage = self._bars.add_task(words, total=event.total or None, speed=""), stage
         if self._task is not None:
             speed = f"{event.images_per_second:.0f} images/s" if event.images_per_second else ""

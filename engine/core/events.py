@@ -65,14 +65,34 @@ Stage: TypeAlias = Literal[
     "validate",
     "predict",
     "test",
-    "grow",
+    "learning_curve",
     "robustness",
     "report",
     "export",
-    "prove",
+    "verify",
     "undo",
     "serve",
 ]
+
+STAGE_LABELS: dict[Stage, str] = {
+    "scan": "Scanning folder",
+    "check": "Checking files",
+    "compare": "Finding duplicates",
+    "download": "Downloading weights",
+    "prepare": "Preparing images",
+    "train": "Training",
+    "validate": "Validating",
+    "predict": "Classifying",
+    "test": "Testing",
+    "learning_curve": "Computing learning curve",
+    "robustness": "Measuring robustness",
+    "report": "Writing report",
+    "export": "Writing file",
+    "verify": "Verifying",
+    "undo": "Undoing",
+    "serve": "Serving",
+}
+"""Text of each stage beside a progress bar."""
 
 
 class Progress(FiniteModel):

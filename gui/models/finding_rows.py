@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from engine.audit.class_balance import BALANCE_ABOVE
 from engine.audit.findings import Audit, DuplicateGroup, OddityKind
+from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
-from gui.formatting import count
 from gui.models.image_model import GridItem
 
 _NUM_EXAMPLES = 12

@@ -4,8 +4,8 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
+from engine.core.formatting import exact_or_millions
 from engine.results.model_summary import Layer, Summary
-from gui.formatting import exact_or_millions
 from gui.models.table_model import Index, TableModel
 
 _COLUMNS = (

@@ -4,8 +4,8 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
+from engine.core.formatting import percent
 from engine.results.learning_curve import ClassLearningCurve
-from gui.formatting import percent
 from gui.models.table_model import Index, TableModel
 
 _COLUMNS = (

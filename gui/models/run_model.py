@@ -5,8 +5,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt
 
+from engine.core.formatting import duration
 from engine.runs.run_folder import Run
-from gui.formatting import duration, network_name, percent_with_range
+from gui.formatting import network_name, percent_with_range
 from gui.models.run_record import RunReader, RunRecord
 from gui.models.table_model import Index, TableModel
 from gui.plain_text import as_plain

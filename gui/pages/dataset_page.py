@@ -6,9 +6,9 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample, Split
 from engine.runs.run_folder import Run
-from gui.formatting import count
 from gui.models.image_model import GridItem
 from gui.models.run_record import RunRecord
 from gui.operations import Operations

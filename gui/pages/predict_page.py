@@ -9,12 +9,13 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, 
 
 from engine.core.errors import EngineError
 from engine.core.files import IMAGE_SUFFIXES
+from engine.core.formatting import count
 from engine.core.paths import home_folder
 from engine.results.calibration import choose_operating_point
 from engine.results.explanation import Explanation
 from engine.results.model_metadata import read_metadata
 from engine.results.predictions import Prediction, to_csv
-from gui.formatting import budget_words, count, network_name, percent_with_range
+from gui.formatting import budget_words, network_name, percent_with_range
 from gui.job import Job
 from gui.models.prediction_model import ANSWER, PredictionModel
 from gui.operations import Operations

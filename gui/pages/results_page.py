@@ -6,8 +6,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
+from engine.core.formatting import count
 from engine.results.evaluation import Evaluation, ImageResult, images_to_csv, read_evaluation
-from gui.formatting import count, percent_with_range
+from gui.formatting import percent_with_range
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations

@@ -5,12 +5,12 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
+from engine.core.formatting import count
 from engine.core.paths import default_runs_folder
 from engine.results.comparison import compare
 from engine.results.evaluation import read_evaluation
 from engine.runs.history import History
 from engine.runs.run_folder import Run, list_runs
-from gui.formatting import count
 from gui.models.run_model import RunModel
 from gui.operations import Operations
 from gui.plain_text import as_plain

@@ -7,10 +7,11 @@ from engine.config.backbones import BACKBONES, find_backbone
 from engine.config.presets import is_downloaded
 from engine.config.settings import RunConfig
 from engine.core.events import RunDone, RunStarted, Warned
+from engine.core.formatting import millions, size
 from engine.core.paths import default_runs_folder
 from engine.runs.history import History
 from engine.runs.run_folder import Run, list_runs
-from gui.formatting import computed_on, millions, network_name, percent_with_range, plan, size
+from gui.formatting import computed_on, network_name, percent_with_range, plan
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID

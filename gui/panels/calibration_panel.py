@@ -3,9 +3,10 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
+from engine.core.formatting import count
 from engine.results.calibration import Calibration, choose_operating_point
 from engine.results.evaluation import Evaluation
-from gui.formatting import budget_words, count
+from gui.formatting import budget_words
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.inputs.error_limit_box import BudgetBox

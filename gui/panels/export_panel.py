@@ -7,8 +7,8 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from engine.core.errors import EngineError
+from engine.core.formatting import count, size
 from engine.results.export_verification import ExportOptions, ExportVerification, read_verification, verification_path
-from gui.formatting import count, size
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState

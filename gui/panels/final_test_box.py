@@ -3,8 +3,9 @@
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from engine.core.errors import EngineError
+from engine.core.formatting import count
 from engine.results.evaluation import Evaluation, read_evaluation
-from gui.formatting import count, percent_with_range
+from gui.formatting import percent_with_range
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID

@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QTa
 
 from engine.audit.review_queue import CorrectionGain, ReviewItem, build_queue
 from engine.core.errors import EngineError
+from engine.core.formatting import NBSP, count
 from engine.data.dataset import Dataset
 from engine.data.label_overrides import Action, read_decisions
 from engine.results.model_metadata import read_metadata
-from gui.formatting import NBSP, count
 from gui.operations import Operations
 from gui.plain_text import as_button_text
 from gui.state import AppState

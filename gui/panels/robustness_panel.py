@@ -8,10 +8,10 @@ from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
+from engine.core.formatting import count, percent
 from engine.data.decode import thumbnail
 from engine.results.robustness import Kind, RobustnessReport, Trial, read_robustness
 from gui.decoder import Decoder
-from gui.formatting import count, percent
 from gui.job import Job
 from gui.models.image_model import GridItem
 from gui.operations import Operations

@@ -5,7 +5,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
 
 from engine.core.events import Progress, Serving
-from gui.formatting import count
+from engine.core.formatting import count
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from engine.core.formatting import count
 from engine.sorting.file_transfer import TransferMode
 from engine.sorting.sorter import Sorted, Undone, default_target
-from gui.formatting import count
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState

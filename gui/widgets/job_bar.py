@@ -5,25 +5,11 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
-from engine.core.events import Progress, RunStarted
-from gui.formatting import duration, size
+from engine.core.events import STAGE_LABELS, Progress, RunStarted
+from engine.core.formatting import duration, size
 from gui.job import Job
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
-
-_STAGE_WORDS = {
-    "check": "Checking the files",
-    "compare": "Looking for copies",
-    "download": "Downloading weights",
-    "prepare": "Preparing images",
-    "train": "Training",
-    "validate": "Measuring",
-    "robustness": "Measuring on changed images",
-    "report": "Writing the report",
-    "export": "Writing the file",
-    "prove": "Comparing answers",
-    "undo": "Taking back",
-}
 
 
 @dataclass(eq=False)
@@ -103,7 +89,7 @@ class JobBar(QFrame):
 def _words(followed: _Followed) -> str:
     if followed.progress is None:
         return f"{followed.words} …"
-    words = _STAGE_WORDS.get(followed.progress.stage, followed.words)
+    words = STAGE_LABELS[followed.progress.stage]
     epoch = followed.progress.epoch
     return f"{words}, epoch {epoch} of {followed.epochs}" if epoch else words
 

@@ -6,9 +6,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from engine.core.formatting import percent
 from engine.results.explanation import Explanation
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
-from gui.formatting import percent
 from gui.theme import GRID
 from gui.widgets.images.heatmap_view import HeatView
 from gui.widgets.images.neighbour_strip import NeighbourStrip

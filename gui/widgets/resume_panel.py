@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from engine.core.formatting import count
 from engine.runs.run_folder import Run
-from gui.formatting import count, cut_off
+from gui.formatting import cut_off
 from gui.models.run_record import RunRecord
 from gui.plain_text import as_plain
 from gui.theme import GRID

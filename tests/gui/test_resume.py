@@ -9,10 +9,11 @@ from pytestqt.qtbot import QtBot
 
 from engine import jobs
 from engine.core.events import Best, Event, RunDone
+from engine.core.formatting import percent
 from engine.core.locks import locked
 from engine.core.paths import default_runs_folder
 from engine.runs.run_folder import Run, interrupted
-from gui.formatting import cut_off, percent
+from gui.formatting import cut_off
 from gui.main_window import DATASET, TRAIN, MainWindow
 from gui.models.run_record import read_record
 from gui.operations import Operations

@@ -73,7 +73,7 @@ def measure_learning_curve(pool: Pool, classes: tuple[str, ...]) -> Generator[Ev
     if min(np.bincount(pool.labels, minlength=pool.num_classes)) < 2 or len(pool.labels) < 16:
         raise EngineError("There are too few images for a learning curve: two in every class and 16 in all are needed.")
     num_seeds = max(2, min(_NUM_SEEDS, 120 // pool.num_classes))
-    ticker = Ticker("grow", len(_SHARES) + pool.num_classes)
+    ticker = Ticker("learning_curve", len(_SHARES) + pool.num_classes)
     counts, right = [], []
     for number, share in enumerate(_SHARES, start=1):
         # All images are one subset, whatever the seed

@@ -51,7 +51,7 @@ def verify_export(
     with TemporaryDirectory(prefix="classifold-") as folder:
         _write_request(Path(folder), candidate, proof, card)
         failure = "The exported file was written but does not run."
-        yield from run_program(RUN_EXPORT, folder, ticker=Ticker("prove", total=0), failure=failure)
+        yield from run_program(RUN_EXPORT, folder, ticker=Ticker("verify", total=0), failure=failure)
         probabilities = np.load(Path(folder) / ANSWERS, allow_pickle=False)
         report = json.loads((Path(folder) / REPORT).read_text("utf-8"))
     path, options = candidate.path, candidate.options

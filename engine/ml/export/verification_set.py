@@ -80,7 +80,7 @@ def load_images(
 
     Raises EngineError where none can be read.
     """
-    ticker = Ticker("prove", len(samples))
+    ticker = Ticker("verify", len(samples))
     images: list[Tensor] = []
     kept: list[Sample] = []
     for batch in load_batches(chunks_in_order(samples), eval_loader(root, Preprocessing.from_metadata(card))):
@@ -101,7 +101,7 @@ def compute_reference_outputs(
     images, samples = yield from load_images(found.root, chosen, card)
     forward = make_image_forward(model, Preprocessing.from_metadata(card), torch.device("cpu"), torch.float32)
     logits: list[Tensor] = []
-    ticker = Ticker("prove", len(images))
+    ticker = Ticker("verify", len(images))
     for part in torch.split(images, EVAL_BATCH_SIZE):
         with torch.inference_mode():
             logits.append(forward(part))

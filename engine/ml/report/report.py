@@ -1,6 +1,7 @@
 """Put all that is known of a run into one page that can be read without the program."""
 
 from collections.abc import Generator
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from engine import __version__
 from engine.audit.findings import Audit
 from engine.audit.review_queue import Review
+from engine.core import formatting
 from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.files import saving, write_atomic
@@ -77,8 +79,8 @@ def render(page: dict[str, object]) -> str:
     """Return the page as HTML, every name and path in it escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
-        "percent": report_views.percent,
-        "count": report_views.count,
+        "percent": partial(formatting.percent, decimals=1),
+        "count": formatting.count,
     }
     template = (files("resources") / "report.html").read_text(encoding="utf-8")
     return environment.from_string(template).render(page)

@@ -11,6 +11,7 @@ import torch
 from engine.audit.class_balance import imbalance_sentence
 from engine.audit.findings import Audit, DuplicateGroup, OddityKind
 from engine.config.settings import RunConfig
+from engine.core.formatting import duration, percent
 from engine.data.dataset import SPLIT_FOLDERS, Dataset
 from engine.ml.report.gallery import Gallery, Tile
 from engine.results.calibration import Calibration, choose_operating_point
@@ -30,28 +31,6 @@ _ODDITY_WORDS: dict[OddityKind, str] = {
     "tiny": "Tiny images",
     "shape": "Images of an odd shape",
 }
-
-
-def percent(share: float) -> str:
-    """Return a share (0..1) in percent with one decimal, which rounds to all or nothing only where that is meant."""
-    figure = f"{100 * share:.1f}"
-    if figure in ("0.0", "100.0"):
-        figure = {0.0: "0", 1.0: "100"}.get(round(share, 9), "less than 0.1" if share < 0.5 else "more than 99.9")
-    return f"{figure.removesuffix('.0')}\N{NO-BREAK SPACE}%"
-
-
-def count(number: int, thing: str) -> str:
-    """Return a number with its noun: `1 image`, `12,000 images`."""
-    return f"{number:,}\N{NO-BREAK SPACE}{thing}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in its two largest units."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def facts(card: ModelMetadata, config: RunConfig, dataset: Dataset, history: History) -> list[tuple[str, str]]:

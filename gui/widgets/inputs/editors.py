@@ -10,7 +10,7 @@ from PySide6.QtCore import QRegularExpression, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QRegularExpressionValidator, QValidator, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit
 
-from gui.formatting import plain_number
+from engine.core.formatting import plain_number
 
 _MAX_DECIMALS = 8
 _SMALL_SHARE = 0.001

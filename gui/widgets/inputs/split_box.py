@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
-from gui.formatting import count
+from engine.core.formatting import count
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
 

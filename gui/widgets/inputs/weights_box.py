@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QLabel, QPushButton, QR
 
 from engine.config.backbones import NON_COMMERCIAL, WEIGHTS_HOST, Backbone
 from engine.config.presets import is_downloaded
-from gui.formatting import size
+from engine.core.formatting import size
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
 

@@ -4,9 +4,9 @@ from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from engine.core.formatting import count
 from engine.results.evaluation import Evaluation
 from gui import theme
-from gui.formatting import count
 from gui.plain_text import as_plain
 from gui.theme import GRID
 

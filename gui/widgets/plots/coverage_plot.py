@@ -3,8 +3,8 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
+from engine.core.formatting import percent
 from engine.results.calibration import Calibration, CoveragePoint, OperatingPoint
-from gui.formatting import percent
 from gui.widgets.plots.chart_frame import ChartFrame, Figures
 from gui.widgets.plots.plot import PercentAxis, Plot, ShareAxis
 

@@ -10,9 +10,9 @@ from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from engine.core.events import EpochDone
+from engine.core.formatting import percent
 from engine.runs.history import History
 from gui import theme
-from gui.formatting import percent
 from gui.widgets.plots.chart_frame import ChartFrame, Figures
 from gui.widgets.plots.plot import NumberAxis, PercentAxis, Plot
 

@@ -5,9 +5,9 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
+from engine.core.formatting import percent
 from engine.results.learning_curve import LearningCurve, LearningCurvePoint
 from gui import theme
-from gui.formatting import percent
 from gui.widgets.plots.chart_frame import ChartFrame, Figures
 from gui.widgets.plots.plot import CountAxis, PercentAxis, Plot
 

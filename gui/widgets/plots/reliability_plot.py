@@ -5,11 +5,12 @@ import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QWidget
 
+from engine.core.formatting import percent
 from engine.results.calibration import Bin, bins
 from engine.results.evaluation import Evaluation
 from engine.results.statistics import wilson_interval
 from gui import theme
-from gui.formatting import percent, percent_with_range
+from gui.formatting import percent_with_range
 from gui.widgets.plots.chart_frame import ChartFrame, Figures
 from gui.widgets.plots.plot import PercentAxis, Plot, ShareAxis
 

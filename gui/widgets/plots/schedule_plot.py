@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QWidget
 
 from engine.config.schedule import planned_multipliers
 from engine.config.settings import RunConfig
+from engine.core.formatting import plain_number
 from gui import theme
-from gui.formatting import plain_number
 from gui.widgets.plots.chart_frame import ChartFrame, Figures
 from gui.widgets.plots.plot import NumberAxis, Plot
 

@@ -54,11 +54,11 @@ def test_a_small_job_does_not_push_a_training_aside_and_is_shown_behind_it(
     qtbot: QtBot, bar: JobBar, begin: Begin
 ) -> None:
     training = begin("Training", _progress("validate"))
-    export = begin("Exporting", _progress("prove"))
-    qtbot.waitUntil(lambda: bar.label.text() == "Measuring")
+    export = begin("Exporting", _progress("verify"))
+    qtbot.waitUntil(lambda: bar.label.text() == "Validating")
     assert bar.stop_button.isVisible()
     training.set()
-    qtbot.waitUntil(lambda: bar.label.text() == "Comparing answers")
+    qtbot.waitUntil(lambda: bar.label.text() == "Verifying")
     assert not bar.stop_button.isVisible()
     export.set()
     qtbot.waitUntil(lambda: bar.label.text() == "Ready")
@@ -66,12 +66,12 @@ def test_a_small_job_does_not_push_a_training_aside_and_is_shown_behind_it(
 
 
 def test_what_is_begun_later_is_shown_and_then_what_was_before(qtbot: QtBot, bar: JobBar, begin: Begin) -> None:
-    export = begin("Exporting", _progress("prove"))
+    export = begin("Exporting", _progress("verify"))
     report = begin("Reporting", _progress("report"))
-    qtbot.waitUntil(lambda: bar.label.text() == "Writing the report")
+    qtbot.waitUntil(lambda: bar.label.text() == "Writing report")
     assert bar.bar.value() == 250
     assert bar.speed.text() == "5 images/s"
     report.set()
-    qtbot.waitUntil(lambda: bar.label.text() == "Comparing answers")
+    qtbot.waitUntil(lambda: bar.label.text() == "Verifying")
     export.set()
     qtbot.waitUntil(lambda: bar.label.text() == "Ready")

@@ -284,7 +284,7 @@ def test_a_file_that_crashes_its_runtime_is_a_sentence_and_leaves_nothing(
     assert {item.name for item in tmp_path.iterdir()} <= {"home"}
 
 
-@pytest.mark.parametrize("stage", ["export", pytest.param("prove", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stage", ["export", pytest.param("verify", marks=pytest.mark.slow)])
 def test_stopping_ends_the_other_process_and_leaves_nothing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
@@ -297,7 +297,7 @@ def test_stopping_ends_the_other_process_and_leaves_nothing(
 
     monkeypatch.setattr(child, "start_program", start)
     work = jobs.export(run.model_path, tmp_path / "a.onnx", ONNX)
-    while len(started) < {"export": 1, "prove": 2}[stage]:
+    while len(started) < {"export": 1, "verify": 2}[stage]:
         next(work)
     assert started[-1].poll() is None
     work.close()

@@ -1,0 +1,61 @@
+"""Tests of numbers as text."""
+
+import pytest
+
+from engine.core.formatting import NBSP, count, duration, exact_or_millions, millions, percent, plain_number, size
+
+
+def _with_spaces(text: str) -> str:
+    return text.replace(NBSP, " ")
+
+
+@pytest.mark.parametrize(
+    ("share", "rounded", "precise"),
+    [
+        (0.0, "0 %", "0 %"),
+        (0.0001, "<0.1 %", "<0.1 %"),
+        (0.0041, "0.4 %", "0.4 %"),
+        (0.02, "2 %", "2 %"),
+        (0.9537, "95 %", "95.4 %"),
+        (0.9951, "99.5 %", "99.5 %"),
+        (0.9999, ">99.9 %", ">99.9 %"),
+        (1 - 1e-15, "100 %", "100 %"),
+    ],
+)
+def test_a_percentage_is_never_rounded_to_0_or_100(share: float, rounded: str, precise: str) -> None:
+    assert _with_spaces(percent(share)) == rounded
+    assert _with_spaces(percent(share, decimals=1)) == precise
+
+
+def test_a_count_has_its_noun_in_singular_or_plural() -> None:
+    texts = [count(1, "image"), count(12_000, "image"), count(2, "class", "classes"), count(0, "image")]
+    assert [_with_spaces(text) for text in texts] == ["1 image", "12,000 images", "2 classes", "0 images"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min"),
+        (200, "3 min 20 s"),
+        (1230, "20 min"),
+        (3600, "1 h"),
+        (7510, "2 h 5 min"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
+    assert _with_spaces(duration(seconds)) == text
+
+
+def test_sizes_and_large_numbers_are_short() -> None:
+    texts = [
+        size(6.1),
+        size(2416.6),
+        millions(1_505_700),
+        millions(25.6e6),
+        exact_or_millions(0),
+        exact_or_millions(512),
+    ]
+    assert [_with_spaces(text) for text in texts] == ["6 MB", "2.4 GB", "1.5 M", "25.6 M", "–", "512"]
+    assert plain_number(1e-5) == "0.00001"
