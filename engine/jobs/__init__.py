@@ -1,25 +1,22 @@
-"""The work the program can do, as generators of events; the only lazy door to `engine.ml`.
+"""Everything the program can do, as generators of events; only this package loads `engine.ml`, and only when needed.
 
-Pull to go on, close to stop. An EngineError is for the user, any other exception is a bug, the result is returned.
-torch is imported when the first generator that needs it is pulled, so that the window opens without it.
+The caller pulls events with `next` and stops a job by closing its generator. An EngineError holds a message for the
+user, any other exception is a bug, and the generator returns the result. torch is imported when the first event of a
+job that needs it is pulled, so that the window opens without it.
 """
 
+from engine.jobs.backbones import summarize
 from engine.jobs.base import EventStream
-from engine.jobs.datasets import check, evaluate_corrections, preview, review, scan, split
-from engine.jobs.delivery import all_licences, export, run_export, serve, sort, undo_sort
-from engine.jobs.models import (
-    draw_explanation,
-    draw_history,
-    evaluate,
-    explain,
-    learning_curve,
-    predict,
-    report,
-    robustness,
-    summarize,
-    test,
-)
-from engine.jobs.trainings import finalize, resume, split_and_train, train
+from engine.jobs.dataset import check, preview, scan, split
+from engine.jobs.evaluation import evaluate, learning_curve, robustness, test
+from engine.jobs.exporting import export, run_export
+from engine.jobs.labels import evaluate_corrections, review
+from engine.jobs.licences import all_licences
+from engine.jobs.prediction import draw_explanation, explain, predict
+from engine.jobs.reporting import draw_history, report
+from engine.jobs.serving import serve
+from engine.jobs.sorting import sort, undo_sort
+from engine.jobs.training import finalize, resume, split_and_train, train
 
 __all__ = [
     "EventStream",

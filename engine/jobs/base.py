@@ -1,4 +1,4 @@
-"""What jobs are made of."""
+"""The type of a job and helpers that all jobs share."""
 
 from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
@@ -12,7 +12,7 @@ EventStream: TypeAlias = Generator[Event, None, Result]
 
 
 def translate_device_errors(work: Generator[Yielded, None, Result]) -> Generator[Yielded, None, Result]:
-    """Do work of `engine.ml`; what memory and device do to it becomes EngineError."""
+    """Run a job of `engine.ml`; raise EngineError when memory runs out or the device fails."""
     from engine.ml.runtime.errors import device_errors_translated
 
     with device_errors_translated():
@@ -20,6 +20,6 @@ def translate_device_errors(work: Generator[Yielded, None, Result]) -> Generator
 
 
 def from_callable(function: Callable[[], Result]) -> Generator[Event, None, Result]:
-    """Return work that tells of nothing on its way."""
+    """Return a job that calls a function and yields no events."""
     yield from ()
     return function()

@@ -148,7 +148,7 @@ def test_what_cannot_go_on_is_a_sentence_that_stays(
         root.rename(root.with_name("moved"))
     if reason == "over":
         append(run, RunDone(model="m", seconds=4, stopped=False))
-    words = {"gone": "images of this run are gone", "elsewhere": "Another window", "over": "it is over"}[reason]
+    words = {"gone": "images of this run are missing", "elsewhere": "Another window", "over": "is finished"}[reason]
     if reason == "elsewhere":
         with locked(run.path):
             window.train_page.resume(run)

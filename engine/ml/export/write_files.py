@@ -48,7 +48,7 @@ def write_apart(model_path: Path, options: ExportOptions, path: Path) -> Generat
         yield from run_program(RUN_EXPORT, folder, ticker=Ticker("export", total=0), failure=failure)
 
 
-def write_asked(request: dict[str, Any]) -> None:
+def write_requested(request: dict[str, Any]) -> None:
     """Do in the other process what `write_apart` asks for."""
     model_path, options = Path(request["model"]), ExportOptions(**request["options"])
     model, card = load_model(model_path)

@@ -159,7 +159,7 @@ def test_images_that_are_gone_are_a_sentence_and_the_run_can_go_on_later(tmp_pat
     root = write_classes(tmp_path / "data", {"red": 10, "blue": 10})
     run = _stopped(split(scan(root), 0.25, 0), tmp_path / "run")
     root.rename(tmp_path / "away")
-    with pytest.raises(EngineError, match="images of this run are gone"):
+    with pytest.raises(EngineError, match="images of this run are missing"):
         run_to_end(jobs.resume(run.path))
     (tmp_path / "away").rename(root)
     assert run_to_end(jobs.resume(run.path)).is_over

@@ -1,4 +1,4 @@
-"""Train, go on with a training, and finish one that was stopped."""
+"""Train, resume an interrupted run, and finalize a stopped one."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from engine.core.log import logged_to
 from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.jobs.base import EventStream, translate_device_errors
-from engine.jobs.datasets import skipped_warnings, split_readable
+from engine.jobs.dataset import skipped_warnings, split_readable
 from engine.runs.event_log import record
 from engine.runs.run_folder import Run, create_run
 from engine.runs.tensorboard import has_tensorboard, require_trackable
@@ -25,17 +25,25 @@ logger = logging.getLogger(__name__)
 
 
 def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
-    """Split the dataset, then do what `train` does; what cannot be read is named in the run's journal too."""
+    """Split a dataset, then train as `train` does; unreadable images are also written to the event log of the run."""
     scanned = yield from fingerprint_dataset(dataset)
     dataset = yield from split_readable(dataset, config.data, scanned)
     return (yield from _train(dataset, config, path, skipped_warnings(scanned)))
 
 
 def train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
-    """Train on a split dataset and fill a new run folder at `path`; return the run.
+    """Train on a split dataset and return the run.
 
-    Closing the generator stops the training and keeps the best model so far. Under torchrun the first process speaks
-    and writes, the others work silently; started again after one was killed, they go on where the run stands.
+    Closing the generator stops the training and saves the best model so far. Under torchrun only the process of rank 0
+    yields events and writes files. When torchrun restarts its processes after a failure, they resume the run.
+
+    Args:
+        dataset: The split dataset.
+        config: The settings of the run.
+        path: The run folder to create.
+
+    Raises:
+        EngineError: The dataset cannot be trained on, or the run folder cannot be created.
     """
     return (yield from _train(dataset, config, path, ()))
 
@@ -45,70 +53,76 @@ def _train(dataset: Dataset, config: RunConfig, path: Path, skipped: Iterable[Wa
     require_trackable(config)
     run = Run(path)
     if not is_rank_zero():
-        return (yield from _follow(run, config, dataset))
-    with _working_on(run):
+        return (yield from _fit_silently(run, config, dataset))
+    with _locked_folder(run):
         if not (is_restarted() and run.config_path.is_file()):
             create_run(path, config, dataset)
-        return (yield from _fill(run, config, dataset, skipped))
+        return (yield from _fit_and_record(run, config, dataset, skipped))
 
 
 def resume(path: Path) -> EventStream[Run]:
-    """Go on with a run where it was interrupted or stopped, in the middle of an epoch too; return it."""
+    """Resume a stopped or interrupted run from its last checkpoint, also within an epoch, and return the run.
+
+    Raises:
+        EngineError: The run is finished, or the folder of its images does not exist.
+    """
     run = Run(path)
     config, dataset = run.config, run.dataset
     if not os.path.isdir(dataset.root):
-        raise EngineError("The images of this run are gone. Connect their drive or put the folder back.", dataset.root)
+        raise EngineError(
+            "The images of this run are missing. Connect their drive or restore the folder.", dataset.root
+        )
     if not is_rank_zero():
-        return (yield from _follow(run, config, dataset))
-    with _working_on(run):
+        return (yield from _fit_silently(run, config, dataset))
+    with _locked_folder(run):
         if run.is_over:
-            raise EngineError("This run cannot go on: it is over.", path)
-        return (yield from _fill(run, config, dataset, ()))
+            raise EngineError("This run is finished and cannot be resumed.", path)
+        return (yield from _fit_and_record(run, config, dataset, ()))
 
 
 @contextmanager
-def _working_on(run: Run) -> Iterator[None]:
-    """Make the run folder where there is none, and lock it."""
+def _locked_folder(run: Run) -> Iterator[None]:
+    """Create the run folder if it does not exist, and lock it."""
     with saving("The run", run.path):
         run.path.mkdir(parents=True, exist_ok=True)
     with locked(run.path):
         yield
 
 
-def _follow(run: Run, config: RunConfig, dataset: Dataset) -> EventStream[Run]:
-    """Do the share of a process that another one speaks for."""
+def _fit_silently(run: Run, config: RunConfig, dataset: Dataset) -> EventStream[Run]:
+    """Train in a process whose rank is not 0: it writes no files."""
     from engine.ml.training.loop import fit
 
     yield from translate_device_errors(fit(config, dataset, run))
     return run
 
 
-def _fill(run: Run, config: RunConfig, dataset: Dataset, skipped: Iterable[Warned]) -> EventStream[Run]:
+def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iterable[Warned]) -> EventStream[Run]:
     from engine.core.keep_awake import keep_awake
     from engine.ml.report.history_plot import draw_history
     from engine.ml.training.loop import fit
 
-    def work() -> EventStream[None]:
+    def fit_and_draw() -> EventStream[None]:
         yield from skipped
         try:
             done = yield from translate_device_errors(fit(config, dataset, run))
         finally:
             try:
                 draw_history(run.history, run.figure_path)
-            except OSError as error:  # the picture can be drawn again, and must not hide what happened before
+            except OSError as error:  # the figure can be drawn again later, and this error must not hide an earlier one
                 logger.warning("The curves were not drawn: %s", error)
         yield done
 
     remove_leftovers(run.path)
     with logged_to(run.log_path), keep_awake(config.training.keep_awake):
-        yield from record(run, _tracked(run, config, work()))
+        yield from record(run, _with_tensorboard(run, config, fit_and_draw()))
         with suppress(OSError):
-            run.checkpoint_path.unlink()  # only now: a run without an end needs it
+            run.checkpoint_path.unlink()  # an unfinished run needs its checkpoint
     return run
 
 
-def _tracked(run: Run, config: RunConfig, work: EventStream[None]) -> EventStream[None]:
-    if not config.training.tensorboard or not has_tensorboard():  # gone since: no reason not to go on with a run
+def _with_tensorboard(run: Run, config: RunConfig, work: EventStream[None]) -> EventStream[None]:
+    if not config.training.tensorboard or not has_tensorboard():  # a missing TensorBoard must not prevent resuming
         return work
     from engine.ml.training.tensorboard import with_tensorboard
 
@@ -116,7 +130,7 @@ def _tracked(run: Run, config: RunConfig, work: EventStream[None]) -> EventStrea
 
 
 def finalize(run: Run) -> EventStream[None]:
-    """Do what the end of a training does for a run that was stopped: remember what its images look like to it."""
+    """Finalize a stopped run as the end of training does: save the embeddings of its training images."""
     from engine.ml.training.finalize import finalize_stopped_run
 
     with locked(run.path):

@@ -1,0 +1,28 @@
+"""Write the report and the training curves of a run."""
+
+import os
+from pathlib import Path
+
+from engine.jobs.base import EventStream, translate_device_errors
+from engine.jobs.dataset import check
+from engine.runs.run_folder import Run
+
+
+def report(run: Run, path: Path) -> EventStream[Path]:
+    """Write all results of a run into one self-contained HTML file and return its path.
+
+    Missing results, such as the learning curve, are computed first and saved in the run folder.
+    """
+    from engine.ml.report.report import write_report
+
+    dataset = run.dataset
+    audit = (yield from check(dataset)) if os.path.isdir(dataset.root) else None
+    return (yield from translate_device_errors(write_report(run, path, audit)))
+
+
+def draw_history(run: Run, path: Path) -> EventStream[None]:
+    """Plot loss and accuracy over the epochs of a run into a PNG file."""
+    from engine.ml.report.history_plot import draw_history as draw
+
+    yield from ()
+    draw(run.history, path)
