@@ -91,5 +91,5 @@ def test_a_run_one_of_whose_processes_was_killed_goes_on_where_it_was(tmp_path: 
 def test_a_run_that_is_over_cannot_go_on(tmp_path: Path) -> None:
     data = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     _run(1, "train", str(data), "--out", str(tmp_path / "run"), *FLAGS)
-    with pytest.raises(EngineError, match="cannot go on"):
+    with pytest.raises(EngineError, match="cannot be resumed"):
         next(jobs.resume(tmp_path / "run"))
