@@ -62,7 +62,7 @@ def main(shared: Path = Path("../shared")) -> None:
 
 def _say(name: str, words: str, dataset: Dataset) -> None:
     found = run_to_end(jobs.check(dataset)).shortcuts
-    told = "; ".join(f"{one.cue} ({one.accuracy:.0%}; {one.chance:.0%})" for one in found)
+    told = "; ".join(f"{one.feature} ({one.accuracy:.0%}; {one.chance:.0%})" for one in found)
     print(f"| {name} | {words} | {told or 'nothing'} |", flush=True)  # noqa: T201
 
 

@@ -88,7 +88,7 @@ def halves(name: str, run: Run, max_error: float) -> None:
         after.append(calibration_error(sure[second].numpy(), right[second]))
         budget = choose_operating_point(coverage_curve(sure[first].numpy(), right[first]), max_error)
         answered = sure[second].numpy() >= budget.threshold
-        counts.append((int((~right[second])[answered].sum()), int(answered.sum()), len(second), budget.is_kept))
+        counts.append((int((~right[second])[answered].sum()), int(answered.sum()), len(second), budget.is_guaranteed))
     fell = np.mean(np.array(after) < np.array(before))
     wrong, answered_share = np.mean([c[0] / max(1, c[1]) for c in counts]), np.mean([c[1] / c[2] for c in counts])
     inside = np.mean([wilson_interval(c[0] / max(1, c[1]), c[1]).low <= max_error for c in counts])

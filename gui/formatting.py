@@ -72,7 +72,7 @@ def plan(config: RunConfig, num_images: int | None) -> str:
 
 def budget_words(budget: OperatingPoint, max_error: float | None) -> str:
     """Say what an error budget answers and what it leaves to a person."""
-    if not budget.is_kept:
+    if not budget.is_guaranteed:
         return (
             f"{count(budget.num_images, 'validation image')} cannot show that at most {percent(max_error or 0)} is "
             "wrong, so everything is answered. Set more images aside."

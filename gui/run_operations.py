@@ -12,7 +12,7 @@ from engine.core.events import EpochDone, RunStarted
 from engine.core.locks import is_locked
 from engine.core.paths import default_runs_folder
 from engine.results.model_metadata import read_metadata
-from engine.runs.run_folder import Run, interrupted, list_runs
+from engine.runs.run_folder import Run, interrupted_runs, list_runs
 from gui.job import Job
 from gui.job_runner import JobRunner
 from gui.models.run_record import RunRecord, read_record
@@ -42,10 +42,10 @@ class RunOperations(JobRunner):
         self.open_run(run)
         return self._train(jobs.resume(run.path), run)
 
-    def give_up(self, run: Run) -> bool:
+    def mark_stopped(self, run: Run) -> bool:
         """Let a run that was cut off be, and do not offer it again; say whether that worked."""
         try:
-            run.give_up()
+            run.mark_stopped()
         except EngineError as error:
             self.failed.emit(error)
             return False
@@ -156,4 +156,4 @@ def _find_latest(folder: Path) -> Generator[None, None, Run | None]:
 
 def _read_interrupted() -> Generator[None, None, list[RunRecord]]:
     yield from ()
-    return [read_record(run) for run in interrupted(default_runs_folder())]
+    return [read_record(run) for run in interrupted_runs(default_runs_folder())]

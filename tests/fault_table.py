@@ -73,7 +73,7 @@ def _outcome(disk: Disk, what: str, dataset: Dataset, path: Path, expected: tupl
     run = Run(path)
     if run.history.started is not None:
         load_model(run.model_path)
-    was_over = run.is_over
+    was_over = run.is_finished
     if not was_over:
         run_to_end(jobs.resume(path) if run.config_path.is_file() else jobs.train(dataset, TINY, path))
     warnings = tuple(event.message for event in events if isinstance(event, Warned))

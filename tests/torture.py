@@ -97,10 +97,10 @@ def _round(dataset: Dataset, path: Path, delays: list[float], outcome: Outcome) 
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         outcome.num_kills += 1
-        outcome.num_within_training += Run(path).history.started is not None and not Run(path).is_over
+        outcome.num_within_training += Run(path).history.started is not None and not Run(path).is_finished
         if _wait(_fork(lambda: _look(path))) != 0:
             return f"what a kill after {delay:.3f} s left cannot be opened"
-    if not Run(path).is_over and _wait(_fork(lambda: _train(dataset, path))) != 0:
+    if not Run(path).is_finished and _wait(_fork(lambda: _train(dataset, path))) != 0:
         return f"it did not go on after kills at {delays}"
     left = [entry.name for entry in path.iterdir() if entry.name.startswith(".") and entry.name != ".lock"]
     return f"files were left: {left}" if left else None

@@ -6,7 +6,7 @@ from engine.core.records import FrozenModel
 from engine.results.evaluation import Unreadable
 
 DuplicateKind: TypeAlias = Literal["exact", "near", "burst"]
-OddityKind: TypeAlias = Literal["blurred", "dark", "bright", "tiny", "shape"]
+OutlierKind: TypeAlias = Literal["blurred", "dark", "bright", "tiny", "shape"]
 
 
 class DuplicateGroup(FrozenModel):
@@ -20,18 +20,18 @@ class DuplicateGroup(FrozenModel):
     """Whether some are learnt from and some measured on."""
 
 
-class OutlierGroup(FrozenModel):
+class Outlier(FrozenModel):
     """An image that is hard to learn from, and why in words."""
 
     path: str
-    kind: OddityKind
+    kind: OutlierKind
     reason: str
 
 
 class Shortcut(FrozenModel):
     """A cue beside what the images show that gives the class away."""
 
-    cue: str
+    feature: str
     accuracy: float
     """Balanced accuracy (0..1) of a small model that sees this cue alone, cross-validated."""
     chance: float
@@ -44,6 +44,6 @@ class Audit(FrozenModel):
 
     unreadable: tuple[Unreadable, ...] = ()
     duplicates: tuple[DuplicateGroup, ...] = ()
-    outliers: tuple[OutlierGroup, ...] = ()
+    outliers: tuple[Outlier, ...] = ()
     shortcuts: tuple[Shortcut, ...] = ()
     imbalance: float = 1.0

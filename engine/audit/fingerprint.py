@@ -90,7 +90,7 @@ def _digest(path: Path) -> bytes:
         raise EngineError(reason(path, error), path) from error
 
 
-def empty(num_records: int) -> Records:
+def empty_records(num_records: int) -> Records:
     """Return records to be filled, shape (num_records,)."""
     return np.zeros(num_records, RECORD)
 

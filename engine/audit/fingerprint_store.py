@@ -17,7 +17,7 @@ _VERSION = 1
 logger = logging.getLogger(__name__)
 
 
-class RecordStore:
+class FingerprintStore:
     """Finds records by number, size and time of change of their file: a moved image is known, an edited one is not."""
 
     def __init__(self, root: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from engine.audit.findings import OutlierGroup
+from engine.audit.findings import Outlier
 from engine.audit.fingerprint import Records
 from engine.data.dataset import Sample
 
@@ -19,12 +19,12 @@ _TINY_SIDE, _TINY_SHARE, _TINY_SHARE_ALWAYS = 64, 0.5, 0.25
 _LONG, _LONG_BESIDE = 2.0, 2.2
 
 
-def find_outliers(samples: Sequence[Sample], records: Records) -> tuple[OutlierGroup, ...]:
+def find_outliers(samples: Sequence[Sample], records: Records) -> tuple[Outlier, ...]:
     """Return the odd ones among `samples`, whose records are given in the same order; one may have several oddities."""
     return tuple(_oddities(samples, records)) if len(samples) else ()
 
 
-def _oddities(samples: Sequence[Sample], records: Records) -> Iterator[OutlierGroup]:
+def _oddities(samples: Sequence[Sample], records: Records) -> Iterator[Outlier]:
     sides = np.minimum(records["width"], records["height"])
     aspects = records["width"] / records["height"]
     least_sharp = min(
@@ -37,14 +37,14 @@ def _oddities(samples: Sequence[Sample], records: Records) -> Iterator[OutlierGr
     for sample, record, own_side, own_aspect in zip(samples, records, sides.tolist(), aspects.tolist()):
         size = f"{record['width']} x {record['height']} pixels"
         if record["sharpness"] < least_sharp:
-            yield OutlierGroup(path=sample.path, kind="blurred", reason="It is blurred: it shows no fine detail.")
+            yield Outlier(path=sample.path, kind="blurred", reason="It is blurred: it shows no fine detail.")
         if record["brightness"] < dark:
-            yield OutlierGroup(path=sample.path, kind="dark", reason="It is nearly black.")
+            yield Outlier(path=sample.path, kind="dark", reason="It is nearly black.")
         if record["brightness"] > bright:
-            yield OutlierGroup(path=sample.path, kind="bright", reason="It is nearly white.")
+            yield Outlier(path=sample.path, kind="bright", reason="It is nearly white.")
         if own_side < tiny:
-            yield OutlierGroup(path=sample.path, kind="tiny", reason=f"It is tiny: {size}.")
+            yield Outlier(path=sample.path, kind="tiny", reason=f"It is tiny: {size}.")
         beside = max(own_aspect / aspect, aspect / own_aspect)
         if max(own_aspect, 1 / own_aspect) > _LONG and beside > _LONG_BESIDE:
             shape = "wide" if own_aspect > aspect else "tall"
-            yield OutlierGroup(path=sample.path, kind="shape", reason=f"It is unusually {shape}: {size}.")
+            yield Outlier(path=sample.path, kind="shape", reason=f"It is unusually {shape}: {size}.")

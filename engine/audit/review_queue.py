@@ -34,7 +34,7 @@ class ReviewItem(FrozenModel):
     """How surely something is wrong (0..1)."""
     reason: str
     """One sentence."""
-    others: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
     """The rest of its group of duplicates."""
 
 
@@ -111,7 +111,7 @@ def _conflict_item(path: str, group: DuplicateGroup, classes: dict[str, str], do
         suggested=suggested,
         score=1.0,
         reason=f"{what} stands as {given} and as {_listed(names)}{told}.",
-        others=others,
+        duplicates=others,
     )
 
 
@@ -119,7 +119,7 @@ def _copy_item(path: str, group: DuplicateGroup, classes: dict[str, str]) -> Rev
     what = "The same file as" if group.kind == "exact" else "Nearly the same picture as"
     others = tuple(other for other in group.paths if other != path)
     reason = f"{what} {others[0]}."
-    return ReviewItem(path=path, kind="duplicate", given=classes[path], score=0.5, reason=reason, others=others)
+    return ReviewItem(path=path, kind="duplicate", given=classes[path], score=0.5, reason=reason, duplicates=others)
 
 
 def _label_item(doubt: LabelIssue) -> ReviewItem:

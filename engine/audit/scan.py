@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
-from engine.audit.fingerprint import Records, empty, file_key, fingerprint
-from engine.audit.fingerprint_store import RecordStore
+from engine.audit.fingerprint import Records, empty_records, file_key, fingerprint
+from engine.audit.fingerprint_store import FingerprintStore
 from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker, with_progress
@@ -16,7 +16,7 @@ from engine.results.evaluation import Unreadable
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class FingerprintResult:
     """One image after the check: its record, or `reason` says why it is unreadable."""
 
     sample: Sample
@@ -24,19 +24,19 @@ class Checked:
     reason: str | None
 
 
-def check(dataset: Dataset, store: RecordStore | None = None) -> Iterator[Checked]:
+def fingerprint_samples(dataset: Dataset, store: FingerprintStore | None = None) -> Iterator[FingerprintResult]:
     """Yield every sample of the dataset, in order, with what is wrong with its file or with its record.
 
     An image whose record is in the store is not opened again, unless its file has changed.
     """
 
-    def check_one(sample: Sample) -> Checked:
+    def check_one(sample: Sample) -> FingerprintResult:
         path = dataset.root / sample.path
         try:
             known = store.find(file_key(path)) if store is not None else None
-            return Checked(sample, fingerprint(path) if known is None else known, None)
+            return FingerprintResult(sample, fingerprint(path) if known is None else known, None)
         except EngineError as error:
-            return Checked(sample, None, error.message)
+            return FingerprintResult(sample, None, error.message)
 
     return map_in_threads(check_one, dataset.samples, ahead=256)
 
@@ -52,12 +52,12 @@ class DatasetScan:
 
 def fingerprint_dataset(dataset: Dataset) -> Generator[Event, None, DatasetScan]:
     """Read the records of all images, telling how far it is, and keep them for the next time."""
-    store = RecordStore(dataset.root)
-    records = empty(len(dataset.samples))
+    store = FingerprintStore(dataset.root)
+    records = empty_records(len(dataset.samples))
     samples: list[Sample] = []
     unreadable: list[Unreadable] = []
     ticker = Ticker("check", len(dataset.samples))
-    for num_done, checked in enumerate(check(dataset, store), start=1):
+    for num_done, checked in enumerate(fingerprint_samples(dataset, store), start=1):
         if checked.reason is not None:
             unreadable.append(Unreadable(path=checked.sample.path, reason=checked.reason))
         else:
@@ -69,7 +69,7 @@ def fingerprint_dataset(dataset: Dataset) -> Generator[Event, None, DatasetScan]
     return DatasetScan(tuple(samples), records, tuple(unreadable))
 
 
-def compare(scanned: DatasetScan) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
+def find_duplicates_in_scan(scanned: DatasetScan) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
     """Find the duplicates among images that were read, telling how far it is."""
     ticker = Ticker("compare", len(scanned.samples))
     return (yield from with_progress(find_duplicates(scanned.samples, scanned.records), ticker))

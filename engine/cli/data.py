@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from engine import jobs
-from engine.audit.class_balance import BALANCE_ABOVE, imbalance_sentence
+from engine.audit.class_balance import MAX_UNWEIGHTED_RATIO, describe_imbalance
 from engine.audit.findings import Audit, DuplicateGroup
 from engine.cli.console import Console
 from engine.cli.output import DONE, Flag, print_line, scan_json
@@ -41,9 +41,9 @@ def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag =
     for odd in audit.outliers:
         print_line(f"{odd.kind}: {odd.path}: {odd.reason}")
     for shortcut in audit.shortcuts:
-        print_line(f"shortcut: {shortcut.cue}: {shortcut.sentence}")
-    if audit.imbalance > BALANCE_ABOVE:
-        print_line(f"imbalance: {imbalance_sentence(audit.imbalance)}")
+        print_line(f"shortcut: {shortcut.feature}: {shortcut.sentence}")
+    if audit.imbalance > MAX_UNWEIGHTED_RATIO:
+        print_line(f"imbalance: {describe_imbalance(audit.imbalance)}")
     for note in dataset.notes:
         print_line(f"note: {note}")
     return DONE

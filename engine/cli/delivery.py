@@ -75,10 +75,10 @@ def sort(
     if json:
         print_line(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
     else:
-        for name, num_images in sorted(result.num_in.items()):
+        for name, num_images in sorted(result.num_per_folder.items()):
             print_line(f"{num_images:>8}  {name}")
-        if result.left:
-            print_line(f"{len(result.left):>8}  left where they are")
+        if result.skipped:
+            print_line(f"{len(result.skipped):>8}  left where they are")
     return DONE
 
 
@@ -95,7 +95,7 @@ def unsort(path: Annotated[Positional[Path], arg(metavar="PATH")], /, json: Flag
         print_line(dump_json(asdict(result)))
         return DONE
     print_line(f"{result.num_restored} images were put back.")
-    for name, reason in result.left:
+    for name, reason in result.skipped:
         print_line(f"{name}: left there. {reason}")
     return DONE
 

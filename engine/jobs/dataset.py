@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from engine.audit.class_balance import imbalance
+from engine.audit.class_balance import imbalance_ratio
 from engine.audit.findings import Audit
 from engine.audit.outliers import find_outliers
-from engine.audit.scan import DatasetScan, compare, fingerprint_dataset
+from engine.audit.scan import DatasetScan, find_duplicates_in_scan, fingerprint_dataset
 from engine.config.settings import DataConfig, RunConfig
 from engine.core.events import Warned
 from engine.core.progress import Ticker, with_progress
@@ -31,14 +31,14 @@ def check(dataset: Dataset) -> EventStream[Audit]:
 
     scanned = yield from fingerprint_dataset(dataset)
     yield from (Warned(message=bad.reason, path=bad.path) for bad in scanned.unreadable)
-    duplicates = yield from compare(scanned)
+    duplicates = yield from find_duplicates_in_scan(scanned)
     readable = dataset.without(frozenset(bad.path for bad in scanned.unreadable))
     return Audit(
         unreadable=scanned.unreadable,
         duplicates=duplicates,
         outliers=find_outliers(scanned.samples, scanned.records),
         shortcuts=find_shortcuts(dataset, scanned.samples, scanned.records, duplicates),
-        imbalance=imbalance(readable.counts("train")),
+        imbalance=imbalance_ratio(readable.counts("train")),
     )
 
 
@@ -58,7 +58,7 @@ def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan) -> 
     dataset = dataset.without(frozenset(bad.path for bad in scanned.unreadable))
     if dataset.has_val or not data.group_duplicates:
         return draw_split(dataset, data.val_fraction, data.seed)
-    duplicates = yield from compare(scanned)
+    duplicates = yield from find_duplicates_in_scan(scanned)
     return draw_split(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates])
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.sorting.file_transfer import TransferMode
-from engine.sorting.sorter import Sorted, Sorter, Undone, files_to_sort, sort_answers, undo
+from engine.sorting.sorter import Sorter, SortResult, UndoResult, files_to_sort, sort_predictions, undo
 
 
 def sort(
     model: Path, folder: Path, target: Path, mode: TransferMode, max_error: float | None = DEFAULT_MAX_ERROR
-) -> EventStream[Sorted]:
+) -> EventStream[SortResult]:
     """Copy, move or link the images below `folder` into one folder per predicted class in `target`.
 
     Images whose prediction is unsure or out-of-distribution go to `review`. If the job is stopped or killed, the
@@ -20,9 +20,9 @@ def sort(
 
     files = files_to_sort(folder, target)
     predictions = translate_device_errors(predict_paths(model, files, num_top=1, max_error=max_error))
-    return (yield from sort_answers(files, Sorter(folder, target, mode), predictions))
+    return (yield from sort_predictions(files, Sorter(folder, target, mode), predictions))
 
 
-def undo_sort(path: Path) -> EventStream[Undone]:
+def undo_sort(path: Path) -> EventStream[UndoResult]:
     """Undo what `sort` did; `path` is the sorted folder or the undo file in it."""
     return (yield from undo(path))

@@ -17,9 +17,9 @@ from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.jobs.dataset import skipped_warnings, split_readable
-from engine.runs.event_log import record
+from engine.runs.event_log import log_events
 from engine.runs.run_folder import Run, create_run
-from engine.runs.tensorboard import has_tensorboard, require_trackable
+from engine.runs.tensorboard import has_tensorboard, require_tensorboard
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
 
 def _train(dataset: Dataset, config: RunConfig, path: Path, skipped: Iterable[Warned]) -> EventStream[Run]:
     require_trainable(dataset)
-    require_trackable(config)
+    require_tensorboard(config)
     run = Run(path)
     if not is_rank_zero():
         return (yield from _fit_silently(run, config, dataset))
@@ -75,7 +75,7 @@ def resume(path: Path) -> EventStream[Run]:
     if not is_rank_zero():
         return (yield from _fit_silently(run, config, dataset))
     with _locked_folder(run):
-        if run.is_over:
+        if run.is_finished:
             raise EngineError("This run is finished and cannot be resumed.", path)
         return (yield from _fit_and_record(run, config, dataset, ()))
 
@@ -115,7 +115,7 @@ def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iter
 
     remove_leftovers(run.path)
     with logged_to(run.log_path), keep_awake(config.training.keep_awake):
-        yield from record(run, _with_tensorboard(run, config, fit_and_draw()))
+        yield from log_events(run, _with_tensorboard(run, config, fit_and_draw()))
         with suppress(OSError):
             run.checkpoint_path.unlink()  # an unfinished run needs its checkpoint
     return run

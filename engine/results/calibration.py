@@ -43,7 +43,7 @@ class Calibration(ExtensibleModel):
     """Images less similar than this to every training image are like nothing in training; None: not known."""
 
 
-class Bin(NamedTuple):
+class ReliabilityBin(NamedTuple):
     """The images whose confidence lies in one range: how many, their mean confidence, and the share that is right."""
 
     num_images: int
@@ -58,16 +58,16 @@ class OperatingPoint(NamedTuple):
     num_answered: int
     num_images: int
     num_wrong: int
-    is_kept: bool
+    is_guaranteed: bool
     """Whether so few validation images can tell at all that the budget holds; if not, all are answered."""
 
 
-def bins(confidences: Floats, is_right: Flags, num_bins: int = NUM_BINS) -> list[Bin]:
+def reliability_bins(confidences: Floats, is_right: Flags, num_bins: int = NUM_BINS) -> list[ReliabilityBin]:
     """Return the bins of a reliability diagram that hold any image: equal ranges of confidence over 0..1."""
     # A confidence on an edge belongs to the bin below it, as in Guo et al.
     numbers = np.clip(np.ceil(confidences * num_bins).astype(int) - 1, 0, num_bins - 1)
     return [
-        Bin(int(chosen.sum()), float(confidences[chosen].mean()), float(is_right[chosen].mean()))
+        ReliabilityBin(int(chosen.sum()), float(confidences[chosen].mean()), float(is_right[chosen].mean()))
         for number in range(num_bins)
         if (chosen := numbers == number).any()
     ]
@@ -78,7 +78,7 @@ def calibration_error(confidences: Floats, is_right: Flags, num_bins: int = NUM_
 
     Guo et al. (2017), "On Calibration of Modern Neural Networks". 0 where there is no image.
     """
-    found = bins(confidences, is_right, num_bins)
+    found = reliability_bins(confidences, is_right, num_bins)
     total = sum(each.num_images for each in found)
     return sum(each.num_images * abs(each.confidence - each.accuracy) for each in found) / max(1, total)
 
@@ -106,12 +106,12 @@ def choose_operating_point(coverage: Sequence[CoveragePoint], max_error: float |
     """
     everything = coverage[-1] if coverage else CoveragePoint(threshold=0.0, num_answered=0, num_wrong=0)
     num_images = everything.num_answered
-    answer_all = OperatingPoint(0.0, num_images, num_images, everything.num_wrong, is_kept=max_error is None)
+    answer_all = OperatingPoint(0.0, num_images, num_images, everything.num_wrong, is_guaranteed=max_error is None)
     if max_error is None or (num_images + 1) * max_error < 1:
         return answer_all
     kept = [point for point in coverage if point.num_wrong + 1 <= max_error * (point.num_answered + 1)]
     if not kept:
-        return OperatingPoint(float("inf"), 0, num_images, 0, is_kept=True)
+        return OperatingPoint(float("inf"), 0, num_images, 0, is_guaranteed=True)
     best = max(kept, key=lambda point: point.num_answered)
     threshold = 0.0 if best is everything else best.threshold
-    return OperatingPoint(threshold, best.num_answered, num_images, best.num_wrong, is_kept=True)
+    return OperatingPoint(threshold, best.num_answered, num_images, best.num_wrong, is_guaranteed=True)

@@ -93,11 +93,11 @@ class Evaluation(FiniteModel):
         return calibration_error(self.confidences, self.is_right)
 
     @property
-    def wrong(self) -> list[ImageResult]:
+    def misclassified(self) -> list[ImageResult]:
         """The images taken for something else, the surest mistakes first."""
         return sorted((image for image in self.images if image.is_wrong), key=lambda image: -image.confidence)
 
-    def of_cell(self, label: str, predicted: str) -> list[ImageResult]:
+    def images_in_cell(self, label: str, predicted: str) -> list[ImageResult]:
         """Return the images of one cell of the confusion matrix, the surest first."""
         cell = [image for image in self.images if (image.label, image.predicted) == (label, predicted)]
         return sorted(cell, key=lambda image: -image.confidence)

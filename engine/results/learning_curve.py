@@ -9,7 +9,7 @@ from engine.core.files import saving, write_text_atomic
 from engine.core.records import FiniteModel
 from engine.core.safe_read import read_text
 
-GROWTH_NAME = "growth.json"
+LEARNING_CURVE_NAME = "growth.json"
 
 
 class LearningCurvePoint(FiniteModel):
@@ -56,7 +56,7 @@ class LearningCurve(FiniteModel):
     sentence: str
 
 
-def gain_words(gain: float, low: float, high: float) -> str:
+def describe_gain(gain: float, low: float, high: float) -> str:
     """Say a change of a share in points: `about +2 points (0 to 4)`, or `little` where it may as well be none."""
     points, least, most = (round(100 * value) for value in (gain, low, high))
     if points < 1 or (least < 0 and points < 2):
@@ -67,12 +67,12 @@ def gain_words(gain: float, low: float, high: float) -> str:
 def write_learning_curve(growth: LearningCurve, run_path: Path) -> None:
     """Write the curve into the run folder in one step; raise EngineError where the disk refuses."""
     with saving("The learning curve", run_path):
-        write_text_atomic(run_path / GROWTH_NAME, growth.model_dump_json())
+        write_text_atomic(run_path / LEARNING_CURVE_NAME, growth.model_dump_json())
 
 
 def read_learning_curve(run_path: Path) -> LearningCurve | None:
     """Read the curve of a run back, or None where it was not drawn yet; raise EngineError where it is damaged."""
-    path = run_path / GROWTH_NAME
+    path = run_path / LEARNING_CURVE_NAME
     try:
         return LearningCurve.model_validate_json(read_text(path))
     except FileNotFoundError:

@@ -15,8 +15,8 @@ from engine.core.safe_read import read_header
 from engine.data.class_names import ClassNames
 from engine.results.calibration import Calibration
 
-CARD_KEY = "classifold"
-CARD_VERSION = 1
+METADATA_KEY = "classifold"
+METADATA_VERSION = 1
 Mean: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Deviation: TypeAlias = Annotated[float, Field(ge=1e-3, le=1)]
 
@@ -24,7 +24,7 @@ Deviation: TypeAlias = Annotated[float, Field(ge=1e-3, le=1)]
 class ModelMetadata(ExtensibleModel):
     """What a model takes and answers. It lies as JSON in the metadata of `model.safetensors`."""
 
-    version: int = Field(CARD_VERSION, ge=1, le=CARD_VERSION)
+    version: int = Field(METADATA_VERSION, ge=1, le=METADATA_VERSION)
     program: str
     """Version of Classifold that wrote the file."""
     classes: ClassNames = Field(min_length=1)
@@ -57,7 +57,7 @@ def read_metadata(path: Path) -> ModelMetadata:
     """
     try:
         document = json.loads(read_header(path))
-        card = json.loads(document["__metadata__"][CARD_KEY])
+        card = json.loads(document["__metadata__"][METADATA_KEY])
         version = card["version"]
     except FileNotFoundError as error:
         raise EngineError("This model file does not exist.", path) from error
@@ -65,7 +65,7 @@ def read_metadata(path: Path) -> ModelMetadata:
         raise EngineError(f"The model file could not be read: {error.strerror or error}.", path) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EngineError("This is not a model made by Classifold. Choose a model.safetensors file.", path) from error
-    if isinstance(version, int | float) and version > CARD_VERSION:
+    if isinstance(version, int | float) and version > METADATA_VERSION:
         raise EngineError("This model was made by a newer Classifold. Update the program to open it.", path)
     try:
         known = ModelMetadata.model_validate(card)

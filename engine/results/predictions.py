@@ -27,7 +27,7 @@ class Prediction:
     similarity: float | None = None
     """To the nearest training images, 1 where it is one of them; None where the model keeps none."""
 
-    def decided(self, threshold: float) -> "Prediction":
+    def with_threshold(self, threshold: float) -> "Prediction":
         """Return the answer with the decision that another threshold of confidence gives; what is unknown stays so."""
         if self.label is None or self.confidence is None or self.decision == UNKNOWN:
             return self

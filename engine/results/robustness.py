@@ -8,7 +8,7 @@ from engine.core.files import saving, write_text_atomic
 from engine.core.records import FiniteModel
 from engine.core.safe_read import PathBelow, read_text
 
-Kind: TypeAlias = Literal["rotation", "blur", "noise", "darker", "brighter", "jpeg", "scale"]
+CorruptionKind: TypeAlias = Literal["rotation", "blur", "noise", "darker", "brighter", "jpeg", "scale"]
 
 
 class Broken(FiniteModel):
@@ -24,7 +24,7 @@ class Broken(FiniteModel):
 class Trial(FiniteModel):
     """All images of the card, changed in one way by one strength."""
 
-    kind: Kind
+    kind: CorruptionKind
     level: float
     """Degrees; standard deviation of a blur in percent of the side; of noise in grey levels of 255; factor of the
     brightness; JPEG quality; side in percent."""
@@ -46,15 +46,15 @@ class RobustnessReport(FiniteModel):
     """Grouped by kind, each from mild to strong."""
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[CorruptionKind, ...]:
         """The kinds of change, in order."""
         return tuple(dict.fromkeys(trial.kind for trial in self.trials))
 
-    def of_kind(self, kind: Kind) -> tuple[Trial, ...]:
+    def of_kind(self, kind: CorruptionKind) -> tuple[Trial, ...]:
         """Return the trials of a kind, from mild to strong."""
         return tuple(trial for trial in self.trials if trial.kind == kind)
 
-    def breaks_first(self, kind: Kind) -> Trial | None:
+    def first_failure(self, kind: CorruptionKind) -> Trial | None:
         """Return the mildest trial of a kind at which an image breaks, or None where none does."""
         return next((trial for trial in self.of_kind(kind) if trial.broken is not None), None)
 

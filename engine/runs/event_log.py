@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 
-def record(run: Run, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
+def log_events(run: Run, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
     """Pass the events on and append each but progress to the run's journal as it comes.
 
     The journal also gets what nobody is left to be told of: that the run was stopped, or why it failed. What the disk

@@ -41,7 +41,7 @@ class History:
                 self.done = event
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> "History":
+    def from_events(cls, events: Iterable[Event]) -> "History":
         """Return the history of all `events`."""
         history = cls()
         for event in events:

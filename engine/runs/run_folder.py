@@ -116,15 +116,15 @@ class Run:
     @property
     def history(self) -> History:
         """The recorded events, folded into curves."""
-        return History.of(self.events())
+        return History.from_events(self.events())
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Say whether the run came to its end; a stopped one may go on."""
         done = self.history.done
         return done is not None and not done.stopped
 
-    def give_up(self) -> None:
+    def mark_stopped(self) -> None:
         """Write down that the user lets an interrupted run be; raise EngineError where that cannot be."""
         history = self.history
         seconds = sum(epoch.seconds for epoch in history.epochs)
@@ -162,7 +162,7 @@ def list_runs(folder: Path) -> list[Run]:
     return sorted(found, key=_made_at, reverse=True)
 
 
-def interrupted(folder: Path) -> list[Run]:
+def interrupted_runs(folder: Path) -> list[Run]:
     """Return the runs inside `folder` that neither ended nor were stopped and nobody works on, the latest first."""
     return [run for run in list_runs(folder) if run.history.done is None and not is_locked(run.path)]
 

@@ -11,7 +11,7 @@ def has_tensorboard() -> bool:
     return find_spec("tensorboard") is not None
 
 
-def require_trackable(config: RunConfig) -> None:
+def require_tensorboard(config: RunConfig) -> None:
     """Raise EngineError where the settings ask for curves that cannot be written here."""
     if config.training.tensorboard and not has_tensorboard():
         raise EngineError("TensorBoard is not installed here. Run `pip install tensorboard`, or switch it off.")

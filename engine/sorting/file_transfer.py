@@ -26,7 +26,7 @@ def folder_name(name: str) -> str:
     return cleaned
 
 
-def free_name(folder: Path, name: str) -> Path:
+def free_path(folder: Path, name: str) -> Path:
     """Return where a file of this name can lie in `folder`: with a number behind its stem where one is there."""
     stem, suffix = os.path.splitext(name)
     candidate, number = folder / name, 1
@@ -36,7 +36,7 @@ def free_name(folder: Path, name: str) -> Path:
     return candidate
 
 
-def place(source: Path, target: Path, way: TransferMode) -> None:
+def transfer_file(source: Path, target: Path, way: TransferMode) -> None:
     """Copy, move or link a file to `target`, where nothing lies; raise OSError, FileExistsError among them.
 
     Killed at any instant, `source` is whole, or `target` is. Copies keep their time of change. Where the file system
@@ -47,10 +47,10 @@ def place(source: Path, target: Path, way: TransferMode) -> None:
     elif way == "link":
         _link(source, target)
     else:
-        move(source, target)
+        move_file(source, target)
 
 
-def move(source: Path, target: Path) -> None:
+def move_file(source: Path, target: Path) -> None:
     """Move a file to where nothing lies, also to another disk; raise OSError where that cannot be."""
     try:
         os.link(source, target, follow_symlinks=False)
@@ -61,7 +61,7 @@ def move(source: Path, target: Path) -> None:
     os.unlink(source)
 
 
-def is_same(first: Path, second: Path) -> bool:
+def has_same_content(first: Path, second: Path) -> bool:
     """Say whether two paths lead to one file, or to two of the same content; no where one cannot be read."""
     try:
         return os.path.samefile(first, second) or filecmp.cmp(first, second, shallow=False)

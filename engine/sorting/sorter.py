@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
@@ -25,7 +25,14 @@ from engine.core.records import FrozenModel
 from engine.core.safe_read import PathBelow, read_text
 from engine.data.dataset import images_below
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
-from engine.sorting.file_transfer import TransferMode, folder_name, free_name, is_same, move, place
+from engine.sorting.file_transfer import (
+    TransferMode,
+    folder_name,
+    free_path,
+    has_same_content,
+    move_file,
+    transfer_file,
+)
 
 REVIEW = "review"
 """Folder of images that are better left to a person."""
@@ -35,7 +42,9 @@ UNDO_NAME = "classifold-sort.jsonl"
 class _Begun(FrozenModel):
     """First line of an undo file."""
 
-    by: TransferMode
+    model_config = ConfigDict(validate_by_name=True)
+
+    mode: TransferMode = Field(validation_alias=AliasChoices("mode", "by"))
     source: str
     made_target: bool
 
@@ -49,29 +58,29 @@ class _Placed(FrozenModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class SortResult:
     """What sorting did. A folder that was sorted half-way is told of and taken back alike."""
 
-    by: TransferMode
+    mode: TransferMode
     target: Path
     undo_path: Path
-    num_in: dict[str, int]
+    num_per_folder: dict[str, int]
     """How many images went into each folder."""
-    left: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
     """What stayed where it is, and why."""
 
     @property
     def num_sorted(self) -> int:
         """Number of images that went into any folder."""
-        return sum(self.num_in.values())
+        return sum(self.num_per_folder.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class UndoResult:
     """What taking back did."""
 
     num_restored: int
-    left: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
     """What was left where it is, and why."""
 
 
@@ -97,8 +106,8 @@ def default_target(folder: Path) -> Path:
 class Sorter:
     """Places images one by one. Each is written to the undo file first."""
 
-    def __init__(self, source: Path, target: Path, by: TransferMode) -> None:
-        self._source, self._target, self._by = source.absolute(), target.absolute(), by
+    def __init__(self, source: Path, target: Path, mode: TransferMode) -> None:
+        self._source, self._target, self._mode = source.absolute(), target.absolute(), mode
         self._folders: dict[str, Path] = {}
         self._num_in: Counter[str] = Counter()
         self._left: list[tuple[str, str]] = []
@@ -106,9 +115,9 @@ class Sorter:
         self._has_begun = False
 
     @property
-    def result(self) -> Sorted:
+    def result(self) -> SortResult:
         """What was done so far."""
-        return Sorted(self._by, self._target, self.undo_path, dict(self._num_in), tuple(self._left))
+        return SortResult(self._mode, self._target, self.undo_path, dict(self._num_in), tuple(self._left))
 
     def add(self, path: Path, answer: Prediction) -> Warned | None:
         """Place an image by the model's answer; return what is to be told where it stays.
@@ -117,18 +126,18 @@ class Sorter:
         """
         if answer.error is not None:
             return self._leave(path, answer.error)
-        if self._by == "move" and path.is_symlink():
+        if self._mode == "move" and path.is_symlink():
             return self._leave(path, "It is a link, and would lead elsewhere from another folder.")
         if not self._has_begun:
             self._begin()
         is_left = answer.decision in (UNSURE, UNKNOWN) or answer.label is None
         folder = self._folder(REVIEW if is_left else f"class {answer.label}")
         with saving("The sorted images", self._target):
-            target = free_name(folder, path.name)
+            target = free_path(folder, path.name)
             source = path_to_text(os.path.relpath(path.absolute(), self._source))
             self._note(_Placed(source=source, target=path_to_text(os.path.relpath(target, self._target))))
             try:
-                place(path, target, self._by)
+                transfer_file(path, target, self._mode)
             except (FileNotFoundError, PermissionError) as error:
                 if target.parent.is_dir() and os.access(target.parent, os.W_OK):  # so it is the image
                     return self._leave(path, f"It cannot be read now: {error.strerror}.")
@@ -140,7 +149,7 @@ class Sorter:
         with saving("The sorted images", self._target):
             made_target = not self._target.exists()
             self._target.mkdir(parents=True, exist_ok=True)
-            self._note(_Begun(by=self._by, source=str(self._source), made_target=made_target))
+            self._note(_Begun(mode=self._mode, source=str(self._source), made_target=made_target))
         self._has_begun = True
 
     def _leave(self, path: Path, reason: str) -> Warned:
@@ -168,9 +177,9 @@ class Sorter:
         append_line(self.undo_path, line.model_dump_json(exclude_none=True))
 
 
-def sort_answers(
+def sort_predictions(
     files: Sequence[Path], sorter: Sorter, answers: Iterator[Event | Prediction]
-) -> Generator[Event, None, Sorted]:
+) -> Generator[Event, None, SortResult]:
     """Place the files as their answers come."""
     by_text = {path_to_text(os.fspath(path)): path for path in files}
     for event in answers:
@@ -183,7 +192,7 @@ def sort_answers(
     return sorter.result
 
 
-def undo(path: Path) -> Generator[Event, None, Undone]:
+def undo(path: Path) -> Generator[Event, None, UndoResult]:
     """Take back what the undo file at `path`, or the one in the folder `path`, tells of; the last action first.
 
     What the user has changed since stays, and is named; the undo file then stays too, and can be used again. Killed
@@ -203,7 +212,7 @@ def undo(path: Path) -> Generator[Event, None, Undone]:
             _remove_folder(place_now)
         else:
             with saving("The image", source):
-                reason = _restore(source / decode_path_text(Path(line.source)), place_now, target, begun.by)
+                reason = _restore(source / decode_path_text(Path(line.source)), place_now, target, begun.mode)
             if reason is None:
                 num_restored += 1
             elif reason:
@@ -214,7 +223,7 @@ def undo(path: Path) -> Generator[Event, None, Undone]:
             undo_path.unlink()
         if begun.made_target:
             _remove_folder(target)
-    return Undone(num_restored, tuple(left))
+    return UndoResult(num_restored, tuple(left))
 
 
 def _read(path: Path) -> tuple[_Begun, list[_Placed]]:
@@ -237,22 +246,22 @@ def _is_whole(lines: list[str]) -> bool:
         return False
 
 
-def _restore(source: Path, target: Path, root: Path, by: TransferMode) -> str | None:
+def _restore(source: Path, target: Path, root: Path, mode: TransferMode) -> str | None:
     """Take one action back. Return None where that was done, '' where nothing had to be, else why it was not."""
     if not is_image_name(source.name) or not target.parent.resolve().is_relative_to(root.resolve()):
         return "The undo file was changed: this is no image that was sorted."
     if not os.path.lexists(target):
         return "" if os.path.lexists(source) else "It is no longer there."
-    if by == "move":
+    if mode == "move":
         if os.path.lexists(source):  # stopped between the two halves of a move, or the user has put a new one there
-            if not is_same(source, target):
+            if not has_same_content(source, target):
                 return "Another file lies where it came from."
             os.unlink(target)
             return None
         source.parent.mkdir(parents=True, exist_ok=True)
-        move(target, source)
+        move_file(target, source)
         return None
-    if not is_same(source, target):
+    if not has_same_content(source, target):
         return "It was changed since, or the image it was made from is gone."
     os.unlink(target)
     return None

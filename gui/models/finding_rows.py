@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.audit.class_balance import BALANCE_ABOVE
-from engine.audit.findings import Audit, DuplicateGroup, OddityKind
+from engine.audit.class_balance import MAX_UNWEIGHTED_RATIO
+from engine.audit.findings import Audit, DuplicateGroup, OutlierKind
 from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
 from gui.models.image_model import GridItem
 
 _NUM_EXAMPLES = 12
-_ODD_WORDS: dict[OddityKind, tuple[str, str]] = {
+_ODD_WORDS: dict[OutlierKind, tuple[str, str]] = {
     "blurred": ("is blurred", "are blurred"),
     "dark": ("is nearly black", "are nearly black"),
     "bright": ("is nearly white", "are nearly white"),
@@ -51,7 +51,7 @@ class _Finder:
             )
         yield from self._oddities()
         yield from self._shortcuts()
-        if self._audit.imbalance > BALANCE_ABOVE:
+        if self._audit.imbalance > MAX_UNWEIGHTED_RATIO:
             yield self._imbalance()
 
     def _duplicates(self) -> Iterator[FindingRow]:
@@ -123,7 +123,7 @@ class _Finder:
         examples = [sample for samples in by_class.values() for sample in samples[:_NUM_EXAMPLES]]
         for shortcut in self._audit.shortcuts:
             yield FindingRow(
-                f"The class is given away by: {shortcut.cue}",
+                f"The class is given away by: {shortcut.feature}",
                 f"{shortcut.sentence} A network may learn this in place of what the images show.",
                 tuple(self._item(sample.path) for sample in examples),
             )

@@ -49,7 +49,7 @@ class PredictionModel(TableModel):
 
     def decide(self, threshold: float) -> None:
         """Decide anew which answers are sure enough."""
-        self._answers = [answer.decided(threshold) for answer in self._answers]
+        self._answers = [answer.with_threshold(threshold) for answer in self._answers]
         if self._answers:
             self.dataChanged.emit(self.index(0, ANSWER), self.index(len(self._answers) - 1, ANSWER))
 

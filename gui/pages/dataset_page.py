@@ -167,7 +167,7 @@ class DatasetPage(QWidget):
             self.resume_card.show_records(records)
 
     def _on_give_up(self, run: Run) -> None:
-        if self._operations.give_up(run):
+        if self._operations.mark_stopped(run):
             self.resume_card.remove(run)
 
     def _on_training_changed(self) -> None:

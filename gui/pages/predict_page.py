@@ -142,7 +142,7 @@ class PredictPage(QWidget):
         if job is not self._job:
             return
         is_first = self.model.rowCount() == 0
-        self.model.add([event.decided(self._threshold) for event in events if isinstance(event, Prediction)])
+        self.model.add([event.with_threshold(self._threshold) for event in events if isinstance(event, Prediction)])
         if is_first and self.model.rowCount():
             self.table.selectRow(0)
         self.table.setVisible(self.model.rowCount() > 1)

@@ -142,7 +142,7 @@ class ResultsPage(QWidget):
 
     def _show_wrong(self) -> None:
         if self._evaluation is not None:
-            wrong = self._evaluation.wrong
+            wrong = self._evaluation.misclassified
             self.confusion.choose(None)
             self.back_button.hide()
             words = count(len(wrong), "wrong image") + ", the surest mistakes first"
@@ -153,7 +153,9 @@ class ResultsPage(QWidget):
             names = self._evaluation.classes
             self.confusion.choose((row, column))
             self.back_button.show()
-            self._show_images(self.confusion.words(row, column), self._evaluation.of_cell(names[row], names[column]))
+            self._show_images(
+                self.confusion.words(row, column), self._evaluation.images_in_cell(names[row], names[column])
+            )
 
     def _show_images(self, title: str, images: list[ImageResult]) -> None:
         assert self._evaluation is not None

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea
 from engine.core.errors import EngineError
 from engine.core.formatting import count, percent
 from engine.data.decode import thumbnail
-from engine.results.robustness import Kind, RobustnessReport, Trial, read_robustness
+from engine.results.robustness import CorruptionKind, RobustnessReport, Trial, read_robustness
 from gui.decoder import Decoder
 from gui.job import Job
 from gui.models.image_model import GridItem
@@ -23,7 +23,7 @@ from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel
 from gui.widgets.plots.level_bars import LevelBars
 
 _THUMBNAIL = 56
-_KINDS: dict[Kind, tuple[str, str, str]] = {
+_KINDS: dict[CorruptionKind, tuple[str, str, str]] = {
     # What it is called, what it is called in a sentence, and a strength of it
     "rotation": ("Turned", "when turned", "{:g}°"),
     "blur": ("Blurred", "under blur", "{:g} % wide"),
@@ -122,14 +122,14 @@ class RobustnessPanel(QWidget):
         grid.setRowStretch(len(card.kinds), 1)
         self._area.setWidget(self._body)
 
-    def _add_row(self, grid: QGridLayout, row: int, card: RobustnessReport, kind: Kind) -> None:
+    def _add_row(self, grid: QGridLayout, row: int, card: RobustnessReport, kind: CorruptionKind) -> None:
         name, _, level_words = _KINDS[kind]
         levels = [(level_words.format(trial.level), trial.accuracy) for trial in card.of_kind(kind)]
         label = StyledLabel(name, self._body)
         label.setMinimumWidth(12 * GRID)
         grid.addWidget(label, row, 0)
         grid.addWidget(LevelBars(levels, card.accuracy, self._body), row, 1)
-        trial = card.breaks_first(kind)
+        trial = card.first_failure(kind)
         words = MutedLabel(broken_in_words(trial) if trial else "No image breaks.", self._body)
         words.setMinimumWidth(20 * GRID)
         if trial is not None:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from engine.core.formatting import count
 from engine.sorting.file_transfer import TransferMode
-from engine.sorting.sorter import Sorted, Undone, default_target
+from engine.sorting.sorter import SortResult, UndoResult, default_target
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
@@ -85,15 +85,15 @@ class SortPanel(Card):
         if name:
             self.sort(Path(name))
 
-    def _on_sorted(self, result: Sorted) -> None:
-        folders = ", ".join(f"{name} {num:,}" for name, num in sorted(result.num_in.items()))
+    def _on_sorted(self, result: SortResult) -> None:
+        folders = ", ".join(f"{name} {num:,}" for name, num in sorted(result.num_per_folder.items()))
         words = f"{count(result.num_sorted, 'image')} sorted into {result.target.name}: {folders}."
-        self._show_end(words if result.num_sorted else "Nothing could be sorted.", result.left)
+        self._show_end(words if result.num_sorted else "Nothing could be sorted.", result.skipped)
 
-    def _on_undone(self, result: Undone) -> None:
-        if not result.left:
+    def _on_undone(self, result: UndoResult) -> None:
+        if not result.skipped:
             self._target = None
-        self._show_end(f"{count(result.num_restored, 'image')} taken back.", result.left)
+        self._show_end(f"{count(result.num_restored, 'image')} taken back.", result.skipped)
 
     def _show_end(self, words: str, left: tuple[tuple[str, str], ...]) -> None:
         lines = [f"{path}: {reason}" for path, reason in left[:3]] + (

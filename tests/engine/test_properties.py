@@ -35,7 +35,7 @@ from engine.data.splits import split
 from engine.ml.training.early_stopping import EarlyStopping
 from engine.results.calibration import Calibration, CoveragePoint
 from engine.results.evaluation import ImageResult, images_to_csv
-from engine.results.model_metadata import CARD_KEY, ModelMetadata, read_metadata
+from engine.results.model_metadata import METADATA_KEY, ModelMetadata, read_metadata
 from engine.results.predictions import Prediction, to_csv
 from engine.results.statistics import wilson_interval
 from engine.runs.history import History
@@ -198,7 +198,7 @@ def test_any_other_line_is_no_event_and_nothing_worse(line: str) -> None:
 
 @given(st.lists(events, max_size=20))
 def test_a_history_takes_any_events_in_any_order(told: list[Any]) -> None:
-    history = History.of(told)
+    history = History.from_events(told)
     numbers = [epoch.epoch for epoch in history.epochs]
     assert numbers == sorted(set(numbers))
     assert history.interval.low >= 0
@@ -350,7 +350,7 @@ def cards(draw: st.DrawFn) -> ModelMetadata:
 
 
 def _write_card(path: Any, text: str) -> None:
-    header = json.dumps({"__metadata__": {CARD_KEY: text}}).encode("utf-8", "surrogatepass")
+    header = json.dumps({"__metadata__": {METADATA_KEY: text}}).encode("utf-8", "surrogatepass")
     path.write_bytes(len(header).to_bytes(8, "little") + header)
 
 

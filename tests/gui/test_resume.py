@@ -12,7 +12,7 @@ from engine.core.events import Best, Event, RunDone
 from engine.core.formatting import percent
 from engine.core.locks import locked
 from engine.core.paths import default_runs_folder
-from engine.runs.run_folder import Run, interrupted
+from engine.runs.run_folder import Run, interrupted_runs
 from gui.formatting import cut_off
 from gui.main_window import DATASET, TRAIN, MainWindow
 from gui.models.run_record import read_record
@@ -67,7 +67,7 @@ def test_the_start_page_offers_what_was_cut_off_and_lets_it_be(run: Run, window:
     qtbot.waitUntil(card.isVisible, timeout=20_000)
     _press(window, "Let data 1 be")
     assert card.isHidden()
-    assert interrupted(default_runs_folder()) == []
+    assert interrupted_runs(default_runs_folder()) == []
     assert read_record(run).state == "stopped"
 
 
@@ -137,7 +137,7 @@ def test_a_run_stopped_in_the_window_goes_on_to_its_end(window: MainWindow, root
     assert window.error_bar.isHidden()
     assert [epoch.epoch for epoch in run.history.epochs] == list(range(1, 16))
     assert num_before < 15
-    assert run.is_over
+    assert run.is_finished
 
 
 @pytest.mark.parametrize("reason", ["gone", "elsewhere", "over"])

@@ -14,7 +14,7 @@ from engine.results.learning_curve import (
     ClassLearningCurve,
     LearningCurve,
     LearningCurvePoint,
-    gain_words,
+    describe_gain,
     write_learning_curve,
 )
 from engine.runs.run_folder import Run
@@ -94,7 +94,7 @@ def measure_learning_curve(pool: Pool, classes: tuple[str, ...]) -> Generator[Ev
     gain, low, high = forecast.gain
     sentence = (
         f"Twice as many images of every class ({forecast.points[-1].num_images:,} to learn from) would bring "
-        f"{gain_words(gain, low, high)}."
+        f"{describe_gain(gain, low, high)}."
     )
     return LearningCurve(
         points=points,
@@ -188,7 +188,7 @@ def _class_growth(
         low=low,
         high=high,
         accuracy_gain=shrink * float(np.mean(overall)),
-        words=gain_words(gain, low, high),
+        words=describe_gain(gain, low, high),
     )
 
 

@@ -59,7 +59,7 @@ def predict_with(
     card = answerer.card
     coverage = card.calibration.coverage if card.calibration else ()
     budget = choose_operating_point(coverage, max_error)
-    if not budget.is_kept:
+    if not budget.is_guaranteed:
         yield Warned(
             message=f"{budget.num_images} validation images are too few to keep wrong answers under {max_error:.0%}: "
             "every image is answered."
@@ -125,4 +125,4 @@ def _answers(
         top = tuple((classes[index], value) for value, index in zip(values[position].tolist(), indices[position]))
         is_unknown = alike is not None and bound is not None and alike[position] < bound
         answer = Prediction(path, top, similarity=None if alike is None else alike[position])
-        yield replace(answer, decision=UNKNOWN) if is_unknown else answer.decided(threshold)
+        yield replace(answer, decision=UNKNOWN) if is_unknown else answer.with_threshold(threshold)

@@ -26,7 +26,7 @@ from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing
 from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.precision import inference_dtype
-from engine.results.robustness import Broken, Kind, RobustnessReport, Trial, write_robustness
+from engine.results.robustness import Broken, CorruptionKind, RobustnessReport, Trial, write_robustness
 from engine.runs.run_folder import Run
 
 MAX_IMAGES = 100
@@ -34,15 +34,15 @@ MAX_IMAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Corruption:
     """A kind of change at one strength."""
 
-    kind: Kind
+    kind: CorruptionKind
     level: float
     words: str
 
 
-_LEVELS: dict[Kind, tuple[tuple[float, ...], str]] = {
+_LEVELS: dict[CorruptionKind, tuple[tuple[float, ...], str]] = {
     # From mild to strong
     "rotation": ((10, 30, 90), "turned by {:g}°"),
     "blur": ((1, 2, 4), "blurred over {:g} % of the side"),
@@ -52,12 +52,12 @@ _LEVELS: dict[Kind, tuple[tuple[float, ...], str]] = {
     "jpeg": ((50, 20, 10), "saved as JPEG of quality {:g}"),
     "scale": ((50, 25, 12), "made smaller, to {:g} %"),
 }
-CHANGES = tuple(
-    Change(kind, level, words.format(level)) for kind, (levels, words) in _LEVELS.items() for level in levels
+CORRUPTIONS = tuple(
+    Corruption(kind, level, words.format(level)) for kind, (levels, words) in _LEVELS.items() for level in levels
 )
 
 
-def change_images(images: Tensor, change: Change) -> Tensor:
+def corrupt_images(images: Tensor, change: Corruption) -> Tensor:
     """Return prepared images, uint8 (N, 3, S, S), changed; always in the same way."""
     side = images.shape[2]
     match change.kind:
@@ -110,13 +110,13 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
     images = torch.cat([batch.inputs for batch in parts])
     kept = [sample for batch in parts for sample in batch.samples]
     labels = torch.tensor([card.classes.index(dataset.classes[sample.label]) for sample in kept])
-    ticker = Ticker("robustness", len(images) * (1 + len(CHANGES)))
+    ticker = Ticker("robustness", len(images) * (1 + len(CORRUPTIONS)))
     sure, answers = _judge(forward, images, None)
     yield from ticker.at(len(images))
     right = answers == labels
     unbroken: dict[str, Tensor] = {}
     trials = []
-    for number, change in enumerate(CHANGES, start=2):
+    for number, change in enumerate(CORRUPTIONS, start=2):
         _, changed = _judge(forward, images, change)
         candidates = unbroken.get(change.kind, right) & (changed != labels)
         unbroken[change.kind] = unbroken.get(change.kind, right) & (changed == labels)
@@ -143,13 +143,13 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
     return result
 
 
-def _judge(forward: Forward, images: Tensor, change: Change | None) -> tuple[Tensor, Tensor]:
+def _judge(forward: Forward, images: Tensor, change: Corruption | None) -> tuple[Tensor, Tensor]:
     """Return how sure the network is of its answers, and the answers, both shape (N,)."""
     said = []
     with torch.inference_mode():
         for start in range(0, len(images), EVAL_BATCH_SIZE):
             batch = images[start : start + EVAL_BATCH_SIZE]
-            said.append(forward(batch if change is None else change_images(batch, change)).softmax(1).cpu())
+            said.append(forward(batch if change is None else corrupt_images(batch, change)).softmax(1).cpu())
     values, answers = torch.cat(said).max(1)
     if not values.isfinite().all():
         raise EngineError(NOT_NUMBERS)

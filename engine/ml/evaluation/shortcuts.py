@@ -38,7 +38,7 @@ def find_shortcuts(
         return ()
     found: list[Shortcut] = []
     for cue in shortcut_features(records[rows]):
-        if not {shortcut.cue for shortcut in found} & set(cue.follows):
+        if not {shortcut.feature for shortcut in found} & set(cue.follows):
             found += _judge(dataset.classes, cue, labels[rows], groups[rows])
     return tuple(sorted(found, key=lambda shortcut: -(shortcut.accuracy - shortcut.chance) / (1 - shortcut.chance)))
 
@@ -58,7 +58,7 @@ def _judge(classes: Sequence[str], cue: ShortcutFeature, labels: _Labels, groups
     accuracy = float(np.mean([(guesses[labels == label] == label).mean() for label in present]))
     if all(sure):
         yield Shortcut(
-            cue=cue.name,
+            feature=cue.name,
             accuracy=accuracy,
             chance=chance,
             sentence=f"The class can be told by {cue.words}: right in {accuracy:.0%} of cases without seeing what the "
@@ -68,7 +68,7 @@ def _judge(classes: Sequence[str], cue: ShortcutFeature, labels: _Labels, groups
     best = max(range(len(present)), key=lambda position: worths[position][0])
     accuracy = (1 + worths[best][0]) / 2
     yield Shortcut(
-        cue=cue.name,
+        feature=cue.name,
         accuracy=accuracy,
         chance=0.5,
         sentence=f"Class '{classes[present[best]]}' can be told from the others by {cue.words}: right in "

@@ -17,7 +17,7 @@ from engine.ml.models.build import Classifier, build_on_meta
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.reference_embeddings import TENSOR_NAME
 from engine.results.calibration import Calibration
-from engine.results.model_metadata import CARD_KEY, ModelMetadata, read_metadata
+from engine.results.model_metadata import METADATA_KEY, ModelMetadata, read_metadata
 
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
 """What networks consist of, and what that is called in a file."""
@@ -54,7 +54,7 @@ def model_bytes(model: Classifier, card: ModelMetadata, reference: Tensor | None
     if reference is not None:
         tensors[TENSOR_NAME] = reference.cpu().contiguous()
     # Not safetensors' own `save_file`: that makes files which only their owner may read
-    return save(tensors, {CARD_KEY: card.model_dump_json()})
+    return save(tensors, {METADATA_KEY: card.model_dump_json()})
 
 
 def save_model(path: Path, model: Classifier, card: ModelMetadata, reference: Tensor | None = None) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from engine.data.decode import Pixels
 from engine.ml.report.history_plot import TRAIN_COLOUR, VAL_COLOUR, history_figure
-from engine.results.calibration import Bin, CoveragePoint
+from engine.results.calibration import CoveragePoint, ReliabilityBin
 from engine.results.explanation import COLOUR_MAP, Explanation, opacity
 from engine.results.learning_curve import LearningCurve
 from engine.results.statistics import wilson_interval
@@ -32,7 +32,7 @@ def history_chart(history: History) -> str:
     return _as_svg(history_figure(history))
 
 
-def reliability_chart(found: Sequence[Bin]) -> str:
+def reliability_chart(found: Sequence[ReliabilityBin]) -> str:
     """Return how often answers of each confidence are right, with 95 % intervals."""
     figure, axes = _new(4.8, 4.2)
     axes.plot([0, 1], [0, 1], "--", color=_QUIET, linewidth=1, label="just as often right as sure")

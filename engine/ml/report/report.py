@@ -22,7 +22,7 @@ from engine.ml.report import sections as report_parts
 from engine.ml.report import tables as report_views
 from engine.ml.report.gallery import Gallery, Reason
 from engine.ml.report.sections import GONE, Part, attempt
-from engine.results.calibration import bins
+from engine.results.calibration import reliability_bins
 from engine.results.evaluation import Evaluation, read_evaluation
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
@@ -46,7 +46,10 @@ def write_report(run: Run, path: Path, audit: Audit | None) -> Generator[Event, 
     ticker = Ticker("report", _NUM_STEPS)
     page = _known(run, evaluation, dataset)
     yield from ticker.at(1)
-    page |= {"mistakes": gallery.judged(evaluation.wrong[:NUM_TILES]), "num_wrong": len(evaluation.wrong)}
+    page |= {
+        "mistakes": gallery.judged(evaluation.misclassified[:NUM_TILES]),
+        "num_wrong": len(evaluation.misclassified),
+    }
     page |= _audited(audit, dataset, gallery)
     yield from ticker.at(2)
     if report_parts.has_images(dataset):
@@ -90,7 +93,7 @@ def _known(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[str, obje
     """Return what the files of the run say without any image."""
     card, history, calibration = read_metadata(run.model_path), run.history, evaluation.calibration
     test = read_evaluation(run.test_path) if run.test_path.is_file() else None
-    found = bins(evaluation.confidences, evaluation.is_right)
+    found = reliability_bins(evaluation.confidences, evaluation.is_right)
     return {
         "title": run.name,
         "version": __version__,

@@ -18,14 +18,14 @@ from engine.ml.evaluation.robustness import measure_robustness
 from engine.ml.report.gallery import Gallery, Reason, Tile
 from engine.results.evaluation import Evaluation, ImageResult
 from engine.results.learning_curve import LearningCurve, read_learning_curve
-from engine.results.robustness import Kind, RobustnessReport, read_robustness
+from engine.results.robustness import CorruptionKind, RobustnessReport, read_robustness
 from engine.runs.run_folder import Run
 
 Result = TypeVar("Result")
 
 GONE = "The images are no longer where they were when the model was trained, so this part is left out."
 _NUM_REASONS = 3
-_KIND_WORDS: dict[Kind, str] = {
+_KIND_WORDS: dict[CorruptionKind, str] = {
     "rotation": "Turned",
     "blur": "Blurred",
     "noise": "Noisy",
@@ -63,7 +63,7 @@ def explanations(run: Run, evaluation: Evaluation, gallery: Gallery) -> Generato
 
     An image that is gone is passed over; raises EngineError where that leaves none.
     """
-    chosen = [*evaluation.wrong[:_NUM_REASONS], *_surest_right(evaluation)]
+    chosen = [*evaluation.misclassified[:_NUM_REASONS], *_surest_right(evaluation)]
     ticker = Ticker("report", len(chosen))
     reasons: list[Reason] = []
     for number, image in enumerate(chosen, start=1):
@@ -115,7 +115,7 @@ class RobustnessRow:
 def robustness_rows(card: RobustnessReport, gallery: Gallery) -> Iterator[RobustnessRow]:
     """Yield a row for each kind of change."""
     for kind in card.kinds:
-        trial = card.breaks_first(kind)
+        trial = card.first_failure(kind)
         tile = None
         if trial is not None and trial.broken is not None:
             words = f"{trial.broken.label} taken for {trial.broken.predicted}, {trial.words}"

@@ -8,8 +8,8 @@ from pathlib import Path, PureWindowsPath
 
 import torch
 
-from engine.audit.class_balance import imbalance_sentence
-from engine.audit.findings import Audit, DuplicateGroup, OddityKind
+from engine.audit.class_balance import describe_imbalance
+from engine.audit.findings import Audit, DuplicateGroup, OutlierKind
 from engine.config.settings import RunConfig
 from engine.core.formatting import duration, percent
 from engine.data.dataset import SPLIT_FOLDERS, Dataset
@@ -24,7 +24,7 @@ BUDGETS = (0.01, 0.02, 0.05, 0.1)
 MOST_IN_MATRIX = 25
 """Classes from which on a matrix is too wide for a page, and the most frequent confusions are listed."""
 _NUM_EXAMPLES, _NUM_GROUPS, _NUM_IN_GROUP = 5, 4, 5
-_ODDITY_WORDS: dict[OddityKind, str] = {
+_ODDITY_WORDS: dict[OutlierKind, str] = {
     "blurred": "Blurred images",
     "dark": "Very dark images",
     "bright": "Very bright images",
@@ -148,7 +148,7 @@ class BudgetRow:
     """What an error budget costs on the validation images."""
 
     max_error: float
-    is_kept: bool
+    is_guaranteed: bool
     threshold: float
     num_answered: int
     num_left: int
@@ -156,12 +156,12 @@ class BudgetRow:
 
 
 def budget_rows(calibration: Calibration) -> Iterator[BudgetRow]:
-    """Yield what each budget costs; `is_kept` is False where so few images cannot tell."""
+    """Yield what each budget costs; `is_guaranteed` is False where so few images cannot tell."""
     for max_error in BUDGETS:
         budget = choose_operating_point(calibration.coverage, max_error)
         yield BudgetRow(
             max_error,
-            budget.is_kept,
+            budget.is_guaranteed,
             budget.threshold,
             budget.num_answered,
             budget.num_images - budget.num_answered,
@@ -229,4 +229,4 @@ def imbalance_words(audit: Audit) -> str:
         return "All classes have about equally many images."
     if audit.imbalance <= 1.5:
         return f"The largest class has {audit.imbalance:.1f} times the images of the smallest, which is even enough."
-    return imbalance_sentence(audit.imbalance)
+    return describe_imbalance(audit.imbalance)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from engine.audit.class_balance import class_weights, imbalance, imbalance_sentence, is_balanced_by_loss
+from engine.audit.class_balance import class_weights, describe_imbalance, imbalance_ratio, uses_class_weights
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
 from engine.ml.models.build import Classifier
@@ -90,7 +90,7 @@ def make_train_state(setup: TrainingSetup, config: RunConfig, dataset: Dataset, 
     session = TrainState(setup, config, dataset, run, stopping, averaged, time.monotonic())
     session.sums = torch.zeros(3, device=setup.device)
     counts = dataset.counts("train")
-    if is_balanced_by_loss(config.training.balance, counts):
+    if uses_class_weights(config.training.balance, counts):
         session.class_weights = torch.tensor(class_weights(counts), device=setup.device)
-        session.notices.append(imbalance_sentence(imbalance(counts)))
+        session.notices.append(describe_imbalance(imbalance_ratio(counts)))
     return session

@@ -45,12 +45,12 @@ class DoubtView(QWidget):
         self.sentence.setText(item.reason if item else "")
         self.file_name.setText(item.path if item else "")
         self._show_file(self.view, item.path if item else None, dataset)
-        other = item.others[0] if item and item.others else None
+        other = item.duplicates[0] if item and item.duplicates else None
         self._show_file(self.other, other, dataset)
         self.other.setVisible(other is not None)
         self.other_name.setVisible(other is not None)
         if other is not None and item is not None:
-            more = f", and {len(item.others) - 1} more" if len(item.others) > 1 else ""
+            more = f", and {len(item.duplicates) - 1} more" if len(item.duplicates) > 1 else ""
             self.other_name.setText(f"The same as {other}{more}")
 
     @staticmethod

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QWidget
 
 from engine.core.formatting import percent
-from engine.results.calibration import Bin, bins
+from engine.results.calibration import ReliabilityBin, reliability_bins
 from engine.results.evaluation import Evaluation
 from engine.results.statistics import wilson_interval
 from gui import theme
@@ -25,7 +25,7 @@ class ReliabilityPlot(ChartFrame):
     """A dot for each range of confidence, with its 95 % range, and the line on which confidences come true."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._bins: list[Bin] = []
+        self._bins: list[ReliabilityBin] = []
         self._plot = Plot(PercentAxis("left"), x_axis=ShareAxis("bottom", "sure"))
         self._ideal = self._plot.add_curve("muted", 1, Qt.PenStyle.DashLine)
         self._ideal.setData([0, 1], [0, 1])
@@ -41,7 +41,7 @@ class ReliabilityPlot(ChartFrame):
 
     def show_evaluation(self, evaluation: Evaluation | None) -> None:
         """Draw the bins of an evaluation, or nothing."""
-        self._bins = bins(evaluation.confidences, evaluation.is_right, _NUM_BINS) if evaluation else []
+        self._bins = reliability_bins(evaluation.confidences, evaluation.is_right, _NUM_BINS) if evaluation else []
         across = np.array([each.confidence for each in self._bins])
         up = np.array([each.accuracy for each in self._bins])
         reach = np.array([wilson_interval(each.accuracy, each.num_images) for each in self._bins]).reshape(-1, 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from engine.audit.class_balance import class_weights, imbalance, imbalance_sentence, is_balanced_by_loss
+from engine.audit.class_balance import class_weights, describe_imbalance, imbalance_ratio, uses_class_weights
 
 
 def test_weights_are_those_of_scikit_learn_and_their_mean_over_images_is_one() -> None:
@@ -16,17 +16,17 @@ def test_weights_are_those_of_scikit_learn_and_their_mean_over_images_is_one() -
 
 def test_a_class_without_images_changes_nothing() -> None:
     assert class_weights([10, 0, 30]) == [2.0, 1.0, pytest.approx(2 / 3)]
-    assert imbalance([10, 0, 30]) == 3
-    assert imbalance([]) == 1
+    assert imbalance_ratio([10, 0, 30]) == 3
+    assert imbalance_ratio([]) == 1
 
 
 def test_auto_balances_only_above_three_to_one() -> None:
-    assert not is_balanced_by_loss("auto", [10, 30])
-    assert is_balanced_by_loss("auto", [10, 31])
-    assert not is_balanced_by_loss("off", [1, 99])
-    assert is_balanced_by_loss("loss", [10, 10])
+    assert not uses_class_weights("auto", [10, 30])
+    assert uses_class_weights("auto", [10, 31])
+    assert not uses_class_weights("off", [1, 99])
+    assert uses_class_weights("loss", [10, 10])
 
 
 def test_the_limit_is_named_where_it_is_the_reason() -> None:
-    assert "above 3 times" in imbalance_sentence(3.2)
-    assert "above" not in imbalance_sentence(1.5)
+    assert "above 3 times" in describe_imbalance(3.2)
+    assert "above" not in describe_imbalance(1.5)

@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance
 from benchmarks.duplicates import CHANGES, count, plant
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
-from engine.audit.fingerprint import empty, fingerprint
+from engine.audit.fingerprint import empty_records, fingerprint
 from engine.audit.scan import fingerprint_dataset
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
@@ -81,7 +81,7 @@ def test_the_same_shapes_in_other_colours_are_no_duplicate(folder: Path) -> None
 
 
 def test_like_hashes_alone_make_no_duplicate() -> None:
-    records = empty(2)
+    records = empty_records(2)
     records["digest"] = [[1, 1], [2, 2]]
     records["taken"] = math.nan
     for row in range(2):
@@ -107,7 +107,7 @@ def test_what_is_learnt_from_and_measured_on_is_a_leak(folder: Path, tmp_path: P
 
 def _shots(*rows: tuple[str, float, str]) -> tuple[DuplicateGroup, ...]:
     """Find groups among pictures that differ, by path, time and camera."""
-    records = empty(len(rows))
+    records = empty_records(len(rows))
     records["digest"] = np.arange(2 * len(rows)).reshape(-1, 2)
     records["hashes"] = np.random.default_rng(0).integers(0, 2**63, (len(rows), 2))
     records["taken"] = [taken for _, taken, _ in rows]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from engine.audit.fingerprint import Records, empty
+from engine.audit.fingerprint import Records, empty_records
 from engine.audit.outliers import find_outliers
 from engine.audit.scan import fingerprint_dataset
 from engine.core.event_stream import run_to_end
@@ -16,7 +16,7 @@ from tests.pictures import draw_scene
 
 
 def _records(num_images: int = 20) -> Records:
-    records = empty(num_images)
+    records = empty_records(num_images)
     records["width"], records["height"] = 500, 375
     records["sharpness"], records["brightness"] = 0.36, 120
     return records
@@ -29,7 +29,7 @@ def _found(records: Records) -> list[tuple[str, str]]:
 
 def test_images_that_are_alike_are_not_odd_and_none_is_fine() -> None:
     assert _found(_records()) == []
-    assert find_outliers([], empty(0)) == ()
+    assert find_outliers([], empty_records(0)) == ()
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_conflicts_come_first_then_unreadable_files_then_labels_then_copies() ->
         ("a", "duplicate"), ("b", "duplicate"), ("c", "unreadable"), ("d", "label"), ("e", "duplicate"),
     ]  # fmt: skip
     assert queue[0].reason == "The same file stands as ant and as bee."
-    assert (queue[0].suggested, queue[0].others) == ("bee", ("b",))
+    assert (queue[0].suggested, queue[0].duplicates) == ("bee", ("b",))
     assert queue[3].reason == "Stands as bee, looks like ant (0.97)."
     assert queue[4].reason == "The same file as d."
 

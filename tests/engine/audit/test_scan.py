@@ -7,7 +7,7 @@ import pytest
 
 from engine.audit import scan as audit
 from engine.audit.fingerprint import fingerprint
-from engine.audit.scan import check, fingerprint_dataset
+from engine.audit.scan import fingerprint_dataset, fingerprint_samples
 from engine.core.cache import cache_folder
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
@@ -19,7 +19,7 @@ def test_every_unreadable_file_is_named_once_with_its_reason(tmp_path: Path) -> 
     break_file(root / "red" / "002.png")
     (root / "blue" / "000.png").write_bytes(b"")
     dataset = scan(root)
-    checked = list(check(dataset))
+    checked = list(fingerprint_samples(dataset))
     assert [one.sample for one in checked] == list(dataset.samples)
     reasons = {one.sample.path: one.reason for one in checked if one.reason}
     assert reasons.keys() == {"red/002.png", "blue/000.png"}

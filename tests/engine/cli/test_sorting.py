@@ -56,7 +56,7 @@ def test_a_folder_is_sorted_and_unsorted(run: Run, tmp_path: Path, capsys: pytes
     printed = capsys.readouterr()
     told = json.loads(printed.out)
     assert told["target"] == str(tmp_path / "photos sorted")
-    assert sum(told["num_in"].values()) == 6
+    assert sum(told["num_per_folder"].values()) == 6
     assert f"classifold unsort {told['target']}" in printed.err
     assert main(["unsort", told["target"]]) == 0
     assert capsys.readouterr().out == "6 images were put back.\n"

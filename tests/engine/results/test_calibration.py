@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
 
-from engine.results.calibration import NUM_BINS, bins, calibration_error, choose_operating_point, coverage_curve
+from engine.results.calibration import (
+    NUM_BINS,
+    calibration_error,
+    choose_operating_point,
+    coverage_curve,
+    reliability_bins,
+)
 
 
 def _answers(seed: int, num_images: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +29,7 @@ def test_the_calibration_error_is_what_scikit_learns_bins_give(seed: int) -> Non
 
 
 def test_a_confidence_of_one_and_of_nought_have_their_bins() -> None:
-    found = bins(np.array([0.0, 1.0, 1.0]), np.array([False, True, False]))
+    found = reliability_bins(np.array([0.0, 1.0, 1.0]), np.array([False, True, False]))
     assert [(each.num_images, each.accuracy) for each in found] == [(1, 0.0), (2, 0.5)]
 
 
@@ -42,7 +48,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
 def test_the_threshold_answers_most_within_the_budget() -> None:
     curve = coverage_curve(np.linspace(1, 0.5, 200), np.arange(200) < 150)  # the surest 150 are right
     budget = choose_operating_point(curve, 0.05)
-    assert budget.is_kept
+    assert budget.is_guaranteed
     assert budget.num_wrong + 1 <= 0.05 * (budget.num_answered + 1)
     assert choose_operating_point(curve, 0.10).num_answered > budget.num_answered > 150
 
@@ -60,7 +66,7 @@ def test_a_budget_that_all_answers_keep_holds_nothing_back() -> None:
 def test_too_few_images_promise_nothing_and_say_so() -> None:
     curve = coverage_curve(np.array([0.9] * 10), np.ones(10, dtype=bool))
     budget = choose_operating_point(curve, 0.02)
-    assert (budget.threshold, budget.is_kept) == (0.0, False)
+    assert (budget.threshold, budget.is_guaranteed) == (0.0, False)
 
 
 def test_a_model_that_is_never_sure_enough_answers_nothing() -> None:

@@ -31,12 +31,12 @@ EVALUATION = Evaluation(
 
 
 def test_the_surest_mistake_comes_first() -> None:
-    assert [image.path for image in EVALUATION.wrong] == ["2", "1"]
+    assert [image.path for image in EVALUATION.misclassified] == ["2", "1"]
 
 
 def test_a_cell_of_the_matrix_has_its_images() -> None:
-    assert [image.path for image in EVALUATION.of_cell("ant", "bee")] == ["1"]
-    assert [image.path for image in EVALUATION.of_cell("bee", "bee")] == ["4"]
+    assert [image.path for image in EVALUATION.images_in_cell("ant", "bee")] == ["1"]
+    assert [image.path for image in EVALUATION.images_in_cell("bee", "bee")] == ["4"]
 
 
 def test_an_evaluation_survives_the_way_through_its_file(tmp_path: Path) -> None:

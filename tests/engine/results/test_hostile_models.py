@@ -27,7 +27,7 @@ from engine.ml.models.pretrained import load_matching
 from engine.ml.models.reference_embeddings import TENSOR_NAME, read_embeddings
 from engine.ml.models.weight_files import read_tensors
 from engine.results.calibration import Calibration
-from engine.results.model_metadata import CARD_KEY, ModelMetadata, read_metadata
+from engine.results.model_metadata import METADATA_KEY, ModelMetadata, read_metadata
 from tests.pictures import write_classes
 
 SIDE = 32
@@ -59,8 +59,8 @@ def forge(path: Path, **changes: object) -> Path:
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    card = json.loads(header["__metadata__"][CARD_KEY]) | changes
-    header["__metadata__"][CARD_KEY] = json.dumps(card)
+    card = json.loads(header["__metadata__"][METADATA_KEY]) | changes
+    header["__metadata__"][METADATA_KEY] = json.dumps(card)
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
     return path
@@ -72,7 +72,7 @@ def forge_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], object
     card = read_metadata(path)
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     change(tensors)
-    save_file(tensors, path, {CARD_KEY: card.model_dump_json()})
+    save_file(tensors, path, {METADATA_KEY: card.model_dump_json()})
     return path
 
 
@@ -163,7 +163,7 @@ def test_a_card_that_promises_gigabytes_takes_no_memory(model: Path, tmp_path: P
         update={"backbone": "vit_h_14", "image_size": 224, "classes": tuple(map(str, range(MOST_CLASSES)))}
     )
     small = tmp_path / "small.safetensors"
-    save_file({"head.weight": torch.zeros(1)}, small, {CARD_KEY: card.model_dump_json()})
+    save_file({"head.weight": torch.zeros(1)}, small, {METADATA_KEY: card.model_dump_json()})
     before = _peak_megabytes()
     with pytest.raises(EngineError, match="damaged or of another network"):
         load_model(small)

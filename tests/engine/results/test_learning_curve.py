@@ -6,10 +6,10 @@ import pytest
 
 from engine.core.errors import EngineError
 from engine.results.learning_curve import (
-    GROWTH_NAME,
+    LEARNING_CURVE_NAME,
     LearningCurve,
     LearningCurvePoint,
-    gain_words,
+    describe_gain,
     read_learning_curve,
     write_learning_curve,
 )
@@ -31,13 +31,13 @@ GROWTH = LearningCurve(
     ],
 )
 def test_a_gain_is_told_in_points_with_its_range(gain: float, low: float, high: float, words: str) -> None:
-    assert gain_words(gain, low, high) == words
+    assert describe_gain(gain, low, high) == words
 
 
 def test_a_curve_is_kept_in_the_run_folder(tmp_path: Path) -> None:
     assert read_learning_curve(tmp_path) is None
     write_learning_curve(GROWTH, tmp_path)
     assert read_learning_curve(tmp_path) == GROWTH
-    (tmp_path / GROWTH_NAME).write_text("{")
+    (tmp_path / LEARNING_CURVE_NAME).write_text("{")
     with pytest.raises(EngineError, match="damaged"):
         read_learning_curve(tmp_path)

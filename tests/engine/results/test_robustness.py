@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import EngineError
-from engine.results.robustness import Broken, Kind, RobustnessReport, Trial, read_robustness, write_robustness
+from engine.results.robustness import Broken, CorruptionKind, RobustnessReport, Trial, read_robustness, write_robustness
 
 
-def _trial(kind: Kind, level: float, accuracy: float, breaks: str = "") -> Trial:
+def _trial(kind: CorruptionKind, level: float, accuracy: float, breaks: str = "") -> Trial:
     broken = Broken(path=breaks, label="ant", predicted="bee") if breaks else None
     return Trial(kind=kind, level=level, words="changed", accuracy=accuracy, num_images=10, broken=broken)
 
@@ -38,11 +38,11 @@ def test_a_damaged_card_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_the_image_that_breaks_first_is_that_of_the_mildest_level() -> None:
-    first = CARD.breaks_first("blur")
+    first = CARD.first_failure("blur")
     assert first is not None
     assert first.broken is not None
     assert first.broken.path == "a.png"
-    assert CARD.breaks_first("noise") is None
+    assert CARD.first_failure("noise") is None
 
 
 def test_the_worst_trial_is_the_one_that_loses_most() -> None:

@@ -17,13 +17,13 @@ def _epoch(number: int, accuracy: float, best: bool) -> EpochDone:
 
 
 def test_the_best_epoch_is_the_last_that_said_so() -> None:
-    history = History.of([_epoch(1, 0.5, True), _epoch(2, 0.8, True), _epoch(3, 0.7, False)])
+    history = History.from_events([_epoch(1, 0.5, True), _epoch(2, 0.8, True), _epoch(3, 0.7, False)])
     assert history.best is not None
     assert (history.best.epoch, history.best.accuracy) == (2, 0.8)
 
 
 def test_step_losses_are_placed_along_the_run_in_epochs() -> None:
-    history = History.of(
+    history = History.from_events(
         [
             Progress(stage="train", done=5, total=10, epoch=1, loss=2.0),
             Progress(stage="validate", done=5, total=10, epoch=1),
@@ -35,6 +35,6 @@ def test_step_losses_are_placed_along_the_run_in_epochs() -> None:
 
 
 def test_warnings_are_kept_and_a_run_without_epochs_has_no_best() -> None:
-    history = History.of([Warned(message="a")])
+    history = History.from_events([Warned(message="a")])
     assert [warning.message for warning in history.warnings] == ["a"]
     assert history.best is None

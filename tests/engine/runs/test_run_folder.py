@@ -12,7 +12,7 @@ from engine.core.events import EpochDone, RunDone, Scores, TrainScores, to_line
 from engine.core.files import append_line
 from engine.core.locks import locked
 from engine.data.dataset import Dataset, Sample
-from engine.runs.run_folder import Run, create_run, interrupted, list_runs, new_run_path
+from engine.runs.run_folder import Run, create_run, interrupted_runs, list_runs, new_run_path
 
 DATASET = Dataset(Path("/data"), ("a", "b"), (Sample("a/1.png", 0), Sample("b/1.png", 1, "val")))
 EPOCH = EpochDone(
@@ -81,10 +81,10 @@ def test_runs_that_were_cut_off_are_found_and_those_that_ended_or_were_stopped_a
         append_line(run.events_path, to_line(EPOCH))
         if done is not None:
             append_line(run.events_path, to_line(done))
-    Run(tmp_path / "runs" / "left").give_up()
+    Run(tmp_path / "runs" / "left").mark_stopped()
     with locked(tmp_path / "runs" / "busy"):
-        assert [run.name for run in interrupted(tmp_path / "runs")] == ["cut"]
-    assert {name for name in ends if Run(tmp_path / "runs" / name).is_over} == {"over"}
+        assert [run.name for run in interrupted_runs(tmp_path / "runs")] == ["cut"]
+    assert {name for name in ends if Run(tmp_path / "runs" / name).is_finished} == {"over"}
 
 
 def test_what_a_crash_in_the_making_of_a_run_leaves_does_not_forbid_the_folder(tmp_path: Path) -> None:
@@ -99,5 +99,5 @@ def test_what_a_crash_in_the_making_of_a_run_leaves_does_not_forbid_the_folder(t
 def test_a_run_that_somebody_goes_on_with_is_not_given_up(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig(), DATASET)
     with locked(run.path), pytest.raises(EngineError, match="working on this run"):
-        run.give_up()
+        run.mark_stopped()
     assert run.history.done is None

@@ -20,12 +20,12 @@ from engine.sorting.file_transfer import TransferMode, folder_name
 from engine.sorting.sorter import (
     REVIEW,
     UNDO_NAME,
-    Sorted,
     Sorter,
-    Undone,
+    SortResult,
+    UndoResult,
     default_target,
     files_to_sort,
-    sort_answers,
+    sort_predictions,
     undo,
 )
 
@@ -63,10 +63,10 @@ def _sort(
     by: TransferMode,
     answer: Callable[[Path], Prediction] = _answer,
     told: Callable[[Event], None] = print,
-) -> Sorted:
+) -> SortResult:
     files = files_to_sort(source, target)
     answers: Iterator[Event | Prediction] = iter([answer(path) for path in files])
-    return run_to_end(sort_answers(files, Sorter(source, target, by), answers))
+    return run_to_end(sort_predictions(files, Sorter(source, target, by), answers))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_images_go_to_their_class_and_doubtful_ones_to_review(source: Path, tmp_
     result = _sort(source, tmp_path / "out", by, lambda path: _answer(path, "ant", decisions[path.name]))
     placed = {path for path in _tree(tmp_path / "out") if "." in path}
     assert placed == {"ant/a.jpg", "ant/a-2.jpg", "review/b.jpg", "review/c.png", UNDO_NAME}
-    assert result.num_in == {"ant": 2, REVIEW: 2}
+    assert result.num_per_folder == {"ant": 2, REVIEW: 2}
     assert (_tree(source) == before) == (by != "move")
     assert (source / "notes.txt").exists()
 
@@ -91,7 +91,7 @@ def test_undoing_restores_every_byte_name_and_time(source: Path, tmp_path: Path,
     before = _tree(tmp_path / "photos")
     result = _sort(source, tmp_path / "out", by)
     undone = run_to_end(undo(result.undo_path))
-    assert undone == Undone(4, ())
+    assert undone == UndoResult(4, ())
     assert _tree(source) == before
     assert not (tmp_path / "out").exists()
 
@@ -162,12 +162,12 @@ def test_what_the_user_changed_since_is_left_and_named(source: Path, tmp_path: P
         changed.write_bytes(b"edited")
     (tmp_path / "out" / "ant" / "mine.txt").write_text("mine")
     undone = run_to_end(undo(result.undo_path))
-    assert [path for path, _ in undone.left] == [str(changed)]
+    assert [path for path, _ in undone.skipped] == [str(changed)]
     assert changed.exists()
     assert (tmp_path / "out" / "ant" / "mine.txt").read_text() == "mine"
     assert result.undo_path.exists()
     again = run_to_end(undo(result.undo_path))
-    assert again == Undone(0, undone.left)
+    assert again == UndoResult(0, undone.skipped)
 
 
 def test_a_folder_sorted_into_its_own_inside_is_not_sorted_again(source: Path) -> None:
@@ -194,8 +194,8 @@ def test_unreadable_images_and_links_stay_and_are_named(source: Path, tmp_path: 
     told: list[Event] = []
     files = files_to_sort(source, tmp_path / "out")
     answers = [Prediction(str(path), error="It is empty.") if path.name == "b.jpg" else _answer(path) for path in files]
-    result = run_to_end(sort_answers(files, Sorter(source, tmp_path / "out", "move"), iter(answers)), told.append)
-    assert {Path(path).name for path, _ in result.left} == {"b.jpg", "link.jpg"}
+    result = run_to_end(sort_predictions(files, Sorter(source, tmp_path / "out", "move"), iter(answers)), told.append)
+    assert {Path(path).name for path, _ in result.skipped} == {"b.jpg", "link.jpg"}
     assert (source / "b.jpg").exists()
     assert (source / "link.jpg").is_symlink()
     assert len(told) == 2
@@ -249,7 +249,7 @@ def test_classes_whose_folders_would_be_one_get_folders_of_their_own(tmp_path: P
     result = _sort(
         source, tmp_path / "out", "copy", lambda path: _answer(path, labels[path.name], unsure.get(path.name))
     )
-    assert result.num_in == {"a_b": 1, "a_b-2": 1, "A_B-3": 1, "review-2": 1, "review": 1}
+    assert result.num_per_folder == {"a_b": 1, "a_b-2": 1, "A_B-3": 1, "review-2": 1, "review": 1}
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_an_undo_file_cannot_plant_what_is_no_image(source: Path, tmp_path: Path
     text = result.undo_path.read_text().replace('"deep/deeper/c.png"', '".bashrc"')
     result.undo_path.write_text(text)
     undone = run_to_end(undo(result.undo_path))
-    assert len(undone.left) == 1
+    assert len(undone.skipped) == 1
     assert not (source / ".bashrc").exists()
 
 
@@ -326,7 +326,7 @@ def test_an_image_that_is_gone_meanwhile_is_named_and_the_others_are_sorted(sour
 
     result = _sort(source, tmp_path / "out", "move", answer)
     assert result.num_sorted == 3
-    assert [Path(path).name for path, _ in result.left] == ["b.jpg"]
+    assert [Path(path).name for path, _ in result.skipped] == ["b.jpg"]
     undone = run_to_end(undo(result.undo_path))
     assert undone.num_restored == 3
     assert _tree(source) == before

@@ -69,5 +69,5 @@ def test_both_charts_have_their_tables(panel: SurenessPanel) -> None:
 
 
 def test_too_few_images_are_said_to_promise_nothing() -> None:
-    assert "Set more images aside" in budget_words(OperatingPoint(0.0, 10, 10, 1, is_kept=False), 0.02)
-    assert "left to you" in budget_words(OperatingPoint(float("inf"), 0, 100, 0, is_kept=True), 0.02)
+    assert "Set more images aside" in budget_words(OperatingPoint(0.0, 10, 10, 1, is_guaranteed=False), 0.02)
+    assert "left to you" in budget_words(OperatingPoint(float("inf"), 0, 100, 0, is_guaranteed=True), 0.02)

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind, OutlierGroup, Shortcut
+from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind, Outlier, Shortcut
 from engine.data.dataset import Dataset, Sample
 from engine.results.evaluation import Unreadable
 from gui.operations import Operations
@@ -36,8 +36,8 @@ AUDIT = Audit(
         _group("exact", "ant/1.png", "bee/1.png", conflict=True),
         _group("exact", "ant/3.png", "ant/2.png", leak=True),
     ),
-    outliers=(OutlierGroup(path="bee/2.png", kind="blurred", reason="It is blurred."),),
-    shortcuts=(Shortcut(cue="border", accuracy=0.95, chance=0.5, sentence="Class 'bee' can be told."),),
+    outliers=(Outlier(path="bee/2.png", kind="blurred", reason="It is blurred."),),
+    shortcuts=(Shortcut(feature="border", accuracy=0.95, chance=0.5, sentence="Class 'bee' can be told."),),
     imbalance=5.0,
 )
 

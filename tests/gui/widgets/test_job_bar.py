@@ -28,21 +28,21 @@ def begin(qtbot: QtBot, bar: JobBar) -> Iterator[Begin]:
     jobs: list[tuple[Job, threading.Event]] = []
 
     def begin(words: str, progress: Progress) -> threading.Event:
-        is_over = threading.Event()
+        is_finished = threading.Event()
 
         def work() -> Iterator[Event]:
             yield progress
-            is_over.wait()
+            is_finished.wait()
 
         job = Job(work())  # type: ignore[arg-type]
-        jobs.append((job, is_over))
+        jobs.append((job, is_finished))
         bar.follow(words, job, is_training=words == "Training")
         job.start()
-        return is_over
+        return is_finished
 
     yield begin
-    for job, is_over in jobs:
-        is_over.set()
+    for job, is_finished in jobs:
+        is_finished.set()
         job.wait()
 
 

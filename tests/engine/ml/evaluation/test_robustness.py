@@ -12,7 +12,7 @@ from engine.core.event_stream import run_to_end
 from engine.core.events import Progress
 from engine.data.dataset import Sample, scan
 from engine.data.splits import split
-from engine.ml.evaluation.robustness import CHANGES, change_images, stratified
+from engine.ml.evaluation.robustness import CORRUPTIONS, corrupt_images, stratified
 from engine.results.robustness import read_robustness
 from engine.runs.run_folder import Run
 from tests.pictures import write_classes
@@ -24,17 +24,17 @@ def _smooth(num: int = 2, side: int = 32) -> torch.Tensor:
     return picture.expand(num, 3, side, side).round().to(torch.uint8)
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("change", CORRUPTIONS, ids=str)
 def test_every_change_keeps_the_form_and_changes_the_picture_always_alike(change) -> None:
     torch.manual_seed(0)
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     before = images.clone()
-    changed = change_images(images, change)
+    changed = corrupt_images(images, change)
     assert changed.shape == images.shape
     assert changed.dtype == torch.uint8
     assert not torch.equal(changed, images)
     assert torch.equal(images, before)
-    assert torch.equal(change_images(images, change), changed)
+    assert torch.equal(corrupt_images(images, change), changed)
 
 
 def test_stronger_changes_change_more() -> None:
@@ -42,8 +42,8 @@ def test_stronger_changes_change_more() -> None:
     images = _smooth()
     for kind in ("noise", "darker", "brighter", "jpeg"):
         far = [
-            float((change_images(images, change).float() - images.float()).abs().mean())
-            for change in CHANGES
+            float((corrupt_images(images, change).float() - images.float()).abs().mean())
+            for change in CORRUPTIONS
             if change.kind == kind
         ]
         assert far == sorted(far)
@@ -71,15 +71,15 @@ def test_a_card_tells_accuracy_under_each_change_and_what_breaks(tmp_path: Path)
     card = run_to_end(jobs.robustness(run), events.append)
     assert read_robustness(Run(run.path).robustness_path) == card
     assert isinstance(events[-1], Progress)
-    assert events[-1].done == events[-1].total == card.num_images * (1 + len(CHANGES))
+    assert events[-1].done == events[-1].total == card.num_images * (1 + len(CORRUPTIONS))
     evaluation = run_to_end(jobs.evaluate(run.model_path, data.root))
     assert card.num_images == len(evaluation.images)
     assert card.accuracy == pytest.approx(evaluation.accuracy)
     right = {image.path for image in evaluation.images if not image.is_wrong}
-    assert [(trial.kind, trial.level) for trial in card.trials] == [(c.kind, c.level) for c in CHANGES]
+    assert [(trial.kind, trial.level) for trial in card.trials] == [(c.kind, c.level) for c in CORRUPTIONS]
     for kind in card.kinds:
         broken = [trial.broken for trial in card.of_kind(kind) if trial.broken]
         assert all(one.path in right and one.predicted != one.label for one in broken)
         assert len({one.path for one in broken}) == len(broken)
     lost = [trial for trial in card.trials if trial.accuracy < card.accuracy]
-    assert all(card.breaks_first(trial.kind) is not None for trial in lost)
+    assert all(card.first_failure(trial.kind) is not None for trial in lost)

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from engine import jobs
 from engine.audit.findings import DuplicateGroup, Shortcut
-from engine.audit.fingerprint import Records, empty
+from engine.audit.fingerprint import Records, empty_records
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.decode import decode
@@ -22,7 +22,7 @@ from engine.ml.evaluation.shortcuts import find_shortcuts
 def _data(num_images: int = 60, num_classes: int = 3) -> tuple[Dataset, Records]:
     """Return images whose cues are drawn alike for all classes."""
     generator = np.random.default_rng(0)
-    records = empty(num_images)
+    records = empty_records(num_images)
     records["width"], records["height"] = generator.integers(300, 500, (2, num_images))
     records["key"][:, 1] = generator.integers(20_000, 90_000, num_images)
     records["quality"] = generator.integers(60, 95, num_images)
@@ -61,7 +61,7 @@ def test_a_cue_that_one_class_alone_has_is_named(
     dataset, records = _data(20 * num_classes, num_classes)
     give_away(records, np.array([sample.label == 1 for sample in dataset.samples]))
     found = _found(dataset, records)
-    assert cue in [shortcut.cue for shortcut in found] or (cue == "size" and found[0].cue == "aspect")
+    assert cue in [shortcut.feature for shortcut in found] or (cue == "size" and found[0].feature == "aspect")
     first = found[0]
     assert first.accuracy > 0.9
     assert first.chance == 0.5
@@ -128,7 +128,7 @@ def test_real_images_made_to_give_their_class_away_are_seen_through(
     dataset = _write(shared / "data" / name, tmp_path, change)
     found = run_to_end(jobs.check(dataset)).shortcuts
     assert found
-    assert found[0].cue == cue
+    assert found[0].feature == cue
 
 
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits"])

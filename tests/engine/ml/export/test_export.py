@@ -216,7 +216,7 @@ def test_a_script_that_differs_is_held_against_floats_and_not_against_integers(
 
 @pytest.mark.slow
 def test_integers_that_cost_too_much_are_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certify, "MOST_ACCURACY_LOST", -1.0)
+    monkeypatch.setattr(certify, "MAX_ACCURACY_LOSS", -1.0)
     with pytest.raises(EngineError, match="Export it as floats"):
         _export(run, tmp_path / "a.onnx", INT8)
     assert not (tmp_path / "a.onnx").exists()

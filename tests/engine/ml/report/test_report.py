@@ -141,8 +141,8 @@ def test_the_figures_are_those_of_the_evaluation(text: str, run: Run) -> None:
     )
     assert f"{accuracy} right; between {low_words} and {high_words} is likely" in page
     assert f"{evaluation.macro_f1:.3f} of 1" in page
-    assert evaluation.wrong
-    worst = evaluation.wrong[0]
+    assert evaluation.misclassified
+    worst = evaluation.misclassified[0]
     assert f"{worst.label} taken for {worst.predicted}, {worst.confidence:.2f}" in page
     assert "first/000.jpg, second/copy.jpg" in page
 

@@ -51,18 +51,18 @@ def _serving(run: Run, limits: Limits = Limits(), host: str = "127.0.0.1") -> It
     """Give the port of a server whose work is pulled in a thread, as the window does."""
     work = serve_model(run.model_path, host, 0, None, limits)
     url = next(event.url for event in work if isinstance(event, Serving))
-    is_over = threading.Event()
-    thread = threading.Thread(target=_pull, args=(work, is_over))
+    is_finished = threading.Event()
+    thread = threading.Thread(target=_pull, args=(work, is_finished))
     thread.start()
     try:
         yield int(url.rsplit(":", 1)[1])
     finally:
-        is_over.set()
+        is_finished.set()
         thread.join()
 
 
-def _pull(work: Generator[Event, None, None], is_over: threading.Event) -> None:
-    while not is_over.is_set():
+def _pull(work: Generator[Event, None, None], is_finished: threading.Event) -> None:
+    while not is_finished.is_set():
         next(work)
     work.close()
 

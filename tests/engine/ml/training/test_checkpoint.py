@@ -66,7 +66,7 @@ def test_a_run_cut_off_at_any_event_ends_as_one_that_was_left_alone(
     expected = ending(Run(alone))
     assert len(copies) >= 4
     for copy in copies:
-        if copy.is_over:
+        if copy.is_finished:
             continue
         assert ending(run_to_end(jobs.resume(copy.path))) == expected
         assert not copy.checkpoint_path.exists()
@@ -95,10 +95,10 @@ def test_a_stopped_run_may_go_on_and_is_over_then(dataset: Dataset, tmp_path: Pa
         pass
     work.close()
     run = Run(tmp_path / "run")
-    assert not run.is_over
+    assert not run.is_finished
     assert run.history.done is not None
     run_to_end(jobs.resume(run.path))
-    assert run.is_over
+    assert run.is_finished
     assert ending(run) == ending(alone)
     with pytest.raises(EngineError, match="it is over"):
         next(jobs.resume(run.path))
@@ -162,7 +162,7 @@ def test_images_that_are_gone_are_a_sentence_and_the_run_can_go_on_later(tmp_pat
     with pytest.raises(EngineError, match="images of this run are missing"):
         run_to_end(jobs.resume(run.path))
     (tmp_path / "away").rename(root)
-    assert run_to_end(jobs.resume(run.path)).is_over
+    assert run_to_end(jobs.resume(run.path)).is_finished
 
 
 def test_a_crash_leaves_no_temporary_file_behind_for_good(dataset: Dataset, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_two_programs_do_not_work_on_one_run(dataset: Dataset, tmp_path: Path) -
         with pytest.raises(EngineError, match="Another window or program is working on this run"):
             run_to_end(other)
     work.close()
-    assert run_to_end(jobs.resume(tmp_path / "run")).is_over
+    assert run_to_end(jobs.resume(tmp_path / "run")).is_finished
 
 
 def _stopped(dataset: Dataset, path: Path) -> Run:
