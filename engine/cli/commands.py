@@ -46,13 +46,13 @@ def demo(out: Path | None = None) -> int:
     """
     console = Console()
     folder = home_folder() / "sample"
-    console.say("Drawing the sample images ...")
-    console.follow(write_sample(folder))
+    console.print_message("Drawing the sample images ...")
+    console.run(write_sample(folder))
     run_path = out or unique_path(default_runs_folder() / "demo")
     train_on(console, folder, demo_config(), run_path, print_event(console))
     model = run_path / "model.safetensors"
     answers: list[Prediction] = []
-    console.follow(jobs.predict(model, [folder / "test"]), collect_into(answers))
+    console.run(jobs.predict(model, [folder / "test"]), collect_into(answers))
     num_right = sum(Path(answer.path).parent.name == answer.label for answer in answers)
     for answer in answers[::5]:
         print_prediction(answer)
@@ -71,8 +71,10 @@ def sample(folder: Annotated[Positional[Path], arg(metavar="DIR")], /) -> int:
         folder: Folder to write to.
     """
     console = Console()
-    console.follow(write_sample(folder))
-    console.say(f"The sample data set lies at {folder}. Train on it with: classifold train {folder} --out RUN")
+    console.run(write_sample(folder))
+    console.print_message(
+        f"The sample data set lies at {folder}. Train on it with: classifold train {folder} --out RUN"
+    )
     return DONE
 
 
@@ -92,7 +94,7 @@ def evaluate(
         csv: Write every image with its true class, its answer and its confidence to this table, wrong ones first.
     """
     console = Console()
-    result = console.follow(jobs.evaluate(model, data), print_event(console))
+    result = console.run(jobs.evaluate(model, data), print_event(console))
     if csv is not None:
         with saving("The table", csv):
             write_text_atomic(csv, evaluation_to_csv(result))
@@ -125,7 +127,7 @@ def predict(
     allowed = None if max_error >= 1 else max(0.0, max_error)
     if csv is not None:
         num_images = _predict_to_csv(console, model, paths, max(1, top), allowed, csv)
-        console.say(f"{num_images} answers are in {csv}")
+        console.print_message(f"{num_images} answers are in {csv}")
         return DONE
 
     tell_warnings = print_event(console)
@@ -136,7 +138,7 @@ def predict(
         else:
             print_line(event.to_json()) if json else print_prediction(event)
 
-    if not console.follow(jobs.predict(model, paths, max(1, top), allowed), tell):
+    if not console.run(jobs.predict(model, paths, max(1, top), allowed), tell):
         raise EngineError("There are no images in this folder.", paths[0])
     return DONE
 
@@ -169,7 +171,7 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
     """
     if name is not None:
         row = find_backbone(name)
-        summary = Console().follow(jobs.summarize(row.name, 1000, row.image_size))
+        summary = Console().run(jobs.summarize(row.name, 1000, row.image_size))
         for layer in summary.layers:
             if json:
                 print_line(dump_json(layer.as_dict()))
@@ -197,10 +199,10 @@ def train_on(
 ) -> None:
     """Scan, split and train, handing on each event where this process speaks for all."""
     tell = on_event if is_rank_zero() else _say_nothing
-    dataset = console.follow(jobs.scan(data), tell)
+    dataset = console.run(jobs.scan(data), tell)
     for note in dataset.notes:
         tell(Warned(message=note))
-    console.follow(jobs.split_and_train(dataset, config, out), tell)
+    console.run(jobs.split_and_train(dataset, config, out), tell)
 
 
 def _say_nothing(_event: Event | Prediction) -> None:
@@ -225,7 +227,7 @@ def resume(run: Annotated[Positional[Path], arg(metavar="RUN")], /, events: Flag
     """
     console = Console()
     tell = print_event_json if events else print_event(console)
-    console.follow(jobs.resume(run), tell if is_rank_zero() else _say_nothing)
+    console.run(jobs.resume(run), tell if is_rank_zero() else _say_nothing)
     if is_rank_zero():
         print_end(console, Run(run))
     return DONE
@@ -236,7 +238,7 @@ def _predict_to_csv(
 ) -> int:
     tell = print_event(console)
     with _Table(target) as table:
-        return console.follow(
+        return console.run(
             jobs.predict(model, paths, top, max_error),
             lambda event: table.add(event) if isinstance(event, Prediction) else tell(event),
         )

@@ -1,4 +1,4 @@
-"""Show work in a terminal: progress for people on stderr, stopping by Ctrl-C, answers on stdout."""
+"""The terminal: messages and progress bars on stderr, and stopping with Ctrl-C."""
 
 import re
 import signal
@@ -9,28 +9,29 @@ from typing import Any, TypeVar
 
 import rich.console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from engine.core import events
+from engine.core.formatting import progress_details
 from engine.results.predictions import Prediction
 
 Result = TypeVar("Result")
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What steers a terminal, breaks a line, turns its direction or is no character: a file may have it in its name."""
+"""Control characters, line separators, bidirectional marks and surrogates; file names may contain them."""
 
 
 def printable(line: str) -> str:
-    r"""Return a line in which all that is not to be seen is told as `\u001b`, which JSON reads back."""
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    r"""Return a line with its control characters and other unprintable ones escaped as in JSON, such as `\u001b`."""
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
 class StoppedByUserError(Exception):
-    """The user pressed Ctrl-C; the work has saved what it had."""
+    """The user pressed Ctrl-C; the job has saved its state."""
 
 
 class Console:
-    """Follows generators of events, telling people on stderr how far they are."""
+    """Runs jobs and shows their progress on stderr."""
 
     def __init__(self) -> None:
         self._console = rich.console.Console(stderr=True, highlight=False)
@@ -38,8 +39,7 @@ class Console:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[details]}"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -47,21 +47,28 @@ class Console:
         self._task: TaskID | None = None
         self._stage: tuple[events.Stage, int | None] | None = None
 
-    def say(self, message: str) -> None:
-        """Tell people something on stderr."""
+    def print_message(self, message: str) -> None:
+        """Print a message on stderr."""
         self._console.print(escape(printable(message)), soft_wrap=True)
 
-    def follow(
+    def run(
         self,
         work: Generator[events.Event | Prediction, None, Result],
         on_event: Callable[[events.Event | Prediction], None] | None = None,
     ) -> Result:
-        """Pull `work` to its end and return its result, handing on each event.
+        """Run a job to its end, show its progress and return its result.
 
-        Raises StoppedByUserError where the user stopped it; a second Ctrl-C ends the program at once.
+        The first Ctrl-C stops the job after it has saved its state; a second one ends the program at once.
+
+        Args:
+            work: The job.
+            on_event: Called with each event and prediction.
+
+        Raises:
+            StoppedByUserError: The user stopped the job.
         """
         with _StopOnInterrupt() as interrupt, self._bars:
-            while not interrupt.asked:
+            while not interrupt.is_requested:
                 try:
                     event = next(work)
                 except StopIteration as end:
@@ -78,33 +85,32 @@ class Console:
         if stage != self._stage:
             if self._task is not None:
                 self._bars.remove_task(self._task)
-            words = events.STAGE_LABELS[event.stage] + (f", epoch {event.epoch}" if event.epoch else "")
-            self._task, self._stage = self._bars.add_task(words, total=event.total or None, speed=""), stage
+            label = events.STAGE_LABELS[event.stage] + (f", epoch {event.epoch}" if event.epoch else "")
+            self._task, self._stage = self._bars.add_task(label, total=event.total or None, details=""), stage
         if self._task is not None:
-            speed = f"{event.images_per_second:.0f} images/s" if event.images_per_second else ""
-            self._bars.update(self._task, completed=event.done, speed=speed)
+            self._bars.update(self._task, completed=event.done, details="  ".join(progress_details(event)))
 
 
 class _StopOnInterrupt:
-    """While it is entered, the first Ctrl-C (or SIGTERM) is noted and the second ends the program."""
+    """Context manager in which the first Ctrl-C or SIGTERM requests a stop and the second ends the program."""
 
     def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[signal.Signals, Any] = {}
+        self.is_requested = False
+        self._previous_handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "_StopOnInterrupt":
         for kind in (signal.SIGINT, signal.SIGTERM):
-            self._before[kind] = signal.signal(kind, self._on_signal)
+            self._previous_handlers[kind] = signal.signal(kind, self._on_signal)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name, handler in self._before.items():
+        for name, handler in self._previous_handlers.items():
             signal.signal(name, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.is_requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.is_requested = True
         print("Stopping. Press Ctrl-C again to end at once.", file=sys.stderr)  # noqa: T201

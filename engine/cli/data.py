@@ -29,8 +29,8 @@ def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag =
         json: Print one JSON object.
     """
     console = Console()
-    dataset = console.follow(jobs.scan(data))
-    audit = console.follow(jobs.check(dataset))
+    dataset = console.run(jobs.scan(data))
+    audit = console.run(jobs.check(dataset))
     if json:
         print_line(scan_json(dataset, audit))
         return DONE

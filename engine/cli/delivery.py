@@ -42,9 +42,9 @@ def export(
     """
     console = Console()
     options = ExportOptions(format=format, int8=int8, normalises=not normalised_input)
-    certificate = console.follow(jobs.export(model, out, options, data), print_event(console))
+    certificate = console.run(jobs.export(model, out, options, data), print_event(console))
     print_line(certificate.model_dump_json() if json else certificate.sentence())
-    console.say(f"The model lies at {out}")
+    console.print_message(f"The model lies at {out}")
     return DONE
 
 
@@ -70,8 +70,8 @@ def sort(
     console = Console()
     target = out or default_target(folder)
     allowed = None if max_error >= 1 else max(0.0, max_error)
-    console.say(f"Sorting into {target}. To take it back: classifold unsort {target}")
-    result = console.follow(jobs.sort(model, folder, target, by, allowed), print_event(console))
+    console.print_message(f"Sorting into {target}. To take it back: classifold unsort {target}")
+    result = console.run(jobs.sort(model, folder, target, by, allowed), print_event(console))
     if json:
         print_line(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
     else:
@@ -90,7 +90,7 @@ def unsort(path: Annotated[Positional[Path], arg(metavar="PATH")], /, json: Flag
         json: Print one JSON object.
     """
     console = Console()
-    result = console.follow(jobs.undo_sort(path), print_event(console))
+    result = console.run(jobs.undo_sort(path), print_event(console))
     if json:
         print_line(dump_json(asdict(result)))
         return DONE
@@ -121,11 +121,11 @@ def serve(
     def tell(event: Event | Prediction) -> None:
         if isinstance(event, Serving):
             print_line(event.url)
-            console.say(f"Try it: curl --data-binary @image.jpg {event.url}/predict")
+            console.print_message(f"Try it: curl --data-binary @image.jpg {event.url}/predict")
         else:
             tell_others(event)
 
     allowed = None if max_error >= 1 else max(0.0, max_error)
     with suppress(StoppedByUserError):  # there is no other end
-        console.follow(jobs.serve(model, port, host, allowed), tell)
+        console.run(jobs.serve(model, port, host, allowed), tell)
     return DONE

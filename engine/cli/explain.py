@@ -27,13 +27,13 @@ def explain(
         label: Class to explain. Default: the model's answer.
     """
     console = Console()
-    found = console.follow(jobs.explain(model, image, label))
-    console.follow(jobs.draw_explanation(found, out))
+    found = console.run(jobs.explain(model, image, label))
+    console.run(jobs.draw_explanation(found, out))
     print_line(f"{image}: {found.predicted}; what speaks for {found.label} ({found.confidence:.1%}) is drawn in {out}")
     for neighbour in found.neighbours:
         print_line(f"near: {neighbour.path}: {neighbour.label}, similarity {neighbour.similarity:.2f}")
     if not found.neighbours:
-        console.say("The model's folder keeps nothing of its training images, so none are shown beside it.")
+        console.print_message("The model's folder keeps nothing of its training images, so none are shown beside it.")
     return DONE
 
 
@@ -45,7 +45,7 @@ def robustness(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: Fl
         json: Print one JSON object.
     """
     console = Console()
-    card = console.follow(jobs.robustness(Run(run)), print_event(console))
+    card = console.run(jobs.robustness(Run(run)), print_event(console))
     if json:
         print_line(card.model_dump_json())
         return DONE

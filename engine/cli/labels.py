@@ -29,12 +29,12 @@ def review(data: _Data, /, model: Path | None = None, json: Flag = False, most: 
     """
     console = Console()
     tell = print_event(console)
-    dataset = console.follow(jobs.scan(data))
-    audit = console.follow(jobs.check(dataset))
-    queue = console.follow(jobs.review(dataset, model, audit), tell)
+    dataset = console.run(jobs.scan(data))
+    audit = console.run(jobs.check(dataset))
+    queue = console.run(jobs.review(dataset, model, audit), tell)
     for item in queue.items[: max(0, most)]:
         print_line(item.model_dump_json() if json else f"{item.path}: {item.reason}")
-    rescore = None if model is None else console.follow(jobs.evaluate_corrections(dataset, model, audit))
+    rescore = None if model is None else console.run(jobs.evaluate_corrections(dataset, model, audit))
     if json:
         print_line(_scores_json(queue, rescore))
     else:
@@ -87,7 +87,7 @@ def growth(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: Flag =
         json: Print one JSON object.
     """
     console = Console()
-    found = console.follow(jobs.learning_curve(run), print_event(console))
+    found = console.run(jobs.learning_curve(run), print_event(console))
     if json:
         print_line(found.model_dump_json())
         return DONE

@@ -48,11 +48,11 @@ def print_end(console: Console, run: Run) -> None:
     history = run.history
     if history.best is not None and history.started is not None:
         low, high = history.interval
-        console.say(
+        console.print_message(
             f"Right on {history.best.accuracy:.1%} of {history.started.num_val} images it has not learnt from "
             f"(95 % interval {low:.1%} to {high:.1%})."
         )
-    console.say(f"The model lies at {run.model_path}")
+    console.print_message(f"The model lies at {run.model_path}")
 
 
 def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
@@ -84,16 +84,16 @@ def print_event(console: Console) -> Callable[[Event | Prediction], None]:
     def tell(event: Event | Prediction) -> None:
         match event:
             case RunStarted():
-                console.say(
+                console.print_message(
                     f"Training on {event.num_train} images of {len(event.classes)} classes, "
                     f"measuring on {event.num_val}. "
                     f"{event.trainable:,} of {event.parameters:,} parameters learn "
                     f"on {event.device} in {event.precision} ({event.precision_reason})."
                 )
             case EpochDone():
-                console.say(_epoch_line(event))
+                console.print_message(_epoch_line(event))
             case Warned():
-                console.say(f"{event.path}: {event.message}" if event.path else event.message)
+                console.print_message(f"{event.path}: {event.message}" if event.path else event.message)
 
     return tell
 

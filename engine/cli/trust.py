@@ -21,7 +21,7 @@ def measure_test(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: 
         json: Print one JSON object with all figures.
     """
     console = Console()
-    print_evaluation(console.follow(jobs.test(Run(run)), print_event(console)), json)
+    print_evaluation(console.run(jobs.test(Run(run)), print_event(console)), json)
     return DONE
 
 
@@ -32,7 +32,7 @@ def report(run: Annotated[Positional[Path], arg(metavar="RUN")], /, out: Path) -
         run: The run folder.
         out: HTML file to write, such as report.html.
     """
-    print_line(f"The report is in {Console().follow(jobs.report(Run(run), out))}")
+    print_line(f"The report is in {Console().run(jobs.report(Run(run), out))}")
     return DONE
 
 

@@ -1,5 +1,7 @@
 """Numbers as text for window, report and command line: percentages, counts, durations and sizes."""
 
+from engine.core.events import Progress
+
 NBSP = "\N{NO-BREAK SPACE}"
 
 
@@ -39,6 +41,18 @@ def size(megabytes: float) -> str:
     if megabytes >= 1000:
         return f"{megabytes / 1000:.1f}{NBSP}GB"
     return f"{megabytes:.0f}{NBSP}MB"
+
+
+def progress_details(event: Progress) -> list[str]:
+    """Return the speed and the time left of a job, such as `["120 images/s", "about 3 min 20 s left"]`."""
+    details = []
+    if event.stage == "download" and event.total:
+        details.append(f"{size(event.done / 1e6)} of {size(event.total / 1e6)}")
+    if event.images_per_second:
+        details.append(f"{event.images_per_second:,.0f} images/s")
+    if event.seconds_left is not None:
+        details.append(f"about {duration(event.seconds_left)} left")
+    return details
 
 
 def millions(number: float) -> str:

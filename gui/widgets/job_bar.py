@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from engine.core.events import STAGE_LABELS, Progress, RunStarted
-from engine.core.formatting import duration, size
+from engine.core.formatting import progress_details
 from gui.job import Job
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
@@ -95,15 +95,6 @@ def _words(followed: _Followed) -> str:
 
 
 def _figures(followed: _Followed) -> list[str]:
-    event, figures = followed.progress, []
-    if event is None:
+    if followed.progress is None:
         return []
-    if event.stage == "download" and event.total:
-        figures.append(f"{size(event.done / 1e6)} of {size(event.total / 1e6)}")
-    if event.images_per_second:
-        figures.append(f"{event.images_per_second:,.0f} images/s")
-    if event.seconds_left is not None:
-        figures.append(f"about {duration(event.seconds_left)} left")
-    if followed.device:
-        figures.append(f"on {followed.device}")
-    return figures
+    return progress_details(followed.progress) + ([f"on {followed.device}"] if followed.device else [])

@@ -2,7 +2,18 @@
 
 import pytest
 
-from engine.core.formatting import NBSP, count, duration, exact_or_millions, millions, percent, plain_number, size
+from engine.core.events import Progress
+from engine.core.formatting import (
+    NBSP,
+    count,
+    duration,
+    exact_or_millions,
+    millions,
+    percent,
+    plain_number,
+    progress_details,
+    size,
+)
 
 
 def _with_spaces(text: str) -> str:
@@ -59,3 +70,11 @@ def test_sizes_and_large_numbers_are_short() -> None:
     ]
     assert [_with_spaces(text) for text in texts] == ["6 MB", "2.4 GB", "1.5 M", "25.6 M", "–", "512"]
     assert plain_number(1e-5) == "0.00001"
+
+
+def test_progress_details_name_speed_and_time_left_as_far_as_they_are_known() -> None:
+    training = Progress(stage="train", done=1, total=4, images_per_second=1234.5, seconds_left=200)
+    download = Progress(stage="download", done=2_000_000, total=14_000_000)
+    assert [_with_spaces(text) for text in progress_details(training)] == ["1,234 images/s", "about 3 min 20 s left"]
+    assert [_with_spaces(text) for text in progress_details(download)] == ["2 MB of 14 MB"]
+    assert progress_details(Progress(stage="scan", done=0, total=0)) == []
