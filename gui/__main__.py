@@ -47,7 +47,7 @@ def _run_subcommand(arguments: list[str]) -> int:
 
 def _with_run_path(arguments: list[str]) -> tuple[list[str], Path | None]:
     """Return the arguments with the run folder named, and that folder, so that the window can be opened on it."""
-    from engine.core.files import unique_path
+    from engine.core.file_names import unique_path
     from engine.core.paths import default_runs_folder
 
     if {"-h", "--help"} & set(arguments):

@@ -9,8 +9,8 @@ from engine import jobs
 from engine.audit.findings import Audit
 from engine.audit.review_queue import Review
 from engine.config.presets import demo_config, suggest
+from engine.core.atomic_write import saving, write_text_atomic
 from engine.core.errors import EngineError
-from engine.core.files import saving, write_text_atomic
 from engine.core.paths import home_folder
 from engine.data.dataset import Dataset
 from engine.data.label_overrides import Action, Decision, append, undo

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from engine.core.errors import EngineError
-from engine.core.files import open_file, path_from_text
+from engine.core.path_text import path_from_text
+from engine.core.safe_read import open_image_file
 from engine.data.decode import decode_with_header, reason
 
 SIDE = 32
@@ -84,7 +85,7 @@ def fingerprint(path: Path) -> Records:
 
 def _digest(path: Path) -> bytes:
     try:
-        with open_file(path) as file:
+        with open_image_file(path) as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
     except OSError as error:
         raise EngineError(reason(path, error), path) from error

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.audit.fingerprint import RECORD, Records
+from engine.core.atomic_write import write_atomic
 from engine.core.cache import cache_folder, make_room
-from engine.core.files import write_atomic
 
 _VERSION = 1
 """Goes up when a record means something else, so that those kept before are not taken for it."""

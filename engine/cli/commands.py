@@ -25,9 +25,10 @@ from engine.cli.output import (
 from engine.config.backbones import BACKBONES, find_backbone
 from engine.config.presets import demo_config
 from engine.config.settings import RunConfig
+from engine.core.atomic_write import saving, write_text_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
-from engine.core.files import saving, unique_path, write_text_atomic
+from engine.core.file_names import unique_path
 from engine.core.paths import default_runs_folder, home_folder
 from engine.core.process_rank import is_rank_zero
 from engine.data.sample_dataset import write_sample

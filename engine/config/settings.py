@@ -198,7 +198,7 @@ class RunConfig(FiniteModel):
 def read_config(path: Path) -> RunConfig:
     """Read a run's settings from JSON; raise EngineError where the file is none."""
     try:
-        return RunConfig.model_validate_json(read_text(path, most=_MOST_BYTES))
+        return RunConfig.model_validate_json(read_text(path, max_bytes=_MOST_BYTES))
     except OSError as error:
         raise EngineError(f"The settings file could not be read: {error.strerror or error}.", path) from error
     except (ValidationError, UnicodeDecodeError) as error:

@@ -1,58 +1,94 @@
-"""Read files that may come from anybody: plain ones only, and no more of one than a limit."""
+"""Bounded reading of files from untrusted sources: regular files only, up to a size limit."""
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator
+from engine.core.errors import EngineError
+from engine.core.path_text import path_from_text
 
-MOST_TEXT = 256 * 2**20
-"""Bytes of the largest text that is read: a list of about two million images."""
-MOST_HEADER = 8 * 2**20
-"""Bytes of the layers in a safetensors file. The most layers take 0.2 MiB, the names of the most classes 7.5 MiB."""
-
-
-def check_relative_path(path: str) -> str:
-    """Return the path; raise ValueError where it can mean a file outside of the folder that it is below."""
-    parts = path.replace(os.sep, "/").split("/")
-    if not path or "\0" in path or ".." in parts or os.path.isabs(path) or os.path.splitdrive(path)[0]:
-        raise ValueError("the path leads out of the folder")
-    return path
+MAX_TEXT_BYTES = 256 * 2**20
+"""Size limit of a text file; a list of two million images fits."""
+MAX_HEADER_BYTES = 8 * 2**20
+"""Size limit of a safetensors header. The largest network needs 0.2 MiB, the largest list of classes 7.5 MiB."""
 
 
-PathBelow: TypeAlias = Annotated[str, AfterValidator(check_relative_path)]
-"""A path, parted by '/', that can only mean a file below its folder."""
+def is_regular_file(path: Path) -> bool:
+    """Return True for a regular file or a link to one; raise OSError if the path cannot be read."""
+    return stat.S_ISREG(os.stat(path).st_mode)
 
 
-def check_plain(path: Path) -> None:
-    """Raise OSError where `path` is no plain file, or a link to one: a pipe would block, a device never end."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(errno.EINVAL, "it is not a plain file")
+def check_regular_file(path: Path) -> None:
+    """Raise OSError if `path` is not a regular file or a link to one.
+
+    Opening a pipe would block, and reading a device would never end.
+    """
+    if not is_regular_file(path):
+        raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 def read_header(path: Path) -> bytes:
-    """Return the JSON that a safetensors file begins with.
+    """Return the JSON header of a safetensors file.
 
-    Raises OSError where it cannot be read, and ValueError where the file is of another kind or its header too long.
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: The file has another format, or its header is longer than `MAX_HEADER_BYTES`.
     """
-    check_plain(path)
+    check_regular_file(path)
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(MOST_HEADER, os.fstat(file.fileno()).st_size - 8):
+        if not 2 <= length <= min(MAX_HEADER_BYTES, os.fstat(file.fileno()).st_size - 8):
             raise ValueError("no safetensors header")
         return file.read(length)
 
 
-def read_text(path: Path, most: int = MOST_TEXT, errors: str = "strict") -> str:
-    """Return the text in a plain file; raise OSError where it is none or has over `most` bytes.
+def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES, errors: str = "strict") -> str:
+    """Return the content of a UTF-8 text file.
 
-    Raises UnicodeDecodeError, which is a ValueError, where it is not UTF-8, or does what else `errors` says.
+    Args:
+        path: A regular file.
+        max_bytes: Size limit.
+        errors: Handling of invalid UTF-8, as in `bytes.decode`.
+
+    Raises:
+        OSError: The file cannot be read, is not a regular file or is too large.
+        UnicodeDecodeError: The file is not UTF-8 and `errors` is "strict".
     """
-    check_plain(path)
+    check_regular_file(path)
     with open(path, "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"it is larger than {most // 2**20} MiB")
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {max_bytes // 2**20} MiB")
     return content.decode("utf-8", errors)
+
+
+def open_image_file(path: Path) -> io.BufferedReader:
+    """Open a regular file for an image decoder, without blocking on a pipe that replaced the file after the scan.
+
+    The returned reader raises EngineError after a million reads, which only malicious files need.
+
+    Raises:
+        EngineError: The path is a folder, a pipe or a device.
+        OSError: The file cannot be opened.
+    """
+    path = path_from_text(path)
+    if not is_regular_file(path):
+        raise EngineError("This is a folder, a pipe or a device, not a file.", path)
+    return _BoundedReader(io.FileIO(path, opener=_open_without_blocking))
+
+
+def _open_without_blocking(name: str, flags: int) -> int:
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+class _BoundedReader(io.BufferedReader):
+    _MAX_READS = 1_000_000
+    _num_reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._num_reads += 1
+        if self._num_reads > self._MAX_READS:
+            raise EngineError("This file has too many parts.")
+        return super().read(size)

@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
-from engine.core.files import is_hidden, is_image_name, path_to_text, require_text
+from engine.core.file_names import is_hidden, is_image_name
+from engine.core.path_text import path_to_text, require_utf8_path
 from engine.data.class_names import MOST_CLASSES
 from engine.data.label_overrides import correct, read_decisions
 
@@ -84,7 +85,7 @@ def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None,
         raise EngineError(
             "This is a file, not a folder. Choose the folder that holds one folder of images a class.", root
         )
-    require_text(root)
+    require_utf8_path(root)
     splits = _split_folders(_subfolders(root))
     notes: list[str] = []
     samples: list[tuple[str, str, Split]] = []

@@ -21,7 +21,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 from PIL.ExifTags import Base
 
 from engine.core.errors import EngineError
-from engine.core.files import open_file
+from engine.core.safe_read import open_image_file
 from engine.core.threads import WeightedSemaphore
 from engine.data.exif import Header, read_header
 
@@ -30,8 +30,8 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 MEMORY = 2_000_000_000
 """Bytes for the pictures being decoded at one time: one PNG or JPEG of 200 million pixels."""
 
-# The formats behind engine.core.files.IMAGE_SUFFIXES. Of the others Pillow knows, one runs a program, and few were ever
-# meant to read what a stranger made. JPEG and HEIF come with MPO and HEIC.
+# The formats of engine.core.file_names.IMAGE_SUFFIXES. Other decoders of Pillow stay off: one runs a program, and
+# few were written for untrusted input. JPEG and HEIF include MPO and HEIC.
 _FORMATS_READ_IN_PARTS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "ICO", "TGA")
 _FORMATS = (*_FORMATS_READ_IN_PARTS, "WEBP", "AVIF", "HEIF", "JPEG2000")
 _MOST_BYTES_READ_WHOLE = 128 * 1024**2
@@ -93,7 +93,7 @@ def decode(path: Path, min_side: int | None = None) -> Pixels:
 def decode_with_header(path: Path, min_side: int | None = None) -> tuple[Pixels, Header]:
     """Return what `decode` does and what the file says of itself."""
     try:
-        with open_file(path) as file:
+        with open_image_file(path) as file:
             return _decode(file, min_side)
     except EngineError as error:
         raise EngineError(error.message, path) from error

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from engine.core.atomic_write import append_line
 from engine.core.errors import EngineError
-from engine.core.files import append_line
 from engine.core.records import ExtensibleModel
+from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
 
 JOURNAL_NAME = "classifold-labels.jsonl"
@@ -25,7 +26,7 @@ class Decision(ExtensibleModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    path: str
+    path: RelativePath
     action: Action
     class_name: str | None = Field(default=None, alias="class")
     """The class it gets; only of `relabel`."""
@@ -33,18 +34,9 @@ class Decision(ExtensibleModel):
 
     @model_validator(mode="after")
     def _check(self) -> "Decision":
-        if not is_inside(self.path):
-            raise ValueError("the path leads out of the folder")
         if (self.action == "relabel") != (self.class_name is not None):
             raise ValueError("a class belongs to a relabelling and to nothing else")
         return self
-
-
-def is_inside(path: str) -> bool:
-    """Say whether a path of the journal can only mean a file below the root, on any system."""
-    windows = PureWindowsPath(path)
-    parts = {*PurePosixPath(path).parts, *windows.parts}
-    return bool(path) and not path.startswith("/") and not windows.drive and not windows.root and ".." not in parts
 
 
 def journal_path(root: Path) -> Path:

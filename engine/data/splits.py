@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
+from engine.core.atomic_write import write_text_atomic
 from engine.core.errors import EngineError
-from engine.core.files import write_text_atomic
 from engine.core.records import ExtensibleModel
-from engine.core.safe_read import PathBelow, read_text
+from engine.core.relative_path import RelativePath
+from engine.core.safe_read import read_text
 from engine.core.seeds import stable_seed
 from engine.data.class_names import ClassNames
 from engine.data.dataset import Dataset, Sample, Split
@@ -129,7 +130,7 @@ def read_split(path: Path) -> Dataset:
 
 
 class _File(ExtensibleModel):
-    path: PathBelow
+    path: RelativePath
     class_name: str = Field(alias="class")
     split: Split
     group: int | None = None

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from engine.audit.scan import fingerprint_dataset
 from engine.config.settings import RunConfig
+from engine.core.atomic_write import remove_temporary_files, saving
 from engine.core.errors import EngineError
 from engine.core.events import Warned
-from engine.core.files import remove_leftovers, saving
 from engine.core.locks import locked
 from engine.core.log import logged_to
 from engine.core.process_rank import is_rank_zero, is_restarted
@@ -113,7 +113,7 @@ def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iter
                 logger.warning("The curves were not drawn: %s", error)
         yield done
 
-    remove_leftovers(run.path)
+    remove_temporary_files(run.path)
     with logged_to(run.log_path), keep_awake(config.training.keep_awake):
         yield from log_events(run, _with_tensorboard(run, config, fit_and_draw()))
         with suppress(OSError):

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
+from engine.core.atomic_write import saving, write_text_atomic
 from engine.core.errors import EngineError
-from engine.core.files import escape_formula, saving, write_text_atomic
 from engine.core.records import FiniteModel
-from engine.core.safe_read import check_relative_path, read_text
+from engine.core.relative_path import check_relative_path
+from engine.core.safe_read import read_text
+from engine.core.spreadsheet import escape_formula
 from engine.data.class_names import ClassNames
 from engine.results.calibration import Calibration, calibration_error
 from engine.results.statistics import Flags, Floats, Interval, wilson_interval

@@ -5,8 +5,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError
 
+from engine.core.atomic_write import saving, write_text_atomic
 from engine.core.errors import EngineError
-from engine.core.files import saving, write_text_atomic
 from engine.core.records import FrozenModel
 from engine.core.safe_read import read_text
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from engine.core.atomic_write import saving, write_text_atomic
 from engine.core.errors import EngineError
-from engine.core.files import saving, write_text_atomic
 from engine.core.records import FiniteModel
 from engine.core.safe_read import read_text
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from engine.core.files import escape_formula
+from engine.core.spreadsheet import escape_formula
 
 CSV_COLUMNS = ("path", "decision", "label", "confidence", "similarity", "top", "error")
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from engine.core.atomic_write import saving, write_text_atomic
 from engine.core.errors import EngineError
-from engine.core.files import saving, write_text_atomic
 from engine.core.records import FiniteModel
-from engine.core.safe_read import PathBelow, read_text
+from engine.core.relative_path import RelativePath
+from engine.core.safe_read import read_text
 
 CorruptionKind: TypeAlias = Literal["rotation", "blur", "noise", "darker", "brighter", "jpeg", "scale"]
 
@@ -14,7 +15,7 @@ CorruptionKind: TypeAlias = Literal["rotation", "blur", "noise", "darker", "brig
 class Broken(FiniteModel):
     """An image that is answered rightly as it is and wrongly when changed."""
 
-    path: PathBelow
+    path: RelativePath
     """As in the data set, below its root."""
     label: str
     predicted: str

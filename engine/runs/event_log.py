@@ -6,9 +6,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
 
+from engine.core.atomic_write import append_line
 from engine.core.errors import EngineError
 from engine.core.events import Event, Progress, RunDone, Warned, to_line
-from engine.core.files import append_line
 from engine.runs.history import History
 from engine.runs.run_folder import Run
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engine.config.settings import RunConfig, read_config
+from engine.core.atomic_write import append_line, saving, write_text_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Event, RunDone, from_line, to_line
-from engine.core.files import append_line, require_text, saving, unique_path, write_text_atomic
+from engine.core.file_names import unique_path
 from engine.core.locks import is_locked, locked
+from engine.core.path_text import require_utf8_path
 from engine.core.paths import default_runs_folder
 from engine.core.safe_read import read_text
 from engine.data.dataset import Dataset
@@ -142,7 +144,7 @@ def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
 def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
     """Make a run folder with its settings and its split; raise EngineError where something lies there already."""
     run = Run(path)
-    require_text(path)
+    require_utf8_path(path)
     with saving("The run", path):
         if path.exists() and not all(_may_lie_in_a_new_run(entry.name) for entry in path.iterdir()):
             advice = "go on with its run: classifold resume" if run.config_path.is_file() else "delete it first"

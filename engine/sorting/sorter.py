@@ -8,21 +8,15 @@ from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from engine.core.atomic_write import append_line, remove_temporary_files, saving
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
-from engine.core.files import (
-    append_line,
-    decode_path_text,
-    is_image_name,
-    path_to_text,
-    remove_leftovers,
-    require_text,
-    saving,
-    unique_path,
-)
+from engine.core.file_names import is_image_name, unique_path
+from engine.core.path_text import decode_path_text, path_to_text, require_utf8_path
 from engine.core.progress import Ticker
 from engine.core.records import FrozenModel
-from engine.core.safe_read import PathBelow, read_text
+from engine.core.relative_path import RelativePath
+from engine.core.safe_read import read_text
 from engine.data.dataset import images_below
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from engine.sorting.file_transfer import (
@@ -52,8 +46,8 @@ class _Begun(FrozenModel):
 class _Placed(FrozenModel):
     """A file that was about to be placed, or a folder about to be made: the line is written before it is done."""
 
-    target: PathBelow
-    source: PathBelow | None = None
+    target: RelativePath
+    source: RelativePath | None = None
     """None for a folder."""
 
 
@@ -88,8 +82,8 @@ def files_to_sort(folder: Path, target: Path) -> list[Path]:
     """Return the images below `folder` that do not lie in `target`; raise EngineError where there are none."""
     if not folder.is_dir():
         raise EngineError("This folder does not exist.", folder)
-    require_text(folder)
-    require_text(target)
+    require_utf8_path(folder)
+    require_utf8_path(target)
     inside = os.path.abspath(target) + os.sep
     found = [path for path in images_below(folder) if not os.path.abspath(path).startswith(inside)]
     if not found:
@@ -270,7 +264,7 @@ def _restore(source: Path, target: Path, root: Path, mode: TransferMode) -> str 
 def _remove_folder(folder: Path) -> None:
     """Remove a folder that was made, unless something lies in it that was not."""
     try:
-        remove_leftovers(folder)
+        remove_temporary_files(folder)
         folder.rmdir()
     except OSError:
         return

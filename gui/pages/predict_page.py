@@ -8,7 +8,7 @@ from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
-from engine.core.files import IMAGE_SUFFIXES
+from engine.core.file_names import IMAGE_SUFFIXES
 from engine.core.formatting import count
 from engine.core.paths import home_folder
 from engine.results.calibration import choose_operating_point

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from engine.core.errors import EngineError
-from engine.core.files import path_to_text
+from engine.core.path_text import path_to_text
 from engine.data.decode import decode
 from engine.ml.evaluation.gradcam import compute_cam, find_layer
 from engine.ml.evaluation.out_of_distribution import ReferenceEmbeddings, read_reference

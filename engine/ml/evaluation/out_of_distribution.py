@@ -9,9 +9,10 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
+from engine.core.atomic_write import saving, write_text_atomic
 from engine.core.errors import EngineError
-from engine.core.files import saving, write_text_atomic
-from engine.core.safe_read import PathBelow, read_text
+from engine.core.relative_path import RelativePath
+from engine.core.safe_read import read_text
 from engine.data.dataset import Sample
 from engine.ml.models.reference_embeddings import MAX_REFERENCE_IMAGES, l2_normalize, read_embeddings
 from engine.runs.run_folder import Run
@@ -26,7 +27,7 @@ class _Files(BaseModel):
     """The list in the run folder."""
 
     root: str
-    files: tuple[tuple[PathBelow, str], ...]
+    files: tuple[tuple[RelativePath, str], ...]
     """Path of each image and its class."""
 
 

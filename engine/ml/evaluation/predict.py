@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.core.events import Event, Warned
-from engine.core.files import path_to_text
+from engine.core.path_text import path_to_text
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample, images_below
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from engine.core.atomic_write import saving, write_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Event
-from engine.core.files import require_text, saving, write_atomic
+from engine.core.path_text import require_utf8_path
 from engine.ml.export.quantize import to_integers
 from engine.ml.export.script import script_path, write_script
 from engine.ml.export.verification import Artifact, verify_export
@@ -67,7 +68,7 @@ def _check(path: Path, options: ExportOptions) -> None:
         raise EngineError("Integers of 8 bits are written to ONNX files only. Choose onnx.")
     if path.suffix.lower() != f".{options.format}":
         raise EngineError(f"The name of the file has to end in .{options.format}.", path)
-    require_text(path.parent)
+    require_utf8_path(path.parent)
     if not path.parent.is_dir():
         raise EngineError("The folder to write to does not exist. Choose another, or make it first.", path.parent)
 

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from engine.core.files import saving, write_text_atomic
+from engine.core.atomic_write import saving, write_text_atomic
 
 _FILE_LINE = 'FILE = "model.onnx"'
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.events import Event
-from engine.core.files import path_from_text
+from engine.core.path_text import path_from_text
 from engine.core.process import run_program
 from engine.core.progress import Ticker
 from engine.ml.export.verification_process import ANSWERS, INPUTS, REPORT, REQUEST

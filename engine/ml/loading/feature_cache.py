@@ -13,9 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from engine.core.atomic_write import write_atomic
 from engine.core.cache import cache_folder, make_room
 from engine.core.events import Event, Warned
-from engine.core.files import path_from_text, write_atomic
+from engine.core.path_text import path_from_text
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample
 from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches

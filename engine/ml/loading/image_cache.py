@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engine.core.atomic_write import write_atomic
 from engine.core.cache import cache_folder, make_room
-from engine.core.files import path_from_text, write_atomic
+from engine.core.path_text import path_from_text
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
 

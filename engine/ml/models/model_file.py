@@ -10,9 +10,9 @@ from torch import Tensor
 
 from engine import __version__
 from engine.config.settings import RunConfig
+from engine.core.atomic_write import saving, write_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Best
-from engine.core.files import saving, write_atomic
 from engine.ml.models.build import Classifier, build_on_meta
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.reference_embeddings import TENSOR_NAME

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch.overrides import TorchFunctionMode
 
-from engine.core.safe_read import check_plain
+from engine.core.safe_read import check_regular_file
 
 DAMAGED = (
     # All that torch's restricted unpickler was seen to raise on files that are cut short, altered or of another kind
@@ -69,7 +69,7 @@ def load_torch_file(source: Path | io.BytesIO) -> object:
     one of DAMAGED where it is none, or holds anything else: that could run code.
     """
     if isinstance(source, Path):
-        check_plain(source)
+        check_regular_file(source)
         with open(source, "rb") as file:
             is_zip = _check(file)
     else:

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from engine.core.atomic_write import write_atomic
 from engine.core.errors import EngineError
-from engine.core.files import write_atomic
 from engine.data.decode import Pixels, decode
 from engine.results.explanation import COLOUR_MAP, NUM_NEIGHBOURS, Explanation, opacity
 

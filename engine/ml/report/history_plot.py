@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from engine.core.files import write_atomic
+from engine.core.atomic_write import write_atomic
 from engine.runs.history import History
 
 # Okabe and Ito's colours, told apart by colour-blind eyes (Color Universal Design, 2008)

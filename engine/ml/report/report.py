@@ -11,9 +11,9 @@ from engine import __version__
 from engine.audit.findings import Audit
 from engine.audit.review_queue import Review
 from engine.core import formatting
+from engine.core.atomic_write import saving, write_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Event
-from engine.core.files import saving, write_atomic
 from engine.core.progress import Ticker
 from engine.data.dataset import Dataset
 from engine.ml.evaluation.out_of_distribution import UNKNOWN_SHARE

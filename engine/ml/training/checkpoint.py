@@ -15,9 +15,9 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
+from engine.core.atomic_write import write_atomic
 from engine.core.errors import EngineError
-from engine.core.files import write_atomic
-from engine.core.safe_read import check_plain
+from engine.core.safe_read import check_regular_file
 from engine.ml.models.safe_pickle import DAMAGED, load_torch_file
 from engine.ml.runtime import distributed
 from engine.ml.runtime.memory import is_out_of_memory
@@ -131,7 +131,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     Nothing in it is run: its hash is checked, then plain data alone is read, see `load_torch_file`.
     """
     try:
-        check_plain(path)
+        check_regular_file(path)
         if path.stat().st_size > _MOST_BYTES:
             raise OSError(errno.EFBIG, "it is larger than any that this program writes")
         content = path.read_bytes()

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from engine.core.atomic_write import write_atomic
 from engine.core.errors import EngineError
-from engine.core.files import unique_path, write_atomic
+from engine.core.file_names import unique_path
 from engine.core.paths import home_folder
 from engine.ml.models.model_file import make_metadata, model_bytes
 from engine.ml.runtime import distributed

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.core.files import escape_formula
+from engine.core.spreadsheet import escape_formula
 from gui import theme
 from gui.theme import GRID
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.audit.fingerprint import fingerprint
 from engine.core.errors import EngineError
-from engine.core.files import path_to_text
+from engine.core.path_text import path_to_text
 from engine.core.threads import WeightedSemaphore
 from engine.data.decode import decode, thumbnail
 from tests.hostile_images import Shown, write_readable, write_unreadable

@@ -17,7 +17,7 @@ from engine.cli.main import main
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
-from engine.core.safe_read import MOST_HEADER
+from engine.core.safe_read import MAX_HEADER_BYTES
 from engine.data.class_names import MOST_CLASSES
 from engine.ml.evaluation.out_of_distribution import read_reference
 from engine.ml.models.build import build_model
@@ -141,7 +141,7 @@ def test_a_temperature_that_makes_no_probabilities_is_refused(model: Path, tempe
         b"\x02",
         struct.pack("<Q", 2) + b"{}",
         struct.pack("<Q", 2**63) + b"{}",
-        struct.pack("<Q", MOST_HEADER + 1) + b" " * (MOST_HEADER + 1),
+        struct.pack("<Q", MAX_HEADER_BYTES + 1) + b" " * (MAX_HEADER_BYTES + 1),
         struct.pack("<Q", 400_000) + b"[" * 400_000,
         struct.pack("<Q", 30) + b'{"__metadata__":{"classifold":',
         struct.pack("<Q", 37) + b'{"__metadata__":{"classifold":"null"}}'[:37],
@@ -275,7 +275,7 @@ def test_a_pipe_a_folder_and_a_device_are_a_sentence_at_once(tmp_path: Path, nam
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in (tmp_path / name, tmp_path / "folder", tmp_path / "link"):
         for read in (read_metadata, load_model, read_embeddings, read_tensors):
-            with pytest.raises(EngineError, match="not a plain file"):
+            with pytest.raises(EngineError, match="not a regular file"):
                 read(path)
 
 

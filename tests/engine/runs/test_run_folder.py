@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.config.settings import RunConfig
+from engine.core.atomic_write import append_line
 from engine.core.errors import EngineError
 from engine.core.events import EpochDone, RunDone, Scores, TrainScores, to_line
-from engine.core.files import append_line
 from engine.core.locks import locked
 from engine.data.dataset import Dataset, Sample
 from engine.runs.run_folder import Run, create_run, interrupted_runs, list_runs, new_run_path

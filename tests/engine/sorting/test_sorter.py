@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
-from engine.core.files import path_to_text
+from engine.core.path_text import path_to_text
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from engine.sorting import file_transfer as placing
 from engine.sorting import sorter as sorting

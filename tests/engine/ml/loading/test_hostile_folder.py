@@ -16,7 +16,7 @@ from engine.cli.main import main
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Event, RunStarted, Warned
-from engine.core.files import path_to_text
+from engine.core.path_text import path_to_text
 from engine.data.dataset import scan
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run

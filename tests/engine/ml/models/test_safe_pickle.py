@@ -168,5 +168,5 @@ def test_a_dict_inside_of_itself_is_read_and_does_no_harm(tmp_path):
 def test_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.pth")
     for path in (tmp_path / "pipe.pth", tmp_path, Path("/dev/zero")):
-        with pytest.raises(OSError, match="not a plain file"):
+        with pytest.raises(OSError, match="not a regular file"):
             load_torch_file(path)
