@@ -27,7 +27,7 @@ def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
         main_window = make_window(app)
         main_window.show_page(TRAIN)
         main_window.show()
-        state = main_window.operations.state
+        state = main_window.state
         state.set_config(state.config.changed("model", backbone="resnet18").changed("training", epochs=50))
         state.set_dataset(split(scan(folder), 0.2, 0))
         ticks: list[float] = []
@@ -42,7 +42,7 @@ def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
                 # Not quit: it would close the window first, which asks about the training under way
                 QTimer.singleShot(round(seconds * 1000), app.exit)
 
-        job = main_window.operations.train()
+        job = main_window.operations.runs.train()
         job.events_received.connect(begin)
         app.exec()
         # Stopped before the window closes, or it would ask

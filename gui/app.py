@@ -12,17 +12,17 @@ from engine.runs.run_folder import Run
 from gui import theme
 from gui.crash import CrashReporter
 from gui.main_window import DATASET, PREDICT, RESULTS, MainWindow
-from gui.settings import Settings
+from gui.preferences import Preferences
 
 
 def make_window(app: QApplication) -> MainWindow:
     """Dress the program and return its window, not shown yet."""
-    settings = Settings()
+    preferences = Preferences()
     app.setApplicationName("Classifold")
     app.setDesktopFileName("classifold")
     app.setWindowIcon(theme.app_icon())
-    theme.apply(app, settings.scheme)
-    return MainWindow(settings)
+    theme.apply(app, preferences.scheme)
+    return MainWindow(preferences)
 
 
 def run(dataset: Path | None = None, run_path: Path | None = None) -> int:
@@ -36,9 +36,9 @@ def run(dataset: Path | None = None, run_path: Path | None = None) -> int:
     reporter.install()
     if dataset is not None:
         window.show_page(DATASET)
-        window.operations.open_dataset(dataset)
+        window.operations.datasets.open(dataset)
     if run_path is not None:
-        window.operations.open_run(Run(run_path))
+        window.operations.runs.open(Run(run_path))
         window.show_page(RESULTS if Run(run_path).results_path.is_file() else PREDICT)
     window.show()
     return app.exec()

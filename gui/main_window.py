@@ -28,7 +28,7 @@ from gui.pages.predict_page import PredictPage
 from gui.pages.results_page import ResultsPage
 from gui.pages.runs_page import RunsPage
 from gui.pages.train_page import TrainPage
-from gui.settings import Settings
+from gui.preferences import Preferences
 from gui.state import AppState
 from gui.widgets.inputs.drop_area import dropped_paths
 from gui.widgets.job_bar import JobBar
@@ -49,17 +49,17 @@ _PAGES = (
 class MainWindow(QMainWindow):
     """Wires the pages to each other through state and operations."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, preferences: Preferences) -> None:
         super().__init__()
-        self._settings = settings
+        self._preferences = preferences
         self._is_closing = False
         self.state = AppState(self)
-        self.state.set_max_error(settings.max_error)
+        self.state.set_max_error(preferences.max_error)
         self.operations = Operations(self.state, self)
         self.rail = Rail(_PAGES, self)
         self.error_bar = ErrorBar(self)
         self.job_bar = JobBar(self)
-        self.dataset_page = DatasetPage(self.state, self.operations, settings, self)
+        self.dataset_page = DatasetPage(self.state, self.operations, preferences, self)
         self.train_page = TrainPage(self.state, self.operations, self)
         self.results_page = ResultsPage(self.state, self.operations, self)
         self.predict_page = PredictPage(self.state, self.operations, self)
@@ -102,7 +102,7 @@ class MainWindow(QMainWindow):
         row.addWidget(self.rail)
         row.addLayout(right, 1)
         self.setCentralWidget(centre)
-        geometry = self._settings.geometry
+        geometry = self._preferences.geometry
         if geometry is not None:
             self.restoreGeometry(geometry)
 
@@ -110,9 +110,9 @@ class MainWindow(QMainWindow):
         self.rail.chosen.connect(self.show_page)
         self.rail.scheme_asked.connect(self._on_scheme_asked)
         self.rail.about_asked.connect(self.show_about)
-        self.state.max_error_changed.connect(lambda: self._settings.set_max_error(self.state.max_error))
-        self.operations.failed.connect(self.error_bar.show_error)
-        self.operations.job_started.connect(self._on_job_started)
+        self.state.max_error_changed.connect(lambda: self._preferences.set_max_error(self.state.max_error))
+        self.operations.runner.failed.connect(self.error_bar.show_error)
+        self.operations.runner.job_started.connect(self._on_job_started)
         self.job_bar.stop_asked.connect(self._on_stop_asked)
         self.dataset_page.train_requested.connect(lambda: self.show_page(TRAIN))
         self.dataset_page.resume_requested.connect(self._on_resume_requested)
@@ -136,13 +136,13 @@ class MainWindow(QMainWindow):
 
     def _on_stop_asked(self) -> None:
         self.job_bar.stop_button.setEnabled(False)
-        self.operations.stop_training()
+        self.operations.runs.stop()
 
     def _on_scheme_asked(self) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         scheme: theme.Scheme = "light" if theme.colors(self.palette()).is_dark else "dark"
-        self._settings.set_scheme(scheme)
+        self._preferences.set_scheme(scheme)
         theme.apply(app, scheme)
 
     def show_about(self) -> AboutDialog:
@@ -160,12 +160,12 @@ class MainWindow(QMainWindow):
     def open_paths(self, paths: list[Path]) -> None:
         """Do what a drop on the window means: a folder without a model is a dataset, the rest is to be classified."""
         if not paths:
-            self.operations.failed.emit(
+            self.operations.report_error(
                 EngineError("Only files and folders on this computer can be dropped. Save the image first.")
             )
         elif len(paths) == 1 and os.path.isdir(paths[0]) and self._wants_dataset():
             self.show_page(DATASET)
-            self.operations.open_dataset(paths[0])
+            self.operations.datasets.open(paths[0])
         else:
             self.show_page(PREDICT)
             self.predict_page.ask(paths)
@@ -200,7 +200,7 @@ class MainWindow(QMainWindow):
                 self.operations.shut_down()
                 self._close_when_done()
             return
-        self._settings.set_geometry(self.saveGeometry())
+        self._preferences.set_geometry(self.saveGeometry())
         super().closeEvent(event)
 
     def _close_when_done(self) -> None:

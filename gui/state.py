@@ -89,6 +89,12 @@ class AppState(QObject):
         """The model file that dropped images are put to."""
         return self._model
 
+    def require_model(self) -> Path:
+        """Return the model file; raise RuntimeError if none is open, because pages offer the action only with one."""
+        if self._model is None:
+            raise RuntimeError("This action needs an open model.")
+        return self._model
+
     def set_model(self, model: Path | None) -> None:
         """Put dropped images to another model file, or to the same one, rewritten."""
         self._model = model

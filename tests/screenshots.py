@@ -50,8 +50,8 @@ def save_tabs(window: MainWindow, folder: Path, scheme: str) -> None:
     tabs = {
         "findings": (DATASET, window.dataset_page.tabs, window.dataset_page.findings),
         "review": (DATASET, window.dataset_page.tabs, window.dataset_page.review),
-        "sure": (RESULTS, window.results_page.tabs, window.results_page.sureness),
-        "growth": (RESULTS, window.results_page.tabs, window.results_page.growth),
+        "sure": (RESULTS, window.results_page.tabs, window.results_page.calibration),
+        "growth": (RESULTS, window.results_page.tabs, window.results_page.learning_curve),
         "robustness": (RESULTS, window.results_page.tabs, window.results_page.robustness),
     }
     for name, (page, bar, panel) in tabs.items():
@@ -137,13 +137,13 @@ def main(folder: Path) -> None:
     wait_until(window.dataset_page.resume_card.isVisible)
     save_welcome(window, app, folder)
     save_start(window, app, folder)
-    window.operations.open_sample()
+    window.operations.datasets.open_sample()
     wait_until(lambda: window.state.dataset is not None and not window.operations.running_jobs)
     sample = window.state.dataset
     assert sample is not None
     for source, target in _COPIES.items():  # the sample itself has nothing to be found
         shutil.copy(sample.root / "train" / source, sample.root / "train" / target)
-    window.operations.open_dataset(sample.root)
+    window.operations.datasets.open(sample.root)
     wait_until(lambda: not window.operations.running_jobs)
     window.show_page(TRAIN)
     window.train_page.train_button.click()
@@ -156,12 +156,12 @@ def main(folder: Path) -> None:
     window.show_page(PREDICT)
     window.open_paths([sample.root / "test"])
     wait_until(lambda: window.predict_page.model.rowCount() == 30 and not window.operations.running_jobs)
-    window.operations.grow()
+    window.operations.runs.compute_learning_curve()
     run = window.state.run
     assert run is not None
-    window.operations.measure_robustness(run)
+    window.operations.runs.measure_robustness(run)
     wait_until(lambda: not window.operations.running_jobs)
-    window.operations.open_run(run)
+    window.operations.runs.open(run)
     save_export_page(window, app, folder, sample.root / "test")
     window.show_page(RUNS)
     window.runs_page.table.selectRow(0)

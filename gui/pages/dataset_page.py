@@ -15,7 +15,7 @@ from gui.operations import Operations
 from gui.panels.findings_panel import FindingsPanel
 from gui.panels.review_panel import ReviewPanel
 from gui.plain_text import as_button_text, as_plain
-from gui.settings import Settings
+from gui.preferences import Preferences
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.class_list import ClassList
@@ -40,10 +40,10 @@ class DatasetPage(QWidget):
     """A Run to go on with."""
 
     def __init__(
-        self, state: AppState, operations: Operations, settings: Settings, parent: QWidget | None = None
+        self, state: AppState, operations: Operations, preferences: Preferences, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._state, self._operations, self._settings = state, operations, settings
+        self._state, self._operations, self._preferences = state, operations, preferences
         self._root: Path | None = None
         self._has_looked = False
         self.resume_card = ResumeCard(self)
@@ -78,17 +78,17 @@ class DatasetPage(QWidget):
         choose = self.invitation.add_button("Choose a folder…", "folder", "Choose a folder of images", is_accent=True)
         choose.clicked.connect(self._on_choose)
         sample = self.invitation.add_button("Try the sample", "sample", "Draw six classes of shapes and use those")
-        sample.clicked.connect(self._operations.open_sample)
+        sample.clicked.connect(self._operations.datasets.open_sample)
         self.invitation.paths_dropped.connect(self._on_dropped)
         self.welcome = Welcome(page)
         self.welcome.skipped.connect(self._on_welcomed)
-        self.welcome.setHidden(self._settings.is_welcomed or bool(self._settings.recent_folders))
+        self.welcome.setHidden(self._preferences.is_welcomed or bool(self._preferences.recent_folders))
         column.addWidget(self.welcome)
         column.addSpacing(GRID)
         column.addWidget(self.invitation, 1)
         column.addSpacing(GRID)
         column.addWidget(self.resume_card)
-        recent = self._settings.recent_folders
+        recent = self._preferences.recent_folders
         if recent:
             column.addSpacing(GRID)
             column.addWidget(MutedLabel("Opened before", page))
@@ -97,7 +97,7 @@ class DatasetPage(QWidget):
                 button = QPushButton(as_button_text(folder.name), page)
                 button.setProperty("flat", True)
                 button.setToolTip(as_plain(str(folder)))
-                button.clicked.connect(lambda _checked=False, folder=folder: self._operations.open_project(folder))
+                button.clicked.connect(lambda _checked=False, folder=folder: self._operations.runs.open_project(folder))
                 row.addWidget(button)
             row.addStretch()
             column.addLayout(row)
@@ -148,7 +148,7 @@ class DatasetPage(QWidget):
         self.train_button.clicked.connect(self.train_requested)
         self.review.count_changed.connect(lambda left: self.tabs.show_count(self.review, "Review", left))
         self.classes.class_chosen.connect(self._on_class_chosen)
-        self.split_box.fraction_chosen.connect(self._operations.resplit)
+        self.split_box.fraction_chosen.connect(self._operations.datasets.set_val_fraction)
         self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
         self.viewer.closed.connect(self.grid.setFocus)
 
@@ -160,14 +160,14 @@ class DatasetPage(QWidget):
             QTimer.singleShot(0, self._look_for_interrupted)
 
     def _look_for_interrupted(self) -> None:
-        self._operations.find_interrupted().succeeded.connect(self._on_interrupted_found)
+        self._operations.runs.find_interrupted().succeeded.connect(self._on_interrupted_found)
 
     def _on_interrupted_found(self, records: list[RunRecord]) -> None:
         if self._state.training is None:
             self.resume_card.show_records(records)
 
     def _on_give_up(self, run: Run) -> None:
-        if self._operations.mark_stopped(run):
+        if self._operations.runs.dismiss(run):
             self.resume_card.remove(run)
 
     def _on_training_changed(self) -> None:
@@ -182,18 +182,18 @@ class DatasetPage(QWidget):
         self._stack.setCurrentIndex(0)
 
     def _on_welcomed(self) -> None:
-        self._settings.set_welcomed()
+        self._preferences.set_welcomed()
         self.welcome.hide()
         self._stack.setCurrentIndex(1 if self._state.dataset is not None else 0)
 
     def _on_choose(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "Choose a folder of images")
         if name:
-            self._operations.open_dataset(Path(name))
+            self._operations.datasets.open(Path(name))
 
     def _on_dropped(self, paths: list[Path]) -> None:
         if DropArea.is_folder(paths):
-            self._operations.open_dataset(paths[0])
+            self._operations.datasets.open(paths[0])
         else:
             self.invitation.set_texts("A folder, please", "Drop the folder that holds one folder of images a class.")
 
@@ -210,7 +210,7 @@ class DatasetPage(QWidget):
         if dataset.root != self._root:
             self._root = dataset.root
             self._on_welcomed()
-            self._settings.add_recent_folder(dataset.root.absolute())
+            self._preferences.add_recent_folder(dataset.root.absolute())
             self._on_class_chosen(-1)
 
     def _describe(self, dataset: Dataset) -> None:

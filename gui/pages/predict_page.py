@@ -121,7 +121,7 @@ class PredictPage(QWidget):
     def ask(self, paths: Sequence[Path]) -> None:
         """Classify these files and folders; the answers take the place of the last ones."""
         if not paths:
-            self._operations.failed.emit(
+            self._operations.report_error(
                 EngineError("Only files and folders on this computer can be dropped. Save the image first.")
             )
             return
@@ -133,7 +133,7 @@ class PredictPage(QWidget):
         self.model.clear()
         self.answer.show_prediction(None)
         self._stack.setCurrentIndex(1)
-        job = self._operations.predict(self._paths)
+        job = self._operations.models.predict(self._paths)
         self._job = job
         job.events_received.connect(lambda events: self._on_events(job, events))
         job.succeeded.connect(lambda num_images: self._on_succeeded(job, num_images))
@@ -152,7 +152,7 @@ class PredictPage(QWidget):
     def _on_succeeded(self, job: Job, num_images: int) -> None:
         if job is self._job and not num_images:
             self._stack.setCurrentIndex(0)
-            self._operations.failed.emit(EngineError("There are no images in this folder.", self._paths[0]))
+            self._operations.report_error(EngineError("There are no images in this folder.", self._paths[0]))
 
     def _on_row_changed(self, current: QModelIndex) -> None:
         if current.isValid():
@@ -163,7 +163,7 @@ class PredictPage(QWidget):
             return
         if self._explaining is not None:
             self._explaining.stop()
-        job = self._operations.explain(Path(path), label)
+        job = self._operations.models.explain(Path(path), label)
         self._explaining = job
         job.succeeded.connect(lambda explanation: self._on_explained(job, explanation))
         job.finished.connect(lambda: self._on_explaining_over(job))
@@ -238,7 +238,7 @@ class PredictPage(QWidget):
     def _on_open_model(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors)")
         if name:
-            self._operations.open_model(Path(name))
+            self._operations.models.open(Path(name))
 
     def _on_paste(self) -> None:
         data = QGuiApplication.clipboard().mimeData()
@@ -259,4 +259,4 @@ class PredictPage(QWidget):
 
     def save_table(self, path: Path) -> None:
         """Write all answers as CSV."""
-        self._operations.save_table(path, to_csv(self.model.answers))
+        self._operations.delivery.save_table(path, to_csv(self.model.answers))

@@ -12,9 +12,9 @@ from gui.formatting import percent_with_range
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations
-from gui.panels.calibration_panel import SurenessPanel
+from gui.panels.calibration_panel import CalibrationPanel
 from gui.panels.final_test_box import FinalTestBox
-from gui.panels.learning_curve_panel import GrowthPanel
+from gui.panels.learning_curve_panel import LearningCurvePanel
 from gui.panels.report_panel import ReportPanel
 from gui.panels.robustness_panel import RobustnessPanel
 from gui.state import AppState
@@ -99,10 +99,10 @@ class ResultsPage(QWidget):
 
     def _add_panels(self) -> None:
         # Not before there is something to see: plots take a tenth of the time the window needs to open
-        self.sureness = SurenessPanel(self._state, self)
-        self.tabs.addTab(self.sureness, "How sure")
-        self.growth = GrowthPanel(self._state, self._operations, self)
-        self.tabs.addTab(self.growth, "More images")
+        self.calibration = CalibrationPanel(self._state, self)
+        self.tabs.addTab(self.calibration, "How sure")
+        self.learning_curve = LearningCurvePanel(self._state, self._operations, self)
+        self.tabs.addTab(self.learning_curve, "More images")
         self.robustness = RobustnessPanel(self._state, self._operations, self)
         self.tabs.addTab(self.robustness, "Robustness")
 
@@ -124,7 +124,7 @@ class ResultsPage(QWidget):
         if self._evaluation is not None and self.tabs.count() == 1:
             self._add_panels()
         if self.tabs.count() > 1:
-            self.sureness.show_evaluation(self._evaluation)
+            self.calibration.show_evaluation(self._evaluation)
         if self._evaluation is not None and run is not None:
             self._show(self._evaluation, run.name)
 
@@ -172,7 +172,7 @@ class ResultsPage(QWidget):
 
     def save_list(self, path: Path) -> None:
         """Write the images shown as CSV."""
-        self._operations.save_table(path, images_to_csv(self._shown))
+        self._operations.delivery.save_table(path, images_to_csv(self._shown))
 
 
 def _item(root: Path, image: ImageResult) -> GridItem:

@@ -112,7 +112,7 @@ class RunsPage(QWidget):
 
     def _on_open(self) -> None:
         for run in self.chosen()[:1]:
-            self._operations.open_run(run)
+            self._operations.runs.open(run)
             self.run_opened.emit()
 
     def _on_resume(self) -> None:
@@ -121,14 +121,14 @@ class RunsPage(QWidget):
 
     def _on_use_settings(self) -> None:
         for run in self.chosen()[:1]:
-            self._operations.use_settings_of(run)
+            self._operations.runs.use_settings(run)
             self.settings_taken.emit()
 
     def _on_delete(self) -> None:
         for run in self.chosen()[:1]:
             question = f"Move the run '{run.name}' with its model to the trash?"
             if QMessageBox.question(self, "Delete a run", as_plain(question)) == QMessageBox.StandardButton.Yes:
-                self._operations.delete_run(run)
+                self._operations.runs.delete(run)
                 self.refresh()
 
 

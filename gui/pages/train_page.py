@@ -141,16 +141,16 @@ class TrainPage(QWidget):
         self.plot.show_history(history, self._state.config)
         self.plot.show_earlier([])
         self.warnings.setText("")
-        self._operations.resume(run)
+        self._operations.runs.resume(run)
 
     def _on_train(self) -> None:
         if self._state.training is not None:
-            self._operations.stop_training()
+            self._operations.runs.stop()
             return
         self.plot.begin(self._state.config)
         self.plot.show_earlier(self._earlier())
         self.warnings.setText("")
-        self._operations.train()
+        self._operations.runs.train()
 
     def _earlier(self) -> list[History]:
         """Return the histories of the latest runs on the same folder, by the names such runs get."""

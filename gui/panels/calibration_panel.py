@@ -15,7 +15,7 @@ from gui.widgets.plots.coverage_plot import CoveragePlot
 from gui.widgets.plots.reliability_plot import ReliabilityPlot
 
 
-class SurenessPanel(QWidget):
+class CalibrationPanel(QWidget):
     """A reliability diagram, a curve of accuracy against coverage, and the budget in words."""
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:

@@ -81,7 +81,7 @@ class ExportPanel(Card):
     def export_to(self, path: Path) -> Job:
         """Write the file to `path`."""
         self._forget()
-        self._job = self._operations.export(path, self.options())
+        self._job = self._operations.delivery.export(path, self.options())
         self._job.succeeded.connect(lambda certificate: self.show_certificate(certificate, path))
         self._job.failed.connect(self._on_failed)
         self._job.finished.connect(self._on_finished)

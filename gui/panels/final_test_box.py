@@ -60,6 +60,6 @@ class FinalTestBox(QWidget):
         run = self._state.run
         if run is not None:
             self.button.setEnabled(False)
-            job = self._operations.test(run)
+            job = self._operations.runs.test(run)
             job.finished.connect(lambda: self.button.setEnabled(True))
             job.succeeded.connect(lambda _: self._refresh())

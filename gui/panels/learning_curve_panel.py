@@ -20,7 +20,7 @@ _NOTE = (
 )
 
 
-class GrowthPanel(QWidget):
+class LearningCurvePanel(QWidget):
     """A learning curve with its forecast, and a table of what more images of each class alone would bring."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
@@ -88,7 +88,7 @@ class GrowthPanel(QWidget):
         run = self._state.run
         self._is_drawing = True
         self.draw_button.setEnabled(False)
-        job = self._operations.grow()
+        job = self._operations.runs.compute_learning_curve()
         job.succeeded.connect(lambda growth: self._on_drawn(run, growth))
         job.finished.connect(self._on_finished)
 

@@ -60,7 +60,7 @@ class ReportPanel(QWidget):
             return
         name, _ = QFileDialog.getSaveFileName(self, "Save report", f"{run.name}.html", "Web pages (*.html)")
         if name:
-            self._job = self._operations.report(run, Path(name))
+            self._job = self._operations.runs.report(run, Path(name))
             self._job.succeeded.connect(lambda path: self._on_written(run, path))
             self._job.finished.connect(self._on_finished)
             self._refresh()

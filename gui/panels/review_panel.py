@@ -142,7 +142,7 @@ class ReviewPanel(QWidget):
         try:
             decided = read_decisions(dataset.root)
         except EngineError as error:
-            self._operations.failed.emit(error)
+            self._operations.report_error(error)
             decided = {}
         return build_queue(dataset, self._state.audit, review.label_issues if review else (), decided)
 
@@ -198,12 +198,12 @@ class ReviewPanel(QWidget):
                 self._decide("relabel", name)
 
     def _decide(self, action: Action, class_name: str | None = None) -> None:
-        if self.item is not None and self._operations.decide(self.item.path, action, class_name):
+        if self.item is not None and self._operations.labels.decide(self.item.path, action, class_name):
             self._count_decision()
 
     def _on_undo(self) -> None:
         if self._state.dataset is not None:
-            taken_back = self._operations.undo_decision()
+            taken_back = self._operations.labels.undo()
             if taken_back is not None:
                 self._wanted = taken_back.path
                 self._count_decision()
@@ -216,14 +216,14 @@ class ReviewPanel(QWidget):
     def _on_search(self) -> None:
         if not _why_no_doubts(self._state, self._state.dataset):
             self.search_button.setEnabled(False)
-            job = self._operations.review()
+            job = self._operations.labels.find_label_issues()
             job.finished.connect(lambda: self.search_button.setEnabled(True))
 
     def _on_score(self) -> None:
         if self._is_scoring or _why_no_doubts(self._state, self._state.dataset):
             return
         self._is_scoring, self._num_since_score = True, 0
-        job = self._operations.rescore()
+        job = self._operations.labels.evaluate_corrections()
         job.succeeded.connect(self._show_score)
         job.finished.connect(self._on_scored)
 

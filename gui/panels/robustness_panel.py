@@ -160,7 +160,7 @@ class RobustnessPanel(QWidget):
         if run is None:
             return
         self.button.setEnabled(False)
-        self._job = self._operations.measure_robustness(run)
+        self._job = self._operations.runs.measure_robustness(run)
         self._job.finished.connect(self._on_measured)
 
     def _on_measured(self) -> None:

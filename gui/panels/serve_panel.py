@@ -49,7 +49,7 @@ class ServePanel(Card):
 
     def start(self) -> Job:
         """Begin to answer."""
-        self._job = self._operations.serve(self.port.value())
+        self._job = self._operations.delivery.serve(self.port.value())
         self._job.events_received.connect(self._on_events)
         self._job.finished.connect(self._on_finished)
         self._refresh()

@@ -59,7 +59,7 @@ class SortPanel(Card):
         """Sort the images of a folder."""
         self._target = default_target(folder)
         self._show_end("", ())
-        job = self._operations.sort(folder, self._target, self.way())
+        job = self._operations.delivery.sort(folder, self._target, self.way())
         job.succeeded.connect(self._on_sorted)
         job.stopped.connect(lambda: self._show_end("Stopped half-way.", ()))
         job.failed.connect(lambda _: self._show_end("", ()))
@@ -70,7 +70,7 @@ class SortPanel(Card):
         """Take back what was sorted last."""
         if self._target is None:
             return None
-        job = self._operations.unsort(self._target)
+        job = self._operations.delivery.undo_sort(self._target)
         job.succeeded.connect(self._on_undone)
         self._follow(job)
         return job

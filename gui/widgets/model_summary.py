@@ -42,7 +42,7 @@ class LayerList(QWidget):
         config, dataset = self._state.config, self._state.dataset
         size = config.data.image_size or find_backbone(self._backbone).image_size
         num_classes = len(dataset.classes) if dataset is not None else _NUM_CLASSES_UNKNOWN
-        self._operations.summarize(self._backbone, num_classes, size).succeeded.connect(self._show)
+        self._operations.models.summarize(self._backbone, num_classes, size).succeeded.connect(self._show)
 
     def _show(self, summary: Summary) -> None:
         if summary.backbone == self._backbone:

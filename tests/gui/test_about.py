@@ -9,7 +9,7 @@ from engine import __version__
 from engine.runs.run_folder import Run
 from gui.__main__ import main
 from gui.main_window import DATASET, RUNS, MainWindow
-from gui.settings import Settings
+from gui.preferences import Preferences
 from tests.journals import epoch, make_run
 from tests.pictures import write_classes
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 
 
 def _window(qtbot: QtBot) -> MainWindow:
-    window = MainWindow(Settings())
+    window = MainWindow(Preferences())
     qtbot.addWidget(window)
     window.show()
     return window
@@ -50,14 +50,14 @@ def test_the_first_start_welcomes_until_it_is_skipped(qtbot: QtBot) -> None:
 
 def test_who_has_opened_a_folder_is_not_welcomed_again(qtbot: QtBot, tmp_path: Path) -> None:
     window = _window(qtbot)
-    window.operations.open_dataset(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
+    window.operations.datasets.open(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
     qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs)
     assert not _window(qtbot).dataset_page.welcome.isVisible()
 
 
 def test_the_welcome_is_found_again_under_about_and_leads_back_to_the_folder(qtbot: QtBot, tmp_path: Path) -> None:
     window = _window(qtbot)
-    window.operations.open_dataset(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
+    window.operations.datasets.open(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
     qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs)
     window.show_page(RUNS)
     about = window.show_about()
@@ -74,7 +74,7 @@ def test_a_project_opened_again_comes_with_its_latest_run(qtbot: QtBot, tmp_path
     wanted = _with_model(make_run(root, "data 2026-01-01", epoch(1)))
     _with_model(make_run(other, "data 2026-01-02", epoch(1)))
     window = _window(qtbot)
-    window.operations.open_project(root)
+    window.operations.runs.open_project(root)
     qtbot.waitUntil(lambda: window.state.run is not None and not window.operations.running_jobs)
     assert window.state.run == wanted
     assert window.state.dataset is not None

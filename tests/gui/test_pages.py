@@ -29,7 +29,7 @@ from gui.pages.predict_page import PredictPage
 from gui.pages.results_page import ResultsPage
 from gui.pages.runs_page import RunsPage
 from gui.panels.final_test_box import FinalTestBox
-from gui.settings import Settings
+from gui.preferences import Preferences
 from gui.state import AppState
 from tests.pictures import write_classes
 
@@ -127,7 +127,7 @@ def test_answers_come_as_they_are_made_and_a_bad_file_is_one_of_them(
 def test_a_folder_is_described_and_its_unreadable_files_are_named(
     qtbot: QtBot, state: AppState, operations: Operations
 ) -> None:
-    page = DatasetPage(state, operations, Settings())
+    page = DatasetPage(state, operations, Preferences())
     qtbot.addWidget(page)
     samples = (Sample("ant/1.png", 0), Sample("ant/2.png", 0), Sample("bee/1.png", 1), Sample("bee/2.png", 1, "val"))
     dataset = Dataset(Path("/photos"), ("ant", "bee"), samples)

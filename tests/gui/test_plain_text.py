@@ -27,7 +27,7 @@ from gui.pages.predict_page import PredictPage
 from gui.pages.results_page import ResultsPage
 from gui.pages.runs_page import RunsPage
 from gui.plain_text import as_button_text, as_plain
-from gui.settings import Settings
+from gui.preferences import Preferences
 from gui.state import AppState
 from gui.widgets.images.image_view import ImageViewer
 from gui.widgets.plots.chart_frame import Figures
@@ -91,7 +91,7 @@ def test_names_with_markup_are_shown_letter_by_letter_on_every_page(qtbot: QtBot
     write_evaluation(evaluation, run.results_path)
     state = AppState()
     operations = Operations(state, state)
-    settings = Settings()
+    settings = Preferences()
     settings.add_recent_folder(root)
     pages = [
         DatasetPage(state, operations, settings),

@@ -18,7 +18,7 @@ from gui.main_window import DATASET, TRAIN, MainWindow
 from gui.models.run_record import read_record
 from gui.operations import Operations
 from gui.pages.runs_page import RunsPage
-from gui.settings import Settings
+from gui.preferences import Preferences
 from gui.state import AppState
 from gui.widgets.resume_panel import ResumeCard
 from tests.journals import CONFIG, append, epoch, make_run, started
@@ -40,7 +40,7 @@ def run(root: Path) -> Run:
 
 @pytest.fixture
 def window(qtbot: QtBot) -> Generator[MainWindow, None, None]:
-    window = MainWindow(Settings())
+    window = MainWindow(Preferences())
     window.show()
     yield window
     window.operations.shut_down()
@@ -123,7 +123,7 @@ def test_a_run_stopped_in_the_window_goes_on_to_its_end(window: MainWindow, root
     window.state.set_config(CONFIG.changed("training", epochs=15))
     window.train_page.train_button.click()
     qtbot.waitUntil(lambda: len(window.train_page.plot.history.epochs) >= 1, timeout=60_000)
-    window.operations.stop_training()
+    window.operations.runs.stop()
     qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=60_000)
     run = window.state.run
     assert run is not None
@@ -193,7 +193,7 @@ def test_the_runs_page_tells_states_apart_and_resumes_what_may_go_on(root: Path,
 def test_a_run_under_way_is_not_deleted(run: Run, qtbot: QtBot) -> None:
     state = AppState()
     operations = Operations(state, state)
-    with locked(run.path), qtbot.waitSignal(operations.failed) as caught:
-        assert not operations.delete_run(run)
+    with locked(run.path), qtbot.waitSignal(operations.runner.failed) as caught:
+        assert not operations.runs.delete(run)
     assert "under way" in caught.args[0].message
     assert run.config_path.is_file()

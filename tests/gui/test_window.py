@@ -80,7 +80,7 @@ def test_a_window_closed_during_a_training_goes_once_that_has_saved(
             steps.append("saved")
 
     monkeypatch.setattr(window, "_may_stop", lambda: True)
-    window.operations._train(work())
+    window.operations.runs._start_training(work())
     qtbot.waitUntil(lambda: bool(steps), timeout=20_000)
     window.close()
     assert window.isVisible()
@@ -105,7 +105,7 @@ def test_a_scheme_asked_for_by_name_comes_and_goes(window: MainWindow, qapp: QAp
 
 
 def test_changed_images_and_layers_are_shown_when_asked_for(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
-    window.operations.open_dataset(write_classes(tmp_path / "data", {"red": 6, "blue": 6}))
+    window.operations.datasets.open(write_classes(tmp_path / "data", {"red": 6, "blue": 6}))
     qtbot.waitUntil(lambda: window.state.dataset is not None, timeout=20_000)
     strip, layers = window.findChild(PreviewStrip), window.findChild(LayerList)
     strip.button.click()

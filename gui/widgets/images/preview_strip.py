@@ -38,7 +38,7 @@ class PreviewStrip(QWidget):
 
     def _on_asked(self) -> None:
         self.button.setEnabled(False)
-        job = self._operations.preview(_NUM_IMAGES)
+        job = self._operations.datasets.preview(_NUM_IMAGES)
         job.succeeded.connect(self._show)
         job.finished.connect(self._on_dataset_changed)
 

@@ -18,7 +18,7 @@ from engine.data.splits import split
 from engine.results.export_verification import ExportOptions, ExportVerification, read_verification, write_verification
 from engine.runs.run_folder import Run
 from gui.main_window import EXPORT, TRAIN, MainWindow
-from gui.settings import Settings
+from gui.preferences import Preferences
 from tests.pictures import write_classes
 
 CONFIG = (
@@ -38,10 +38,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def window(qtbot: QtBot, run: Run) -> MainWindow:
-    window = MainWindow(Settings())
+    window = MainWindow(Preferences())
     qtbot.addWidget(window)
     window.show()
-    window.operations.open_run(run)
+    window.operations.runs.open(run)
     window.show_page(EXPORT)
     qtbot.waitUntil(lambda: not window.operations.running_jobs)
     return window
@@ -74,7 +74,7 @@ def _script_export(monkeypatch: pytest.MonkeyPatch, outcome: ExportVerification 
 
 
 def test_without_a_model_the_page_leads_to_training(qtbot: QtBot) -> None:
-    window = MainWindow(Settings())
+    window = MainWindow(Preferences())
     qtbot.addWidget(window)
     window.show()
     window.show_page(EXPORT)

@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 from engine.results.calibration import Calibration, OperatingPoint, coverage_curve
 from engine.results.evaluation import Evaluation, ImageResult
 from gui.formatting import budget_words
-from gui.panels.calibration_panel import SurenessPanel
+from gui.panels.calibration_panel import CalibrationPanel
 from gui.state import AppState
 
 
@@ -30,22 +30,22 @@ def _evaluation(num_images: int = 200, num_wrong: int = 20) -> Evaluation:
 
 
 @pytest.fixture
-def panel(qtbot: QtBot) -> SurenessPanel:
+def panel(qtbot: QtBot) -> CalibrationPanel:
     state = AppState()
-    panel = SurenessPanel(state)
+    panel = CalibrationPanel(state)
     state.setParent(panel)
     qtbot.addWidget(panel)
     return panel
 
 
-def test_the_panel_says_how_far_confidences_are_off_before_and_after(panel: SurenessPanel) -> None:
+def test_the_panel_says_how_far_confidences_are_off_before_and_after(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation())
     assert "3.0 points" in panel.sentence.text()
     assert "12.0 points" in panel.sentence.text()
     assert "0.60" in panel.unknown_note.text()
 
 
-def test_a_smaller_budget_leaves_more_images_to_the_person(panel: SurenessPanel) -> None:
+def test_a_smaller_budget_leaves_more_images_to_the_person(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation())
     panel.budget_box.percent.setValue(5)
     some = panel.budget_sentence.text()
@@ -57,12 +57,12 @@ def test_a_smaller_budget_leaves_more_images_to_the_person(panel: SurenessPanel)
     assert "Every image is answered: 20 of 200" in panel.budget_sentence.text()
 
 
-def test_a_run_without_calibration_says_so(panel: SurenessPanel) -> None:
+def test_a_run_without_calibration_says_so(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation().model_copy(update={"calibration": None}))
     assert "older than calibration" in panel.sentence.text()
 
 
-def test_both_charts_have_their_tables(panel: SurenessPanel) -> None:
+def test_both_charts_have_their_tables(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation())
     assert len(panel.reliability._table_rows().rows) == 5
     assert len(panel.coverage._table_rows().rows) == 200

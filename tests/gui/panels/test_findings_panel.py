@@ -15,7 +15,7 @@ from engine.results.evaluation import Unreadable
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.panels.findings_panel import FindingsPanel
-from gui.settings import Settings
+from gui.preferences import Preferences
 from gui.state import AppState
 from tests.pictures import draw_scene
 
@@ -114,9 +114,9 @@ def test_an_opened_folder_is_audited_counted_on_its_tab_and_split_with_copies_to
         draw_scene(number).save(path)
         if number % 4:
             shutil.copyfile(path, path.with_name(f"{number} again.png"))
-    page = DatasetPage(state, operations, Settings())
+    page = DatasetPage(state, operations, Preferences())
     qtbot.addWidget(page)
-    operations.open_dataset(tmp_path / "photos")
+    operations.datasets.open(tmp_path / "photos")
     qtbot.waitUntil(lambda: not operations.running_jobs and len(state.audit.duplicates) == 6, timeout=60_000)
     tab = page.tabs.tabText(page.tabs.indexOf(page.findings))
     assert tab == f"Findings ({page.findings.num_findings})"
@@ -125,7 +125,7 @@ def test_an_opened_folder_is_audited_counted_on_its_tab_and_split_with_copies_to
     )
     assert state.dataset is not None
     for fraction in (0.2, 0.5):
-        operations.resplit(fraction)
+        operations.datasets.set_val_fraction(fraction)
         sides = {sample.path: sample.split for sample in state.dataset.samples}
         assert all(len({sides[path] for path in group.paths}) == 1 for group in state.audit.duplicates)
         assert state.dataset.of_split("val")

@@ -13,7 +13,7 @@ from engine.data.dataset import Dataset, Sample
 from engine.results.learning_curve import ClassLearningCurve, LearningCurve, LearningCurvePoint, write_learning_curve
 from engine.runs.run_folder import Run, create_run
 from gui.operations import Operations
-from gui.panels.learning_curve_panel import GrowthPanel
+from gui.panels.learning_curve_panel import LearningCurvePanel
 from gui.state import AppState
 
 POINTS = tuple(
@@ -48,15 +48,15 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def panel(qtbot: QtBot) -> GrowthPanel:
+def panel(qtbot: QtBot) -> LearningCurvePanel:
     state = AppState()
-    panel = GrowthPanel(state, Operations(state, state))
+    panel = LearningCurvePanel(state, Operations(state, state))
     state.setParent(panel)
     qtbot.addWidget(panel)
     return panel
 
 
-def test_a_kept_curve_is_shown_with_its_sentence_and_its_classes(panel: GrowthPanel, run: Run) -> None:
+def test_a_kept_curve_is_shown_with_its_sentence_and_its_classes(panel: LearningCurvePanel, run: Run) -> None:
     assert not panel.draw_button.isEnabled()
     write_learning_curve(GROWTH, run.path)
     panel._state.set_run(run)
@@ -68,7 +68,7 @@ def test_a_kept_curve_is_shown_with_its_sentence_and_its_classes(panel: GrowthPa
 
 
 def test_the_curve_is_drawn_at_a_click(
-    qtbot: QtBot, panel: GrowthPanel, run: Run, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, panel: LearningCurvePanel, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def growth(path: Path) -> Generator[Event, None, LearningCurve]:
         yield from ()
@@ -84,7 +84,7 @@ def test_the_curve_is_drawn_at_a_click(
     assert not panel.body.isHidden()
 
 
-def test_a_damaged_curve_is_said_and_can_be_drawn_again(panel: GrowthPanel, run: Run) -> None:
+def test_a_damaged_curve_is_said_and_can_be_drawn_again(panel: LearningCurvePanel, run: Run) -> None:
     (run.path / "growth.json").write_text("{")
     panel._state.set_run(run)
     assert "damaged" in panel.note.text()

@@ -19,7 +19,7 @@ from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.panels import review_panel
 from gui.panels.review_panel import ReviewPanel
-from gui.settings import Settings
+from gui.preferences import Preferences
 from gui.state import AppState
 from tests.pictures import write_classes
 
@@ -55,7 +55,7 @@ def panel(qtbot: QtBot, root: Path) -> ReviewPanel:
 
 def _settle(qtbot: QtBot, panel: ReviewPanel) -> None:
     operations = panel._operations
-    qtbot.waitUntil(lambda: not operations.running_jobs and not operations._rescan_timer.isActive(), timeout=20_000)
+    qtbot.waitUntil(lambda: not operations.running_jobs and not operations.datasets.is_rescan_scheduled, timeout=20_000)
 
 
 def _paths(panel: ReviewPanel) -> list[str]:
@@ -112,10 +112,10 @@ def test_without_a_model_that_knows_these_classes_labels_are_not_doubted(
 ) -> None:
     assert "Train a model" in panel.note.text()
     assert panel.search_button.isHidden()
-    monkeypatch.setattr(review_panel, "read_card", lambda _path: _Card(("ant", "bee")))
+    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Card(("ant", "bee")))
     panel._state.set_model(tmp_path / "model.safetensors")
     assert "knows other classes" in panel.note.text()
-    monkeypatch.setattr(review_panel, "read_card", lambda _path: _Card(("blue", "red")))
+    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Card(("blue", "red")))
     panel._state.set_model(tmp_path / "model.safetensors")
     assert not panel.search_button.isHidden()
 
@@ -133,7 +133,7 @@ def test_the_model_is_asked_and_the_score_told(
 
     monkeypatch.setattr(jobs, "review", review)
     monkeypatch.setattr(jobs, "evaluate_corrections", rescore)
-    monkeypatch.setattr(review_panel, "read_card", lambda _path: _Card(("blue", "red")))
+    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Card(("blue", "red")))
     panel._state.set_model(tmp_path / "model.safetensors")
     panel.search_button.click()
     qtbot.waitUntil(lambda: "red/002.png" in _paths(panel), timeout=20_000)
@@ -152,7 +152,7 @@ def test_another_folder_has_no_doubts_of_the_one_before(panel: ReviewPanel, tmp_
 
 def test_the_tab_counts_what_is_left(qtbot: QtBot, root: Path) -> None:
     state = AppState()
-    page = DatasetPage(state, Operations(state, state), Settings())
+    page = DatasetPage(state, Operations(state, state), Preferences())
     state.setParent(page)
     qtbot.addWidget(page)
     state.set_dataset(scan(root), AUDIT)

@@ -12,7 +12,7 @@ from gui.theme import Scheme
 _MAX_RECENT = 6
 
 
-class Settings:
+class Preferences:
     """A thin face over an ini file beside the runs."""
 
     def __init__(self) -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings
 
-from gui.settings import Settings
+from gui.preferences import Preferences
 
 WRITER = """
 import sys
 from pathlib import Path
-from gui.settings import Settings
-settings = Settings()
+from gui.preferences import Preferences
+preferences = Preferences()
 for number in range(20):
-    settings.set_scheme("dark")
-    settings.add_recent_folder(Path(sys.argv[1]))
+    preferences.set_scheme("dark")
+    preferences.add_recent_folder(Path(sys.argv[1]))
 """
 
 
@@ -25,27 +25,27 @@ def test_two_windows_at_once_leave_one_whole_file(tmp_path: Path, home: Path) ->
         folder.mkdir()
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(folder)]) for folder in folders]
     assert [writer.wait() for writer in writers] == [0, 0]
-    recent = Settings().recent_folders
+    recent = Preferences().recent_folders
     assert recent
     assert set(recent) <= set(folders)
-    assert Settings().scheme == "dark"
+    assert Preferences().scheme == "dark"
     assert QSettings(str(home / "window.ini"), QSettings.Format.IniFormat).status() == QSettings.Status.NoError
 
 
 def test_a_folder_opened_in_another_window_meanwhile_is_not_forgotten(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    ours = Settings()
+    ours = Preferences()
     assert ours.recent_folders == []
     subprocess.run([sys.executable, "-c", WRITER, str(tmp_path / "one")], check=True)
     ours.add_recent_folder(tmp_path / "two")
-    assert Settings().recent_folders == [tmp_path / "two", tmp_path / "one"]
+    assert Preferences().recent_folders == [tmp_path / "two", tmp_path / "one"]
 
 
 def test_a_damaged_file_of_settings_costs_the_settings_and_nothing_else(home: Path) -> None:
     home.mkdir()
     (home / "window.ini").write_bytes(b"\x00\xff[recent\nfolders=@Variant(\x00)\n" * 50)
-    settings = Settings()
-    assert settings.recent_folders == []
-    assert settings.geometry is None
-    assert settings.scheme == "system"
+    preferences = Preferences()
+    assert preferences.recent_folders == []
+    assert preferences.geometry is None
+    assert preferences.scheme == "system"

@@ -1,0 +1,48 @@
+"""Export the model, sort images with it, serve it, and save tables."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+
+from engine import jobs
+from engine.core.atomic_write import saving, write_text_atomic
+from engine.core.errors import EngineError
+from engine.results.export_verification import ExportOptions
+from engine.sorting.file_transfer import TransferMode
+from gui.job import Job
+from gui.job_runner import JobRunner
+from gui.state import AppState
+
+
+class DeliveryOperations(QObject):
+    """Takes results out of the program: files, sorted folders and a local server."""
+
+    def __init__(self, runner: JobRunner, state: AppState) -> None:
+        super().__init__(runner)
+        self._runner, self._state = runner, state
+
+    def export(self, path: Path, options: ExportOptions) -> Job:
+        """Export the model to `path`; the result is its verification record."""
+        return self._runner.start("Exporting", jobs.export(self._state.require_model(), path, options))
+
+    def sort(self, folder: Path, target: Path, mode: TransferMode) -> Job:
+        """Sort the images of a folder into class folders in `target`; the result is a Sorted."""
+        work = jobs.sort(self._state.require_model(), folder, target, mode, self._state.max_error)
+        return self._runner.start("Sorting", work)
+
+    def undo_sort(self, path: Path) -> Job:
+        """Restore the images that were sorted into a folder."""
+        return self._runner.start("Undoing", jobs.undo_sort(path))
+
+    def serve(self, port: int) -> Job:
+        """Serve predictions on this computer over HTTP until the job is stopped."""
+        work = jobs.serve(self._state.require_model(), port, max_error=self._state.max_error)
+        return self._runner.start_silently(work)
+
+    def save_table(self, path: Path, table: str) -> None:
+        """Write a CSV table with a byte order mark, so that spreadsheets read it as UTF-8."""
+        try:
+            with saving("The table", path):
+                write_text_atomic(path, "\ufeff" + table)
+        except EngineError as error:
+            self._runner.failed.emit(error)

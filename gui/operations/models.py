@@ -1,0 +1,43 @@
+"""Open a model, classify images with it and explain its predictions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+
+from engine import jobs
+from engine.core.errors import EngineError
+from engine.results.model_metadata import read_metadata
+from gui.job import Job
+from gui.job_runner import JobRunner
+from gui.state import AppState
+
+
+class ModelOperations(QObject):
+    """Uses the model of the state."""
+
+    def __init__(self, runner: JobRunner, state: AppState) -> None:
+        super().__init__(runner)
+        self._runner, self._state = runner, state
+
+    def open(self, path: Path) -> None:
+        """Use the model of a file for further predictions."""
+        try:
+            read_metadata(path)
+        except EngineError as error:
+            self._runner.failed.emit(error)
+        else:
+            self._state.set_model(path)
+
+    def predict(self, paths: Sequence[Path], num_top: int = 5) -> Job:
+        """Classify files and folders; the result is the number of images."""
+        work = jobs.predict(self._state.require_model(), paths, num_top, self._state.max_error)
+        return self._runner.start("Classifying images", work)
+
+    def explain(self, path: Path, label: str | None = None) -> Job:
+        """Compute a heat map for a class (default: the predicted one) and the most similar training images."""
+        return self._runner.start("Computing explanation", jobs.explain(self._state.require_model(), path, label))
+
+    def summarize(self, backbone: str, num_classes: int, image_size: int) -> Job:
+        """List the layers of a network."""
+        return self._runner.start("Listing layers", jobs.summarize(backbone, num_classes, image_size))
