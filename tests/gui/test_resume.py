@@ -195,5 +195,5 @@ def test_a_run_under_way_is_not_deleted(run: Run, qtbot: QtBot) -> None:
     operations = Operations(state, state)
     with locked(run.path), qtbot.waitSignal(operations.runner.failed) as caught:
         assert not operations.runs.delete(run)
-    assert "under way" in caught.args[0].message
+    assert "still running" in caught.args[0].message
     assert run.config_path.is_file()
