@@ -18,7 +18,7 @@ from engine.core.log import system_words
 from engine.core.paths import default_log_path, home_folder
 from gui.theme import GRID, small_font
 from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel, TitleLabel
-from gui.widgets.panel import open_outside
+from gui.widgets.panel import open_externally
 
 _WORDS = "Trains an image classifier from a folder of pictures. Nothing leaves this computer."
 _QT_WORDS = (
@@ -64,7 +64,7 @@ class AboutDialog(QDialog):
         buttons = QHBoxLayout()
         for text, path in (("Open my runs", home_folder()), ("Open the log", default_log_path())):
             button = self._add_button(buttons, text, str(path))
-            button.clicked.connect(lambda _checked=False, path=path: open_outside(str(path)))
+            button.clicked.connect(lambda _checked=False, path=path: open_externally(str(path)))
         self.welcome_button = self._add_button(buttons, "Show the welcome", "Show the three steps of the first start")
         self.welcome_button.clicked.connect(self.welcome_asked)
         self.welcome_button.clicked.connect(self.close)

@@ -32,7 +32,7 @@ from gui.preferences import Preferences
 from gui.state import AppState
 from gui.widgets.inputs.drop_area import dropped_paths
 from gui.widgets.job_bar import JobBar
-from gui.widgets.sidebar import Rail
+from gui.widgets.sidebar import Sidebar
 
 DATASET, TRAIN, RESULTS, PREDICT, RUNS, EXPORT = range(6)
 
@@ -56,7 +56,7 @@ class MainWindow(QMainWindow):
         self.state = AppState(self)
         self.state.set_max_error(preferences.max_error)
         self.operations = Operations(self.state, self)
-        self.rail = Rail(_PAGES, self)
+        self.sidebar = Sidebar(_PAGES, self)
         self.error_bar = ErrorBar(self)
         self.job_bar = JobBar(self)
         self.dataset_page = DatasetPage(self.state, self.operations, preferences, self)
@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
     def show_page(self, number: int) -> None:
         """Lead to a page."""
         self.stack.setCurrentIndex(number)
-        self.rail.show_chosen(number)
+        self.sidebar.set_current(number)
 
     def _lay_out(self) -> None:
         for page in (
@@ -99,7 +99,7 @@ class MainWindow(QMainWindow):
         row = QHBoxLayout(centre)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addWidget(self.rail)
+        row.addWidget(self.sidebar)
         row.addLayout(right, 1)
         self.setCentralWidget(centre)
         geometry = self._preferences.geometry
@@ -107,13 +107,13 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(geometry)
 
     def _connect(self) -> None:
-        self.rail.chosen.connect(self.show_page)
-        self.rail.scheme_asked.connect(self._on_scheme_asked)
-        self.rail.about_asked.connect(self.show_about)
+        self.sidebar.chosen.connect(self.show_page)
+        self.sidebar.theme_toggle_requested.connect(self._on_scheme_asked)
+        self.sidebar.about_requested.connect(self.show_about)
         self.state.max_error_changed.connect(lambda: self._preferences.set_max_error(self.state.max_error))
         self.operations.runner.failed.connect(self.error_bar.show_error)
         self.operations.runner.job_started.connect(self._on_job_started)
-        self.job_bar.stop_asked.connect(self._on_stop_asked)
+        self.job_bar.stop_requested.connect(self._on_stop_asked)
         self.dataset_page.train_requested.connect(lambda: self.show_page(TRAIN))
         self.dataset_page.resume_requested.connect(self._on_resume_requested)
         self.runs_page.resume_requested.connect(self._on_resume_requested)

@@ -134,7 +134,7 @@ def main(folder: Path) -> None:
     window = make_window(app)
     window.resize(1280, 800)
     window.show()
-    wait_until(window.dataset_page.resume_card.isVisible)
+    wait_until(window.dataset_page.resume_panel.isVisible)
     save_welcome(window, app, folder)
     save_start(window, app, folder)
     window.operations.datasets.open_sample()

@@ -29,7 +29,7 @@ class FindingRow:
     items: tuple[GridItem, ...] = ()
 
 
-def rows_of(dataset: Dataset, audit: Audit) -> list[FindingRow]:
+def make_finding_rows(dataset: Dataset, audit: Audit) -> list[FindingRow]:
     """Return the findings of an audit, the gravest first."""
     return list(_Finder(dataset, audit).rows())
 

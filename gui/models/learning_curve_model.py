@@ -16,7 +16,7 @@ _COLUMNS = (
 )
 
 
-class GrowthModel(TableModel):
+class LearningCurveModel(TableModel):
     """One row a class, the most promising first."""
 
     columns = _COLUMNS

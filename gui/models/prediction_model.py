@@ -29,7 +29,7 @@ class PredictionModel(TableModel):
         self._answers: list[Prediction] = []
 
     @property
-    def answers(self) -> list[Prediction]:
+    def predictions(self) -> list[Prediction]:
         """All answers so far."""
         return self._answers
 
@@ -39,21 +39,21 @@ class PredictionModel(TableModel):
         self._answers = []
         self.endResetModel()
 
-    def add(self, answers: list[Prediction]) -> None:
+    def add(self, predictions: list[Prediction]) -> None:
         """Append answers."""
-        if answers:
+        if predictions:
             first = len(self._answers)
-            self.beginInsertRows(QModelIndex(), first, first + len(answers) - 1)
-            self._answers += answers
+            self.beginInsertRows(QModelIndex(), first, first + len(predictions) - 1)
+            self._answers += predictions
             self.endInsertRows()
 
-    def decide(self, threshold: float) -> None:
+    def apply_threshold(self, threshold: float) -> None:
         """Decide anew which answers are sure enough."""
         self._answers = [answer.with_threshold(threshold) for answer in self._answers]
         if self._answers:
             self.dataChanged.emit(self.index(0, ANSWER), self.index(len(self._answers) - 1, ANSWER))
 
-    def num_left(self) -> int:
+    def num_unsure(self) -> int:
         """Return how many answers are left to a person."""
         return sum(answer.decision in (UNSURE, UNKNOWN) for answer in self._answers)
 

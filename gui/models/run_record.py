@@ -28,7 +28,7 @@ class RunRecord:
     started: datetime | None
     config: RunConfig | None
     history: History = field(default_factory=History)
-    is_under_way: bool = False
+    is_running: bool = False
     """Some program works on it right now, this one or another."""
 
     @property
@@ -64,14 +64,14 @@ class RunRecord:
         """How it ended, in a word or two."""
         done = self.history.done
         if done is None:
-            return "under way" if self.is_under_way else "cut off" if self.history.started else "not begun"
+            return "under way" if self.is_running else "cut off" if self.history.started else "not begun"
         return "stopped" if done.stopped else "done"
 
     @property
-    def can_go_on(self) -> bool:
+    def can_resume(self) -> bool:
         """Say whether there is something left to train and nobody at it."""
         done = self.history.done
-        return (done is None or done.stopped) and not self.is_under_way
+        return (done is None or done.stopped) and not self.is_running
 
 
 def read_record(run: Run) -> RunRecord:
@@ -128,9 +128,9 @@ class RunReader(QObject):
             record = known[1]
             # Whether somebody works on a run does not stand in its files, so it is asked each time
             done = record.history.done
-            is_under_way = (done is None or done.stopped) and is_locked(run.path)
-            if is_under_way != record.is_under_way:
-                record = replace(record, is_under_way=is_under_way)
+            is_running = (done is None or done.stopped) and is_locked(run.path)
+            if is_running != record.is_running:
+                record = replace(record, is_running=is_running)
                 self._known[run.path] = (changed, record)
             yield record
 

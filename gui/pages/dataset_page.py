@@ -18,13 +18,13 @@ from gui.plain_text import as_button_text, as_plain
 from gui.preferences import Preferences
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.class_list import ClassList
 from gui.widgets.images.image_grid import ImageGrid
 from gui.widgets.images.image_view import ImageViewer
+from gui.widgets.inputs.class_list import ClassList
 from gui.widgets.inputs.drop_area import DropArea
 from gui.widgets.inputs.split_box import SplitBox
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
-from gui.widgets.resume_panel import ResumeCard
+from gui.widgets.resume_panel import ResumePanel
 from gui.widgets.tabs import Tabs
 from gui.widgets.welcome import Welcome
 
@@ -46,7 +46,7 @@ class DatasetPage(QWidget):
         self._state, self._operations, self._preferences = state, operations, preferences
         self._root: Path | None = None
         self._has_looked = False
-        self.resume_card = ResumeCard(self)
+        self.resume_panel = ResumePanel(self)
         self.title = TitleLabel(parent=self)
         self.sentence = MutedLabel(parent=self)
         self.notes = NoteLabel(parent=self)
@@ -87,7 +87,7 @@ class DatasetPage(QWidget):
         column.addSpacing(GRID)
         column.addWidget(self.invitation, 1)
         column.addSpacing(GRID)
-        column.addWidget(self.resume_card)
+        column.addWidget(self.resume_panel)
         recent = self._preferences.recent_folders
         if recent:
             column.addSpacing(GRID)
@@ -142,8 +142,8 @@ class DatasetPage(QWidget):
     def _connect(self) -> None:
         self._state.dataset_changed.connect(self._on_dataset_changed)
         self._state.training_changed.connect(self._on_training_changed)
-        self.resume_card.resume_asked.connect(self.resume_requested)
-        self.resume_card.give_up_asked.connect(self._on_give_up)
+        self.resume_panel.resume_requested.connect(self.resume_requested)
+        self.resume_panel.dismiss_requested.connect(self._on_give_up)
         self.open_button.clicked.connect(self._on_choose)
         self.train_button.clicked.connect(self.train_requested)
         self.review.count_changed.connect(lambda left: self.tabs.show_count(self.review, "Review", left))
@@ -164,15 +164,15 @@ class DatasetPage(QWidget):
 
     def _on_interrupted_found(self, records: list[RunRecord]) -> None:
         if self._state.training is None:
-            self.resume_card.show_records(records)
+            self.resume_panel.show_records(records)
 
     def _on_give_up(self, run: Run) -> None:
         if self._operations.runs.dismiss(run):
-            self.resume_card.remove(run)
+            self.resume_panel.remove(run)
 
     def _on_training_changed(self) -> None:
         if self._state.training is not None:
-            self.resume_card.hide()
+            self.resume_panel.hide()
         elif self._has_looked:
             self._look_for_interrupted()
 

@@ -22,10 +22,10 @@ from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.images.image_view import ImageViewer
+from gui.widgets.images.prediction_view import PredictionView
 from gui.widgets.inputs.drop_area import DropArea
-from gui.widgets.inputs.error_limit_box import BudgetBox
+from gui.widgets.inputs.error_limit_box import ErrorLimitBox
 from gui.widgets.labels import MutedLabel, TitleLabel
-from gui.widgets.prediction_view import AnswerView
 from gui.widgets.tables import make_table
 
 _IMAGE_FILTER = "Images (" + " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)) + ")"
@@ -47,7 +47,7 @@ class PredictPage(QWidget):
         self.title = TitleLabel("Predict", self)
         self.model_label = MutedLabel("", self)
         self.budget_words = MutedLabel("", self)
-        self.budget_box = BudgetBox(state, self)
+        self.budget_box = ErrorLimitBox(state, self)
         self._threshold = 0.0
         self.model = PredictionModel()
         self._sorted = QSortFilterProxyModel(self)
@@ -56,7 +56,7 @@ class PredictPage(QWidget):
         self.table = make_table(self._sorted, "Answers", "Choose a row to see its image", stretched=ANSWER)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.answer = AnswerView(self)
+        self.answer = PredictionView(self)
         self.viewer = ImageViewer(self)
         self.invitation = DropArea("predict", "", "", self)
         self._stack = QStackedWidget(self)
@@ -111,7 +111,7 @@ class PredictPage(QWidget):
         self.open_button.clicked.connect(self._on_open_model)
         self.save_button.clicked.connect(self._on_save)
         self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
-        self.answer.explanation_wanted.connect(self._on_explanation_wanted)
+        self.answer.explanation_requested.connect(self._on_explanation_wanted)
         strip = self.answer.neighbours
         strip.opened.connect(lambda row: self.viewer.show_item(strip.items, row))
         self.viewer.closed.connect(self.answer.why_button.setFocus)
@@ -156,7 +156,7 @@ class PredictPage(QWidget):
 
     def _on_row_changed(self, current: QModelIndex) -> None:
         if current.isValid():
-            self.answer.show_prediction(self.model.answers[self._sorted.mapToSource(current).row()])
+            self.answer.show_prediction(self.model.predictions[self._sorted.mapToSource(current).row()])
 
     def _on_explanation_wanted(self, path: str, label: str) -> None:
         if self._state.model is None:
@@ -195,7 +195,7 @@ class PredictPage(QWidget):
 
     def _on_budget_changed(self) -> None:
         self._model_words = self._describe_model()
-        self.model.decide(self._threshold)
+        self.model.apply_threshold(self._threshold)
         self._on_row_changed(self.table.currentIndex())
         self._describe()
 
@@ -225,10 +225,10 @@ class PredictPage(QWidget):
 
     def _describe(self) -> None:
         num_answers = self.model.rowCount()
-        num_left = self.model.num_left()
-        left = f", {num_left:,} of them left to you" if num_left else ""
-        answers = f" {count(num_answers, 'answer')}{left}." if num_answers > 1 else ""
-        self.model_label.setText(self._model_words + answers)
+        num_unsure = self.model.num_unsure()
+        left = f", {num_unsure:,} of them left to you" if num_unsure else ""
+        predictions = f" {count(num_answers, 'answer')}{left}." if num_answers > 1 else ""
+        self.model_label.setText(self._model_words + predictions)
 
     def _on_choose(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", _IMAGE_FILTER)
@@ -259,4 +259,4 @@ class PredictPage(QWidget):
 
     def save_table(self, path: Path) -> None:
         """Write all answers as CSV."""
-        self._operations.delivery.save_table(path, to_csv(self.model.answers))
+        self._operations.delivery.save_table(path, to_csv(self.model.predictions))

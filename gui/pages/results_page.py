@@ -22,7 +22,7 @@ from gui.theme import GRID
 from gui.widgets.images.image_grid import ImageGrid
 from gui.widgets.images.image_view import ImageViewer
 from gui.widgets.labels import HeadingLabel, MutedLabel, TitleLabel
-from gui.widgets.plots.confusion_matrix import ConfusionView
+from gui.widgets.plots.confusion_matrix import ConfusionMatrixView
 from gui.widgets.tables import make_table
 from gui.widgets.tabs import Tabs
 
@@ -39,7 +39,7 @@ class ResultsPage(QWidget):
         self._shown: list[ImageResult] = []
         self.title = TitleLabel("", self)
         self.note = MutedLabel("", self)
-        self.confusion = ConfusionView(self)
+        self.confusion = ConfusionMatrixView(self)
         self.classes = ClassModel()
         self.images_title = HeadingLabel("", self)
         self.grid = ImageGrid(self)

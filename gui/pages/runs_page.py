@@ -96,14 +96,14 @@ class RunsPage(QWidget):
         self.plot.setVisible(bool(runs))
         if runs:
             self.plot.show_history(runs[0].history, runs[0].config)
-            self.plot.show_earlier([run.history for run in runs[1:]] or [History()])
+            self.plot.show_earlier_runs([run.history for run in runs[1:]] or [History()])
 
     def _refresh_buttons(self) -> None:
         runs = self.chosen()
         for button in (self.open_button, self.settings_button, self.delete_button):
             button.setEnabled(len(runs) == 1)
         record = self.model.record(runs[0]) if len(runs) == 1 else None
-        self.resume_button.setEnabled(record is not None and record.can_go_on and self._state.training is None)
+        self.resume_button.setEnabled(record is not None and record.can_resume and self._state.training is None)
 
     def showEvent(self, event: QShowEvent) -> None:
         """CamResult again: other windows train too, and the start page lets runs be."""

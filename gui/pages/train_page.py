@@ -17,9 +17,9 @@ from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.images.preview_strip import PreviewStrip
 from gui.widgets.inputs.settings_form import SettingsForm
-from gui.widgets.inputs.weights_box import StartFrom
+from gui.widgets.inputs.weights_box import WeightsBox
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
-from gui.widgets.model_summary import LayerList
+from gui.widgets.model_summary import ModelSummary
 from gui.widgets.plots.live_plot import LivePlot
 
 _NUM_EARLIER = 3
@@ -41,7 +41,7 @@ class TrainPage(QWidget):
         self.warnings = NoteLabel("", self)
         self.plot = LivePlot(self)
         self.backbones = QComboBox(self)
-        self.start_from = StartFrom(self)
+        self.start_from = WeightsBox(self)
         names = {name: list(RunConfig.model_fields[name].annotation.model_fields) for name in _SECTIONS}  # type: ignore[union-attr]
         self.form = SettingsForm(names, self)
         self.adjust = self._build_adjust()
@@ -72,7 +72,7 @@ class TrainPage(QWidget):
         column = QVBoxLayout(inside)
         column.setSpacing(2 * GRID)
         column.addWidget(self.backbones)
-        column.addWidget(LayerList(self._state, self._operations, inside))
+        column.addWidget(ModelSummary(self._state, self._operations, inside))
         column.addWidget(self.start_from)
         column.addWidget(self.form)
         column.addWidget(PreviewStrip(self._state, self._operations, inside))
@@ -139,7 +139,7 @@ class TrainPage(QWidget):
         history = run.history
         history.warnings.clear()  # what still holds is told again
         self.plot.show_history(history, self._state.config)
-        self.plot.show_earlier([])
+        self.plot.show_earlier_runs([])
         self.warnings.setText("")
         self._operations.runs.resume(run)
 
@@ -148,7 +148,7 @@ class TrainPage(QWidget):
             self._operations.runs.stop()
             return
         self.plot.begin(self._state.config)
-        self.plot.show_earlier(self._earlier())
+        self.plot.show_earlier_runs(self._earlier())
         self.warnings.setText("")
         self._operations.runs.train()
 

@@ -9,7 +9,7 @@ from engine.results.evaluation import Evaluation
 from gui.formatting import budget_words
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.inputs.error_limit_box import BudgetBox
+from gui.widgets.inputs.error_limit_box import ErrorLimitBox
 from gui.widgets.labels import HeadingLabel, MutedLabel
 from gui.widgets.plots.coverage_plot import CoveragePlot
 from gui.widgets.plots.reliability_plot import ReliabilityPlot
@@ -26,7 +26,7 @@ class CalibrationPanel(QWidget):
         self.note = MutedLabel("", self)
         self.budget_sentence = HeadingLabel("", self)
         self.unknown_note = MutedLabel("", self)
-        self.budget_box = BudgetBox(state, self)
+        self.budget_box = ErrorLimitBox(state, self)
         self.reliability = ReliabilityPlot(self)
         self.coverage = CoveragePlot(self)
         self._lay_out()

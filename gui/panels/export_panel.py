@@ -13,7 +13,7 @@ from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
-from gui.widgets.panel import Card, chosen_key, open_outside
+from gui.widgets.panel import Panel, chosen_key, open_externally
 
 _FORMATS = (
     ("onnx", "ONNX", "Runs nearly everywhere: C++, C#, Java, JavaScript, phones. A short Python script comes with it."),
@@ -37,7 +37,7 @@ def _verdict(certificate: ExportVerification) -> str:
     return f"It {'answers' if certificate.passed else 'does not answer'} as Classifold does"
 
 
-class ExportPanel(Card):
+class ExportPanel(Panel):
     """Asks for a kind of file and a place, has it written and proved, and shows the certificate."""
 
     exported = Signal(object)
@@ -68,7 +68,7 @@ class ExportPanel(Card):
             self.column.addWidget(widget)
         self.add_row(self.show_button, self.copy_button)
         self.export_button.clicked.connect(self._on_export)
-        self.show_button.clicked.connect(lambda: open_outside(str(self._path.parent)) if self._path else None)
+        self.show_button.clicked.connect(lambda: open_externally(str(self._path.parent)) if self._path else None)
         self.copy_button.clicked.connect(self._on_copy)
         state.model_changed.connect(self._forget)
         self._forget()

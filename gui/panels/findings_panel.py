@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from gui.models.finding_rows import FindingRow, rows_of
+from gui.models.finding_rows import FindingRow, make_finding_rows
 from gui.operations import Operations
 from gui.plain_text import as_plain
 from gui.state import AppState
@@ -60,7 +60,7 @@ class FindingsPanel(QWidget):
     def _on_dataset_changed(self) -> None:
         dataset = self._state.dataset
         before = self._rows[self.list.currentRow()].title if self.list.currentRow() >= 0 else ""
-        self._rows = rows_of(dataset, self._state.audit) if dataset is not None else ()
+        self._rows = make_finding_rows(dataset, self._state.audit) if dataset is not None else ()
         titles = [row.title for row in self._rows]
         self.list.blockSignals(True)
         self.list.clear()

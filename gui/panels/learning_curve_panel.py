@@ -6,12 +6,12 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, 
 from engine.core.errors import EngineError
 from engine.results.learning_curve import LearningCurve, read_learning_curve
 from engine.runs.run_folder import Run
-from gui.models.learning_curve_model import GrowthModel
+from gui.models.learning_curve_model import LearningCurveModel
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.labels import HeadingLabel, MutedLabel
-from gui.widgets.plots.learning_curve_plot import GrowthPlot
+from gui.widgets.plots.learning_curve_plot import LearningCurvePlot
 from gui.widgets.tables import make_table
 
 _NOTE = (
@@ -31,8 +31,8 @@ class LearningCurvePanel(QWidget):
         self.note = MutedLabel("", self)
         self.draw_button = QPushButton("Draw the learning curve", self)
         self.draw_button.setToolTip("Learn from an eighth, a quarter, half and all of the images; takes some seconds")
-        self.plot = GrowthPlot(self)
-        self.classes = GrowthModel()
+        self.plot = LearningCurvePlot(self)
+        self.classes = LearningCurveModel()
         self.table = make_table(self.classes, "Gain of each class", "The most promising class first")
         self._lay_out()
         self.draw_button.clicked.connect(self._on_draw)
@@ -76,7 +76,7 @@ class LearningCurvePanel(QWidget):
     def _show(self, growth: LearningCurve | None) -> None:
         self.sentence.setText(growth.sentence if growth else "How much would more images help, and of which class?")
         self.note.setText(_NOTE)
-        self.plot.show_growth(growth)
+        self.plot.show_learning_curve(growth)
         self.classes.show_rows(growth.per_class if growth else ())
         self.body.setVisible(growth is not None)
         self.draw_button.setProperty("accent", growth is None)

@@ -18,7 +18,7 @@ from gui.operations import Operations
 from gui.plain_text import as_button_text
 from gui.state import AppState
 from gui.theme import GRID
-from gui.widgets.images.label_issue_view import DoubtView
+from gui.widgets.images.label_issue_view import LabelIssueView
 from gui.widgets.labels import MutedLabel
 
 _MOST_KEYS = 9
@@ -42,7 +42,7 @@ class ReviewPanel(QWidget):
         self.items: tuple[ReviewItem, ...] = ()
         self.note = MutedLabel("", self)
         self.score = MutedLabel("", self)
-        self.view = DoubtView(self)
+        self.view = LabelIssueView(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Images to review")
         self._build_buttons()

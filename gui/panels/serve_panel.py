@@ -10,12 +10,12 @@ from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
 from gui.widgets.labels import MutedLabel
-from gui.widgets.panel import Card
+from gui.widgets.panel import Panel
 
 _USUAL_PORT = 8008
 
 
-class ServePanel(Card):
+class ServePanel(Panel):
     """Starts and stops the server, and shows where it is."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:

@@ -10,9 +10,9 @@ from engine.sorting.sorter import SortResult, UndoResult, default_target
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
-from gui.widgets.inputs.error_limit_box import BudgetBox
+from gui.widgets.inputs.error_limit_box import ErrorLimitBox
 from gui.widgets.labels import MutedLabel, NoteLabel
-from gui.widgets.panel import Card, chosen_key, open_outside
+from gui.widgets.panel import Panel, chosen_key, open_externally
 
 _WAYS: tuple[tuple[TransferMode, str, str], ...] = (
     ("copy", "Copy", "The images stay where they are too."),
@@ -21,7 +21,7 @@ _WAYS: tuple[tuple[TransferMode, str, str], ...] = (
 )
 
 
-class SortPanel(Card):
+class SortPanel(Panel):
     """Asks for a folder and a way, and shows what went where."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
@@ -35,7 +35,7 @@ class SortPanel(Card):
         self._target: Path | None = None
         self.ways = self.add_choice(_WAYS)
         self.sort_button = self.make_button("Choose a folder and sort…", "Choose the folder of images to sort")
-        self.budget = BudgetBox(state, self)
+        self.budget = ErrorLimitBox(state, self)
         self.add_row(self.budget)
         self.add_row(self.sort_button)
         self.result = MutedLabel("", self)
@@ -46,7 +46,7 @@ class SortPanel(Card):
         self.column.addWidget(self.left)
         self.add_row(self.show_button, self.undo_button)
         self.sort_button.clicked.connect(self._on_sort)
-        self.show_button.clicked.connect(lambda: open_outside(str(self._target)) if self._target else None)
+        self.show_button.clicked.connect(lambda: open_externally(str(self._target)) if self._target else None)
         self.undo_button.clicked.connect(self.undo)
         self._show_end("", ())
 

@@ -25,7 +25,7 @@ class _Followed:
 class JobBar(QFrame):
     """Shows the latest job that is at work; a training is never pushed aside by a smaller one."""
 
-    stop_asked = Signal()
+    stop_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,7 +41,7 @@ class JobBar(QFrame):
         self.bar.setAccessibleName("Progress")
         self.stop_button = QPushButton("Stop and keep best", self)
         self.stop_button.setToolTip("End the training after this step; the best model so far is kept")
-        self.stop_button.clicked.connect(self.stop_asked)
+        self.stop_button.clicked.connect(self.stop_requested)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
         row.setSpacing(2 * GRID)

@@ -13,7 +13,7 @@ from gui.widgets.tables import make_table
 _NUM_CLASSES_UNKNOWN = 1000  # as in the catalog, while no folder is open
 
 
-class LayerList(QWidget):
+class ModelSummary(QWidget):
     """A button and, once pressed, the table of layers."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:

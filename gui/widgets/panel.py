@@ -10,12 +10,12 @@ from gui.theme import GRID
 from gui.widgets.labels import HeadingLabel, MutedLabel
 
 
-class Card(QFrame):
+class Panel(QFrame):
     """A frame with a column to put things into."""
 
     def __init__(self, heading: str, sentence: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("Card")
+        self.setObjectName("Panel")
         self.setAccessibleName(heading)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
@@ -64,6 +64,6 @@ def chosen_key(group: QButtonGroup) -> str:
     return button.objectName() if button is not None else ""
 
 
-def open_outside(path: str) -> None:
+def open_externally(path: str) -> None:
     """Show a file or folder in the program that the system has for it."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(path))

@@ -16,17 +16,17 @@ from gui.widgets.labels import MutedLabel
 _MOST_ROWS = 3
 
 
-class ResumeCard(QFrame):
+class ResumePanel(QFrame):
     """A quiet list of at most three, hidden while there is nothing to offer."""
 
-    resume_asked = Signal(object)
+    resume_requested = Signal(object)
     """A Run."""
-    give_up_asked = Signal(object)
+    dismiss_requested = Signal(object)
     """A Run that the user lets be."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("ResumeCard")
+        self.setObjectName("ResumePanel")
         self.setAccessibleName("Trainings that were cut off")
         self._records: list[RunRecord] = []
         self._rows: list[QWidget] = []
@@ -64,12 +64,12 @@ class ResumeCard(QFrame):
         resume = QPushButton("Resume", row)
         resume.setToolTip("Go on with this training where it was cut off")
         resume.setAccessibleName(f"Resume {record.run.name}")
-        resume.clicked.connect(lambda: self.resume_asked.emit(record.run))
+        resume.clicked.connect(lambda: self.resume_requested.emit(record.run))
         let_be = QPushButton("Let it be", row)
         let_be.setProperty("flat", True)
         let_be.setToolTip("Do not offer this training again. It stays on the Runs page.")
         let_be.setAccessibleName(f"Let {record.run.name} be")
-        let_be.clicked.connect(lambda: self.give_up_asked.emit(record.run))
+        let_be.clicked.connect(lambda: self.dismiss_requested.emit(record.run))
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(GRID)

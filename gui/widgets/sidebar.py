@@ -10,18 +10,18 @@ from gui import theme
 from gui.theme import GRID
 
 
-class Rail(QFrame):
+class Sidebar(QFrame):
     """One button a page, with icon and word; Ctrl+1, Ctrl+2, ... lead there too."""
 
     chosen = Signal(int)
-    scheme_asked = Signal()
+    theme_toggle_requested = Signal()
     """The button that switches between light and dark was pressed."""
-    about_asked = Signal()
+    about_requested = Signal()
 
     def __init__(self, pages: Sequence[tuple[str, str, str]], parent: QWidget | None = None) -> None:
         """Make buttons for `pages`: icon, word and what the page is for."""
         super().__init__(parent)
-        self.setObjectName("Rail")
+        self.setObjectName("Sidebar")
         self._group = QButtonGroup(self)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(GRID // 2, GRID, GRID // 2, GRID)
@@ -35,13 +35,13 @@ class Rail(QFrame):
             self._group.addButton(button, number)
         self._column.addStretch()
         scheme = self._add_button("theme", "Light/dark", "Switch between light and dark")
-        scheme.clicked.connect(self.scheme_asked)
+        scheme.clicked.connect(self.theme_toggle_requested)
         about = self._add_button("about", "About", "What this program is, and its licences (F1)")
         about.setShortcut(QKeySequence("F1"))
-        about.clicked.connect(self.about_asked)
+        about.clicked.connect(self.about_requested)
         self._group.idClicked.connect(self.chosen)
 
-    def show_chosen(self, number: int) -> None:
+    def set_current(self, number: int) -> None:
         """Mark the page that is shown."""
         self._group.button(number).setChecked(True)
 

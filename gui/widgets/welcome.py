@@ -20,7 +20,7 @@ class Welcome(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("Card")
+        self.setObjectName("Panel")
         self.setAccessibleName("Welcome")
         self.skip_button = QPushButton("Skip", self)
         self.skip_button.setProperty("flat", True)

@@ -152,7 +152,7 @@ def test_another_budget_decides_anew_without_asking_the_model(
     page.model.add([sure, close, strange])
     monkeypatch.setattr(page, "_describe_model", lambda: setattr(page, "_threshold", 0.9) or "A model.")
     state.set_max_error(0.01)
-    assert [answer.decision for answer in page.model.answers] == ["bee", UNSURE, UNKNOWN]
+    assert [answer.decision for answer in page.model.predictions] == ["bee", UNSURE, UNKNOWN]
     page.table.selectRow(1)
     assert page.answer.answer.text().startswith("Not sure. Perhaps bee")
     page.table.selectRow(2)

@@ -30,7 +30,7 @@ from gui.plain_text import as_button_text, as_plain
 from gui.preferences import Preferences
 from gui.state import AppState
 from gui.widgets.images.image_view import ImageViewer
-from gui.widgets.plots.chart_frame import Figures
+from gui.widgets.plots.chart_frame import ChartTable
 from tests.pictures import write_classes
 
 MARKUP = "<img src=x>"
@@ -104,7 +104,7 @@ def test_names_with_markup_are_shown_letter_by_letter_on_every_page(qtbot: QtBot
     state.set_dataset(dataset)
     state.set_run(run)
     pages[2].refresh()
-    pages[0].resume_card.show_records([RunRecord(run, None, None)])
+    pages[0].resume_panel.show_records([RunRecord(run, None, None)])
     pages[3].model.add([Prediction(str(root / sample.path), ((first, 0.9),)) for sample in dataset.samples])
     texts = [text for page in pages for text in shown(page)]
     assert sum(MARKUP in text for text in texts) >= 5
@@ -124,5 +124,5 @@ def test_errors_and_captions_are_shown_letter_by_letter(qtbot: QtBot, tmp_path: 
 
 
 def test_a_copied_table_has_no_formula_and_no_cell_is_two() -> None:
-    figures = Figures(("Class", "Images"), (("=1+1", "-3"), ("a\tb\nc", "+4.5 %"), ("@x", "1,200")))
+    figures = ChartTable(("Class", "Images"), (("=1+1", "-3"), ("a\tb\nc", "+4.5 %"), ("@x", "1,200")))
     assert figures.to_text() == "Class\tImages\n'=1+1\t-3\na b c\t+4.5 %\n'@x\t1,200"

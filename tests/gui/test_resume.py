@@ -20,7 +20,7 @@ from gui.operations import Operations
 from gui.pages.runs_page import RunsPage
 from gui.preferences import Preferences
 from gui.state import AppState
-from gui.widgets.resume_panel import ResumeCard
+from gui.widgets.resume_panel import ResumePanel
 from tests.journals import CONFIG, append, epoch, make_run, started
 from tests.pictures import write_classes
 
@@ -50,7 +50,7 @@ def window(qtbot: QtBot) -> Generator[MainWindow, None, None]:
 
 
 def _press(window: MainWindow, name: str) -> None:
-    buttons = window.dataset_page.resume_card.findChildren(QPushButton)
+    buttons = window.dataset_page.resume_panel.findChildren(QPushButton)
     next(button for button in buttons if button.accessibleName() == name).click()
 
 
@@ -63,7 +63,7 @@ def test_a_run_that_was_cut_off_says_how_far_it_had_come(run: Run, root: Path) -
 
 
 def test_the_start_page_offers_what_was_cut_off_and_lets_it_be(run: Run, window: MainWindow, qtbot: QtBot) -> None:
-    card = window.dataset_page.resume_card
+    card = window.dataset_page.resume_panel
     qtbot.waitUntil(card.isVisible, timeout=20_000)
     _press(window, "Let data 1 be")
     assert card.isHidden()
@@ -73,11 +73,11 @@ def test_the_start_page_offers_what_was_cut_off_and_lets_it_be(run: Run, window:
 
 def test_a_start_without_anything_cut_off_offers_nothing(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.dataset_page._has_looked and not window.operations.running_jobs, timeout=20_000)
-    assert window.dataset_page.resume_card.isHidden()
+    assert window.dataset_page.resume_panel.isHidden()
 
 
 def test_at_most_three_are_offered_and_the_rest_are_counted(root: Path, qtbot: QtBot) -> None:
-    card = ResumeCard()
+    card = ResumePanel()
     qtbot.addWidget(card)
     runs = [make_run(root, f"data {number}", epoch(1)) for number in range(5)]
     card.show_records([read_record(run) for run in runs])
@@ -101,7 +101,7 @@ def test_resume_leads_to_the_curve_so_far_which_goes_on(
         return run
 
     monkeypatch.setattr(jobs, "resume", go_on)
-    qtbot.waitUntil(window.dataset_page.resume_card.isVisible, timeout=20_000)
+    qtbot.waitUntil(window.dataset_page.resume_panel.isVisible, timeout=20_000)
     _press(window, "Resume data 1")
     assert window.stack.currentIndex() == TRAIN
     assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2]
@@ -114,7 +114,7 @@ def test_resume_leads_to_the_curve_so_far_which_goes_on(
     assert percent(epoch(4).val.accuracy) in window.train_page.title.text()
     window.show_page(DATASET)
     qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=20_000)
-    assert window.dataset_page.resume_card.isHidden()
+    assert window.dataset_page.resume_panel.isHidden()
 
 
 def test_a_run_stopped_in_the_window_goes_on_to_its_end(window: MainWindow, root: Path, qtbot: QtBot) -> None:

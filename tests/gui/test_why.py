@@ -15,7 +15,7 @@ from engine.results.predictions import Prediction
 from gui.operations import Operations
 from gui.pages.predict_page import PredictPage
 from gui.state import AppState
-from gui.widgets.images.heatmap_view import heat_image, seen_rect
+from gui.widgets.images.heatmap_view import heatmap_image, input_rect
 from tests.pictures import draw_picture
 
 TOP = (("bee", 0.75), ("ant", 0.25))
@@ -64,10 +64,10 @@ def page(
 def test_why_is_a_key_away_and_shows_heat_and_near_images(
     page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
 ) -> None:
-    assert not page.answer.view.has_heat
+    assert not page.answer.view.has_heatmap
     assert asked == []
     page.answer._shortcut.activated.emit()
-    qtbot.waitUntil(lambda: page.answer.view.has_heat, timeout=20_000)
+    qtbot.waitUntil(lambda: page.answer.view.has_heatmap, timeout=20_000)
     assert asked == [("a.png", "bee")]
     assert not page.answer.neighbours.isHidden()
     assert [item.caption for item in page.answer.neighbours.items] == ["bee, 0.90"]
@@ -75,7 +75,7 @@ def test_why_is_a_key_away_and_shows_heat_and_near_images(
     assert not page.viewer.isHidden()
     page.viewer.leave()
     page.answer.why_button.click()
-    assert not page.answer.view.has_heat
+    assert not page.answer.view.has_heatmap
     assert page.answer.neighbours.isHidden()
 
 
@@ -85,7 +85,7 @@ def test_another_class_is_explained_by_a_click_on_its_bar(
     bars = page.answer.bars
     bars.resize(bars.sizeHint())
     qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, pos=QRect(0, bars.height() - 4, 8, 2).center())
-    qtbot.waitUntil(lambda: page.answer.view.has_heat, timeout=20_000)
+    qtbot.waitUntil(lambda: page.answer.view.has_heatmap, timeout=20_000)
     assert page.answer.why_button.isChecked()
     assert asked == [("a.png", "ant")]
     qtbot.keyClick(bars, Qt.Key.Key_Up)
@@ -98,22 +98,22 @@ def test_while_why_is_on_the_next_image_is_explained_too(
     page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
 ) -> None:
     page.answer.why_button.click()
-    qtbot.waitUntil(lambda: page.answer.view.has_heat, timeout=20_000)
+    qtbot.waitUntil(lambda: page.answer.view.has_heatmap, timeout=20_000)
     late = Explanation(page.answer.view.path.as_posix(), "bee", "bee", 1, np.eye(8, dtype=np.float32), Box(0, 0, 1, 1))
     page.table.selectRow(1)
-    assert not page.answer.view.has_heat
+    assert not page.answer.view.has_heatmap
     page.answer.show_explanation(late)
-    assert not page.answer.view.has_heat
-    qtbot.waitUntil(lambda: page.answer.view.has_heat, timeout=20_000)
+    assert not page.answer.view.has_heatmap
+    qtbot.waitUntil(lambda: page.answer.view.has_heatmap, timeout=20_000)
     assert asked[-1] == ("b.png", "bee")
 
 
 def test_heat_is_clear_where_the_network_did_not_look() -> None:
-    image = heat_image(np.array([[0, 1]], dtype=np.float32))
+    image = heatmap_image(np.array([[0, 1]], dtype=np.float32))
     assert image.pixelColor(0, 0).alpha() == 0
     assert image.pixelColor(1, 0).alpha() > 150
 
 
 def test_heat_lies_over_the_part_that_was_seen() -> None:
-    seen = seen_rect(QRect(100, 50, 200, 100), Box(0.25, 0, 0.75, 1))
+    seen = input_rect(QRect(100, 50, 200, 100), Box(0.25, 0, 0.75, 1))
     assert (seen.left(), seen.top(), seen.width(), seen.height()) == (150, 50, 100, 100)

@@ -16,7 +16,7 @@ from gui.__main__ import main
 from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, MainWindow
 from gui.widgets.images.preview_strip import PreviewStrip
-from gui.widgets.model_summary import LayerList
+from gui.widgets.model_summary import ModelSummary
 from tests.pictures import draw_picture, write_classes
 
 
@@ -48,7 +48,7 @@ def test_a_folder_is_trained_on_and_a_dropped_file_gets_its_label(
     window.open_paths([picture])
     assert window.stack.currentIndex() == PREDICT
     qtbot.waitUntil(lambda: window.predict_page.model.rowCount() == 1, timeout=60_000)
-    label = window.predict_page.model.answers[0].label
+    label = window.predict_page.model.predictions[0].label
     assert label is not None
     assert window.predict_page.answer.answer.text().startswith(label)
     assert "Accuracy" in window.results_page.title.text()
@@ -107,7 +107,7 @@ def test_a_scheme_asked_for_by_name_comes_and_goes(window: MainWindow, qapp: QAp
 def test_changed_images_and_layers_are_shown_when_asked_for(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     window.operations.datasets.open(write_classes(tmp_path / "data", {"red": 6, "blue": 6}))
     qtbot.waitUntil(lambda: window.state.dataset is not None, timeout=20_000)
-    strip, layers = window.findChild(PreviewStrip), window.findChild(LayerList)
+    strip, layers = window.findChild(PreviewStrip), window.findChild(ModelSummary)
     strip.button.click()
     layers.button.click()
     qtbot.waitUntil(lambda: len(strip.pictures) == 8 and layers.model.rowCount() > 20, timeout=60_000)

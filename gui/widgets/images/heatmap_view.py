@@ -14,7 +14,7 @@ from gui.widgets.images.image_view import ImageView
 LEGEND = "looked at here"
 
 
-class HeatView(ImageView):
+class HeatmapView(ImageView):
     """Shows an image file and, where one is given, a heat map over the part of it that the network saw."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -23,13 +23,13 @@ class HeatView(ImageView):
         self._box = Box(0, 0, 1, 1)
 
     @property
-    def has_heat(self) -> bool:
+    def has_heatmap(self) -> bool:
         """Whether a heat map is shown."""
         return self._heat is not None
 
-    def show_heat(self, heat: HeatMap | None, box: Box | None = None) -> None:
+    def show_heatmap(self, heat: HeatMap | None, box: Box | None = None) -> None:
         """Lay a heat map, shape (S, S), 0..1, over `box` of the picture, or take it away."""
-        self._heat = None if heat is None else heat_image(heat)
+        self._heat = None if heat is None else heatmap_image(heat)
         self._box = box or Box(0, 0, 1, 1)
         self.update()
 
@@ -42,7 +42,7 @@ class HeatView(ImageView):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.setClipRect(place)
-        painter.drawImage(seen_rect(place, self._box), self._heat)
+        painter.drawImage(input_rect(place, self._box), self._heat)
         painter.setClipping(False)
         self._paint_legend(painter, place)
 
@@ -70,13 +70,13 @@ class HeatView(ImageView):
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, LEGEND)
 
 
-def seen_rect(place: QRect, box: Box) -> QRectF:
+def input_rect(place: QRect, box: Box) -> QRectF:
     """Return where on the widget the square lies that the network saw of a picture drawn at `place`."""
     left, top = place.left() + box.left * place.width(), place.top() + box.top * place.height()
     return QRectF(left, top, (box.right - box.left) * place.width(), (box.bottom - box.top) * place.height())
 
 
-def heat_image(heat: HeatMap) -> QImage:
+def heatmap_image(heat: HeatMap) -> QImage:
     """Return a heat map as a picture: the hotter, the brighter and the more opaque."""
     table = pg.colormap.get(COLOUR_MAP).getLookupTable(nPts=256, alpha=False)
     pixels = np.empty((*heat.shape, 4), np.uint8)

@@ -11,7 +11,7 @@ from gui.widgets.images.image_view import ImageView
 from gui.widgets.labels import HeadingLabel, MutedLabel
 
 
-class DoubtView(QWidget):
+class LabelIssueView(QWidget):
     """The picture as large as there is room for; right of it the words, the copy and room for buttons."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -38,7 +38,7 @@ class NumberBox(QDoubleSpinBox):
         self.setKeyboardTracking(False)
         self.valueChanged.connect(self.edited)
 
-    def value_now(self) -> float | int | None:
+    def current_value(self) -> float | int | None:
         """Return the number, or None where an optional one is empty."""
         if self._is_optional and self.value() < self._low:
             return None
@@ -121,7 +121,7 @@ class ChoiceBox(QComboBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.currentIndexChanged.connect(self.edited)
 
-    def value_now(self) -> str:
+    def current_value(self) -> str:
         """Return the choice."""
         return str(self.currentData())
 
@@ -148,7 +148,7 @@ class SwitchBox(QCheckBox):
         super().__init__()
         self.toggled.connect(self.edited)
 
-    def value_now(self) -> bool:
+    def current_value(self) -> bool:
         """Return whether it is checked."""
         return self.isChecked()
 
@@ -171,7 +171,7 @@ class TextBox(QLineEdit):
             self.setValidator(QRegularExpressionValidator(QRegularExpression(pattern), self))
         self.editingFinished.connect(self._on_editing_finished)
 
-    def value_now(self) -> str:
+    def current_value(self) -> str:
         """Return the text."""
         return self.text()
 

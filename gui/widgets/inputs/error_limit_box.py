@@ -7,7 +7,7 @@ from gui.state import AppState
 from gui.theme import GRID
 
 
-class BudgetBox(QWidget):
+class ErrorLimitBox(QWidget):
     """A share of wrong ones among the answers; at its lowest every image is answered. The same on every page."""
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:

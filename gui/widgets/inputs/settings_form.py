@@ -35,7 +35,7 @@ class SettingsForm(QWidget):
         self._config = config
         for (section, name), editor in self._editors.items():
             value = getattr(getattr(config, section), name)
-            if editor.value_now() != value:
+            if editor.current_value() != value:
                 editor.show_value(value)
 
     def editor(self, section: str, name: str) -> Editor:
@@ -76,7 +76,7 @@ class SettingsForm(QWidget):
         editor.edited.connect(lambda: self._on_edited(section, name))
 
     def _on_edited(self, section: str, name: str) -> None:
-        value = self._editors[section, name].value_now()
+        value = self._editors[section, name].current_value()
         if value == getattr(getattr(self._config, section), name):
             return
         self._config = self._config.changed(section, **{name: value})

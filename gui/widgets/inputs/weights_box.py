@@ -14,7 +14,7 @@ from gui.widgets.labels import MutedLabel
 _NONE, _DEFAULT = "none", "default"
 
 
-class StartFrom(QWidget):
+class WeightsBox(QWidget):
     """Three choices for one network; each says what it costs."""
 
     weights_chosen = Signal(str)

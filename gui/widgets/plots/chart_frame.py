@@ -32,7 +32,7 @@ _FIGURE = re.compile(r"[-+]?[\d.,]+\s?%?")
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ChartTable:
     """The table behind a chart: every cell as it is to be read."""
 
     columns: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ def _pasted(cell: str) -> str:
 
 
 class _FiguresModel(QAbstractTableModel):
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: ChartTable) -> None:
         super().__init__()
         self.figures = figures
 
@@ -79,10 +79,15 @@ class ChartFrame(QWidget):
     """Shows a chart under its title. Its menu is a button at the right end of the title."""
 
     def __init__(
-        self, title: str, help_text: str, chart: QWidget, figures: Callable[[], Figures], parent: QWidget | None = None
+        self,
+        title: str,
+        help_text: str,
+        chart: QWidget,
+        get_table: Callable[[], ChartTable],
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._chart, self._figures, self._title_text = chart, figures, title
+        self._chart, self._get_table, self._title_text = chart, get_table, title
         self._table = QTableView()
         self._stack = QStackedWidget()
         self._title = QLabel(title)
@@ -94,7 +99,7 @@ class ChartFrame(QWidget):
         self._lay_out()
         self._restyle()
 
-    def show_reading(self, text: str) -> None:
+    def show_readout(self, text: str) -> None:
         """Show what is under the pointer beside the title."""
         self._reading.setText(text)
 
@@ -106,7 +111,7 @@ class ChartFrame(QWidget):
     def copy(self) -> None:
         """Put what is seen on the clipboard: the picture, or the table as text."""
         if self.table_action.isChecked():
-            QGuiApplication.clipboard().setText(self._figures().to_text())
+            QGuiApplication.clipboard().setText(self._get_table().to_text())
         else:
             QGuiApplication.clipboard().setPixmap(self._picture())
 
@@ -116,7 +121,7 @@ class ChartFrame(QWidget):
         if name:
             path = Path(name) if Path(name).suffix else Path(f"{name}.png")
             is_saved = self._picture().save(str(path))
-            self.show_reading(f"Saved as {path.name}" if is_saved else f"{path.name} could not be written there")
+            self.show_readout(f"Saved as {path.name}" if is_saved else f"{path.name} could not be written there")
 
     def _picture(self) -> QPixmap:
         scale = 2  # twice the pixels of the screen, so that it prints well
@@ -128,7 +133,7 @@ class ChartFrame(QWidget):
 
     def _show_table(self, is_shown: bool) -> None:
         if is_shown:
-            model = _FiguresModel(self._figures())
+            model = _FiguresModel(self._get_table())
             old = self._table.model()
             self._table.setModel(model)
             model.setParent(self._table)

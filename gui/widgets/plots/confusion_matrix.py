@@ -20,7 +20,7 @@ _ARROWS = {
 }
 
 
-class ConfusionView(QWidget):
+class ConfusionMatrixView(QWidget):
     """Paints the counts and lets a cell be chosen with the mouse or the arrow keys and Enter."""
 
     cell_chosen = Signal(int, int)

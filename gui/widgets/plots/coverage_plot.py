@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QWidget
 
 from engine.core.formatting import percent
 from engine.results.calibration import Calibration, CoveragePoint, OperatingPoint
-from gui.widgets.plots.chart_frame import ChartFrame, Figures
+from gui.widgets.plots.chart_frame import ChartFrame, ChartTable
 from gui.widgets.plots.plot import PercentAxis, Plot, ShareAxis
 
 _HELP = (
@@ -26,8 +26,8 @@ class CoveragePlot(ChartFrame):
         self._dot.setSymbol("o")
         self._dot.setSymbolSize(9)
         super().__init__("Right among the answered", _HELP, self._plot, self._table_rows, parent)
-        self._plot.show_up_to(1.02, 1.02)
-        self._plot.pointed_at.connect(self._on_pointed_at)
+        self._plot.set_ranges(1.02, 1.02)
+        self._plot.hovered.connect(self._on_pointed_at)
 
     def show_calibration(self, calibration: Calibration | None, budget: OperatingPoint | None) -> None:
         """Draw the curve of a model and the place an error budget chooses."""
@@ -46,19 +46,19 @@ class CoveragePlot(ChartFrame):
     def _share(self, point: CoveragePoint) -> float:
         return point.num_answered / self._points[-1].num_answered
 
-    def _table_rows(self) -> Figures:
+    def _table_rows(self) -> ChartTable:
         rows = (
             (percent(self._share(p)), percent(_right(p)), f"{p.num_wrong:,}", percent(p.threshold))
             for p in self._points
         )
-        return Figures(("Answered", "Right", "Wrong images", "Least sure"), tuple(rows))
+        return ChartTable(("Answered", "Right", "Wrong images", "Least sure"), tuple(rows))
 
     def _on_pointed_at(self, place: float | None) -> None:
         if place is None or not self._points:
-            self.show_reading("")
+            self.show_readout("")
             return
         near = min(self._points, key=lambda point: abs(self._share(point) - place))
-        self.show_reading(f"{percent(self._share(near))} answered: {percent(_right(near))} right")
+        self.show_readout(f"{percent(self._share(near))} answered: {percent(_right(near))} right")
 
 
 def _right(point: CoveragePoint) -> float:

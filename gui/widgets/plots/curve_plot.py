@@ -13,7 +13,7 @@ from engine.core.events import EpochDone
 from engine.core.formatting import percent
 from engine.runs.history import History
 from gui import theme
-from gui.widgets.plots.chart_frame import ChartFrame, Figures
+from gui.widgets.plots.chart_frame import ChartFrame, ChartTable
 from gui.widgets.plots.plot import NumberAxis, PercentAxis, Plot
 
 _MOST_STEPS = 1000
@@ -22,7 +22,7 @@ _LABEL_GAP = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Metric:
     """What a plot shows and how it is worded."""
 
     title: str
@@ -33,7 +33,7 @@ class Measure:
     is_share: bool
 
 
-ACCURACY = Measure(
+ACCURACY = Metric(
     "Accuracy",
     "Share of images named right: of those it learns from (training) and of those it has not seen (validation).",
     lambda epoch: epoch.train.plain_accuracy,
@@ -41,7 +41,7 @@ ACCURACY = Measure(
     percent,
     True,
 )
-LOSS = Measure(
+LOSS = Metric(
     "Loss",
     "How far the answers are from the truth, sureness included (cross-entropy). Lower is better.",
     lambda epoch: epoch.train.loss,
@@ -54,14 +54,14 @@ LOSS = Measure(
 class CurvePlot(ChartFrame):
     """The curves of one measure. They are drawn when `draw` is called, not before."""
 
-    def __init__(self, measure: Measure, parent: QWidget | None = None) -> None:
+    def __init__(self, measure: Metric, parent: QWidget | None = None) -> None:
         self._measure = measure
         self._history = History()
         self._num_epochs = 1
         self._earlier: list[pg.PlotDataItem] = []
         self._build_plot()
         super().__init__(measure.title, measure.help_text, self._plot, self._table_rows, parent)
-        self._plot.pointed_at.connect(self._on_pointed_at)
+        self._plot.hovered.connect(self._on_pointed_at)
         self.draw()
 
     @property
@@ -71,7 +71,7 @@ class CurvePlot(ChartFrame):
         return [label.toPlainText() for label in labels if label.isVisible()]
 
     @property
-    def num_earlier(self) -> int:
+    def num_earlier_runs(self) -> int:
         """How many earlier runs are laid under the curves."""
         return len(self._earlier)
 
@@ -79,7 +79,7 @@ class CurvePlot(ChartFrame):
         """Take another history, or the same one grown."""
         self._history, self._num_epochs = history, max(1, num_epochs)
 
-    def show_earlier(self, histories: Sequence[History]) -> None:
+    def show_earlier_runs(self, histories: Sequence[History]) -> None:
         """Lay the validation curves of earlier runs faintly under the others."""
         for curve in self._earlier:
             self._plot.remove_curve(curve)
@@ -123,7 +123,7 @@ class CurvePlot(ChartFrame):
         width = max(2 * label, int(self._plot.getPlotItem().getViewBox().width()))
         self._plot.getAxis("bottom").last_epoch = self._num_epochs
         highest = 1.04 if self._measure.is_share else self._highest() * 1.06
-        self._plot.show_up_to(self._num_epochs * width / (width - label), highest)
+        self._plot.set_ranges(self._num_epochs * width / (width - label), highest)
 
     def _highest(self) -> float:
         values = [value for curve in (self._train, self._val, *self._earlier) for value in _values(curve)]
@@ -182,16 +182,16 @@ class CurvePlot(ChartFrame):
     def _on_pointed_at(self, place: float | None) -> None:
         epochs = self._history.epochs
         if place is None or not epochs:
-            self.show_reading("")
+            self.show_readout("")
             return
         epoch = min(epochs, key=lambda epoch: abs(epoch.epoch - place))
         words = self._measure.words
         text = f"epoch {epoch.epoch}: training {words(self._measure.train(epoch))}"
         if self._measure.is_share and _is_mixed(epoch):
             text += f" ({words(epoch.train.accuracy)} mixed)"
-        self.show_reading(f"{text}, validation {words(self._measure.val(epoch))}")
+        self.show_readout(f"{text}, validation {words(self._measure.val(epoch))}")
 
-    def _table_rows(self) -> Figures:
+    def _table_rows(self) -> ChartTable:
         columns = ["Epoch", "Training", "Validation"]
         with_mixed = self._measure.is_share and any(map(_is_mixed, self._history.epochs))
         if with_mixed:
@@ -202,7 +202,7 @@ class CurvePlot(ChartFrame):
             if with_mixed:
                 cells.insert(1, f"{epoch.train.accuracy:.4f}")
             rows.append((f"{epoch.epoch}{' (best)' if self._is_best(epoch) else ''}", *cells))
-        return Figures(tuple(columns), tuple(rows))
+        return ChartTable(tuple(columns), tuple(rows))
 
     def _is_best(self, epoch: EpochDone) -> bool:
         best = self._history.best

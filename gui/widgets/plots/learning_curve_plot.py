@@ -8,13 +8,13 @@ from PySide6.QtWidgets import QWidget
 from engine.core.formatting import percent
 from engine.results.learning_curve import LearningCurve, LearningCurvePoint
 from gui import theme
-from gui.widgets.plots.chart_frame import ChartFrame, Figures
+from gui.widgets.plots.chart_frame import ChartFrame, ChartTable
 from gui.widgets.plots.plot import CountAxis, PercentAxis, Plot
 
 _BAND_ALPHA = 56
 
 
-class GrowthPlot(ChartFrame):
+class LearningCurvePlot(ChartFrame):
     """What was measured is a line with dots, what is expected a dashed line; each has its 95 % range as a band."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -35,10 +35,10 @@ class GrowthPlot(ChartFrame):
             "that. The bands hold 95 % of draws of the images."
         )
         super().__init__("Accuracy with more images", help_text, self._plot, self._table_rows, parent)
-        self._plot.pointed_at.connect(self._on_pointed_at)
+        self._plot.hovered.connect(self._on_pointed_at)
         self._fill()
 
-    def show_growth(self, growth: LearningCurve | None) -> None:
+    def show_learning_curve(self, growth: LearningCurve | None) -> None:
         """Draw a learning curve, or nothing."""
         self._growth = growth
         points = growth.points if growth else ()
@@ -52,24 +52,24 @@ class GrowthPlot(ChartFrame):
             last = forecast[-1]
             self._label.setText(f"{percent(last.accuracy)} expected")
             self._label.setPos(last.num_images, last.high)
-            self._plot.show_up_to(last.num_images * 1.02, 1.04)
+            self._plot.set_ranges(last.num_images * 1.02, 1.04)
         self.refresh_table()
 
-    def _table_rows(self) -> Figures:
+    def _table_rows(self) -> ChartTable:
         if self._growth is None:
-            return Figures()
+            return ChartTable()
         measured = [_row(point, "measured") for point in self._growth.points]
         expected = [_row(point, "expected") for point in self._growth.forecast[1:]]
-        return Figures(("Images to learn from", "Accuracy", "95 % range", ""), (*measured, *expected))
+        return ChartTable(("Images to learn from", "Accuracy", "95 % range", ""), (*measured, *expected))
 
     def _on_pointed_at(self, place: float | None) -> None:
         if self._growth is None or place is None:
-            self.show_reading("")
+            self.show_readout("")
             return
         points = (*self._growth.points, *self._growth.forecast[1:])
         nearest = min(points, key=lambda point: abs(point.num_images - place))
         share, reach = percent(nearest.accuracy), _reach(nearest)
-        self.show_reading(f"{share} ({reach}) from {nearest.num_images:,} images")
+        self.show_readout(f"{share} ({reach}) from {nearest.num_images:,} images")
 
     def _fill(self) -> None:
         colour = QColor(theme.colors(self.palette()).val_line)

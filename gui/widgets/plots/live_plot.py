@@ -11,7 +11,7 @@ from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.runs.history import History
 from gui.theme import GRID
-from gui.widgets.plots.curve_plot import ACCURACY, LOSS, CurvePlot, Measure
+from gui.widgets.plots.curve_plot import ACCURACY, LOSS, CurvePlot, Metric
 from gui.widgets.plots.schedule_plot import SchedulePlot
 
 _MS_BETWEEN = 100
@@ -56,7 +56,7 @@ class LivePlot(QWidget):
         self._column.addWidget(schedule, 1)
         return schedule
 
-    def _add_curves(self, measure: Measure) -> CurvePlot:
+    def _add_curves(self, measure: Metric) -> CurvePlot:
         plot = CurvePlot(measure)
         plot.setMinimumSize(30 * GRID, 16 * GRID)
         self._pair.addWidget(plot, 1)
@@ -81,7 +81,7 @@ class LivePlot(QWidget):
             self.history.add(event)
         self._make_stale()
 
-    def show_earlier(self, histories: Sequence[History]) -> None:
+    def show_earlier_runs(self, histories: Sequence[History]) -> None:
         """Lay earlier runs faintly under the curves."""
         self._earlier, self._is_another = histories, True
         self._make_stale()
@@ -105,7 +105,7 @@ class LivePlot(QWidget):
             num_epochs = self.history.epochs[-1].epochs
         for plot in (self.accuracy, self.loss):
             if self._is_another:
-                plot.show_earlier(self._earlier)
+                plot.show_earlier_runs(self._earlier)
             plot.show_history(self.history, num_epochs)
             plot.draw()
         if self._is_another:

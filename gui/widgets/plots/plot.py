@@ -101,7 +101,7 @@ class NumberAxis(_LeftAxis):
 class Plot(pg.PlotWidget):  # type: ignore[misc]
     """A plot over epochs, or whatever the x axis counts, that follows the palette. It is read, not dragged."""
 
-    pointed_at = Signal(object)
+    hovered = Signal(object)
     """The place on the x axis under the pointer, or None where it left."""
 
     def __init__(self, y_axis: pg.AxisItem, parent: QWidget | None = None, x_axis: pg.AxisItem | None = None) -> None:
@@ -144,7 +144,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.removeItem(curve)
         self._styled = [styled for styled in self._styled if styled[0] is not curve]
 
-    def show_up_to(self, epochs: float, value: float) -> None:
+    def set_ranges(self, epochs: float, value: float) -> None:
         """Show both axes from zero to these values."""
         self.setXRange(0, epochs, padding=0)
         self.setYRange(-_BELOW_ZERO * value, value, padding=0)  # a tick exactly at the edge would be lost to rounding
@@ -192,12 +192,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         place = box.mapSceneToView(position).x() if is_inside else None
         if place is not None:
             self._cursor.setPos(place)
-        self.pointed_at.emit(place)
+        self.hovered.emit(place)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Take the reading away."""
         self._cursor.hide()
-        self.pointed_at.emit(None)
+        self.hovered.emit(None)
         super().leaveEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

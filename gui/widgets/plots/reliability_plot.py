@@ -11,7 +11,7 @@ from engine.results.evaluation import Evaluation
 from engine.results.statistics import wilson_interval
 from gui import theme
 from gui.formatting import percent_with_range
-from gui.widgets.plots.chart_frame import ChartFrame, Figures
+from gui.widgets.plots.chart_frame import ChartFrame, ChartTable
 from gui.widgets.plots.plot import PercentAxis, Plot, ShareAxis
 
 _NUM_BINS = 10
@@ -35,8 +35,8 @@ class ReliabilityPlot(ChartFrame):
         self._dots.setSymbol("o")
         self._dots.setSymbolSize(7)
         super().__init__("Right as often as sure?", _HELP, self._plot, self._table_rows, parent)
-        self._plot.show_up_to(1.02, 1.02)
-        self._plot.pointed_at.connect(self._on_pointed_at)
+        self._plot.set_ranges(1.02, 1.02)
+        self._plot.hovered.connect(self._on_pointed_at)
         self._colour()
 
     def show_evaluation(self, evaluation: Evaluation | None) -> None:
@@ -49,19 +49,19 @@ class ReliabilityPlot(ChartFrame):
         self._ranges.setData(x=across, y=up, top=reach[:, 1] - up, bottom=up - reach[:, 0])
         self.refresh_table()
 
-    def _table_rows(self) -> Figures:
+    def _table_rows(self) -> ChartTable:
         rows = (
             (percent(each.confidence), percent_with_range(each.accuracy, each.num_images), f"{each.num_images:,}")
             for each in self._bins
         )
-        return Figures(("Sure", "Right (95 % range)", "Images"), tuple(rows))
+        return ChartTable(("Sure", "Right (95 % range)", "Images"), tuple(rows))
 
     def _on_pointed_at(self, place: float | None) -> None:
         if place is None or not self._bins:
-            self.show_reading("")
+            self.show_readout("")
             return
         near = min(self._bins, key=lambda each: abs(each.confidence - place))
-        self.show_reading(
+        self.show_readout(
             f"{percent(near.confidence)} sure: right {percent_with_range(near.accuracy, near.num_images)} "
             f"of {near.num_images:,}"
         )

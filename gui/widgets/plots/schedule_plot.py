@@ -9,7 +9,7 @@ from engine.config.schedule import planned_multipliers
 from engine.config.settings import RunConfig
 from engine.core.formatting import plain_number
 from gui import theme
-from gui.widgets.plots.chart_frame import ChartFrame, Figures
+from gui.widgets.plots.chart_frame import ChartFrame, ChartTable
 from gui.widgets.plots.plot import NumberAxis, Plot
 
 _MOST_POINTS = 2000
@@ -32,7 +32,7 @@ class SchedulePlot(ChartFrame):
             "How fast the network learns over the run: up in the warm-up, then down along a cosine (learning rate)."
         )
         super().__init__("Planned learning rate", help_text, self._plot, self._table_rows, parent)
-        self._plot.pointed_at.connect(self._on_pointed_at)
+        self._plot.hovered.connect(self._on_pointed_at)
         self._fill()
 
     def show_plan(self, config: RunConfig) -> None:
@@ -44,7 +44,7 @@ class SchedulePlot(ChartFrame):
         places = [(step + 0.5) / self._points_per_epoch for step in range(len(self._rates))]
         self._area.setData([0.0, *places, float(epochs)], [self._rates[0], *self._rates, self._rates[-1]])
         self._axis.highest = config.optim.lr
-        self._plot.show_up_to(epochs, config.optim.lr * 1.08)
+        self._plot.set_ranges(epochs, config.optim.lr * 1.08)
         self.refresh_table()
 
     def show_position(self, epochs: float | None) -> None:
@@ -63,14 +63,14 @@ class SchedulePlot(ChartFrame):
         step = min(len(self._rates) - 1, max(0, int(epochs * self._points_per_epoch)))
         return self._rates[step]
 
-    def _table_rows(self) -> Figures:
+    def _table_rows(self) -> ChartTable:
         num_epochs = len(self._rates) // self._points_per_epoch
         rows = tuple((str(epoch), f"{self.rate_at(epoch - 0.001):.3g}") for epoch in range(1, num_epochs + 1))
-        return Figures(("Epoch", "Learning rate at its end"), rows)
+        return ChartTable(("Epoch", "Learning rate at its end"), rows)
 
     def _on_pointed_at(self, place: float | None) -> None:
         is_told = place is not None and self._rates
-        self.show_reading(
+        self.show_readout(
             f"{self.rate_at(place):.2g} after {place:.1f} epochs" if is_told and place is not None else ""
         )
 

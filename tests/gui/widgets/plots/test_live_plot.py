@@ -27,10 +27,10 @@ def _history(num_epochs: int) -> History:
 
 def test_charts_are_made_when_they_are_seen_with_all_they_were_told_before(plot: LivePlot) -> None:
     plot.show_history(_history(3), RunConfig().changed("training", epochs=4))
-    plot.show_earlier([_history(2), _history(4)])
+    plot.show_earlier_runs([_history(2), _history(4)])
     assert not plot.findChildren(CurvePlot)
     plot.window().show()
-    assert plot.accuracy.num_earlier == plot.loss.num_earlier == 2
+    assert plot.accuracy.num_earlier_runs == plot.loss.num_earlier_runs == 2
     assert plot.accuracy.label_texts == ["training 74 %", "validation 69 %"]
     assert plot.schedule.isVisible()
 

@@ -10,22 +10,22 @@ from engine.core.formatting import percent
 from engine.results.explanation import Explanation
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from gui.theme import GRID
-from gui.widgets.images.heatmap_view import HeatView
+from gui.widgets.images.heatmap_view import HeatmapView
 from gui.widgets.images.neighbour_strip import NeighbourStrip
 from gui.widgets.labels import MutedLabel, TitleLabel
 from gui.widgets.plots.class_bars import ClassBars
 
 
-class AnswerView(QWidget):
+class PredictionView(QWidget):
     """The picture as large as there is room for, the answer below it, and why where the user wants to know."""
 
-    explanation_wanted = Signal(str, str)
+    explanation_requested = Signal(str, str)
     """Path of the image and the class to explain."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._prediction: Prediction | None = None
-        self.view = HeatView(self)
+        self.view = HeatmapView(self)
         self.answer = TitleLabel("", self)
         self.file_name = MutedLabel("", self)
         self.why_button = QPushButton("Why?", self)
@@ -72,7 +72,7 @@ class AnswerView(QWidget):
             self.view.show_file(path)
         self.file_name.setText(path.name)
         self.file_name.setToolTip(str(path))
-        self.answer.setText(in_words(prediction))
+        self.answer.setText(describe_prediction(prediction))
         self.bars.show_top(prediction.top)
         if self.why_button.isChecked():
             self._ask(prediction.label)
@@ -82,7 +82,7 @@ class AnswerView(QWidget):
         prediction = self._prediction
         if prediction is None or prediction.path != explanation.path or not self.why_button.isChecked():
             return
-        self.view.show_heat(explanation.heat, explanation.box)
+        self.view.show_heatmap(explanation.heat, explanation.box)
         self.view.setAccessibleDescription(f"Where the model looked for {explanation.label}")
         self.bars.mark(explanation.label)
         self.neighbours.show_neighbours(explanation.neighbours)
@@ -105,15 +105,15 @@ class AnswerView(QWidget):
 
     def _ask(self, label: str | None) -> None:
         if self._prediction is not None and label is not None:
-            self.explanation_wanted.emit(self._prediction.path, label)
+            self.explanation_requested.emit(self._prediction.path, label)
 
     def _clear_explanation(self) -> None:
-        self.view.show_heat(None)
+        self.view.show_heatmap(None)
         self.bars.mark(None)
         self.neighbours.hide()
 
 
-def in_words(prediction: Prediction) -> str:
+def describe_prediction(prediction: Prediction) -> str:
     """Return the answer as people say it."""
     if prediction.label is None or prediction.confidence is None:
         return prediction.error or "There is no answer."
