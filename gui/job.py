@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, Signal
 
 from engine.core.errors import EngineError
+from engine.core.event_stream import StoppedByUserError, run_to_end
 from engine.core.events import Progress
 from engine.results.predictions import Prediction
 
@@ -84,20 +85,24 @@ class _WorkThread(QThread):
     def _pull(self) -> None:
         waiting: list[Any] = []
         last_sent = 0.0
-        while not self.stop_asked.is_set():
-            try:
-                event = next(self._work)
-            except StopIteration as end:
-                if waiting:
-                    self.events_received.emit(waiting)
-                self.succeeded.emit(end.value)
-                return
+
+        def send() -> None:
+            nonlocal waiting, last_sent
+            if waiting:
+                self.events_received.emit(waiting)
+            waiting, last_sent = [], time.monotonic()
+
+        def collect(event: Any) -> None:
             waiting.append(event)
             is_urgent = not isinstance(event, Progress | Prediction)
             if is_urgent or time.monotonic() - last_sent >= _SECONDS_BETWEEN:
-                self.events_received.emit(waiting)
-                waiting, last_sent = [], time.monotonic()
-        self._work.close()
-        if waiting:
-            self.events_received.emit(waiting)
-        self.stopped.emit()
+                send()
+
+        try:
+            result = run_to_end(self._work, collect, self.stop_asked.is_set)
+        except StoppedByUserError:
+            send()
+            self.stopped.emit()
+        else:
+            send()
+            self.succeeded.emit(result)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from engine.core import events
+from engine.core.event_stream import run_to_end
 from engine.core.formatting import progress_details
 from engine.results.predictions import Prediction
 
@@ -24,10 +25,6 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u
 def printable(line: str) -> str:
     r"""Return a line with its control characters and other unprintable ones escaped as in JSON, such as `\u001b`."""
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
-
-
-class StoppedByUserError(Exception):
-    """The user pressed Ctrl-C; the job has saved its state."""
 
 
 class Console:
@@ -67,18 +64,15 @@ class Console:
         Raises:
             StoppedByUserError: The user stopped the job.
         """
+
+        def show(event: events.Event | Prediction) -> None:
+            if on_event is not None:
+                on_event(event)
+            if isinstance(event, events.Progress):
+                self._show(event)
+
         with _StopOnInterrupt() as interrupt, self._bars:
-            while not interrupt.is_requested:
-                try:
-                    event = next(work)
-                except StopIteration as end:
-                    return end.value  # type: ignore[no-any-return]
-                if on_event is not None:
-                    on_event(event)
-                if isinstance(event, events.Progress):
-                    self._show(event)
-            work.close()
-        raise StoppedByUserError
+            return run_to_end(work, show, lambda: interrupt.is_requested)
 
     def _show(self, event: events.Progress) -> None:
         stage = (event.stage, event.epoch)

@@ -9,8 +9,9 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from engine import jobs
-from engine.cli.console import Console, StoppedByUserError
+from engine.cli.console import Console
 from engine.cli.output import DONE, Flag, print_event, print_line
+from engine.core.event_stream import StoppedByUserError
 from engine.core.events import Event, Serving
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.export_verification import ExportFormat, ExportOptions

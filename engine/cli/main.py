@@ -17,10 +17,11 @@ from engine.cli import delivery as delivery_commands
 from engine.cli import explain as explain_commands
 from engine.cli import labels as label_commands
 from engine.cli import trust as trust_commands
-from engine.cli.console import StoppedByUserError, printable
+from engine.cli.console import printable
 from engine.cli.output import DONE, print_line
 from engine.config.settings import RunConfig, read_config
 from engine.core.errors import EngineError
+from engine.core.event_stream import StoppedByUserError
 from engine.core.log import log_to_rotating_file
 from engine.core.paths import default_log_path
 from engine.results.export_verification import RUN_EXPORT

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from engine.core.atomic_write import append_line
 from engine.core.errors import EngineError
+from engine.core.event_stream import map_events
 from engine.core.events import Event, Progress, RunDone, Warned, to_line
 from engine.runs.history import History
 from engine.runs.run_folder import Run
@@ -26,20 +27,19 @@ def log_events(run: Run, events: Generator[Event, None, Result]) -> Generator[Ev
     history = History()
     started = time.monotonic()
     journal = _Journal(run.events_path)
+
+    def write(event: Event) -> Iterator[Event]:
+        history.add(event)
+        warning = journal.write(event)
+        yield event
+        if warning is not None:
+            yield warning
+
     try:
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as end:
-                journal.finish()
-                return end.value  # type: ignore[no-any-return]
-            history.add(event)
-            refused = journal.write(event)
-            yield event
-            if refused is not None:
-                yield refused
+        result = yield from map_events(events, write)
+        journal.finish()
+        return result
     except GeneratorExit:
-        events.close()
         seconds = time.monotonic() - started
         if history.done is None:
             journal.write(RunDone(model=str(run.model_path), best=history.best, seconds=seconds, stopped=True))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import EngineError
+from engine.core.event_stream import map_events
 from engine.core.events import Event, Progress, Scores, TrainScores, Warned
 from engine.core.progress import Ticker
 from engine.core.seeds import stable_seed
@@ -142,12 +143,7 @@ def _mean_loss(sums: Tensor) -> float | None:
 def _with_time_left(
     judging: Generator[Progress, None, Predictions], seconds_left: Callable[[float], float | None]
 ) -> Generator[Progress, None, Predictions]:
-    while True:
-        try:
-            event = next(judging)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        yield event.model_copy(update={"seconds_left": seconds_left(event.done)})
+    return map_events(judging, lambda event: [event.model_copy(update={"seconds_left": seconds_left(event.done)})])
 
 
 def _notices(session: TrainState) -> Generator[Event, None, None]:

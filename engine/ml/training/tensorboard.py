@@ -1,11 +1,12 @@
 """The curves of a run for TensorBoard, beside its journal."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 from torch.utils.tensorboard import SummaryWriter
 
+from engine.core.event_stream import map_events
 from engine.core.events import EpochDone, Event, Warned
 from engine.runs.run_folder import Run
 
@@ -21,18 +22,16 @@ def with_tensorboard(run: Run, events: Generator[Event, None, Result]) -> Genera
     disk refuses is told once and ends the tracking, not the run.
     """
     curves = _Curves(run)
+
+    def add(event: Event) -> Iterator[Event]:
+        yield event
+        warning = curves.add(event) if isinstance(event, EpochDone) else None
+        if warning is not None:
+            yield warning
+
     try:
-        while True:
-            try:
-                event = next(events)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-            yield event
-            refused = curves.add(event) if isinstance(event, EpochDone) else None
-            if refused is not None:
-                yield refused
+        return (yield from map_events(events, add))
     finally:
-        events.close()
         curves.close()
 
 
