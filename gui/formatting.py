@@ -1,22 +1,27 @@
-"""Figures and settings as words that need no training to read."""
+"""Figures and settings of a run as text for the window."""
 
 import re
 
 from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
 from engine.core.events import RunStarted
-from engine.core.formatting import count, duration, percent
+from engine.core.formatting import NBSP, count, duration, percent
 from engine.results.calibration import OperatingPoint
 from engine.results.statistics import wilson_interval
 from engine.runs.history import History
 
 
-def percent_with_range(share: float, num_images: int) -> str:
-    """Return a share measured on `num_images` with its 95 % range: `92 % (88 to 95)`."""
+def percent_with_interval(share: float, num_images: int) -> str:
+    """Return a share (0..1) of `num_images` with its 95 % confidence interval in brackets."""
     if not num_images:
         return percent(share)
-    low, high = wilson_interval(share, num_images)
-    return f"{percent(share)} ({low * 100:.0f} to {high * 100:.0f})"
+    return f"{percent(share)} ({_interval(share, num_images)})"
+
+
+def validation_accuracy(accuracy: float, num_images: int) -> str:
+    """Return the headline of a result: validation accuracy with its 95 % confidence interval."""
+    interval = f" (95{NBSP}% CI {_interval(accuracy, num_images)})" if num_images else ""
+    return f"Validation accuracy {percent(accuracy)}{interval}"
 
 
 def network_name(backbone: str) -> str:
@@ -37,52 +42,63 @@ def network_name(backbone: str) -> str:
     return row.family + joint + " ".join(words)
 
 
-def start_words(weights: str) -> str:
-    """Say what a network starts from."""
-    return {"none": "from scratch", "default": "from ImageNet weights"}.get(weights, "from a file of weights")
+def weights_text(weights: str) -> str:
+    """Return the initial weights of a network as text."""
+    return {"none": "from scratch", "default": "from ImageNet weights"}.get(weights, "from a weights file")
 
 
-def computed_on(started: RunStarted) -> str:
-    """Say what a run computes on, in which precision and why."""
-    reason = f": {started.precision_reason}" if started.precision_reason else ""
-    return f"On {started.device} in {started.precision}{reason}."
+def device_text(started: RunStarted) -> str:
+    """Return the device and the precision of a run: `CPU, bfloat16`."""
+    return f"{started.device.upper()}, {started.precision}"
 
 
-def cut_off(name: str, history: History, config: RunConfig | None) -> str:
-    """Say of a run how far it had come when it was cut off."""
+def interruption_text(name: str, history: History, config: RunConfig | None) -> str:
+    """Return a sentence about how far an interrupted run had come."""
     epochs = history.epochs
     if not epochs:
-        return f"The training “{name}” was cut off before its first epoch was over."
+        return f"The training “{name}” was interrupted in its first epoch."
     has_budget = config is not None and config.training.budget_seconds is not None  # then epochs are an estimate
     total = "" if has_budget else f" of {epochs[-1].epochs}"
-    return f"The training “{name}” was cut off after epoch {epochs[-1].epoch}{total}."
+    return f"The training “{name}” was interrupted after epoch {epochs[-1].epoch}{total}."
 
 
-def plan(config: RunConfig, num_images: int | None) -> str:
-    """Say in one line what training will do."""
+def plan_text(config: RunConfig, num_images: int | None) -> str:
+    """Return the network, its initial weights, the length of the training and the number of images in one line."""
     budget = config.training.budget_seconds
-    parts = [
-        f"{network_name(config.model.backbone)} {start_words(config.model.weights)}",
+    items = [
+        f"{network_name(config.model.backbone)} {weights_text(config.model.weights)}",
         count(config.training.epochs, "epoch") if budget is None else f"within {duration(budget)}",
     ]
     if num_images is not None:
-        parts.append(count(num_images, "image"))
-    return ", ".join(parts)
+        items.append(count(num_images, "image"))
+    return ", ".join(items)
 
 
-def budget_words(budget: OperatingPoint, max_error: float | None) -> str:
-    """Say what an error budget answers and what it leaves to a person."""
-    if not budget.is_guaranteed:
+def operating_point_text(point: OperatingPoint, max_error: float | None) -> str:
+    """Return a sentence about the images that are answered and those that need a person at an error limit.
+
+    Args:
+        point: The operating point chosen on the validation images.
+        max_error: The maximum error rate (0..1), or None for no limit.
+    """
+    if not point.is_guaranteed:
         return (
-            f"{count(budget.num_images, 'validation image')} cannot show that at most {percent(max_error or 0)} is "
-            "wrong, so everything is answered. Set more images aside."
+            f"A validation split of {count(point.num_images, 'image')} is too small to guarantee an error rate of at "
+            f"most {percent(max_error or 0)}, so every image is answered. Use a larger validation split."
         )
     if max_error is None:
-        return f"Every image is answered: {budget.num_wrong:,} of {budget.num_images:,} wrongly."
-    if not budget.num_answered:
-        return f"It is never sure enough for at most {percent(max_error)} wrong: every image is left to you."
-    num_left = budget.num_images - budget.num_answered
-    left = f"leaves {count(num_left, 'image')} ({percent(num_left / budget.num_images)}) to you" if num_left else ""
-    return f"With at most {percent(max_error)} wrong it answers {budget.num_answered:,} of {budget.num_images:,}" + (
-        f" and {left}." if left else ": it need not hold any back."
+        return f"No error limit: all {point.num_images:,} images are answered, {point.num_wrong:,} of them wrongly."
+    if not point.num_answered:
+        return f'This model cannot keep errors under {percent(max_error)}, so every image is marked "unsure".'
+    num_unsure = point.num_images - point.num_answered
+    unsure_share = percent(num_unsure / point.num_images)
+    review = f"{num_unsure:,} ({unsure_share}) need a person." if num_unsure else "none need a person."
+    return (
+        f"At a {percent(max_error)} error limit it answers {point.num_answered:,} of "
+        f"{count(point.num_images, 'image')}; {review}"
     )
+
+
+def _interval(share: float, num_images: int) -> str:
+    low, high = wilson_interval(share, num_images)
+    return f"{low * 100:.0f}–{high * 100:.0f}"

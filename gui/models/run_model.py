@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Qt
 
 from engine.core.formatting import duration
 from engine.runs.run_folder import Run
-from gui.formatting import network_name, percent_with_range
+from gui.formatting import network_name, percent_with_interval
 from gui.models.run_record import RunReader, RunRecord
 from gui.models.table_model import Index, TableModel
 from gui.plain_text import as_plain
@@ -97,7 +97,7 @@ def _text(record: RunRecord, column: int) -> str:
         case 4:
             return str(record.num_epochs)
         case 5:
-            return percent_with_range(record.best.accuracy, record.num_val) if record.best else "–"
+            return percent_with_interval(record.best.accuracy, record.num_val) if record.best else "–"
         case 6:
             return duration(record.seconds) if record.seconds is not None else "–"
     return record.state

@@ -15,7 +15,7 @@ from engine.results.calibration import choose_operating_point
 from engine.results.explanation import Explanation
 from engine.results.model_metadata import read_metadata
 from engine.results.predictions import Prediction, to_csv
-from gui.formatting import budget_words, network_name, percent_with_range
+from gui.formatting import network_name, operating_point_text, percent_with_interval
 from gui.job import Job
 from gui.models.prediction_model import ANSWER, PredictionModel
 from gui.operations import Operations
@@ -214,13 +214,13 @@ class PredictPage(QWidget):
         if card.calibration is not None:
             budget = choose_operating_point(card.calibration.coverage, self._state.max_error)
             self._threshold = budget.threshold
-            self.budget_words.setText(budget_words(budget, self._state.max_error))
+            self.budget_words.setText(operating_point_text(budget, self._state.max_error))
         words = f"{network_name(card.backbone)} that knows {', '.join(card.classes[:6])}"
         if len(card.classes) > 6:
             words += f" and {len(card.classes) - 6} more"
         if card.best is not None:
             num_images = card.calibration.num_images if card.calibration else 0
-            words += f"; right on {percent_with_range(card.best.accuracy, num_images)} of images it had not seen"
+            words += f"; right on {percent_with_interval(card.best.accuracy, num_images)} of images it had not seen"
         return f"{words}."
 
     def _describe(self) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, 
 from engine.core.errors import EngineError
 from engine.core.formatting import count
 from engine.results.evaluation import Evaluation, ImageResult, images_to_csv, read_evaluation
-from gui.formatting import percent_with_range
+from gui.formatting import percent_with_interval
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations
@@ -129,7 +129,7 @@ class ResultsPage(QWidget):
             self._show(self._evaluation, run.name)
 
     def _show(self, evaluation: Evaluation, name: str) -> None:
-        share = percent_with_range(evaluation.accuracy, len(evaluation.images))
+        share = percent_with_interval(evaluation.accuracy, len(evaluation.images))
         self.title.setText(f"Accuracy on images it has not seen: {share}")
         skipped = f", {len(evaluation.unreadable)} unreadable left out" if evaluation.unreadable else ""
         self.note.setText(

@@ -11,7 +11,7 @@ from engine.core.formatting import millions, size
 from engine.core.paths import default_runs_folder
 from engine.runs.history import History
 from engine.runs.run_folder import Run, list_runs
-from gui.formatting import computed_on, network_name, percent_with_range, plan
+from gui.formatting import device_text, network_name, percent_with_interval, plan_text
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
@@ -195,12 +195,12 @@ class TrainPage(QWidget):
         self.predict_button.setVisible(has_result)
         self.warnings.setVisible(bool(self.warnings.text()))
         if has_result and best is not None and started is not None:
-            share = percent_with_range(best.accuracy, started.num_val)
+            share = percent_with_interval(best.accuracy, started.num_val)
             self.title.setText(f"Accuracy on images it has not seen: {share}")
         else:
             self.title.setText("Learning …" if is_training else "Train a model" if dataset else "Choose images first")
-        words = computed_on(started) if started is not None and is_training else ""
-        sentence = plan(config, self._num_images())
+        words = device_text(started) if started is not None and is_training else ""
+        sentence = plan_text(config, self._num_images())
         self.note.setText(f"{sentence}. {words}" if words else sentence)
 
     def _num_images(self) -> int | None:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 from engine.core.formatting import count
 from engine.results.calibration import Calibration, choose_operating_point
 from engine.results.evaluation import Evaluation
-from gui.formatting import budget_words
+from gui.formatting import operating_point_text
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.inputs.error_limit_box import ErrorLimitBox
@@ -81,7 +81,7 @@ class CalibrationPanel(QWidget):
             f"Measured on {count(calibration.num_images, 'image')} it has not learnt from. "
             f"Temperature {calibration.temperature:.2f}, kept in the model file."
         )
-        self.budget_sentence.setText(budget_words(budget, self._state.max_error))
+        self.budget_sentence.setText(operating_point_text(budget, self._state.max_error))
         self.unknown_note.setText(_unknown_words(calibration))
 
 

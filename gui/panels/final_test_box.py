@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from engine.core.errors import EngineError
 from engine.core.formatting import count
 from engine.results.evaluation import Evaluation, read_evaluation
-from gui.formatting import percent_with_range
+from gui.formatting import percent_with_interval
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
@@ -51,7 +51,7 @@ class FinalTestBox(QWidget):
         self.setVisible(num_images > 0)
 
     def _show(self, evaluation: Evaluation) -> None:
-        share = percent_with_range(evaluation.accuracy, len(evaluation.images))
+        share = percent_with_interval(evaluation.accuracy, len(evaluation.images))
         self.words.setText(f"Final test on {count(len(evaluation.images), 'image')}: {share} right.")
         self.button.hide()
         self.show()

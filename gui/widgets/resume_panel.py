@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from engine.core.formatting import count
 from engine.runs.run_folder import Run
-from gui.formatting import cut_off
+from gui.formatting import interruption_text
 from gui.models.run_record import RunRecord
 from gui.plain_text import as_plain
 from gui.theme import GRID
@@ -57,7 +57,7 @@ class ResumePanel(QFrame):
 
     def _build_row(self, record: RunRecord) -> QWidget:
         row = QWidget(self)
-        label = QLabel(cut_off(record.run.name, record.history, record.config), row)
+        label = QLabel(interruption_text(record.run.name, record.history, record.config), row)
         label.setTextFormat(Qt.TextFormat.PlainText)
         label.setWordWrap(True)
         label.setToolTip(as_plain(str(record.run.path)))

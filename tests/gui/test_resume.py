@@ -13,7 +13,7 @@ from engine.core.formatting import percent
 from engine.core.locks import locked
 from engine.core.paths import default_runs_folder
 from engine.runs.run_folder import Run, interrupted_runs
-from gui.formatting import cut_off
+from gui.formatting import interruption_text
 from gui.main_window import DATASET, TRAIN, MainWindow
 from gui.models.run_record import read_record
 from gui.operations import Operations
@@ -55,11 +55,15 @@ def _press(window: MainWindow, name: str) -> None:
 
 
 def test_a_run_that_was_cut_off_says_how_far_it_had_come(run: Run, root: Path) -> None:
-    assert cut_off(run.name, run.history, CONFIG) == "The training “data 1” was cut off after epoch 2 of 4."
+    assert (
+        interruption_text(run.name, run.history, CONFIG) == "The training “data 1” was interrupted after epoch 2 of 4."
+    )
     with_budget = CONFIG.changed("training", budget="5m")
-    assert cut_off(run.name, run.history, with_budget) == "The training “data 1” was cut off after epoch 2."
+    assert (
+        interruption_text(run.name, run.history, with_budget) == "The training “data 1” was interrupted after epoch 2."
+    )
     begun = make_run(root, "data 2")
-    assert "before its first epoch" in cut_off(begun.name, begun.history, CONFIG)
+    assert "in its first epoch" in interruption_text(begun.name, begun.history, CONFIG)
 
 
 def test_the_start_page_offers_what_was_cut_off_and_lets_it_be(run: Run, window: MainWindow, qtbot: QtBot) -> None:

@@ -10,7 +10,7 @@ from engine.results.calibration import ReliabilityBin, reliability_bins
 from engine.results.evaluation import Evaluation
 from engine.results.statistics import wilson_interval
 from gui import theme
-from gui.formatting import percent_with_range
+from gui.formatting import percent_with_interval
 from gui.widgets.plots.chart_frame import ChartFrame, ChartTable
 from gui.widgets.plots.plot import PercentAxis, Plot, ShareAxis
 
@@ -51,7 +51,7 @@ class ReliabilityPlot(ChartFrame):
 
     def _table_rows(self) -> ChartTable:
         rows = (
-            (percent(each.confidence), percent_with_range(each.accuracy, each.num_images), f"{each.num_images:,}")
+            (percent(each.confidence), percent_with_interval(each.accuracy, each.num_images), f"{each.num_images:,}")
             for each in self._bins
         )
         return ChartTable(("Sure", "Right (95 % range)", "Images"), tuple(rows))
@@ -62,7 +62,7 @@ class ReliabilityPlot(ChartFrame):
             return
         near = min(self._bins, key=lambda each: abs(each.confidence - place))
         self.show_readout(
-            f"{percent(near.confidence)} sure: right {percent_with_range(near.accuracy, near.num_images)} "
+            f"{percent(near.confidence)} sure: right {percent_with_interval(near.accuracy, near.num_images)} "
             f"of {near.num_images:,}"
         )
 

@@ -6,7 +6,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.results.calibration import Calibration, OperatingPoint, coverage_curve
 from engine.results.evaluation import Evaluation, ImageResult
-from gui.formatting import budget_words
+from gui.formatting import operating_point_text
 from gui.panels.calibration_panel import CalibrationPanel
 from gui.state import AppState
 
@@ -54,7 +54,7 @@ def test_a_smaller_budget_leaves_more_images_to_the_person(panel: CalibrationPan
     assert "2\N{NO-BREAK SPACE}%" in panel.budget_sentence.text()
     panel.budget_box.percent.setValue(0)
     assert panel._state.max_error is None
-    assert "Every image is answered: 20 of 200" in panel.budget_sentence.text()
+    assert "all 200 images are answered, 20 of them wrongly" in panel.budget_sentence.text()
 
 
 def test_a_run_without_calibration_says_so(panel: CalibrationPanel) -> None:
@@ -69,5 +69,5 @@ def test_both_charts_have_their_tables(panel: CalibrationPanel) -> None:
 
 
 def test_too_few_images_are_said_to_promise_nothing() -> None:
-    assert "Set more images aside" in budget_words(OperatingPoint(0.0, 10, 10, 1, is_guaranteed=False), 0.02)
-    assert "left to you" in budget_words(OperatingPoint(float("inf"), 0, 100, 0, is_guaranteed=True), 0.02)
+    assert "larger validation split" in operating_point_text(OperatingPoint(0.0, 10, 10, 1, is_guaranteed=False), 0.02)
+    assert 'marked "unsure"' in operating_point_text(OperatingPoint(float("inf"), 0, 100, 0, is_guaranteed=True), 0.02)
