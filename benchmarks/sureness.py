@@ -91,7 +91,7 @@ def halves(name: str, run: Run, max_error: float) -> None:
         counts.append((int((~right[second])[answered].sum()), int(answered.sum()), len(second), budget.is_guaranteed))
     fell = np.mean(np.array(after) < np.array(before))
     wrong, answered_share = np.mean([c[0] / max(1, c[1]) for c in counts]), np.mean([c[1] / c[2] for c in counts])
-    inside = np.mean([wilson_interval(c[0] / max(1, c[1]), c[1]).low <= max_error for c in counts])
+    inside = np.mean([wilson_interval(c[0], c[1]).low <= max_error for c in counts])
     say(
         f"{name}: {len(labels)} images, accuracy {right.mean():.3f}; calibration error on the other half "
         f"{np.mean(before):.3f} before, {np.mean(after):.3f} after, lower in {fell:.0%} of {NUM_HALVES} halvings; "

@@ -7,7 +7,7 @@ from engine.config.settings import RunConfig
 from engine.core.events import RunStarted
 from engine.core.formatting import NBSP, count, duration, percent
 from engine.results.calibration import OperatingPoint
-from engine.results.statistics import wilson_interval
+from engine.results.statistics import count_successes, wilson_interval
 from engine.runs.history import History
 
 
@@ -100,5 +100,5 @@ def operating_point_text(point: OperatingPoint, max_error: float | None) -> str:
 
 
 def _interval(share: float, num_images: int) -> str:
-    low, high = wilson_interval(share, num_images)
+    low, high = wilson_interval(count_successes(share, num_images), num_images)
     return f"{low * 100:.0f}–{high * 100:.0f}"

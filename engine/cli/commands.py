@@ -57,7 +57,7 @@ def demo(out: Path | None = None) -> int:
     num_right = sum(Path(answer.path).parent.name == answer.label for answer in answers)
     for answer in answers[::5]:
         print_prediction(answer)
-    low, high = wilson_interval(num_right / len(answers), len(answers))
+    low, high = wilson_interval(num_right, len(answers))
     print_line(
         f"{num_right} of {len(answers)} images held out are classified right (95 % interval {low:.1%} to {high:.1%})."
     )

@@ -1,53 +1,63 @@
-"""How sure a figure is: intervals, paired comparison and ranking, small enough to need no library at start-up."""
+"""Confidence intervals, McNemar's test and AUROC.
 
-import math
-from statistics import NormalDist
+`scipy.stats` takes about a second to import, so it is reached as an attribute of `scipy`, which imports it when it is
+first used.
+"""
+
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-_Z = NormalDist().inv_cdf(0.975)  # standard deviations either side that hold 95 % of a normal distribution
+import scipy
 
 Floats = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
 
 
 class Interval(NamedTuple):
-    """The 95 % interval of a share (0..1)."""
+    """A 95 % confidence interval of a proportion (0..1)."""
 
     low: float
     high: float
 
 
-def wilson_interval(share: float, num_images: int) -> Interval:
-    """Return the 95 % interval of a share (0..1) measured on `num_images`; all there is where nothing was measured.
+def wilson_interval(num_successes: int, num_trials: int) -> Interval:
+    """Return the Wilson 95 % confidence interval of a proportion; (0, 1) when `num_trials` is 0.
 
-    Score interval of Wilson (1927), which stays inside 0..1 and is right for few images too.
+    The score interval of Wilson (1927) stays inside 0..1 and is accurate for few trials too.
     """
-    if not num_images:
+    if not num_trials:
         return Interval(0.0, 1.0)
-    scale = 1 + _Z**2 / num_images
-    middle = (share + _Z**2 / (2 * num_images)) / scale
-    reach = _Z / scale * math.sqrt(max(0.0, share * (1 - share)) / num_images + (_Z / (2 * num_images)) ** 2)
-    return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
+    interval = scipy.stats.binomtest(num_successes, num_trials).proportion_ci(0.95, method="wilson")
+    return Interval(float(interval.low), float(interval.high))
+
+
+def count_successes(share: float, num_trials: int) -> int:
+    """Return the number of successes behind a stored share (0..1), corrected for floating-point error."""
+    return min(num_trials, max(0, round(share * num_trials)))
 
 
 def mcnemar_p_value(num_only_first: int, num_only_second: int) -> float:
-    """Return how likely so unequal a pair of counts is by chance (p-value, two-sided).
+    """Return the two-sided p-value of McNemar's exact test (1947).
 
-    The counts are of images that only one of two models has right. Exact binomial form of McNemar's test (1947).
+    Args:
+        num_only_first: Number of images that only the first model classifies correctly.
+        num_only_second: Number of images that only the second model classifies correctly.
     """
-    num_images = num_only_first + num_only_second
-    fewer = min(num_only_first, num_only_second)
-    ways = sum(math.comb(num_images, number) for number in range(fewer + 1))
-    return min(1.0, ways / 2 ** (num_images - 1)) if num_images else 1.0
+    num_discordant = num_only_first + num_only_second
+    return float(scipy.stats.binomtest(num_only_first, num_discordant).pvalue) if num_discordant else 1.0
+
+
+def load_scipy_stats() -> None:
+    """Import `scipy.stats`, so that the first interval or test does not wait for it."""
+    _ = scipy.stats
 
 
 def auroc(positive: Floats, negative: Floats) -> float:
-    """Return how often a value of `positive` is above one of `negative`; 0.5 where either is empty.
+    """Return the area under the ROC curve for two sets of scores; 0.5 when either is empty.
 
-    Equal values count half. That is the area under the receiver operating characteristic (Mann and Whitney, 1947).
+    It is the probability that a score of `positive` is above one of `negative`, where ties count half (Mann and
+    Whitney, 1947).
     """
     if not len(positive) or not len(negative):
         return 0.5

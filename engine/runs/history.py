@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Warned
-from engine.results.statistics import Interval, wilson_interval
+from engine.results.statistics import Interval, count_successes, wilson_interval
 
 
 @dataclass
@@ -52,7 +52,10 @@ class History:
     def interval(self) -> Interval:
         """The 95 % interval of the best epoch's accuracy."""
         best = self.best
-        return wilson_interval(best.accuracy, self.started.num_val) if best and self.started else Interval(0.0, 1.0)
+        if not best or not self.started:
+            return Interval(0.0, 1.0)
+        num_val = self.started.num_val
+        return wilson_interval(count_successes(best.accuracy, num_val), num_val)
 
     @property
     def best(self) -> Best | None:

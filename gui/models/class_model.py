@@ -5,7 +5,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 
 from engine.core.formatting import percent
-from engine.results.evaluation import ClassResult
+from engine.results.confusion_matrix import ClassResult
 from gui.models.table_model import Index, TableModel
 from gui.plain_text import as_plain
 

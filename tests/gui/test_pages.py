@@ -13,8 +13,8 @@ from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress
 from engine.core.paths import default_runs_folder
 from engine.data.dataset import Dataset, Sample, scan
+from engine.results.confusion_matrix import ClassResult
 from engine.results.evaluation import (
-    ClassResult,
     Evaluation,
     ImageResult,
     Unreadable,

@@ -15,7 +15,8 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.paths import default_runs_folder
 from engine.data.dataset import scan
-from engine.results.evaluation import ClassResult, Evaluation, ImageResult, write_evaluation
+from engine.results.confusion_matrix import ClassResult
+from engine.results.evaluation import Evaluation, ImageResult, write_evaluation
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import create_run
 from gui.errors import ErrorBar

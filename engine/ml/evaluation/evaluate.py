@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor, nn
 
 from engine.core.errors import EngineError
@@ -22,8 +21,8 @@ from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.errors import DivergedError
 from engine.ml.runtime.precision import inference_dtype
 from engine.results.calibration import Calibration
+from engine.results.confusion_matrix import class_results, confusion_matrix
 from engine.results.evaluation import (
-    ClassResult,
     Evaluation,
     ImageResult,
     Unreadable,
@@ -102,8 +101,7 @@ def compute_metrics(
     truth, probabilities = judged.labels.numpy(), (judged.logits / temperature).softmax(1)
     confidences, predicted = (tensor.numpy() for tensor in probabilities.max(1))
     top5 = judged.logits.topk(min(5, len(classes)), dim=1).indices.numpy()
-    labels = np.arange(len(classes))
-    precision, recall, f1, support = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0.0)
+    confusion = confusion_matrix(truth, predicted, len(classes))
     images = (
         ImageResult(
             path=sample.path, label=classes[sample.label], predicted=classes[guess], confidence=float(confidence)
@@ -116,11 +114,8 @@ def compute_metrics(
         loss=scores.loss,
         accuracy=scores.accuracy,
         top5=float((top5 == truth[:, None]).any(1).mean()),
-        confusion=tuple(tuple(map(int, row)) for row in confusion_matrix(truth, predicted, labels=labels)),
-        per_class=tuple(
-            ClassResult(name=name, precision=p, recall=r, f1=f, num_images=int(n))
-            for name, p, r, f, n in zip(classes, precision, recall, f1, support)
-        ),
+        confusion=confusion,
+        per_class=class_results(confusion, classes),
         images=tuple(images),
         unreadable=judged.unreadable,
         calibration=calibration,

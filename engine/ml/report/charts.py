@@ -37,7 +37,7 @@ def reliability_chart(found: Sequence[ReliabilityBin]) -> str:
     figure, axes = _new(4.8, 4.2)
     axes.plot([0, 1], [0, 1], "--", color=_QUIET, linewidth=1, label="just as often right as sure")
     confidences, shares = [each.confidence for each in found], [each.accuracy for each in found]
-    intervals = [wilson_interval(each.accuracy, each.num_images) for each in found]
+    intervals = [wilson_interval(each.num_correct, each.num_images) for each in found]
     reach = [
         [max(0.0, share - low) for share, (low, _) in zip(shares, intervals)],
         [max(0.0, high - share) for share, (_, high) in zip(shares, intervals)],

@@ -106,9 +106,9 @@ def class_rows(evaluation: Evaluation) -> list[ClassRow]:
             row.f1,
             row.num_images,
             num_named,
-            *wilson_interval(row.recall, row.num_images),
+            *wilson_interval(evaluation.confusion[label][label], row.num_images),
         )
-        for row, num_named in zip(evaluation.per_class, named)
+        for label, (row, num_named) in enumerate(zip(evaluation.per_class, named))
     ]
 
 

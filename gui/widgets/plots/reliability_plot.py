@@ -44,7 +44,7 @@ class ReliabilityPlot(ChartFrame):
         self._bins = reliability_bins(evaluation.confidences, evaluation.is_right, _NUM_BINS) if evaluation else []
         across = np.array([each.confidence for each in self._bins])
         up = np.array([each.accuracy for each in self._bins])
-        reach = np.array([wilson_interval(each.accuracy, each.num_images) for each in self._bins]).reshape(-1, 2)
+        reach = np.array([wilson_interval(each.num_correct, each.num_images) for each in self._bins]).reshape(-1, 2)
         self._dots.setData(across, up)
         self._ranges.setData(x=across, y=up, top=reach[:, 1] - up, bottom=up - reach[:, 0])
         self.refresh_table()

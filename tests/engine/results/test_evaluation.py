@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import EngineError
-from engine.results.evaluation import ClassResult, Evaluation, ImageResult, read_evaluation, write_evaluation
+from engine.results.confusion_matrix import ClassResult
+from engine.results.evaluation import Evaluation, ImageResult, read_evaluation, write_evaluation
 
 
 def _image(path: str, label: str, predicted: str, confidence: float) -> ImageResult:
