@@ -15,7 +15,7 @@ from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.evaluation.label_errors import find_label_issues
-from engine.ml.evaluation.linear_probe import cross_validated, embed
+from engine.ml.evaluation.linear_probe import compute_embeddings, out_of_fold_probabilities
 
 FLIPPED = 0.05
 FIRST = 0.10
@@ -75,10 +75,10 @@ def measure(name: str, folder: Path, flips: set[str], weights: Path, epochs: int
     if not (run / "model.safetensors").is_file():
         run_to_end(jobs.train(split(dataset, 0.2, 0), config, run))
     model = run / "model.safetensors"
-    embeddings = run_to_end(embed(dataset.root, dataset.samples, model))
+    embeddings = run_to_end(compute_embeddings(dataset.root, dataset.samples, model))
     started = time.perf_counter()
     labels = embeddings.labels
-    probabilities = cross_validated(embeddings.rows, labels, len(dataset.classes))
+    probabilities = out_of_fold_probabilities(embeddings.vectors, labels, len(dataset.classes))
     scores, suggested, _ = find_label_issues(probabilities, labels)
     seconds = time.perf_counter() - started
     is_flip = np.array([sample.path in flips for sample in embeddings.samples])

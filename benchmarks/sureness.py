@@ -16,7 +16,7 @@ from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Sample, images_below, scan
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
-from engine.ml.evaluation.predict import open_model
+from engine.ml.evaluation.predict import open_predictor
 from engine.ml.evaluation.temperature import fit_temperature
 from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
 from engine.ml.models.preprocessing import Preprocessing
@@ -57,17 +57,17 @@ def trained(data: Path, path: Path, weights: Path, size: int) -> Run:
 
 def seen(run: Run, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
     """Return logits (N, K) and similarities to training (N,) of image files."""
-    answerer = open_model(run.model_path)
-    assert answerer.reference is not None
+    predictor = open_predictor(run.model_path)
+    assert predictor.reference is not None
     logits, alike = [], []
     samples = [Sample(str(path), 0) for path in paths]
-    load = eval_loader(Path(), Preprocessing.from_metadata(answerer.card))
+    load = eval_loader(Path(), Preprocessing.from_metadata(predictor.metadata))
     for batch in load_batches(chunks_in_order(samples), load):
         if batch.samples:
             with torch.inference_mode():
-                embeddings = answerer.embed(batch.inputs)
-                logits.append(answerer.head(embeddings))
-                alike.append(mean_knn_cosine(embeddings, answerer.reference))
+                embeddings = predictor.embed(batch.inputs)
+                logits.append(predictor.head(embeddings))
+                alike.append(mean_knn_cosine(embeddings, predictor.reference))
     return torch.cat(logits).clone(), torch.cat(alike)
 
 
@@ -104,7 +104,7 @@ def strangers(run: Run, data: Path) -> None:
     """Hymenoptera's validation images against images of other things."""
     dataset = run.dataset
     logits, alike = seen(run, [dataset.root / sample.path for sample in dataset.of_split("val")])
-    bound = open_model(run.model_path).card.calibration
+    bound = open_predictor(run.model_path).metadata.calibration
     assert bound is not None
     assert bound.ood_threshold is not None
     for name in ("flowers_small", "weather", "sign_digits"):

@@ -1,4 +1,4 @@
-"""Say why a model answers as it does for one image."""
+"""Explanation of a prediction: Grad-CAM heat map and nearest training images."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -8,52 +8,60 @@ import torch
 from engine.core.errors import EngineError
 from engine.core.path_text import path_to_text
 from engine.data.decode import decode
-from engine.ml.evaluation.gradcam import compute_cam, find_layer
-from engine.ml.evaluation.out_of_distribution import ReferenceEmbeddings, read_reference
-from engine.ml.evaluation.predict import NOT_NUMBERS
-from engine.ml.models.build import Classifier
-from engine.ml.models.model_file import load_model
-from engine.ml.models.preprocessing import Preprocessing, normalise, preprocess, visible_box
-from engine.ml.runtime.device import choose_device
+from engine.ml.evaluation.gradcam import compute_cam, find_target_layer
+from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, OpenModel, open_model
+from engine.ml.evaluation.out_of_distribution import ReferenceEmbeddings, read_reference_embeddings
+from engine.ml.models.preprocessing import normalise, preprocess, visible_box
 from engine.results.explanation import NUM_NEIGHBOURS, Explanation, Neighbour
-from engine.results.model_metadata import ModelMetadata, read_metadata
+from engine.results.model_metadata import read_metadata
+
+_MAX_NAMES = 10
 
 
 def explain_image(model_path: Path, image_path: Path, label: str | None) -> Explanation:
-    """Return what speaks for class `label`, or for the answer where it is None, and the nearest training images.
+    """Explain the prediction of a model for one image.
 
-    Works in float32, whatever precision the card asks for: gradients of half precision are coarse. Raises EngineError
-    where the model or the image cannot be used, or the model knows no such class.
+    Computes in float32 whatever the precision of the model, because gradients in half precision are coarse.
+
+    Args:
+        model_path: The model file. The nearest training images come from the run folder around it.
+        image_path: The image file.
+        label: Class to explain; None: the predicted class.
+
+    Raises:
+        EngineError: The model or the image cannot be used, or the model does not have the class.
     """
-    read_metadata(model_path)  # a missing file must be a sentence, not a failing `stat` below
+    read_metadata(model_path)  # raises an EngineError for a missing file, where `stat` would raise an OSError
     model_path = model_path.absolute()
-    changed = model_path.stat().st_mtime_ns
-    model, card, device = _open(model_path, changed)
-    if label is not None and label not in card.classes:
-        raise EngineError(f"The model knows no class '{label}'. It knows {', '.join(card.classes[:10])}.", model_path)
-    preprocessing = Preprocessing.from_metadata(card)
+    modified = model_path.stat().st_mtime_ns
+    model = _open(model_path, modified)
+    metadata, preprocessing = model.metadata, model.preprocessing
+    if label is not None and label not in metadata.classes:
+        names = ", ".join(metadata.classes[:_MAX_NAMES])
+        raise EngineError(f"The model has no class '{label}'. Choose one of its classes, such as {names}.", model_path)
     pixels = decode(image_path, preprocessing.min_side)
-    batch = normalise(preprocess(pixels, preprocessing)[None].to(device), preprocessing)
-    seen = compute_cam(model, find_layer(model, batch), batch, None if label is None else card.classes.index(label))
-    if not (seen.logits.isfinite().all() and seen.heat.isfinite().all()):
-        raise EngineError(NOT_NUMBERS, model_path)
+    batch = normalise(preprocess(pixels, preprocessing)[None].to(model.device), preprocessing)
+    class_index = None if label is None else metadata.classes.index(label)
+    cam = compute_cam(model.network, find_target_layer(model.network, batch), batch, class_index)
+    if not (cam.logits.isfinite().all() and cam.heat.isfinite().all()):
+        raise EngineError(NON_FINITE_OUTPUTS, model_path)
     return Explanation(
         path=path_to_text(str(image_path)),
-        label=card.classes[seen.label],
-        predicted=card.classes[int(seen.logits.argmax())],
-        confidence=float((seen.logits / card.temperature).softmax(0)[seen.label]),
-        heat=seen.heat.numpy(),
+        label=metadata.classes[cam.label],
+        predicted=metadata.classes[int(cam.logits.argmax())],
+        confidence=float((cam.logits / metadata.temperature).softmax(0)[cam.label]),
+        heat=cam.heat.numpy(),
         box=visible_box(pixels.shape[1], pixels.shape[0], preprocessing),
-        neighbours=_neighbours(_read_reference(model_path.parent, changed), seen.embedding),
+        neighbours=_neighbours(_read_reference(model_path.parent, modified), cam.embedding),
     )
 
 
 @lru_cache(maxsize=1)
-def _open(model_path: Path, _changed: int) -> tuple[Classifier, ModelMetadata, torch.device]:
-    # Kept, so that another class is explained at once; a rewritten file has another time of change
-    model, card = load_model(model_path)
-    device = choose_device("auto")
-    return model.to(device).requires_grad_(False), card, device
+def _open(model_path: Path, _modified: int) -> OpenModel:
+    # The modification time is part of the cache key, so a rewritten file is loaded again
+    model = open_model(model_path)
+    model.network.to(model.device).requires_grad_(False)
+    return model
 
 
 def _neighbours(reference: ReferenceEmbeddings | None, embedding: torch.Tensor) -> tuple[Neighbour, ...]:
@@ -67,8 +75,8 @@ def _neighbours(reference: ReferenceEmbeddings | None, embedding: torch.Tensor) 
 
 
 @lru_cache(maxsize=1)
-def _read_reference(run_folder: Path, _changed: int) -> ReferenceEmbeddings | None:
+def _read_reference(run_folder: Path, _modified: int) -> ReferenceEmbeddings | None:
     try:
-        return read_reference(run_folder)
-    except EngineError:  # a model without its run, or of an older program: the heat map is worth showing alone
+        return read_reference_embeddings(run_folder)
+    except EngineError:  # a model without its run, or of an older program: the heat map is still useful
         return None

@@ -1,11 +1,12 @@
-"""Where a network looks: class activation maps by gradients, for every backbone family.
+"""Class activation maps by gradients (HiResCAM), for every backbone family.
 
-Grad-CAM (Selvaraju et al., 2017) is heat = relu(sum_c mean(d score / d A_c) A_c), with A the last activations that
-still have a place in the picture. We weigh each place by its own gradient instead of their mean over all places,
-heat = relu(sum_c d score / d A_c * A_c) (HiResCAM, Draelos and Carin, 2020, equation 5): before global average pooling
-the two are the same, and only so can a finer layer be read, see docs/decisions/0005. What differs between families is
-how activations lie in memory: (1, C, H, W) in convolutional networks, (1, H, W, C) in Swin, (1, 1 + H * W, C) in ViT,
-whose first token is the class token.
+Grad-CAM (Selvaraju et al., 2017) computes heat = relu(sum_c mean(d score / d A_c) A_c), where A_c is channel c of the
+last activations that have spatial positions. HiResCAM (Draelos and Carin, 2020, equation 5) weights each position by
+its own gradient instead of the mean: heat = relu(sum_c d score / d A_c * A_c). Both are equal for the layer before
+global average pooling; only HiResCAM is faithful for finer layers, see docs/decisions/0005.
+
+Backbone families differ in the memory layout of activations: (1, C, H, W) in convolutional networks, (1, H, W, C) in
+Swin, and (1, 1 + H * W, C) in ViT, where the first token is the class token.
 """
 
 import math
@@ -24,14 +25,14 @@ from engine.ml.models.se_resnet import SEResNet
 Layout: TypeAlias = Literal["channels_first", "channels_last", "tokens"]
 
 MIN_SIDE = 7
-"""Coarser activations are passed over where there are finer ones: on 4 x 4 fields a map says next to nothing."""
+"""Smallest side of the activations, where the network has such: a 4 x 4 map shows almost nothing."""
 SE_RESNET_MIN_SIDE = 12
-"""Our SE-ResNet takes small pictures, all of which each of its last fields sees."""
+"""The same for our SE-ResNet, whose last positions each see the whole of a small image."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """The module whose output (for ViT: input) the map is made of, and how that lies in memory."""
+class TargetLayer:
+    """The module whose output (for ViT: input) the map is computed from, and the memory layout of that tensor."""
 
     module: nn.Module
     layout: Layout
@@ -39,67 +40,75 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class CamResult:
-    """One pass of one picture through a network."""
+    """Heat map of one image with the outputs of the same forward pass."""
 
     heat: Tensor
-    """Shape (S, S), float32, 0..1: what speaks for the class, the strongest place being 1."""
+    """Shape (S, S), float32, 0..1: evidence for the class at each pixel, 1 at the strongest."""
     logits: Tensor
     """Shape (K,), float32."""
     embedding: Tensor
     """Shape (D,), float32."""
     label: int
-    """The class the heat is for."""
+    """Index of the class that the heat map explains."""
 
 
-def find_layer(model: Classifier, batch: Tensor) -> Layer:
-    """Return the last layer with a place for each part of the picture, found by running `batch` (1, 3, S, S) once.
+def find_target_layer(model: Classifier, batch: Tensor) -> TargetLayer:
+    """Return the last layer whose activations are fine enough for a heat map.
 
-    Only modules that follow one another in a row count, so that all the network knows goes through the chosen one: a
-    branch inside a block would show a part. In a ViT, patches no longer matter behind the last block, for only the
-    class token is read there; so it is the input of that block. The last layer with at least `MIN_SIDE` places a side
-    is taken (`SE_RESNET_MIN_SIDE` in ours); of small images, a place for each four pixels is enough.
+    Only modules that run in sequence are considered, because a branch inside a block carries part of the information.
+    For ViT it is the input of the last block, behind which only the class token is used. The side of the activations
+    is at least `MIN_SIDE` (`SE_RESNET_MIN_SIDE` for our SE-ResNet), or a quarter of the image side if that is less.
+
+    Args:
+        model: Classifier in eval mode.
+        batch: Normalised image, float32, shape (1, 3, S, S); it is run through the model once.
     """
     if isinstance(model.backbone, VisionTransformer):
-        return Layer(list(model.backbone.encoder.layers.children())[-1], "tokens")
-    sides: list[tuple[int, Layer]] = []
+        return TargetLayer(list(model.backbone.encoder.layers.children())[-1], "tokens")
+    sides: list[tuple[int, TargetLayer]] = []
 
-    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+    def record(module: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor) and (layout := _layout(output)) is not None:
-            sides.append((output.shape[2], Layer(module, layout)))
+            sides.append((output.shape[2], TargetLayer(module, layout)))
 
-    hooks = [module.register_forward_hook(note) for module in _in_a_row(model.backbone)]
+    hooks = [module.register_forward_hook(record) for module in _sequential_modules(model.backbone)]
     try:
         with torch.no_grad():
             model(batch)
     finally:
         for hook in hooks:
             hook.remove()
-    # The finest activations of small images are those of the first layer, which knows of edges alone
-    wanted = SE_RESNET_MIN_SIDE if isinstance(model.backbone, SEResNet) else MIN_SIDE
-    enough = min(wanted, batch.shape[2] // 4, max(side for side, _ in sides))
-    return [layer for side, layer in sides if side >= enough][-1]
+    # For small images a fixed minimum would select the first layer, which detects only edges
+    min_side = SE_RESNET_MIN_SIDE if isinstance(model.backbone, SEResNet) else MIN_SIDE
+    min_side = min(min_side, batch.shape[2] // 4, max(side for side, _ in sides))
+    return [layer for side, layer in sides if side >= min_side][-1]
 
 
-def compute_cam(model: Classifier, layer: Layer, batch: Tensor, label: int | None = None) -> CamResult:
-    """Return the heat map of class `label`, or of the likeliest one, for a normalised batch (1, 3, S, S), float32.
+def compute_cam(model: Classifier, layer: TargetLayer, batch: Tensor, label: int | None = None) -> CamResult:
+    """Return the HiResCAM heat map of one image.
 
-    `model` is in eval mode and float32. The score is the class's logit less the mean of all: what speaks for every
-    class alike speaks for none.
+    The score is the logit of the class minus the mean of all logits, which removes evidence common to all classes.
+
+    Args:
+        model: Classifier in eval mode, float32.
+        layer: Layer found by `find_target_layer`.
+        batch: Normalised image, float32, shape (1, 3, S, S).
+        label: Index of the class to explain; None: the predicted class.
     """
-    with torch.enable_grad(), _capture_activations(layer) as heard:
+    with torch.enable_grad(), _capture_activations(layer) as captured:
         embedding = model.embed(batch)
         logits = model.head(embedding)[0]
-        chosen = int(logits.argmax()) if label is None else label
-        (gradient,) = torch.autograd.grad(logits[chosen] - logits.mean(), heard)
-    activation, slope = (_channels_first(tensor.detach(), layer.layout) for tensor in (heard[0], gradient))
-    heat = (slope * activation).sum(0)
+        class_index = int(logits.argmax()) if label is None else label
+        (gradient,) = torch.autograd.grad(logits[class_index] - logits.mean(), captured)
+    activations, gradients = (_channels_first(tensor.detach(), layer.layout) for tensor in (captured[0], gradient))
+    heat = (gradients * activations).sum(0)
     size = (batch.shape[2], batch.shape[3])
-    large = nn.functional.interpolate(heat[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-    return CamResult(_scaled(large).cpu(), logits.detach().cpu(), embedding[0].detach().cpu(), chosen)
+    resized = nn.functional.interpolate(heat[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+    return CamResult(_scale(resized).cpu(), logits.detach().cpu(), embedding[0].detach().cpu(), class_index)
 
 
-def _scaled(heat: Tensor) -> Tensor:
-    """Cut off what speaks against the class and scale to 0..1; where nothing speaks for it, show what does so least."""
+def _scale(heat: Tensor) -> Tensor:
+    """Set negative evidence to 0 and scale to 0..1; if all evidence is negative, shift the minimum to 0 first."""
     if (heat.max() <= 0).item():
         heat = heat - heat.min()
     heat = heat.clamp_min(0)
@@ -107,31 +116,31 @@ def _scaled(heat: Tensor) -> Tensor:
 
 
 @contextmanager
-def _capture_activations(layer: Layer) -> Iterator[list[Tensor]]:
-    """Collect the activations of `layer`, the graph of gradients beginning at them."""
-    heard: list[Tensor] = []
+def _capture_activations(layer: TargetLayer) -> Iterator[list[Tensor]]:
+    """Append the activations of `layer` to the yielded list and start the autograd graph at them."""
+    captured: list[Tensor] = []
 
-    def begin(tensor: Tensor) -> Tensor:
-        # A copy, for some networks change the activations in place, which torch forbids at the root of a graph. It is
-        # the changed values, and gradients by them, that are read then.
-        heard.append(tensor.detach().requires_grad_().clone())
-        return heard[0]
+    def capture(tensor: Tensor) -> Tensor:
+        # Some networks modify activations in place, which torch forbids for a leaf of the graph; so a copy is passed
+        # on. Both the values and the gradients that are read afterwards are those of the modified copy.
+        captured.append(tensor.detach().requires_grad_().clone())
+        return captured[0]
 
     if layer.layout == "tokens":
-        hook = layer.module.register_forward_pre_hook(lambda _module, inputs: (begin(inputs[0]), *inputs[1:]))
+        hook = layer.module.register_forward_pre_hook(lambda _module, inputs: (capture(inputs[0]), *inputs[1:]))
     else:
-        hook = layer.module.register_forward_hook(lambda _module, _inputs, output: begin(output))
+        hook = layer.module.register_forward_hook(lambda _module, _inputs, output: capture(output))
     try:
-        yield heard
+        yield captured
     finally:
         hook.remove()
 
 
-def _in_a_row(network: nn.Module) -> Iterator[nn.Module]:
+def _sequential_modules(network: nn.Module) -> Iterator[nn.Module]:
     for child in network.children():
         if isinstance(child, nn.Sequential | nn.ModuleList):
-            yield from _in_a_row(child)
-        # Pooling to a fixed size enlarges what is smaller: VGG makes 7 x 7 equal fields of one
+            yield from _sequential_modules(child)
+        # Pooling to a fixed size can enlarge activations: VGG repeats a single position 7 x 7 times
         if not isinstance(child, nn.AdaptiveAvgPool2d):
             yield child
 
@@ -146,7 +155,7 @@ def _layout(output: Tensor) -> Layout | None:
 
 
 def _channels_first(tensor: Tensor, layout: Layout) -> Tensor:
-    """Return activations of one picture, shape (C, H, W)."""
+    """Return the activations of one image in shape (C, H, W)."""
     if layout == "channels_first":
         return tensor[0]
     if layout == "channels_last":

@@ -1,17 +1,20 @@
-"""What a quick probe on kept embeddings says of every image that it has not learnt from."""
+"""Out-of-fold predictions of a linear probe on cached embeddings.
+
+A linear probe is a logistic regression on the embeddings of a frozen network (Alain and Bengio, 2016).
+"""
 
 import warnings
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -19,110 +22,144 @@ from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
-from engine.ml.evaluation.predict import NOT_NUMBERS
+from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, open_model
 from engine.ml.loading.feature_cache import compute_features
-from engine.ml.models.model_file import load_model
-from engine.ml.models.preprocessing import Preprocessing
-from engine.ml.runtime.device import choose_device
-from engine.ml.runtime.precision import inference_dtype
 
-Rows: TypeAlias = npt.NDArray[np.float32]
+Vectors: TypeAlias = npt.NDArray[np.float32]
 Labels: TypeAlias = npt.NDArray[np.int64]
 Probabilities: TypeAlias = npt.NDArray[np.float64]
 
 NUM_FOLDS = 5
-_MOST_COMPONENTS = 128
-_MOST_STEPS = 200
-_STRENGTH = 0.002  # strong regularisation: a probe that fits wrong labels cannot doubt them
+_MAX_COMPONENTS = 128
+_MAX_ITERATIONS = 200
+_INVERSE_PENALTY = 0.002  # strong regularisation, because a probe that fits wrong labels cannot find them
 
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """What a network says of the readable ones among some samples: rows (N, D) in the order of `samples`."""
+    """Embeddings of the N readable images among some samples."""
 
     samples: tuple[Sample, ...]
-    rows: Rows
+    vectors: Vectors
+    """Shape (N, D), float32, in the order of `samples`."""
 
     @property
     def labels(self) -> Labels:
-        """The class of each, shape (N,)."""
+        """Given label of each image, shape (N,)."""
         return np.array([sample.label for sample in self.samples], np.int64)
 
 
-def embed(root: Path, samples: Sequence[Sample], model_path: Path) -> Generator[Event, None, Embeddings]:
-    """Return the embeddings of the samples by the backbone of a model file, kept for the next time.
+def compute_embeddings(root: Path, samples: Sequence[Sample], model_path: Path) -> Generator[Event, None, Embeddings]:
+    """Return the embeddings of the samples by the backbone of a model file, from the feature cache where possible.
 
-    Raises EngineError where the model cannot be used or no image can be read.
+    Raises:
+        EngineError: The model cannot be used, or no image can be read.
     """
-    model, card = load_model(model_path)
-    device = choose_device("auto")
-    preprocessing, dtype = Preprocessing.from_metadata(card), inference_dtype(card.precision, device)
-    said = yield from compute_features(root, samples, model.backbone, preprocessing, device, dtype, mirrored=False)
-    if not said.samples:
-        raise EngineError("None of the images could be read.", root)
-    if not said.rows.isfinite().all():
-        raise EngineError(NOT_NUMBERS, model_path)
-    return Embeddings(said.samples, said.rows.flatten(1).float().numpy())
+    model = open_model(model_path)
+    features = yield from compute_features(
+        root, samples, model.network.backbone, model.preprocessing, model.device, model.dtype, mirrored=False
+    )
+    if not features.samples:
+        raise EngineError("None of the images could be read. Check that the folder still holds them.", root)
+    if not features.rows.isfinite().all():
+        raise EngineError(NON_FINITE_OUTPUTS, model_path)
+    return Embeddings(features.samples, features.rows.flatten(1).float().numpy())
 
 
-def probe_probabilities(rows: Rows, labels: Labels, asked: Rows, num_classes: int) -> Probabilities:
-    """Return class probabilities, shape (M, K), for rows `asked` (M, D) from a probe that learns from `rows` (N, D).
+def probe_probabilities(vectors: Vectors, labels: Labels, test_vectors: Vectors, num_classes: int) -> Probabilities:
+    """Fit PCA and a probe on `vectors` and return its class probabilities for `test_vectors`.
 
-    The probe is a logistic regression on at most 128 principal components. A class that `labels` lack gets zero.
+    Args:
+        vectors: Training embeddings, shape (N, D).
+        labels: Their classes, shape (N,), 0..K-1.
+        test_vectors: Shape (M, D).
+        num_classes: K.
+
+    Returns:
+        Shape (M, K). A class that is missing from `labels` gets probability 0.
     """
-    reduce = reducer(rows)
-    return regress(reduce.transform(rows), labels, reduce.transform(asked), num_classes)
+    pca = fit_pca(vectors)
+    return fit_logistic_regression(pca.transform(vectors), labels, pca.transform(test_vectors), num_classes)
 
 
-def reducer(rows: Rows) -> Any:
-    """Return what standardises rows (N, D) and cuts them to at most 128 principal components, fitted to these."""
+def fit_pca(vectors: Vectors) -> Pipeline:
+    """Return a fitted transform that standardises vectors (N, D) and projects them to at most 128 components."""
     with threadpool_limits(1):
-        pipeline = make_pipeline(StandardScaler(), PCA(min(_MOST_COMPONENTS, *rows.shape), random_state=0))
-        return pipeline.fit(rows)
+        pipeline = make_pipeline(StandardScaler(), PCA(min(_MAX_COMPONENTS, *vectors.shape), random_state=0))
+        return pipeline.fit(vectors)
 
 
-def regress(rows: Rows, labels: Labels, asked: Rows, num_classes: int, strength: float = _STRENGTH) -> Probabilities:
-    """Return class probabilities, shape (M, K), of a logistic regression; a class that `labels` lack gets zero.
+def fit_logistic_regression(
+    vectors: Vectors,
+    labels: Labels,
+    test_vectors: Vectors,
+    num_classes: int,
+    inverse_penalty: float = _INVERSE_PENALTY,
+) -> Probabilities:
+    """Fit a logistic regression and return its class probabilities for `test_vectors`.
 
-    `strength` is the inverse of the penalty.
+    Arguments and result are those of `probe_probabilities`; `inverse_penalty` is scikit-learn's C.
     """
-    result = np.zeros((len(asked), num_classes))
-    known = np.unique(labels)
-    if len(known) == 1:
-        result[:, known[0]] = 1.0
+    result = np.zeros((len(test_vectors), num_classes))
+    present = np.unique(labels)
+    if len(present) == 1:
+        result[:, present[0]] = 1.0
         return result
-    regression = LogisticRegression(C=strength, max_iter=_MOST_STEPS)
-    with warnings.catch_warnings(), threadpool_limits(1):  # these matrices are small, and threads that wait cost more
-        warnings.simplefilter("ignore", ConvergenceWarning)  # close enough for a ranking
-        regression.fit(rows, labels)
-    result[:, known] = regression.predict_proba(asked)
+    regression = LogisticRegression(C=inverse_penalty, max_iter=_MAX_ITERATIONS)
+    with warnings.catch_warnings(), threadpool_limits(1):  # on small matrices, synchronising threads costs more
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an approximate optimum is enough for a ranking
+        regression.fit(vectors, labels)
+    result[:, present] = regression.predict_proba(test_vectors)
     return result
 
 
-def folds_of(labels: Labels, groups: Labels, seed: int, num_folds: int = NUM_FOLDS) -> Labels:
-    """Return the fold of each image, shape (N,): seeded, each class spread evenly, as small as it may be.
+def assign_folds(labels: Labels, groups: Labels, seed: int, num_folds: int = NUM_FOLDS) -> Labels:
+    """Assign each image to a fold for cross-validation, stratified by class.
 
-    Images of one group, such as copies of each other, share a fold, so that none is known from its copy.
+    Args:
+        labels: Class of each image, shape (N,).
+        groups: Group number of each image, shape (N,). A group, such as a set of duplicates, is never divided.
+        seed: Seed of the random order.
+        num_folds: Number of folds.
+
+    Returns:
+        Fold of each image, shape (N,), 0..num_folds-1.
     """
-    heads, members = np.unique(groups, return_index=True)
-    fold_of_group = np.empty(len(heads), np.int64)
-    for label in np.unique(labels[members]):
-        positions = np.flatnonzero(labels[members] == label)
+    group_numbers, first_members = np.unique(groups, return_index=True)
+    fold_of_group = np.empty(len(group_numbers), np.int64)
+    for label in np.unique(labels[first_members]):
+        positions = np.flatnonzero(labels[first_members] == label)
         order = np.random.default_rng(stable_seed(seed, int(label))).permutation(len(positions))
         fold_of_group[positions] = (order + label) % num_folds
-    result: Labels = fold_of_group[np.searchsorted(heads, groups)]
+    result: Labels = fold_of_group[np.searchsorted(group_numbers, groups)]
     return result
 
 
-def cross_validated(
-    rows: Rows, labels: Labels, num_classes: int, seed: int = 0, groups: Labels | None = None
+def out_of_fold_probabilities(
+    vectors: Vectors, labels: Labels, num_classes: int, seed: int = 0, groups: Labels | None = None
 ) -> Probabilities:
-    """Return class probabilities, shape (N, K), of each row from a probe that has seen neither it nor its copies."""
-    folds = folds_of(labels, np.arange(len(labels)) if groups is None else groups, seed)
-    result = np.zeros((len(rows), num_classes))
+    """Return class probabilities of each image from a probe that was fitted without it and without its group.
+
+    Args:
+        vectors: Embeddings, shape (N, D).
+        labels: Given labels, shape (N,), 0..K-1.
+        num_classes: K.
+        seed: Seed of the folds.
+        groups: Group number of each image, shape (N,), equal for duplicates; None: every image is its own group.
+
+    Returns:
+        Shape (N, K).
+
+    Raises:
+        EngineError: There are too few images for two folds.
+    """
+    folds = assign_folds(labels, np.arange(len(labels)) if groups is None else groups, seed)
+    result = np.zeros((len(vectors), num_classes))
     for fold in np.unique(folds):
-        held = folds == fold
-        if held.all():
-            raise EngineError("There are too few images to check labels: two in a class at the least.")
-        result[held] = probe_probabilities(rows[~held], labels[~held], rows[held], num_classes)
+        is_held_out = folds == fold
+        if is_held_out.all():
+            raise EngineError("There are too few images to check labels. Add images: each class needs at least two.")
+        result[is_held_out] = probe_probabilities(
+            vectors[~is_held_out], labels[~is_held_out], vectors[is_held_out], num_classes
+        )
     return result

@@ -1,4 +1,8 @@
-"""The training images as the finished network sees them: what is near one is known, what is far from all is not."""
+"""k-NN out-of-distribution detection: reference embeddings and the similarity threshold.
+
+Sun et al. (2022), "Out-of-Distribution Detection with Deep Nearest Neighbors": an image is out of distribution (OOD)
+if its embedding is far from those of its nearest training images.
+"""
 
 import json
 from dataclasses import dataclass
@@ -14,31 +18,33 @@ from engine.core.errors import EngineError
 from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
 from engine.data.dataset import Sample
-from engine.ml.models.reference_embeddings import MAX_REFERENCE_IMAGES, l2_normalize, read_embeddings
+from engine.ml.models.reference_embeddings import l2_normalize, read_embeddings
 from engine.runs.run_folder import Run
 
 NUM_NEAREST = 3
-"""An image is as similar to training as it is to this many training images on average."""
-UNKNOWN_SHARE = 0.02
-"""Share of validation images that may be called unlike anything in training."""
+"""k: the similarity of an image to training is the mean over this many nearest training images."""
+OOD_QUANTILE = 0.02
+"""Share (0..1) of validation images that the threshold marks as out of distribution."""
+_NO_REFERENCE = "This run has no reference images for comparison. Train it again, or let its training end."
 
 
-class _Files(BaseModel):
-    """The list in the run folder."""
+class _ReferencePaths(BaseModel):
+    """The file in the run folder that names the reference images."""
 
     root: str
     files: tuple[tuple[RelativePath, str], ...]
-    """Path of each image and its class."""
+    """Path below `root` and class name of each image."""
 
 
 @dataclass(frozen=True)
 class ReferenceEmbeddings:
-    """Embeddings of training images, (N, D), each of length 1, with the files and classes they stand for."""
+    """Embeddings of N training images, with their paths and class names."""
 
     root: str
     paths: tuple[str, ...]
     labels: tuple[str, ...]
     embeddings: Tensor
+    """Shape (N, D), float32, each row of length 1."""
 
     def nearest(self, embedding: Tensor, num: int) -> list[tuple[int, float]]:
         """Return positions and cosine similarities of the `num` images nearest to an embedding (D,), nearest first."""
@@ -47,52 +53,46 @@ class ReferenceEmbeddings:
 
 
 def mean_knn_cosine(embeddings: Tensor, reference: Tensor) -> Tensor:
-    """Return how similar each of (M, D) is to the rows of length 1 it is nearest to, (N, D): mean cosine, shape (M,).
+    """Return the mean cosine similarity of each embedding to its `NUM_NEAREST` nearest reference embeddings.
 
-    Distance to the nearest neighbours in the space of features: Sun et al. (2022), "Out-of-Distribution Detection with
-    Deep Nearest Neighbors".
+    Args:
+        embeddings: Shape (M, D), of any length.
+        reference: Shape (N, D), each row of length 1.
+
+    Returns:
+        Shape (M,), float32, -1..1.
     """
     cosines = l2_normalize(embeddings) @ reference.float().T
     return cosines.topk(min(NUM_NEAREST, len(reference)), dim=1).values.mean(1)
 
 
 def choose_ood_threshold(val_similarities: Tensor) -> float:
-    """Return the similarity that all but a few validation images reach."""
-    return float(np.quantile(val_similarities.numpy(), UNKNOWN_SHARE))
+    """Return the `OOD_QUANTILE` quantile of the similarities (N,) of validation images; images below it are OOD."""
+    return float(np.quantile(val_similarities.numpy(), OOD_QUANTILE))
 
 
-def choose_samples(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    """Return at most MAX_REFERENCE_IMAGES of the samples, spread evenly over each class, small classes whole."""
-    if len(samples) <= MAX_REFERENCE_IMAGES:
-        return samples
-    by_label: dict[int, list[Sample]] = {}
-    for sample in samples:
-        by_label.setdefault(sample.label, []).append(sample)
-    chosen: list[Sample] = []
-    room = MAX_REFERENCE_IMAGES
-    for number, group in enumerate(sorted(by_label.values(), key=len)):
-        num_taken = min(len(group), room // (len(by_label) - number))
-        chosen += [group[int(place)] for place in np.linspace(0, len(group) - 1, num_taken)]
-        room -= num_taken
-    return tuple(sorted(chosen, key=lambda sample: sample.path))
+def write_reference_paths(run: Run, root: Path, samples: tuple[Sample, ...], classes: tuple[str, ...]) -> None:
+    """Write paths and classes of the reference images into the run folder.
 
+    They are not part of the model file, because paths can hold private information.
 
-def write_paths(run: Run, root: Path, samples: tuple[Sample, ...], classes: tuple[str, ...]) -> None:
-    """Write which files the rows in the model file stand for; they stay in the run folder, for paths tell of people."""
+    Raises:
+        EngineError: The file cannot be written.
+    """
     files = [[sample.path, classes[sample.label]] for sample in samples]
-    with saving("The list of remembered images", run.reference_path):
+    with saving("The list of reference images", run.reference_path):
         write_text_atomic(run.reference_path, json.dumps({"root": str(root.absolute()), "files": files}))
 
 
-def read_reference(run_folder: Path) -> ReferenceEmbeddings:
-    """Return the training images of a run as its model sees them; raise EngineError where it has none."""
+def read_reference_embeddings(run_folder: Path) -> ReferenceEmbeddings:
+    """Return the reference embeddings of a run; raise EngineError if it has none or they do not match."""
     run = Run(run_folder)
     embeddings = read_embeddings(run.model_path) if run.model_path.is_file() else None
     try:
-        files = _Files.model_validate_json(read_text(run.reference_path))
+        reference = _ReferencePaths.model_validate_json(read_text(run.reference_path))
     except (OSError, ValueError) as error:
-        raise EngineError("This run keeps no training images to compare with.", run_folder) from error
-    paths, labels = zip(*files.files) if files.files else ((), ())
+        raise EngineError(_NO_REFERENCE, run_folder) from error
+    paths, labels = zip(*reference.files) if reference.files else ((), ())
     if embeddings is None or len(embeddings) != len(paths):
-        raise EngineError("This run keeps no training images to compare with.", run_folder)
-    return ReferenceEmbeddings(files.root, paths, labels, torch.as_tensor(embeddings))
+        raise EngineError(_NO_REFERENCE, run_folder)
+    return ReferenceEmbeddings(reference.root, paths, labels, torch.as_tensor(embeddings))

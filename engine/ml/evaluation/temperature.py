@@ -1,4 +1,4 @@
-"""Choose the temperature that makes confidences come true on validation images."""
+"""Temperature scaling: calibration of confidences on validation images."""
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -6,26 +6,28 @@ from torch import Tensor
 
 from engine.results.calibration import Calibration, calibration_error, coverage_curve
 
-_LARGEST_LOG = 3.0  # temperatures between 1/20 and 20
+_MAX_LOG_TEMPERATURE = 3.0  # temperatures between 1/20 and 20
 _SEED = 0
 
 
 def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
-    """Return the temperature for these validation answers, (N, K) and (N,), and what it does to confidences.
+    """Fit the temperature on validation logits and measure the calibration error before and after.
 
-    Temperature scaling of Guo et al. (2017). The error after it is measured in two halves, each with the temperature
-    of the other, so that no image speaks for a figure that was chosen on it.
+    Temperature scaling: Guo et al. (2017), "On Calibration of Modern Neural Networks". The error afterwards is
+    cross-fitted: each half of the images is measured with the temperature fitted on the other half.
+
+    Args:
+        logits: Shape (N, K), float32.
+        labels: True classes, shape (N,), int64.
     """
     temperature = fit_temperature(logits, labels)
     before, is_right = _confidences(logits, 1.0), logits.argmax(1) == labels
     after = before.clone()
     order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(_SEED))
     halves = order.tensor_split(2)
-    for chosen_on, measured_on in (halves, halves[::-1]):
-        if len(chosen_on):
-            after[measured_on] = _confidences(
-                logits[measured_on], fit_temperature(logits[chosen_on], labels[chosen_on])
-            )
+    for fitted, measured in (halves, halves[::-1]):
+        if len(fitted):
+            after[measured] = _confidences(logits[measured], fit_temperature(logits[fitted], labels[fitted]))
     right = is_right.numpy()
     return Calibration(
         temperature=temperature,
@@ -37,22 +39,26 @@ def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """Return the temperature with the least cross-entropy on these answers, (N, K) and (N,).
+    """Return the temperature (1/20..20) that minimises the cross-entropy of softmax(logits / temperature).
 
-    As in Platt (1999) the truth is taken to be a little uncertain, by one image in N + 2: else a model without a
-    mistake on few images would be told to be sure beyond all doubt.
+    The targets are smoothed by 1 / (N + 2) as in Platt (1999), because a model without errors on few images would
+    otherwise get the smallest temperature and confidences of 1.
+
+    Args:
+        logits: Shape (N, K).
+        labels: True classes, shape (N,), int64.
     """
-    wide, num_images, num_classes = logits.double(), *logits.shape
-    doubt = 1 / (num_images + 2)
-    targets = torch.full_like(wide, doubt / max(1, num_classes - 1))
-    targets.scatter_(1, labels[:, None], 1 - doubt)
+    logits64, num_images, num_classes = logits.double(), *logits.shape
+    smoothing = 1 / (num_images + 2)
+    targets = torch.full_like(logits64, smoothing / max(1, num_classes - 1))
+    targets.scatter_(1, labels[:, None], 1 - smoothing)
 
     def loss(log_temperature: float) -> float:
-        scaled = wide / torch.tensor(log_temperature).exp()
+        scaled = logits64 / torch.tensor(log_temperature).exp()
         return -(targets * scaled.log_softmax(1)).sum(1).mean().item()
 
-    found = minimize_scalar(loss, bounds=(-_LARGEST_LOG, _LARGEST_LOG), method="bounded")
-    return float(torch.tensor(found.x).exp())
+    minimum = minimize_scalar(loss, bounds=(-_MAX_LOG_TEMPERATURE, _MAX_LOG_TEMPERATURE), method="bounded")
+    return float(torch.tensor(minimum.x).exp())
 
 
 def _confidences(logits: Tensor, temperature: float) -> Tensor:

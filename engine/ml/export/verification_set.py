@@ -18,7 +18,7 @@ from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample
 from engine.data.sample_dataset import PAINTERS, draw_sample
-from engine.ml.evaluation.evaluate import samples_to_measure
+from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.loading.loader import EVAL_BATCH_SIZE, chunks_in_order, eval_loader, load_batches
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import make_image_forward
@@ -65,7 +65,7 @@ def choose_verification_set(model_path: Path, data: Path | None) -> Iterator[Ver
         root = Run(model_path.parent).dataset.root
         data = root if root.is_dir() else None
     if data is not None:
-        dataset, samples, _ = samples_to_measure(model_path, data)
+        dataset, samples, _ = choose_evaluation_samples(model_path, data)
         training = dataset.of_split("train") if dataset.classes == read_metadata(model_path).classes else ()
         yield VerificationSet("validation", dataset.root, tuple(samples), training if dataset.of_split("val") else ())
         return

@@ -16,7 +16,7 @@ from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.data.dataset import Dataset
-from engine.ml.evaluation.out_of_distribution import UNKNOWN_SHARE
+from engine.ml.evaluation.out_of_distribution import OOD_QUANTILE
 from engine.ml.report import charts as report_figures
 from engine.ml.report import sections as report_parts
 from engine.ml.report import tables as report_views
@@ -108,7 +108,7 @@ def _known(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[str, obje
         "calibration": calibration,
         # The bound comes with the embeddings of the training images, so the model file has the last word
         "unknown_below": card.calibration.ood_threshold if card.calibration else None,
-        "unknown_share": UNKNOWN_SHARE,
+        "unknown_share": OOD_QUANTILE,
         "reliability_chart": report_figures.reliability_chart(found),
         "coverage_chart": report_figures.coverage_chart(calibration.coverage) if calibration else "",
         "budgets": list(report_views.budget_rows(calibration)) if calibration else [],

@@ -12,7 +12,7 @@ from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.data.dataset import Dataset
 from engine.ml.evaluation.explain import explain_image
-from engine.ml.evaluation.label_errors import review
+from engine.ml.evaluation.label_errors import review_labels
 from engine.ml.evaluation.learning_curve import compute_learning_curve
 from engine.ml.evaluation.robustness import measure_robustness
 from engine.ml.report.gallery import Gallery, Reason, Tile
@@ -87,7 +87,7 @@ def _surest_right(evaluation: Evaluation) -> list[ImageResult]:
 
 def doubted_labels(run: Run, dataset: Dataset, audit: Audit | None) -> Generator[Event, None, Review]:
     """Return the labels that the model's embeddings speak against."""
-    return (yield from review(dataset, run.model_path, audit or Audit()))
+    return (yield from review_labels(dataset, run.model_path, audit or Audit()))
 
 
 def learning_curve(run: Run) -> Generator[Event, None, LearningCurve]:

@@ -45,8 +45,8 @@ class Limits:
 class ModelApp:
     """An application that answers by one model."""
 
-    def __init__(self, answerer: Predictor, max_error: float | None, host: str, limits: Limits) -> None:
-        self._answerer, self._max_error, self._limits = answerer, max_error, limits
+    def __init__(self, predictor: Predictor, max_error: float | None, host: str, limits: Limits) -> None:
+        self._predictor, self._max_error, self._limits = predictor, max_error, limits
         self._num_receiving = self._num_waiting = 0
         self._one_at_a_time = CapacityLimiter(1)
         self.num_answered = 0
@@ -72,7 +72,7 @@ class ModelApp:
         return JSONResponse({"status": "ready", "num_answered": self.num_answered})
 
     async def _describe(self, _request: Request) -> Response:
-        return JSONResponse(_description(self._answerer))
+        return JSONResponse(_description(self._predictor))
 
     async def _predict(self, request: Request) -> Response:
         if not _is_own(request):
@@ -118,7 +118,7 @@ class ModelApp:
             raise HTTPException(400, "Send the image file as the body of the request.")
 
     def _answer(self, path: Path) -> Prediction:
-        work = predict_with(self._answerer, [path], num_top=5, max_error=self._max_error)
+        work = predict_with(self._predictor, [path], num_top=5, max_error=self._max_error)
         return next(event for event in work if isinstance(event, Prediction))
 
 
@@ -140,13 +140,13 @@ def _is_own(request: Request) -> bool:
     return not is_other and origin in (None, f"http://{request.headers.get('host')}")
 
 
-def _description(answerer: Predictor) -> dict[str, object]:
-    card = answerer.card
+def _description(predictor: Predictor) -> dict[str, object]:
+    metadata = predictor.metadata
     return {
-        "classes": card.classes,
-        "backbone": card.backbone,
-        "image_size": card.image_size,
-        "best": card.best.model_dump() if card.best else None,
+        "classes": metadata.classes,
+        "backbone": metadata.backbone,
+        "image_size": metadata.image_size,
+        "best": metadata.best.model_dump() if metadata.best else None,
         "program": f"Classifold {__version__}",
     }
 

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from engine.core.errors import EngineError
 from engine.core.events import Event, Progress, Serving, Warned
-from engine.ml.evaluation.predict import open_model
+from engine.ml.evaluation.predict import open_predictor
 from engine.ml.serving.app import Limits, ModelApp
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -27,13 +27,13 @@ def serve_model(
 
     Raises EngineError where the model cannot be used or the port is taken.
     """
-    answerer = open_model(model_path)
+    predictor = open_predictor(model_path)
     listener = _listen(host, port)
     with listener:
         port = listener.getsockname()[1]
         if host not in LOOPBACK:
             yield Warned(message=f"Every computer that reaches this one can ask the model: it listens on {host}.")
-        app = ModelApp(answerer, max_error, host, limits)
+        app = ModelApp(predictor, max_error, host, limits)
         config = uvicorn.Config(
             app.asgi,
             http=_protocol(limits),

@@ -12,7 +12,7 @@ from engine.core.event_stream import map_events
 from engine.core.events import Event, Progress, Scores, TrainScores, Warned
 from engine.core.progress import Ticker
 from engine.core.seeds import stable_seed
-from engine.ml.evaluation.evaluate import Predictions, run_inference
+from engine.ml.evaluation.run_inference import Predictions, run_inference
 from engine.ml.loading.loader import require_folder
 from engine.ml.models.build import train_mode
 from engine.ml.runtime import distributed

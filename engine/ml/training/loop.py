@@ -8,7 +8,8 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import EpochDone, Event, RunDone, RunStarted, Warned
 from engine.data.dataset import Dataset
-from engine.ml.evaluation.evaluate import Predictions, compute_metrics
+from engine.ml.evaluation.metrics import compute_metrics
+from engine.ml.evaluation.run_inference import Predictions
 from engine.ml.evaluation.temperature import calibrate
 from engine.ml.models.build import set_trainable
 from engine.ml.runtime import distributed

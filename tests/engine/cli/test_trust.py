@@ -24,11 +24,11 @@ def test_the_test_is_measured_once_and_said_so_the_second_time(run: Path, capsys
     assert main(["test", str(run), "--json"]) == 0
     first = capsys.readouterr()
     assert {image["path"].split("/")[0] for image in json.loads(first.out)["images"]} == {"test"}
-    assert "fresh only once" not in first.err
+    assert "used only once" not in first.err
     assert main(["test", str(run), "--json"]) == 0
     again = capsys.readouterr()
     assert again.out == first.out
-    assert "fresh only once" in again.err
+    assert "used only once" in again.err
 
 
 def test_two_runs_are_compared_in_a_sentence(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +58,7 @@ def test_a_budget_too_small_for_the_images_is_said_and_all_is_answered(
     model, images = str(run / "model.safetensors"), str(tmp_path / "data" / "val")
     assert main(["predict", model, images, "--json", "--max-error", "0.01"]) == 0
     told = capsys.readouterr()
-    assert "too few to keep wrong answers under 1%" in told.err
+    assert "too few to keep errors under 1%" in told.err
     answers = [json.loads(line) for line in told.out.splitlines()]
     assert all(answer["decision"] in (answer["label"], "unknown") for answer in answers)
     assert main(["predict", model, images, "--csv", str(tmp_path / "a.csv"), "--max-error", "0.01"]) == 0

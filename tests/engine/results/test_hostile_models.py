@@ -19,7 +19,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.safe_read import MAX_HEADER_BYTES
 from engine.data.class_names import MOST_CLASSES
-from engine.ml.evaluation.out_of_distribution import read_reference
+from engine.ml.evaluation.out_of_distribution import read_reference_embeddings
 from engine.ml.models.build import build_model
 from engine.ml.models.model_file import load_model, make_metadata, save_model
 from engine.ml.models.preprocessing import Preprocessing
@@ -213,9 +213,9 @@ def test_answers_that_are_not_numbers_are_told_for_each_image(
     assert main(["predict", str(model), str(write_classes(tmp_path / "data", {"ant": 4, "bee": 4})), "--json"]) == 0
     answers = [json.loads(line, parse_constant=pytest.fail) for line in capsys.readouterr().out.splitlines()]
     assert len(answers) == 8
-    assert all("not a number" in answer["error"] and answer["top"] == [] for answer in answers)
+    assert all("not finite numbers" in answer["error"] and answer["top"] == [] for answer in answers)
     image = next((tmp_path / "data").rglob("*.png"))
-    with pytest.raises(EngineError, match="not a number"):
+    with pytest.raises(EngineError, match="not finite numbers"):
         run_to_end(jobs.explain(model, image))
 
 
@@ -331,10 +331,10 @@ def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "ant/../../x", ".."])
 def test_neighbours_outside_of_the_data_set_are_not_shown(model: Path, path: str) -> None:
     (model.parent / "reference.json").write_text(json.dumps({"root": "/data", "files": [[path, "ant"]] * 4}))
-    with pytest.raises(EngineError, match="keeps no training images"):
-        read_reference(model.parent)
+    with pytest.raises(EngineError, match="has no reference images"):
+        read_reference_embeddings(model.parent)
     (model.parent / "reference.json").write_text(json.dumps({"root": "/data", "files": [["ant/1.jpg", "ant"]] * 4}))
-    assert len(read_reference(model.parent).paths) == 4
+    assert len(read_reference_embeddings(model.parent).paths) == 4
 
 
 def test_every_name_a_folder_can_have_passes_through_the_card() -> None:

@@ -16,7 +16,7 @@ from engine.config.presets import demo_config
 from engine.core.event_stream import run_to_end
 from engine.data import sample_dataset as painting
 from engine.data.dataset import scan
-from engine.ml.evaluation.gradcam import SE_RESNET_MIN_SIDE, compute_cam, find_layer
+from engine.ml.evaluation.gradcam import SE_RESNET_MIN_SIDE, compute_cam, find_target_layer
 from engine.ml.models.build import Classifier, build_model
 from engine.ml.models.model_file import load_model
 from engine.ml.models.preprocessing import Preprocessing, normalise, preprocess
@@ -47,7 +47,7 @@ def test_every_family_gives_a_map_at_its_smallest_size(name: str) -> None:
     side = min_image_side(name)
     model = _model(name, side)
     batch = torch.randn(1, 3, side, side)
-    seen = compute_cam(model, find_layer(model, batch), batch)
+    seen = compute_cam(model, find_target_layer(model, batch), batch)
     _assert_is_a_map(seen.heat, side)
     assert seen.label == int(seen.logits.argmax())
 
@@ -58,7 +58,7 @@ def test_every_family_gives_a_fine_map_at_the_size_it_was_made_for(name: str) ->
     side = BACKBONES[name].image_size
     model = _model(name, side)
     batch = torch.randn(1, 3, side, side)
-    seen = compute_cam(model, find_layer(model, batch), batch, label=1)
+    seen = compute_cam(model, find_target_layer(model, batch), batch, label=1)
     _assert_is_a_map(seen.heat, side)
     assert seen.label == 1
 
@@ -69,14 +69,14 @@ def test_every_backbone_gives_a_map_at_its_smallest_size(name: str) -> None:
     side = min_image_side(name)
     model = _model(name, side)
     batch = torch.randn(1, 3, side, side)
-    _assert_is_a_map(compute_cam(model, find_layer(model, batch), batch).heat, side)
+    _assert_is_a_map(compute_cam(model, find_target_layer(model, batch), batch).heat, side)
 
 
 def test_the_same_answer_comes_with_and_without_a_map() -> None:
     for name, side in (("vit_b_32", 64), ("resnet18", 64)):
         model = _model(name, side)
         batch = torch.randn(1, 3, side, side)
-        seen = compute_cam(model, find_layer(model, batch), batch)
+        seen = compute_cam(model, find_target_layer(model, batch), batch)
         with torch.inference_mode():
             torch.testing.assert_close(seen.logits, model(batch)[0], atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(seen.embedding, model.embed(batch)[0], atol=1e-4, rtol=1e-4)
@@ -85,7 +85,7 @@ def test_the_same_answer_comes_with_and_without_a_map() -> None:
 def test_before_global_pooling_the_map_is_grad_cam_by_hand() -> None:
     model = _model("se_resnet", 16 * SE_RESNET_MIN_SIDE)
     batch = torch.randn(1, 3, 16 * SE_RESNET_MIN_SIDE, 16 * SE_RESNET_MIN_SIDE)
-    layer = find_layer(model, batch)
+    layer = find_target_layer(model, batch)
     assert layer.module is model.backbone.stages
     seen = compute_cam(model, layer, batch, label=2)
     weights = model.head.weight[2] - model.head.weight.mean(0)  # of a pooled channel, but for 1 / (H * W)
@@ -109,7 +109,7 @@ def test_a_network_that_sees_the_left_half_alone_is_hot_on_the_left_alone() -> N
     model.backbone = LeftOnly()
     model.head = nn.Linear(8, 3)
     batch = torch.randn(1, 3, 32, 32)
-    heat = compute_cam(model.eval(), find_layer(model, batch), batch).heat
+    heat = compute_cam(model.eval(), find_target_layer(model, batch), batch).heat
     assert heat[:, 16:].max() == 0
     assert heat[:, :16].max() == 1
 
@@ -117,7 +117,7 @@ def test_a_network_that_sees_the_left_half_alone_is_hot_on_the_left_alone() -> N
 def test_the_map_of_a_frozen_network_comes_under_inference_mode_of_others() -> None:
     model = _model("se_resnet", 64).requires_grad_(False)
     batch = torch.randn(1, 3, 64, 64)
-    layer = find_layer(model, batch)
+    layer = find_target_layer(model, batch)
     with torch.no_grad():
         first, second = compute_cam(model, layer, batch), compute_cam(model, layer, batch)
     assert torch.equal(first.heat, second.heat)
@@ -136,8 +136,8 @@ def test_random_weights_give_another_map() -> None:
     correlations = []
     for photo in photos:
         batch = normalise(preprocess(np.asarray(Image.open(photo).convert("RGB")), preprocessing)[None], preprocessing)
-        one = compute_cam(trained, find_layer(trained, batch), batch)
-        other = compute_cam(random, find_layer(random, batch), batch, one.label)
+        one = compute_cam(trained, find_target_layer(trained, batch), batch)
+        other = compute_cam(random, find_target_layer(random, batch), batch, one.label)
         correlations.append(spearmanr(one.heat.flatten(), other.heat.flatten()).statistic)
     assert len(correlations) >= 3
     assert abs(float(np.mean(correlations))) < MOST_ALIKE
@@ -170,7 +170,7 @@ def test_on_the_sample_the_heat_lies_on_the_object(tmp_path: Path) -> None:
             image = painting.draw_sample(painting.PAINTERS[name], np.random.default_rng(seed))
             place = binary_dilation(_mask(name, seed, preprocessing), iterations=3)
             batch = normalise(preprocess(np.asarray(image), preprocessing)[None], preprocessing)
-            heat = compute_cam(model, find_layer(model, batch), batch, card.classes.index(name)).heat.numpy()
+            heat = compute_cam(model, find_target_layer(model, batch), batch, card.classes.index(name)).heat.numpy()
             shares.append((heat[place].sum() / heat.sum(), place.mean()))
     on_object, area = np.mean(shares, axis=0)
     assert on_object > 1.5 * area

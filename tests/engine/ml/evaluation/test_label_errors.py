@@ -14,8 +14,8 @@ from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.label_overrides import append
 from engine.data.splits import split
-from engine.ml.evaluation.label_errors import find_label_issues, rank
-from engine.ml.evaluation.linear_probe import Embeddings, cross_validated
+from engine.ml.evaluation.label_errors import find_label_issues, rank_label_issues
+from engine.ml.evaluation.linear_probe import Embeddings, out_of_fold_probabilities
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.pictures import write_classes
 
@@ -26,7 +26,9 @@ def test_flipped_labels_lead_the_queue_with_the_class_they_came_from() -> None:
     flipped = np.random.default_rng(1).permutation(len(truth))[:10]
     labels[flipped] = (truth[flipped] + 1) % 4
     samples = tuple(Sample(f"{row:03}", int(label)) for row, label in enumerate(labels))
-    queue = rank(Embeddings(samples, rows), cross_validated(rows, labels, 4), ("a", "b", "c", "d"))
+    queue = rank_label_issues(
+        Embeddings(samples, rows), out_of_fold_probabilities(rows, labels, 4), ("a", "b", "c", "d")
+    )
     assert {int(item.path) for item in queue[:10]} == set(flipped.tolist())
     assert all(item.suggested == "abcd"[truth[int(item.path)]] for item in queue[:10])
     assert all(0.5 < item.score <= 1 for item in queue)

@@ -13,7 +13,8 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.ml.evaluation.learning_curve import Pool, extrapolate, fit_laws, measure_learning_curve, reduced
+from engine.ml.evaluation.learning_curve import ProbeData, measure_learning_curve
+from engine.ml.evaluation.learning_curve_forecast import fit_power_laws, forecast_curve
 from engine.results.learning_curve import LearningCurve, read_learning_curve
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.pictures import write_classes
@@ -21,38 +22,39 @@ from tests.pictures import write_classes
 CLASSES = ("a", "b", "c")
 
 
-def _grow(rows: np.ndarray, labels: np.ndarray, val_rows: np.ndarray, val_labels: np.ndarray) -> LearningCurve:
-    return run_to_end(measure_learning_curve(reduced(Pool(rows, labels, val_rows, val_labels, 3)), CLASSES))
+def _curve(vectors: np.ndarray, labels: np.ndarray, val_vectors: np.ndarray, val_labels: np.ndarray) -> LearningCurve:
+    data = ProbeData(vectors, labels, val_vectors, val_labels, 3)
+    return run_to_end(measure_learning_curve(data.reduced(), CLASSES))
 
 
-def test_a_power_law_is_found_again_and_followed() -> None:
+def test_a_power_law_is_fitted_and_extrapolated() -> None:
     counts = np.array([100.0, 200.0, 400.0, 800.0])
     errors = 0.2 * (counts / 800) ** -0.5 + 0.05
-    scales, powers = fit_laws(counts / 800, errors[None])
+    scales, exponents = fit_power_laws(counts / 800, errors[None])
     assert scales[0] == pytest.approx(0.2, rel=0.02)
-    assert powers[0] == pytest.approx(0.5, abs=0.03)
-    forecast = extrapolate(counts, 1 - errors[None], 0.75)
+    assert exponents[0] == pytest.approx(0.5, abs=0.03)
+    forecast = forecast_curve(counts, 1 - errors[None], 0.75)
     assert forecast.points[-1].num_images == 1600
     assert forecast.points[-1].accuracy == pytest.approx(1 - (0.2 * 2**-0.5 + 0.05), abs=0.003)
-    assert forecast.shrink == pytest.approx(2**-0.5, abs=0.02)
+    assert forecast.gain_ratio == pytest.approx(2**-0.5, abs=0.02)
 
 
-def test_a_flat_curve_promises_nothing() -> None:
+def test_a_curve_that_does_not_rise_has_no_forecast_gain() -> None:
     counts = np.array([100.0, 200.0, 400.0, 800.0])
-    forecast = extrapolate(counts, np.full((5, 4), 0.9), 0.9)
+    forecast = forecast_curve(counts, np.full((5, 4), 0.9), 0.9)
     assert forecast.points[-1].accuracy == pytest.approx(0.9)
     assert forecast.gain == pytest.approx((0, 0, 0))
-    falling = extrapolate(counts, np.linspace(0.9, 0.8, 4)[None], 0.8)
+    falling = forecast_curve(counts, np.linspace(0.9, 0.8, 4)[None], 0.8)
     assert falling.points[-1].accuracy == pytest.approx(0.8)
 
 
-def test_a_rising_curve_is_forecast_to_rise_and_its_range_holds_what_comes() -> None:
-    rows, labels = clusters(400, 3, seed=1, spread=6.0)
-    val_rows, val_labels = clusters(200, 3, seed=2, spread=6.0)
+def test_a_rising_curve_is_forecast_to_rise_within_its_range() -> None:
+    vectors, labels = clusters(400, 3, seed=1, spread=6.0)
+    val_vectors, val_labels = clusters(200, 3, seed=2, spread=6.0)
     half = np.random.default_rng(0).permutation(len(labels))[:300]
     double = np.random.default_rng(0).permutation(len(labels))[:600]
-    now = _grow(rows[half], labels[half], val_rows, val_labels)
-    truth = _grow(rows[double], labels[double], val_rows, val_labels).points[-1].accuracy
+    now = _curve(vectors[half], labels[half], val_vectors, val_labels)
+    truth = _curve(vectors[double], labels[double], val_vectors, val_labels).points[-1].accuracy
     assert [point.num_images for point in now.points][-1] == 300
     assert now.points[0].accuracy < now.points[-1].accuracy < now.forecast[-1].accuracy
     assert now.forecast[-1].low <= truth <= now.forecast[-1].high
@@ -60,34 +62,34 @@ def test_a_rising_curve_is_forecast_to_rise_and_its_range_holds_what_comes() -> 
     assert "600" in now.sentence
 
 
-def test_the_class_with_few_images_gains_most() -> None:
-    rows, labels = clusters(200, 3, seed=1, spread=5.0)
-    val_rows, val_labels = clusters(100, 3, seed=2, spread=5.0)
+def test_the_class_with_the_fewest_images_gains_most() -> None:
+    vectors, labels = clusters(200, 3, seed=1, spread=5.0)
+    val_vectors, val_labels = clusters(100, 3, seed=2, spread=5.0)
     kept = (labels != 1) | (np.cumsum(labels == 1) <= 20)
-    growth = _grow(rows[kept], labels[kept], val_rows, val_labels)
-    first = growth.per_class[0]
+    curve = _curve(vectors[kept], labels[kept], val_vectors, val_labels)
+    first = curve.per_class[0]
     assert (first.name, first.num_images) == ("b", 20)
     assert first.low <= first.gain <= first.high
-    assert first.gain > 2 * max(row.gain for row in growth.per_class[1:])
+    assert first.gain > 2 * max(row.gain for row in curve.per_class[1:])
     assert first.accuracy_gain > 0
 
 
-def test_too_few_images_are_a_sentence() -> None:
-    rows, labels = clusters(3, 3)
+def test_too_few_images_raise_an_error() -> None:
+    vectors, labels = clusters(3, 3)
     with pytest.raises(EngineError, match="too few"):
-        _grow(rows, labels, rows, labels)
+        _curve(vectors, labels, vectors, labels)
 
 
-def test_a_run_gets_its_curve_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_computes_and_saves_the_curve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_classes(tmp_path / "data", {"red": 20, "blue": 20})
     config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8)
     run = run_to_end(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run"))
     assert main(["growth", str(run.path), "--json"]) == 0
-    told = LearningCurve.model_validate(json.loads(capsys.readouterr().out))
-    assert told == read_learning_curve(run.path)
-    assert told.num_val == 8
-    assert [row.num_images for row in told.per_class] == [16, 16]
+    result = LearningCurve.model_validate(json.loads(capsys.readouterr().out))
+    assert result == read_learning_curve(run.path)
+    assert result.num_val == 8
+    assert [row.num_images for row in result.per_class] == [16, 16]
     assert main(["growth", str(run.path)]) == 0
-    assert "Twice as many images" in capsys.readouterr().out
+    assert "twice the images" in capsys.readouterr().out
     run.model_path.unlink()
     assert main(["growth", str(run.path)]) == 1

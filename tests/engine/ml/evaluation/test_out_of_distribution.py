@@ -1,4 +1,4 @@
-"""Tests of what a finished run remembers of its training images, and of the decisions that follow."""
+"""Tests of out-of-distribution detection and of the decisions of a finished model."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
-from engine.data.dataset import Dataset, Sample, scan
+from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
-from engine.ml.evaluation.out_of_distribution import MOST_IMAGES, choose_samples, mean_knn_cosine, read_reference
+from engine.ml.evaluation.out_of_distribution import mean_knn_cosine, read_reference_embeddings
 from engine.ml.models.reference_embeddings import l2_normalize, read_embeddings
 from engine.results.model_metadata import read_metadata
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
@@ -34,19 +34,19 @@ def run(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Run:
     return run_to_end(jobs.train(dataset, CONFIG.changed("optim", lr=5e-3), path))
 
 
-def _ask(run: Run, path: Path, max_error: float | None = None) -> Prediction:
-    answers: list[Prediction] = []
+def _predict(run: Run, path: Path, max_error: float | None = None) -> Prediction:
+    predictions: list[Prediction] = []
 
     def collect(event: Event | Prediction) -> None:
         if isinstance(event, Prediction):
-            answers.append(event)
+            predictions.append(event)
 
     run_to_end(jobs.predict(run.model_path, [path], max_error=max_error), collect)
-    return answers[0]
+    return predictions[0]
 
 
-def test_a_finished_model_knows_its_training_images_and_its_confidences(run: Run, dataset: Dataset) -> None:
-    reference = read_reference(run.path)
+def test_a_finished_run_has_reference_embeddings_and_a_calibration(run: Run, dataset: Dataset) -> None:
+    reference = read_reference_embeddings(run.path)
     train = dataset.of_split("train")
     assert reference.paths == tuple(sample.path for sample in train)
     assert reference.labels == tuple(dataset.classes[sample.label] for sample in train)
@@ -58,41 +58,43 @@ def test_a_finished_model_knows_its_training_images_and_its_confidences(run: Run
 
 
 def test_the_nearest_training_image_of_a_training_image_is_itself(run: Run, dataset: Dataset) -> None:
-    reference = read_reference(run.path)
-    position, alike = reference.nearest(reference.embeddings[3], 5)[0]
+    reference = read_reference_embeddings(run.path)
+    position, similarity = reference.nearest(reference.embeddings[3], 5)[0]
     assert position == 3
-    assert alike == pytest.approx(1, abs=1e-3)
-    assert _ask(run, dataset.root / reference.paths[3]).similarity is not None
+    assert similarity == pytest.approx(1, abs=1e-3)
+    assert _predict(run, dataset.root / reference.paths[3]).similarity is not None
 
 
-def test_an_image_like_nothing_in_training_is_unknown(run: Run, dataset: Dataset, tmp_path: Path) -> None:
+def test_an_out_of_distribution_image_is_unknown(run: Run, dataset: Dataset, tmp_path: Path) -> None:
     stripes = np.zeros((32, 40, 3), dtype=np.uint8)
     stripes[:, ::2] = (0, 255, 0)
     Image.fromarray(stripes).save(tmp_path / "stripes.png")
-    assert _ask(run, tmp_path / "stripes.png").decision == UNKNOWN
-    known = _ask(run, dataset.root / dataset.of_split("train")[0].path)
-    assert known.decision == known.label
+    assert _predict(run, tmp_path / "stripes.png").decision == UNKNOWN
+    in_distribution = _predict(run, dataset.root / dataset.of_split("train")[0].path)
+    assert in_distribution.decision == in_distribution.label
 
 
-def test_an_answer_below_the_threshold_is_unsure(run: Run, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.ml.evaluation.predict.choose_threshold", lambda *_: _Never())
-    answer = _ask(run, dataset.root / dataset.of_split("train")[0].path, 0.05)
-    assert answer.decision == UNSURE
-    assert answer.label in dataset.classes
+def test_a_prediction_below_the_threshold_is_unsure(
+    run: Run, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.ml.evaluation.predict.choose_operating_point", lambda *_: _NeverConfident())
+    prediction = _predict(run, dataset.root / dataset.of_split("train")[0].path, 0.05)
+    assert prediction.decision == UNSURE
+    assert prediction.label in dataset.classes
 
 
-class _Never:
-    threshold, is_kept = 2.0, True
+class _NeverConfident:
+    threshold, is_guaranteed = 2.0, True
 
 
 def test_validation_and_prediction_give_the_same_calibrated_confidence(run: Run, dataset: Dataset) -> None:
     evaluation = run_to_end(jobs.evaluate(run.model_path, dataset.root))
     image = evaluation.images[0]
-    # In batches of other sizes floats are added up in another order
-    assert _ask(run, dataset.root / image.path).confidence == pytest.approx(image.confidence, abs=1e-5)
+    # The batch size differs, and with it the order of floating-point additions
+    assert _predict(run, dataset.root / image.path).confidence == pytest.approx(image.confidence, abs=1e-5)
 
 
-def test_a_stopped_run_is_completed_when_asked(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_stopped_run_gets_its_reference_embeddings_on_completion(dataset: Dataset, tmp_path: Path) -> None:
     work = jobs.train(dataset, CONFIG, tmp_path / "stopped")
     for event in work:
         if event.event == "epoch_done":
@@ -101,12 +103,10 @@ def test_a_stopped_run_is_completed_when_asked(dataset: Dataset, tmp_path: Path)
     run = Run(tmp_path / "stopped")
     assert read_embeddings(run.model_path) is None
     run_to_end(jobs.finalize(run))
-    assert len(read_reference(run.path).paths) == len(dataset.of_split("train"))
+    assert len(read_reference_embeddings(run.path).paths) == len(dataset.of_split("train"))
 
 
-def test_a_run_that_went_on_and_was_stopped_again_is_completed_for_its_new_model(
-    dataset: Dataset, tmp_path: Path
-) -> None:
+def test_a_completed_run_with_a_new_best_model_is_completed_again(dataset: Dataset, tmp_path: Path) -> None:
     work = jobs.train(dataset, CONFIG, tmp_path / "stopped")
     while next(work).event != "epoch_done":
         pass
@@ -114,33 +114,14 @@ def test_a_run_that_went_on_and_was_stopped_again_is_completed_for_its_new_model
     run = Run(tmp_path / "stopped")
     content = run.model_path.read_bytes()
     run_to_end(jobs.finalize(run))
-    run.model_path.write_bytes(content)  # as a new best model does
+    run.model_path.write_bytes(content)  # like a new best model, it has no reference embeddings
     run_to_end(jobs.finalize(run))
     assert read_embeddings(run.model_path) is not None
 
 
-def test_a_large_data_set_is_thinned_evenly_and_small_classes_stay_whole() -> None:
-    samples = tuple(Sample(f"{number}", 0 if number < 50 else 1 + number % 2) for number in range(6000))
-    chosen = choose_samples(samples)
-    counts = np.bincount([sample.label for sample in chosen])
-    assert len(chosen) == MOST_IMAGES
-    assert counts.tolist() == [50, 975, 975]
-
-
-def test_similarity_is_the_mean_cosine_to_the_nearest_three() -> None:
-    rows = torch.randn(20, 8, generator=torch.Generator().manual_seed(0))
-    cosines = sorted((l2_normalize(rows[:19]) @ l2_normalize(rows[19])).tolist(), reverse=True)
-    assert mean_knn_cosine(rows[19:], l2_normalize(rows[:19])).item() == pytest.approx(sum(cosines[:3]) / 3, abs=1e-5)
-
-
-def test_the_test_images_are_measured_once(tmp_path: Path) -> None:
-    root = tmp_path / "with test"
-    for part, seed in (("train", 1), ("val", 2), ("test", 3)):
-        write_classes(root / part, {"red": 6, "blue": 6}, seed=seed)
-    tested = run_to_end(jobs.train(scan(root), CONFIG, tmp_path / "tested"))
-    first = run_to_end(jobs.test(tested))
-    assert {image.path.split("/")[0] for image in first.images} == {"test"}
-    heard: list[Event] = []
-    (root / "test" / "red" / "000.png").unlink()
-    assert run_to_end(jobs.test(tested), heard.append) == first
-    assert any("fresh only once" in getattr(event, "message", "") for event in heard)
+def test_similarity_is_the_mean_cosine_to_the_three_nearest() -> None:
+    embeddings = torch.randn(20, 8, generator=torch.Generator().manual_seed(0))
+    cosines = sorted((l2_normalize(embeddings[:19]) @ l2_normalize(embeddings[19])).tolist(), reverse=True)
+    assert mean_knn_cosine(embeddings[19:], l2_normalize(embeddings[:19])).item() == pytest.approx(
+        sum(cosines[:3]) / 3, abs=1e-5
+    )
