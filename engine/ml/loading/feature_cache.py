@@ -1,4 +1,4 @@
-"""What the frozen part of a network says of images: computed once, kept between runs."""
+"""On-disk cache of features computed by the frozen part of a network."""
 
 import hashlib
 import json
@@ -25,26 +25,27 @@ from engine.ml.models.preprocessing import Preprocessing
 
 logger = logging.getLogger(__name__)
 
-_Known = dict[str, Tensor]
+_RowsByKey = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Features:
-    """Rows (N, V, ...) for the readable ones among some samples, V views each: as it is, and mirrored where asked."""
+    """Features of the readable samples."""
 
     samples: tuple[Sample, ...]
     rows: Tensor
+    """Shape (N, V, ...): V is 1, or 2 if the mirror image was computed too (index 1)."""
 
     @property
     def labels(self) -> Tensor:
-        """True classes, shape (N,)."""
+        """True classes, int64, shape (N,)."""
         return torch.tensor([sample.label for sample in self.samples], dtype=torch.int64)
 
     def of(self, samples: Sequence[Sample]) -> "Features":
-        """Return those of some of the samples, as far as they are readable, in the order given."""
+        """Return the features of some of the samples, in the given order; unreadable samples are dropped."""
         positions = {sample.path: position for position, sample in enumerate(self.samples)}
-        found = tuple(sample for sample in samples if sample.path in positions)
-        return Features(found, self.rows[[positions[sample.path] for sample in found]])
+        readable = tuple(sample for sample in samples if sample.path in positions)
+        return Features(readable, self.rows[[positions[sample.path] for sample in readable]])
 
 
 def compute_features(
@@ -56,37 +57,49 @@ def compute_features(
     dtype: torch.dtype,
     mirrored: bool,
 ) -> Generator[Event, None, Features]:
-    """Return what `network` says of each sample, from the cache where it was asked before; warn of unreadable ones.
+    """Compute `network` of each sample, or read it from the cache; warn of unreadable images.
 
-    The cache knows an image by its file's number, size and time of change: an image that was moved to another class is
-    not computed again, one that was edited is.
+    The cache identifies an image by inode, size and modification time, so an image that was moved to another class is
+    not computed again, and an edited one is.
+
+    Args:
+        root: Folder that the paths of `samples` are relative to.
+        samples: Samples of any split.
+        network: Maps normalised images (N, 3, S, S) to features (N, ...).
+        preprocessing: Preprocessing for evaluation.
+        device: Where `network` runs.
+        dtype: Precision that `network` runs in, and of the returned features.
+        mirrored: Also compute the horizontally flipped image.
+
+    Returns:
+        Features of the readable samples, on the CPU.
     """
-    views = 2 if mirrored else 1
-    identity = _identity(root, network, preprocessing, dtype, views)
-    known = _load(identity)
+    num_views = 2 if mirrored else 1
+    identity = _identity(root, network, preprocessing, dtype, num_views)
+    cached = _load(identity)
     keys = {sample.path: _key(root / sample.path) for sample in samples}
-    missing = [sample for sample in samples if keys[sample.path] not in known]
-    fresh: _Known = {}
+    missing = [sample for sample in samples if keys[sample.path] not in cached]
+    computed: _RowsByKey = {}
     ticker = Ticker("prepare", len(missing))
     forward = make_embedding_forward(network, preprocessing, device, dtype)
     num_done = 0
     for batch in load_batches(chunks_in_order(missing), eval_loader(root, preprocessing)):
         yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in batch.unreadable)
         if batch.samples:
+            views = [batch.inputs, batch.inputs.flip(-1)] if mirrored else [batch.inputs]
             with torch.inference_mode():
-                said = [forward(batch.inputs), forward(batch.inputs.flip(-1))] if mirrored else [forward(batch.inputs)]
-                rows = torch.stack(said, 1).cpu()
-            fresh |= {keys[sample.path]: row for sample, row in zip(batch.samples, rows)}
+                rows = torch.stack([forward(images) for images in views], 1).cpu()
+            computed |= {keys[sample.path]: row for sample, row in zip(batch.samples, rows)}
         num_done += len(batch.samples) + len(batch.unreadable)
         yield from ticker.at(num_done)
-    known |= fresh
-    readable = tuple(sample for sample in samples if keys[sample.path] in known)
-    rows = torch.stack([known[keys[sample.path]] for sample in readable]) if readable else torch.empty(0)
-    if fresh:  # kept with those of other images, which another part of the program may ask for next
-        is_all = len(known) == len(readable)
-        kept = [keys[sample.path] for sample in readable] if is_all else list(known)
-        _save(identity, kept, rows if is_all else torch.stack(list(known.values())))
-    return Features(readable, rows.clone())  # cloned: what inference mode made cannot be learnt from
+    cached |= computed
+    readable = tuple(sample for sample in samples if keys[sample.path] in cached)
+    rows = torch.stack([cached[keys[sample.path]] for sample in readable]) if readable else torch.empty(0)
+    if computed:  # the rows of other images are saved too, because another job may need them next
+        is_all = len(cached) == len(readable)
+        saved_keys = [keys[sample.path] for sample in readable] if is_all else list(cached)
+        _save(identity, saved_keys, rows if is_all else torch.stack(list(cached.values())))
+    return Features(readable, rows.clone())  # cloned, because autograd refuses tensors made in inference mode
 
 
 def _key(path: Path) -> str:
@@ -97,8 +110,8 @@ def _key(path: Path) -> str:
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
-def _identity(root: Path, network: nn.Module, preprocessing: Preprocessing, dtype: torch.dtype, views: int) -> str:
-    digest = hashlib.blake2b(repr((str(root.resolve()), preprocessing, dtype, views)).encode(), digest_size=16)
+def _identity(root: Path, network: nn.Module, preprocessing: Preprocessing, dtype: torch.dtype, num_views: int) -> str:
+    digest = hashlib.blake2b(repr((str(root.resolve()), preprocessing, dtype, num_views)).encode(), digest_size=16)
     for name, tensor in network.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
@@ -106,16 +119,16 @@ def _identity(root: Path, network: nn.Module, preprocessing: Preprocessing, dtyp
 
 
 def _path(identity: str) -> Path:
-    return cache_folder() / f"activations-{identity}.safetensors"
+    return cache_folder() / f"features-{identity}.safetensors"
 
 
-def _load(identity: str) -> _Known:
+def _load(identity: str) -> _RowsByKey:
     try:
         path = _path(identity)
         with safe_open(path, "pt") as file:
             keys: list[str] = json.loads(file.metadata()["keys"])
             rows: Tensor = file.get_tensor("rows")
-        os.utime(path)  # used now, so the last to be evicted
+        os.utime(path)  # marks the file as recently used, so that it is evicted last
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return {}
     return dict(zip(keys, rows)) if len(keys) == len(rows) else {}
@@ -128,4 +141,4 @@ def _save(identity: str, keys: list[str], rows: Tensor) -> None:
         metadata = {"keys": json.dumps(keys)}
         write_atomic(_path(identity), lambda path: save_file({"rows": rows.contiguous()}, path, metadata))
     except (OSError, SafetensorError) as error:
-        logger.warning("What the network said is not kept: %s", error)
+        logger.warning("Features could not be saved to the cache: %s", error)

@@ -1,7 +1,7 @@
-"""Decoded pictures kept as rows of bytes, so that later epochs read no image file.
+"""Cache of decoded images as rows of bytes, so that later epochs read no image files.
 
-Rows lie on the GPU or in memory where they fit the budget, else in a file that the system pages in and out, else
-nowhere: then each epoch decodes anew.
+Rows are kept on the GPU or in memory if they fit the budget, otherwise in a memory-mapped file in the cache folder. If
+there is no space for the file either, nothing is cached and every epoch decodes the images again.
 """
 
 import logging
@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,14 +23,16 @@ from engine.data.dataset import Sample
 logger = logging.getLogger(__name__)
 
 MEMORY_BUDGET = 2 * 1024**3
-"""Bytes of rows that one store keeps in memory."""
+"""Bytes of rows that one cache keeps in memory."""
+GPU_FRACTION = 0.3
+"""Fraction of a GPU's free memory that rows may take."""
 _CHUNK_BYTES = 16 * 1024**2
-GPU_SHARE = 0.3
-"""Share of a GPU's free memory that rows may take."""
+
+Storage: TypeAlias = Literal["gpu", "memory", "file", "none"]
 
 
 class ImageCache:
-    """Rows of uint8 of one shape, one a sample, made at the first time of asking; threads may ask at once."""
+    """One uint8 row of a fixed shape for each sample, filled on first access. Safe for use by several threads."""
 
     def __init__(
         self,
@@ -40,23 +43,33 @@ class ImageCache:
         device: torch.device,
         memory_budget: int = MEMORY_BUDGET,
     ) -> None:
-        """Make room; `name` says what else rows depend on, such as how a picture becomes one."""
+        """Choose the storage and allocate it.
+
+        Args:
+            root: Folder that the paths of `samples` are relative to.
+            samples: The samples that will be requested.
+            shape: Shape of a row.
+            name: Everything else that rows depend on, such as the preprocessing. It is part of the file's identity.
+            device: Rows are kept there if it is a GPU with enough free memory.
+            memory_budget: Bytes that rows may take in memory.
+        """
         self._positions = {sample.path: position for position, sample in enumerate(samples)}
         self._lock = threading.Lock()
         num_bytes = len(samples) * torch.Size(shape).numel()
         self._aspects = torch.zeros(len(samples))
-        self._has_news = False
+        """Width over height of each image; 0 if its row has not been filled yet."""
+        self._has_unsaved_rows = False
         self._rows: Tensor | None = None
-        self.place = _choose_place(num_bytes, memory_budget, device)
-        if self.place == "file":
-            self._open_files(root, samples, shape, name, num_bytes)
-        elif self.place != "nowhere":
-            where = device if self.place == "gpu" else torch.device("cpu")
-            # Memory is taken by the system when a row is written, not here
-            self._rows = torch.empty((len(samples), *shape), dtype=torch.uint8, device=where)
+        self.storage: Storage = _choose_storage(num_bytes, memory_budget, device)
+        if self.storage == "file":
+            self._open_file(root, samples, shape, name, num_bytes)
+        elif self.storage != "none":
+            row_device = device if self.storage == "gpu" else torch.device("cpu")
+            # The system allocates memory when a row is written, not here
+            self._rows = torch.empty((len(samples), *shape), dtype=torch.uint8, device=row_device)
 
     def get(self, sample: Sample, make: Callable[[], tuple[Tensor, float]]) -> tuple[Tensor, float]:
-        """Return row and aspect (width over height) of a sample, made by `make` where they are not there."""
+        """Return row and aspect ratio (width over height) of a sample; on a miss they are computed by `make`."""
         position = self._positions[sample.path]
         aspect = float(self._aspects[position])
         if self._rows is not None and aspect > 0:
@@ -65,29 +78,29 @@ class ImageCache:
         if self._rows is not None:
             self._rows[position].copy_(row)
             with self._lock:
-                self._aspects[position] = aspect  # last: it says that the row is whole
-                self._has_news = True
+                self._aspects[position] = aspect  # set last, because it marks the row as filled
+                self._has_unsaved_rows = True
             row = self._rows[position]
         return row, aspect
 
-    def keep(self) -> None:
-        """Let the rows in a file outlast this run: which of them are whole is written once they are on the disk."""
+    def save(self) -> None:
+        """Flush a file cache to the disk, then record which rows are filled, so that the next run can use them."""
         with self._lock:
-            if self.place != "file" or not self._has_news:
+            if self.storage != "file" or not self._has_unsaved_rows:
                 return
-            self._has_news = False
-            known = self._aspects.numpy().tobytes()
+            self._has_unsaved_rows = False
+            aspects = self._aspects.numpy().tobytes()
         try:
             with open(self._path, "rb+") as rows:
                 os.fsync(rows.fileno())
-            write_atomic(_known_path(self._path), lambda temporary: temporary.write_bytes(known))
+            write_atomic(_aspects_path(self._path), lambda temporary: temporary.write_bytes(aspects))
         except OSError as error:
-            logger.warning("Pictures are not kept for the next run: %s", error)
+            logger.warning("Decoded images could not be saved for the next run: %s", error)
 
-    def _open_files(
+    def _open_file(
         self, root: Path, samples: Sequence[Sample], shape: tuple[int, ...], name: str, num_bytes: int
     ) -> None:
-        """Map a file whose name stands for the pictures themselves: when one changes, so does the name."""
+        """Map the file for these samples. Its name depends on size and modification time of every image."""
         identity = stable_seed(name, *(f"{s.path} {_stamp(root / s.path)}" for s in samples))
         try:
             self._path = cache_folder() / f"pictures-{identity:x}.rows"
@@ -95,26 +108,26 @@ class ImageCache:
             _reserve(self._path, num_bytes)
             rows = torch.from_file(str(self._path), shared=True, size=num_bytes, dtype=torch.uint8)
             self._rows = rows.view(len(samples), *shape)
-            self._aspects = _read_known(self._path, len(samples))
+            self._aspects = _read_aspects(self._path, len(samples))
         except (OSError, RuntimeError) as error:
-            logger.warning("Pictures are not kept: %s", error)
-            self._rows, self.place = None, "nowhere"
+            logger.warning("Decoded images are not cached: %s", error)
+            self._rows, self.storage = None, "none"
 
 
-def _choose_place(num_bytes: int, memory_budget: int, device: torch.device) -> str:
-    if device.type == "cuda" and num_bytes <= GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
+def _choose_storage(num_bytes: int, memory_budget: int, device: torch.device) -> Storage:
+    if device.type == "cuda" and num_bytes <= GPU_FRACTION * torch.cuda.mem_get_info(device)[0]:
         return "gpu"
     if num_bytes <= memory_budget:
         return "memory"
-    return "file" if make_room(num_bytes) else "nowhere"
+    return "file" if make_room(num_bytes) else "none"
 
 
 def _reserve(path: Path, num_bytes: int) -> None:
-    """Take the disk for a file now: a mapped file that finds it full later takes the whole program down."""
+    """Allocate the whole file now: writing to a mapped file on a full disk would kill the program with SIGBUS."""
     if path.is_file() and path.stat().st_size == num_bytes:
         return
-    _known_path(path).unlink(missing_ok=True)
-    # Put in place whole, for another window may have mapped what lies there
+    _aspects_path(path).unlink(missing_ok=True)
+    # Replaced as a whole, because another window may have mapped the old file
     write_atomic(path, lambda temporary: _fill(temporary, num_bytes))
 
 
@@ -127,18 +140,18 @@ def _fill(path: Path, num_bytes: int) -> None:
                 file.write(bytes(min(_CHUNK_BYTES, num_bytes - start)))
 
 
-def _known_path(path: Path) -> Path:
+def _aspects_path(path: Path) -> Path:
     return path.with_suffix(".known")
 
 
-def _read_known(path: Path, num_rows: int) -> Tensor:
-    """Return the aspect of each row that is whole, 0 of the others."""
+def _read_aspects(path: Path, num_rows: int) -> Tensor:
+    """Return the aspect ratio of each filled row, and 0 for the others."""
     try:
-        content = bytearray(_known_path(path).read_bytes())
+        content = bytearray(_aspects_path(path).read_bytes())
     except FileNotFoundError:
         content = bytearray()
-    known = torch.frombuffer(content, dtype=torch.float32) if len(content) == 4 * num_rows else torch.zeros(num_rows)
-    return known.clone()
+    aspects = torch.frombuffer(content, dtype=torch.float32) if len(content) == 4 * num_rows else torch.zeros(num_rows)
+    return aspects.clone()
 
 
 def _stamp(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""BatchSource batches to the loop, decoded by threads, in an order that depends on the seed and the epoch alone."""
+"""Batches of images, decoded by threads, in an order that depends only on the seed and the epoch."""
 
 import math
 import os
@@ -21,76 +21,78 @@ from engine.ml.models.preprocessing import Preprocessing, make_canvas, preproces
 from engine.results.evaluation import Unreadable
 
 EVAL_BATCH_SIZE = 32
-"""Images per step when measuring and predicting: the same for both, so that both give the same numbers."""
+"""Images per step in validation and prediction. Both use the same size, so that both give the same numbers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """One image of uint8, (3, S, S) to measure or (3, C, C) to train on, then with its aspect and its draws."""
+class LoadedImage:
+    """One decoded image. For training it has an aspect ratio and random augmentation parameters."""
 
     image: Tensor
+    """uint8, shape (3, S, S) for evaluation or (3, C, C) (a canvas) for training."""
     aspect: float = 1.0
-    draws: Tensor | None = None
+    """Width over height before the image was squashed into the canvas."""
+    parameters: Tensor | None = None
+    """Shape (NUM_RANDOM_PARAMETERS,)."""
 
 
-Load: TypeAlias = Callable[[Sample], Loaded]
+Loader: TypeAlias = Callable[[Sample], LoadedImage]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images of one step. `inputs` has shape (N, 3, S, S) and is uint8, or holds activations (N, ...)."""
+    """The readable images of one step, and the names of those that could not be read."""
 
     inputs: Tensor
+    """uint8 images of shape (N, 3, S, S), uint8 canvases (N, 3, C, C), or cached features (N, ...) of float type."""
     labels: Tensor
-    """Shape (N,), int64."""
+    """int64, shape (N,)."""
     samples: tuple[Sample, ...]
     unreadable: tuple[Unreadable, ...] = ()
     aspects: Tensor | None = None
-    """Width over height of pictures to be augmented, shape (N,)."""
-    draws: Tensor | None = None
-    """What is random about each of them, shape (N, NUM_DRAWS)."""
+    """Width over height of the images before they were squashed into canvases, shape (N,)."""
+    parameters: Tensor | None = None
+    """Random augmentation parameters, shape (N, NUM_RANDOM_PARAMETERS)."""
 
 
-def eval_loader(root: Path, preprocessing: Preprocessing, store: ImageCache | None = None) -> Load:
-    """Return the function that loads a sample as the network sees it when measured."""
+def eval_loader(root: Path, preprocessing: Preprocessing, cache: ImageCache | None = None) -> Loader:
+    """Return the function that loads a sample, preprocessed for evaluation, through `cache` if there is one."""
 
-    def load(sample: Sample) -> Loaded:
+    def load(sample: Sample) -> LoadedImage:
         def make() -> tuple[Tensor, float]:
             return preprocess(decode(root / sample.path, preprocessing.min_side), preprocessing), 1.0
 
-        image, _ = store.get(sample, make) if store else make()
-        return Loaded(image)
+        image, _ = cache.get(sample, make) if cache else make()
+        return LoadedImage(image)
 
     return load
 
 
-def train_loader(root: Path, preprocessing: Preprocessing, store: ImageCache, seed: int, epoch: int) -> Load:
-    """Return the function that loads the canvas of a sample and draws what is random about it in this epoch."""
+def train_loader(root: Path, preprocessing: Preprocessing, cache: ImageCache, seed: int, epoch: int) -> Loader:
+    """Return the function that loads the canvas of a sample with its random augmentation parameters for `epoch`."""
 
-    def load(sample: Sample) -> Loaded:
+    def load(sample: Sample) -> LoadedImage:
         def make() -> tuple[Tensor, float]:
             return make_canvas(decode(root / sample.path, preprocessing.canvas_size), preprocessing)
 
-        image, aspect = store.get(sample, make)
-        return Loaded(image, aspect, random_parameters(seed, epoch, sample.path))
+        image, aspect = cache.get(sample, make)
+        return LoadedImage(image, aspect, random_parameters(seed, epoch, sample.path))
 
     return load
 
 
 def require_folder(root: Path, unreadable: Sequence[Unreadable]) -> None:
-    """Raise EngineError where an image is unreadable since its folder is gone, as when a drive was taken away."""
+    """Raise EngineError if an image is unreadable because its folder is gone, for example with a removed drive."""
     if any(not os.path.isdir((root / image.path).parent) for image in unreadable):
         raise EngineError(
-            "The folder of images is gone. Connect its drive or put it back, then resume the run: it goes on where it "
-            "was.",
-            root,
+            "The folder of images is gone. Connect its drive or put the folder back, then resume the run.", root
         )
 
 
 def shuffled_chunks(samples: Sequence[Sample], batch_size: int, seed: int, epoch: int) -> list[list[Sample]]:
-    """Return the samples of an epoch in random order, in `num_steps` chunks whose sizes differ by one at most.
+    """Return the samples of an epoch in random order, in `num_steps` chunks whose sizes differ by at most one.
 
-    So no epoch ends on a chunk of a single image, which BatchNorm cannot learn from.
+    So no chunk holds a single image, which BatchNorm cannot train on.
     """
     generator = torch.Generator().manual_seed(stable_seed(seed, epoch))
     order = torch.randperm(len(samples), generator=generator)
@@ -104,35 +106,37 @@ def chunks_in_order(samples: Sequence[Sample], batch_size: int = EVAL_BATCH_SIZE
 
 
 def num_steps(num_samples: int, batch_size: int) -> int:
-    """Return how many batches an epoch has."""
+    """Return the number of batches of an epoch."""
     return max(1, math.ceil(num_samples / batch_size))
 
 
-def load_batches(chunks: Sequence[Sequence[Sample]], load: Load) -> Iterator[Batch]:
-    """Yield a batch for each chunk, its images loaded in threads ahead of time; unreadable ones are named apart."""
+def load_batches(chunks: Sequence[Sequence[Sample]], load: Loader) -> Iterator[Batch]:
+    """Yield a batch for each chunk; threads load its images ahead of time. Unreadable images are listed separately."""
 
-    def attempt(sample: Sample) -> Loaded | Unreadable:
+    def try_load(sample: Sample) -> LoadedImage | Unreadable:
         try:
             return load(sample)
         except EngineError as error:
             return Unreadable(path=sample.path, reason=error.message)
 
     longest = max(map(len, chunks), default=0)
-    loaded = map_in_threads(attempt, (sample for chunk in chunks for sample in chunk), 2 * longest, _one_torch_thread)
+    loaded = map_in_threads(
+        try_load, (sample for chunk in chunks for sample in chunk), 2 * longest, _use_one_torch_thread
+    )
     for chunk in chunks:
         outcomes = [next(loaded) for _ in chunk]
-        kept = [(sample, outcome) for sample, outcome in zip(chunk, outcomes) if isinstance(outcome, Loaded)]
-        draws = [outcome.draws for _, outcome in kept if outcome.draws is not None]
+        readable = [(sample, outcome) for sample, outcome in zip(chunk, outcomes) if isinstance(outcome, LoadedImage)]
+        parameters = [outcome.parameters for _, outcome in readable if outcome.parameters is not None]
         yield Batch(
-            inputs=torch.stack([outcome.image for _, outcome in kept]) if kept else torch.empty(0),
-            labels=torch.tensor([sample.label for sample, _ in kept], dtype=torch.int64),
-            samples=tuple(sample for sample, _ in kept),
+            inputs=torch.stack([outcome.image for _, outcome in readable]) if readable else torch.empty(0),
+            labels=torch.tensor([sample.label for sample, _ in readable], dtype=torch.int64),
+            samples=tuple(sample for sample, _ in readable),
             unreadable=tuple(outcome for outcome in outcomes if isinstance(outcome, Unreadable)),
-            aspects=torch.tensor([outcome.aspect for _, outcome in kept]),
-            draws=torch.stack(draws) if draws else None,
+            aspects=torch.tensor([outcome.aspect for _, outcome in readable]),
+            parameters=torch.stack(parameters) if parameters else None,
         )
 
 
-def _one_torch_thread() -> None:
-    # Torch would start a team of threads inside each of ours; the setting holds for the calling thread
+def _use_one_torch_thread() -> None:
+    # Otherwise torch starts a team of threads in each of ours. The setting applies to the calling thread only
     torch.set_num_threads(1)
