@@ -1,4 +1,4 @@
-"""Which epoch is the best, and when to stop waiting for a better one."""
+"""Best epoch and early stopping."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,19 +6,19 @@ from engine.core.events import Best, Scores
 
 
 class EarlyStopping(BaseModel):
-    """Keeps the best epoch and counts the epochs since. Plain data, so a checkpoint can hold it."""
+    """The best epoch and the number of epochs since. Plain data, so that a checkpoint can store it."""
 
     model_config = ConfigDict(validate_assignment=True)
 
     patience: int
-    """Epochs without a better one before training stops; 0 never stops."""
+    """Epochs without improvement before training stops; 0 never stops."""
     best: Best | None = None
     num_since_best: int = 0
 
     def update(self, epoch: int, val: Scores) -> bool:
-        """Take in the validation scores of `epoch` and say whether it is the best so far.
+        """Record the validation scores of `epoch`; return True if it is the best so far.
 
-        Higher accuracy wins; at equal accuracy, lower loss.
+        Higher accuracy is better; at equal accuracy, lower loss.
         """
         better = self.best is None or (val.accuracy, -val.loss) > (self.best.accuracy, -self.best.loss)
         if better:
@@ -28,5 +28,5 @@ class EarlyStopping(BaseModel):
 
     @property
     def should_stop(self) -> bool:
-        """Say whether the patience has run out."""
+        """True if there was no improvement for `patience` epochs."""
         return 0 < self.patience <= self.num_since_best

@@ -1,4 +1,4 @@
-"""What a run does once its best model is known: remember what the training images look like to it."""
+"""Last step of a run: add reference embeddings and the OOD threshold to the best model."""
 
 from collections.abc import Generator
 
@@ -19,10 +19,10 @@ from engine.runs.run_folder import Run
 
 
 def save_reference_embeddings(run: Run, dataset: Dataset, device: torch.device) -> Generator[Event, None, None]:
-    """Put embeddings of training images into the model file, and below which similarity an image is unknown."""
+    """Store embeddings of training images in the model file, and the similarity below which an image is OOD."""
     model = open_model(run.model_path, device)
     metadata = model.metadata
-    if metadata.calibration is None:  # stopped before its first validation, so there are no results to compare with
+    if metadata.calibration is None:  # stopped before the first validation, so there are no results to compare with
         return
     train, val = stratified_subset(dataset.of_split("train"), MAX_REFERENCE_IMAGES), dataset.of_split("val")
     features = yield from compute_features(
@@ -34,24 +34,23 @@ def save_reference_embeddings(run: Run, dataset: Dataset, device: torch.device) 
         model.dtype,
         mirrored=False,
     )
-    known, measured = features.of(train), features.of(val)
-    if not known.samples or not measured.samples:
+    train_features, val_features = features.of(train), features.of(val)
+    if not train_features.samples or not val_features.samples:
         return
-    # Half precision is what the file keeps, so the bound is taken from what will be compared with
-    reference = l2_normalize(l2_normalize(known.rows[:, 0]).half())
-    bound = choose_ood_threshold(mean_knn_cosine(measured.rows[:, 0], reference))
-    calibration = metadata.calibration.model_copy(update={"ood_threshold": bound})
+    # Rounded to half precision first, because prediction compares with the embeddings as the file stores them
+    reference = l2_normalize(l2_normalize(train_features.rows[:, 0]).half())
+    threshold = choose_ood_threshold(mean_knn_cosine(val_features.rows[:, 0], reference))
+    calibration = metadata.calibration.model_copy(update={"ood_threshold": threshold})
     if run.results_path.is_file():
         evaluation = read_evaluation(run.results_path)
         write_evaluation(evaluation.model_copy(update={"calibration": calibration}), run.results_path)
-    write_reference_paths(run, dataset.root, known.samples, metadata.classes)
-    save_model(
-        run.model_path, model.network, metadata.model_copy(update={"calibration": calibration}), reference.half()
-    )
+    write_reference_paths(run, dataset.root, train_features.samples, metadata.classes)
+    metadata = metadata.model_copy(update={"calibration": calibration})
+    save_model(run.model_path, model.network, metadata, reference.half())
 
 
 def finalize_stopped_run(run: Run) -> Generator[Event, None, None]:
-    """Do so for a run that was stopped before; nothing where its model remembers images already."""
+    """Add reference embeddings to the model of a stopped run, if it has none yet."""
     calibration = read_metadata(run.model_path).calibration
     if calibration is not None and calibration.ood_threshold is None:
         yield from save_reference_embeddings(run, run.dataset, choose_device("auto"))

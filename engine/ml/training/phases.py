@@ -1,4 +1,4 @@
-"""What a run does after another: perhaps the last block on kept activations, then everything on images."""
+"""Phases of a run: perhaps the last block on cached features, then all layers on images."""
 
 import time
 from collections.abc import Callable
@@ -11,54 +11,56 @@ from engine.config.schedule import rate_multiplier
 from engine.ml.loading.loader import num_steps
 from engine.ml.training.batch_source import BatchSource
 
-WARMUP_SHARE = 0.05
-"""Share of a budget in which the learning rate climbs."""
-QUICK_RATE = 2.0
-"""Times the learning rate for kept activations: with norms frozen the last block stands more, and learns sooner."""
-REFINING_RATE = 0.3
-"""Times the learning rate for all layers after that: a head that fits already must not be shaken off."""
+WARMUP_FRACTION = 0.05
+"""Fraction of a time budget in which the learning rate rises."""
+QUICK_LR_SCALE = 2.0
+"""Factor of the learning rate in the quick phase. Frozen BatchNorm tolerates a higher learning rate."""
+FINE_TUNING_LR_SCALE = 0.3
+"""Factor of the learning rate after a quick phase. A small rate avoids destroying the trained head."""
 QUICK_EPOCHS = 6
-"""Epochs on kept activations that a time budget begins with."""
-QUICK_SHARE = 0.35
-"""Share of a time budget that they may take."""
+"""Epochs of the quick phase that a time budget starts with."""
+QUICK_FRACTION = 0.35
+"""Largest fraction of a time budget that the quick phase may take."""
 
-_TICKS = 10_000
+_RESOLUTION = 10_000
+"""Steps that a time budget is divided into for the schedule."""
 
 PhaseKind: TypeAlias = Literal["full", "head", "quick"]
 
 
 @dataclass
 class Phase:
-    """Some epochs with one feed, one optimizer and one schedule of the learning rate."""
+    """A number of epochs with one batch source, one optimizer and one learning rate schedule."""
 
     kind: PhaseKind
-    feed: BatchSource
+    source: BatchSource
     optimizer: torch.optim.Optimizer
     num_epochs: int | None
-    """None where the deadline decides."""
+    """None if only the deadline ends the phase."""
     batch_size: int
     warmup_epochs: float
     freezes_norms: bool = False
-    """Whether BatchNorm keeps the statistics it came with."""
+    """If True, BatchNorm layers stay in eval mode and keep their running statistics."""
     first_epoch: int = 1
-    """Number in the run of the phase's first epoch."""
+    """Number of the phase's first epoch in the run, from 1."""
     deadline: float | None = None
-    """Time of `clock` at which training must be over."""
+    """Time of `clock` at which the phase must be over, in seconds."""
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
+    """Time of `clock` at the start of the phase, in seconds."""
 
     def __post_init__(self) -> None:
         self.began = self.clock()
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches of one epoch."""
-        return num_steps(len(self.feed.train_samples), self.batch_size)
+        """Number of batches of one epoch."""
+        return num_steps(len(self.source.train_samples), self.batch_size)
 
-    def rate(self, steps_done: int) -> float:
-        """Return the factor of the learning rate: by steps, or by the time where that is what is planned with."""
+    def lr_factor(self, steps_done: int) -> float:
+        """Return the factor of the learning rate (0..1), by steps, or by time if only the deadline ends the phase."""
         if self.num_epochs is None and self.deadline is not None:
-            share = min(1.0, (self.clock() - self.began) / max(1e-9, self.deadline - self.began))
-            return rate_multiplier(round(share * _TICKS), _TICKS, round(WARMUP_SHARE * _TICKS))
+            elapsed = min(1.0, (self.clock() - self.began) / max(1e-9, self.deadline - self.began))
+            return rate_multiplier(round(elapsed * _RESOLUTION), _RESOLUTION, round(WARMUP_FRACTION * _RESOLUTION))
         total = self.steps_per_epoch * (self.num_epochs or 1)
         return rate_multiplier(steps_done, total, min(total, round(self.steps_per_epoch * self.warmup_epochs)))

@@ -1,4 +1,4 @@
-"""Everything a run needs before its first step: device, network, start weights, precision."""
+"""Everything a run needs before its first step. The only training module that reads the settings (RunConfig)."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -6,68 +6,142 @@ from dataclasses import dataclass
 import torch
 
 from engine.config.backbones import find_backbone
-from engine.config.settings import RunConfig
-from engine.core.events import Event
+from engine.config.settings import AugmentConfig, RunConfig
+from engine.core.events import Best, Event
 from engine.data.dataset import Dataset
+from engine.ml.loading.augment import AugmentOptions
 from engine.ml.loading.loader import eval_loader, load_batches
 from engine.ml.models.build import Classifier, build_model
+from engine.ml.models.model_file import make_metadata
 from engine.ml.models.preprocessing import Preprocessing, normalise
 from engine.ml.models.pretrained import load_pretrained
 from engine.ml.runtime import distributed
 from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.memory import keep_freed_memory
 from engine.ml.runtime.precision import PrecisionChoice, choose_precision
-from engine.ml.training.optim import make_optimizer, parameter_groups
+from engine.ml.training.options import LoopPlan, OptimizerOptions, StepOptions
+from engine.results.calibration import Calibration
+from engine.results.model_metadata import ModelMetadata
 
 _TRIAL_BATCH = 8
+"""Images that candidate precisions are tried on."""
 
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """The parts of a run that are made once."""
+    """The parts of a run that do not change, but for the weights of the model and the scale of the scaler."""
 
     device: torch.device
     precision: PrecisionChoice
     model: Classifier
     preprocessing: Preprocessing
     scaler: torch.amp.GradScaler
+    step: StepOptions
+    optimizer: OptimizerOptions
+    augment: AugmentOptions
+    plan: LoopPlan
+    config: RunConfig
+    """Stored in the model file; not read below this module."""
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the multiplications while training."""
+        """Precision of training."""
         return self.precision.dtype
 
     @property
     def inference_dtype(self) -> torch.dtype:
-        """Type of the multiplications while measuring; the model file asks for the same in prediction."""
+        """Precision of validation; the model metadata stores it, so that prediction uses the same."""
         return self.precision.inference_dtype
 
     @property
     def layout(self) -> torch.memory_format:
-        """Order of images in memory."""
+        """Memory format of images and weights."""
         return self.precision.layout
 
     @property
     def device_name(self) -> str:
-        """The device in words."""
+        """Name of the device for the user."""
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+
+    def make_metadata(
+        self, classes: tuple[str, ...], best: Best | None, calibration: Calibration | None
+    ) -> ModelMetadata:
+        """Return the metadata of a model file of this run."""
+        return make_metadata(self.config, classes, self.preprocessing, self.inference_dtype, best, calibration)
 
 
 def make_preprocessing(config: RunConfig) -> Preprocessing:
-    """Return the preprocessing for these settings; raise EngineError where the backbone cannot take the size."""
+    """Return the preprocessing for these settings; raise EngineError if the backbone does not accept the image size."""
     backbone = find_backbone(config.model.backbone)
     image_size = config.data.image_size or backbone.image_size
     backbone.check_image_size(image_size)
     return Preprocessing(image_size, config.data.geometry, backbone.mean, backbone.std)
 
 
+def make_augment_options(config: AugmentConfig) -> AugmentOptions:
+    """Return the augmentation options for these settings."""
+    return AugmentOptions(
+        crop_scale=config.crop_scale,
+        horizontal_flip=config.horizontal_flip,
+        vertical_flip=config.vertical_flip,
+        rotation=config.rotation,
+        brightness=config.brightness,
+        contrast=config.contrast,
+        saturation=config.saturation,
+        hue=config.hue,
+        random_erasing=config.random_erasing,
+    )
+
+
+def make_step_options(config: RunConfig) -> StepOptions:
+    """Return the options of a training step for these settings."""
+    return StepOptions(
+        clip_norm=config.optim.clip_norm,
+        label_smoothing=config.training.label_smoothing,
+        mixup_alpha=config.augment.mixup_alpha,
+        cutmix_alpha=config.augment.cutmix_alpha,
+        cutmix_probability=config.augment.mix_switch,
+    )
+
+
+def make_optimizer_options(config: RunConfig) -> OptimizerOptions:
+    """Return the optimizer options for these settings."""
+    optim = config.optim
+    # Without pretrained weights the first layers are as random as the last, so all get the same learning rate
+    layer_decay = 1.0 if config.model.weights == "none" else optim.layer_decay
+    return OptimizerOptions(optim.name, optim.lr, optim.weight_decay, optim.momentum, layer_decay)
+
+
+def make_loop_plan(config: RunConfig) -> LoopPlan:
+    """Return the plan of the run for these settings."""
+    training = config.training
+    is_transfer = config.model.weights != "none" and training.mode == "full"
+    return LoopPlan(
+        mode=training.mode,
+        # A quick phase on features of the pretrained weights gives a good model early in the budget
+        starts_quick=training.budget_seconds is not None and is_transfer and distributed.world_size() == 1,
+        epochs=training.epochs,
+        budget_seconds=training.budget_seconds,
+        batch_size=training.batch_size,
+        warmup_epochs=config.schedule.warmup_epochs,
+        early_stopping=training.early_stopping,
+        ema_decay=training.ema_decay,
+        balance=training.balance,
+        checkpoint_minutes=training.checkpoint_minutes,
+        seed=training.seed,
+    )
+
+
 def prepare_run(
     config: RunConfig, dataset: Dataset, precision: PrecisionChoice | None = None
 ) -> Generator[Event, None, TrainingSetup]:
-    """Build everything for a run, telling of downloads and of weights that did not fit.
+    """Build everything for a run; yield progress of downloads and warnings about weights that do not match.
 
-    With the `precision` of a run that goes on, none is tried and no start weights are read: its own come from the
-    checkpoint.
+    Args:
+        config: All settings of the run.
+        dataset: The split dataset.
+        precision: That of a run that is resumed. Then no precision is tried and no pretrained weights are loaded,
+            because the weights come from the checkpoint.
     """
     keep_freed_memory()
     torch.manual_seed(config.training.seed)
@@ -82,22 +156,18 @@ def prepare_run(
     model.to(memory_format=precision.layout)
     scaler = torch.amp.GradScaler(device.type, enabled=precision.dtype == torch.float16)
     torch.manual_seed(config.training.seed)
-    return TrainingSetup(device, precision, model, preprocessing, scaler)
-
-
-def begins_quickly(config: RunConfig) -> bool:
-    """A time budget begins with what gives a good model at once: the last block, on activations of start weights."""
-    training = config.training
-    is_transfer = config.model.weights != "none" and training.mode == "full"
-    return training.budget_seconds is not None and is_transfer and distributed.world_size() == 1
-
-
-def make_run_optimizer(config: RunConfig, model: Classifier, lr: float) -> torch.optim.Optimizer:
-    """Return the optimizer of what learns in `model`, whose head has the rate `lr`."""
-    # Without start weights the first layers have everything to learn, so none is slowed down
-    layer_decay = 1.0 if config.model.weights == "none" else config.optim.layer_decay
-    groups = parameter_groups(model, lr, config.optim.weight_decay, layer_decay)
-    return make_optimizer(config.optim.name, groups, lr, config.optim.momentum)
+    return TrainingSetup(
+        device=device,
+        precision=precision,
+        model=model,
+        preprocessing=preprocessing,
+        scaler=scaler,
+        step=make_step_options(config),
+        optimizer=make_optimizer_options(config),
+        augment=make_augment_options(config.augment),
+        plan=make_loop_plan(config),
+        config=config,
+    )
 
 
 def _choose_precision(
@@ -108,10 +178,10 @@ def _choose_precision(
     if not batch.samples:
         return PrecisionChoice(torch.float32, "the first images could not be read")
     images = normalise(batch.inputs.to(device), preprocessing)
-    training = config.training
-    if training.mode == "quick" or begins_quickly(config):
-        # The first score is worth more than a trial of the backward pass
+    training, plan = config.training, make_loop_plan(config)
+    if training.mode == "quick" or plan.starts_quick:
+        # An early first result is worth more than a trial of the backward pass
         num_images = 2 * len(train) + len(val)
         return choose_precision(training.precision, device, model.backbone, images, num_images, with_backward=False)
-    num_images = training.epochs * len(train) if training.budget_seconds is None else 10**6
+    num_images = plan.epochs * len(train) if plan.budget_seconds is None else 10**6
     return choose_precision(training.precision, device, model, images, num_images, with_backward=True)

@@ -1,4 +1,4 @@
-"""What changes while a run trains, and how long it still takes."""
+"""Values that change during a run, and the estimate of the remaining time."""
 
 import time
 from dataclasses import dataclass, field
@@ -7,7 +7,6 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.audit.class_balance import class_weights, describe_imbalance, imbalance_ratio, uses_class_weights
-from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
 from engine.ml.models.build import Classifier
 from engine.ml.training.early_stopping import EarlyStopping
@@ -17,7 +16,7 @@ from engine.results.calibration import Calibration
 from engine.runs.run_folder import Run
 
 VALIDATION_COST = 1 / 5
-"""Time to measure an image, as a share of the time to train on it: a fused forward pass without the backward one."""
+"""Time to validate an image relative to the time to train on it: a fused forward pass without a backward pass."""
 
 
 @dataclass
@@ -25,72 +24,82 @@ class TrainState:
     """Everything that changes while a run trains."""
 
     setup: TrainingSetup
-    config: RunConfig
     dataset: Dataset
     run: Run
     stopping: EarlyStopping
     averaged: AveragedModel | None
+    """Exponential moving average (EMA) of the weights, if the settings ask for one."""
     started: float
+    """Value of time.monotonic() at the start of the run, earlier by the time it ran before it was interrupted."""
     calibration: Calibration | None = None
-    """Of the best epoch so far."""
+    """Calibration of the best epoch so far."""
     epoch: int = 0
-    """Epochs that are over."""
+    """Number of finished epochs."""
     num_batches_done: int = 0
-    """Batches of the epoch under way that were learnt from."""
+    """Number of batches of the current epoch that were trained on."""
     sums: torch.Tensor = field(default_factory=lambda: torch.zeros(3))
-    """Of these batches: loss, weight of the right label, images; shape (3,), on the device."""
+    """Running sums of the current epoch over the images of this process, as returned by `train_step`.
+
+    float32, shape (3,), on the training device: cross-entropy in nats (without label smoothing and class weights),
+    target weight of the predicted class, number of images. The means over the epoch are sums[0] / sums[2] and
+    sums[1] / sums[2] (accuracy).
+    """
     accumulation_steps: int = 1
-    """Into how many parts a batch is cut, since memory did not hold all of it."""
+    """Number of parts that a batch is split into because it does not fit into memory as a whole."""
     notices: list[str] = field(default_factory=list)
-    """Sentences the user has to be told."""
+    """Warnings for the user that have not been yielded yet."""
     warned: set[str] = field(default_factory=set)
-    """Paths of unreadable images the user has been told of."""
+    """Paths of unreadable images that the user was already warned of."""
     num_steps_done: int = 0
+    """Number of optimizer steps of the run."""
     work_done: float = 0.0
-    """In images trained on; a measured image counts MEASURING_COST."""
+    """Number of images trained on; a validated image counts VALIDATION_COST."""
     validation_seconds: float = 0.0
-    """How long the last validation took."""
+    """Duration of the last validation."""
     step_seconds: float = 0.0
-    """How long a step took in the last epoch."""
+    """Mean duration of a step in the current epoch."""
     class_weights: torch.Tensor | None = None
-    """What an image of each class counts in the loss, shape (K,), on the device; None where all count alike."""
+    """Weight of each class in the loss, float32, shape (K,), on the device; None if all are equal."""
     phase: Phase | None = None
-    """What the run is doing."""
+    """The current phase."""
     is_announced: bool = False
-    """Whether the start of the run was told."""
+    """True once the RunStarted event has been yielded."""
 
     @property
     def seconds(self) -> float:
-        """How long the run has taken, without the time it lay interrupted."""
+        """Duration of the run in seconds, without the time during which it was interrupted."""
         return time.monotonic() - self.started
 
     @property
     def eval_model(self) -> Classifier:
-        """The network that is validated and saved: the average where one is kept."""
+        """The model that is validated and saved: the EMA if there is one."""
         return self.setup.model if self.averaged is None else self.averaged.module  # type: ignore[return-value]
 
     def seconds_left(self, phase: Phase, work_in_stage: float) -> float | None:
-        """Return how long the rest of the run takes: what is left of its budget, else at the speed so far."""
-        budget = self.config.training.budget_seconds
-        if budget is not None:
-            return max(0.0, budget - self.seconds)
+        """Return the remaining time of the run: the rest of the time budget, or an estimate from the speed so far.
+
+        `work_in_stage` is the work of the current stage, in the unit of `work_done`. Returns None before any work.
+        """
+        plan = self.setup.plan
+        if plan.budget_seconds is not None:
+            return max(0.0, plan.budget_seconds - self.seconds)
         done = self.work_done + work_in_stage
-        per_epoch = len(phase.feed.train_samples) + VALIDATION_COST * len(phase.feed.val_samples)
-        total = per_epoch * self.config.training.epochs
+        per_epoch = len(phase.source.train_samples) + VALIDATION_COST * len(phase.source.val_samples)
+        total = per_epoch * plan.epochs
         return self.seconds / done * max(0.0, total - done) if done > 0 else None
 
 
-def make_train_state(setup: TrainingSetup, config: RunConfig, dataset: Dataset, run: Run) -> TrainState:
-    """Return a session before its first step."""
-    decay = config.training.ema_decay
+def make_train_state(setup: TrainingSetup, dataset: Dataset, run: Run) -> TrainState:
+    """Return the state of a run before its first step, with EMA and class weights as planned."""
+    plan = setup.plan
     averaged = None
-    if decay:
-        averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
-    stopping = EarlyStopping(patience=config.training.early_stopping)
-    session = TrainState(setup, config, dataset, run, stopping, averaged, time.monotonic())
-    session.sums = torch.zeros(3, device=setup.device)
+    if plan.ema_decay:
+        averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(plan.ema_decay), use_buffers=True)  # type: ignore[no-untyped-call]
+    stopping = EarlyStopping(patience=plan.early_stopping)
+    state = TrainState(setup, dataset, run, stopping, averaged, time.monotonic())
+    state.sums = torch.zeros(3, device=setup.device)
     counts = dataset.counts("train")
-    if uses_class_weights(config.training.balance, counts):
-        session.class_weights = torch.tensor(class_weights(counts), device=setup.device)
-        session.notices.append(describe_imbalance(imbalance_ratio(counts)))
-    return session
+    if uses_class_weights(plan.balance, counts):
+        state.class_weights = torch.tensor(class_weights(counts), device=setup.device)
+        state.notices.append(describe_imbalance(imbalance_ratio(counts)))
+    return state

@@ -1,4 +1,4 @@
-"""The curves of a run for TensorBoard, beside its journal."""
+"""Training curves for TensorBoard, written in addition to the event log."""
 
 import logging
 from collections.abc import Generator, Iterator
@@ -15,67 +15,74 @@ Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 
-def with_tensorboard(run: Run, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
-    """Pass the events on and write each epoch for TensorBoard into the run folder.
+def with_tensorboard(
+    run: Run, settings: str, events: Generator[Event, None, Result]
+) -> Generator[Event, None, Result]:
+    """Pass the events on and write every epoch to the TensorBoard folder of the run.
 
-    Epochs that the journal holds already are written again, in place of what a run that was cut off has left. What the
-    disk refuses is told once and ends the tracking, not the run.
+    Epochs that are already in the event log are written again, in place of those of an interrupted run. If writing
+    fails, the user is warned once and training continues without the curves.
+
+    Args:
+        run: The run.
+        settings: Settings of the run as JSON, shown as text in TensorBoard.
+        events: The events of the training.
     """
-    curves = _Curves(run)
+    curves = _Curves(run, settings)
 
-    def add(event: Event) -> Iterator[Event]:
+    def write(event: Event) -> Iterator[Event]:
         yield event
         warning = curves.add(event) if isinstance(event, EpochDone) else None
         if warning is not None:
             yield warning
 
     try:
-        return (yield from map_events(events, add))
+        return (yield from map_events(events, write))
     finally:
         curves.close()
 
 
 class _Curves:
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, settings: str) -> None:
+        self._run, self._settings = run, settings
         self._writer: SummaryWriter | None = None
-        self._is_over = False
+        self._has_failed = False
 
     def add(self, epoch: EpochDone) -> Warned | None:
-        """Write an epoch; return what to tell where the disk refuses."""
-        if self._is_over:
+        """Write an epoch; return a warning if that fails for the first time."""
+        if self._has_failed:
             return None
         try:
             if self._writer is None:
-                self._begin(epoch)
+                self._open(epoch)
             self._write(epoch)
         except OSError as error:
-            logger.warning("The curves for TensorBoard were refused: %s", error)
-            self._is_over = True
+            logger.warning("The curves for TensorBoard could not be written: %s", error)
+            self._has_failed = True
             return Warned(
-                message=f"The curves for TensorBoard cannot be written: {error.strerror or error}. Training goes on "
+                message=f"The curves for TensorBoard cannot be written: {error.strerror or error}. Training continues "
                 "without them."
             )
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._writer is not None:
             try:
                 self._writer.close()
             except OSError as error:
-                logger.warning("The curves for TensorBoard were cut off: %s", error)
+                logger.warning("The last curves for TensorBoard could not be written: %s", error)
 
-    def _begin(self, epoch: EpochDone) -> None:
+    def _open(self, epoch: EpochDone) -> None:
         self._writer = SummaryWriter(str(self._run.tensorboard_path), purge_step=1)
-        self._writer.add_text("settings", f"```json\n{self._run.config.model_dump_json(indent=2)}\n```")
+        self._writer.add_text("settings", f"```json\n{self._settings}\n```")
         for earlier in self._run.history.epochs:
             if earlier.epoch < epoch.epoch:
                 self._write(earlier)
 
     def _write(self, epoch: EpochDone) -> None:
         assert self._writer is not None
-        figures = {
+        scalars = {
             "loss/train": epoch.train.loss,
             "loss/val": epoch.val.loss,
             "accuracy/train": epoch.train.plain_accuracy,
@@ -83,6 +90,6 @@ class _Curves:
             "learning_rate": epoch.lr,
             "seconds": epoch.seconds,
         }
-        for name, value in figures.items():
+        for name, value in scalars.items():
             self._writer.add_scalar(name, value, epoch.epoch)
         self._writer.flush()

@@ -1,0 +1,99 @@
+"""Batches of an epoch from cached features, so that an epoch runs only the last block and the head."""
+
+from collections.abc import Generator, Iterable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from engine.core.events import Event
+from engine.data.dataset import Dataset, Sample
+from engine.ml.loading.feature_cache import Features, compute_features
+from engine.ml.loading.image_cache import MEMORY_BUDGET
+from engine.ml.loading.loader import EVAL_BATCH_SIZE, Batch, shuffled_chunks
+from engine.ml.models.blocks import NetworkSplit, split_before_last_block
+from engine.ml.models.build import Classifier
+from engine.ml.models.inference import Forward, fuse_for_inference, split_on_oom, with_head
+from engine.ml.training.setup import TrainingSetup
+
+
+class FeatureBatchSource:
+    """Batch source that serves cached features of the frozen part of the network."""
+
+    uses_mixup: bool = False
+
+    def __init__(self, setup: TrainingSetup, network: NetworkSplit, train: Features, val: Features) -> None:
+        """`train` and `val` are the output of `network.prefix`; `network.suffix` is trained."""
+        self._setup, self._network, self._train, self._val = setup, network, train, val
+        self.train_samples, self.val_samples = train.samples, val.samples
+        self.clean_train_samples: tuple[Sample, ...] = ()
+        self._positions = {sample.path: position for position, sample in enumerate(train.samples)}
+
+    def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
+        """Return shuffled features, randomly those of the image or of its mirror image."""
+        plan, rows, labels = self._setup.plan, self._train.rows, self._train.labels
+        generator = torch.Generator().manual_seed(plan.seed + epoch)
+        chunks = shuffled_chunks(self.train_samples, plan.batch_size, plan.seed, epoch)
+        for number, chunk in enumerate(chunks):
+            positions = torch.tensor([self._positions[sample.path] for sample in chunk])
+            flips = (torch.rand(len(chunk), generator=generator) < self._setup.augment.horizontal_flip).long()
+            if number < first:  # skipped only now, so that a resumed epoch draws the same random numbers
+                continue
+            yield Batch(rows[positions, flips * (rows.shape[1] - 1)], labels[positions], tuple(chunk))
+
+    def val_batches(self) -> Iterable[Batch]:
+        """Return the features of the validation images."""
+        rows, labels, samples = self._val.rows[:, 0], self._val.labels, self._val.samples
+        for start in range(0, len(samples), EVAL_BATCH_SIZE):
+            chunk = slice(start, start + EVAL_BATCH_SIZE)
+            yield Batch(rows[chunk], labels[chunk], samples[chunk])
+
+    def clean_train_batches(self) -> Iterable[Batch]:
+        """Return nothing: features are not mixed, so the training accuracy is already a clean one."""
+        return ()
+
+    def to_input(self, batch: Batch) -> Tensor:
+        """Return float32 features, shape (N, ...), on the device."""
+        return batch.inputs.to(self._setup.device, torch.float32)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits of the last block and the head."""
+        logits: Tensor = self._setup.model.head(self._network.suffix(inputs))
+        return logits
+
+    def eval_forward(self, model: Classifier) -> Forward:
+        """Return the fused last block and the head."""
+        setup = self._setup
+        suffix = self._network.suffix if model is setup.model else split_before_last_block(model.backbone).suffix
+        fused = fuse_for_inference(suffix, setup.device, setup.inference_dtype)
+        return with_head(partial(split_on_oom, fused), model, setup.device)
+
+
+def make_feature_source(setup: TrainingSetup, dataset: Dataset) -> Generator[Event, None, FeatureBatchSource]:
+    """Compute the features of all images, freeze all but the last block and the head, and return the batch source."""
+    setup.model.eval()
+    network = _split_network(setup, len(dataset.samples))
+    train, val = dataset.of_split("train"), dataset.of_split("val")
+    features = yield from compute_features(
+        dataset.root,
+        [*train, *val],
+        network.prefix,
+        setup.preprocessing,
+        setup.device,
+        setup.inference_dtype,
+        # Under a time budget an early first result is worth more, and the next phase trains on mirror images anyway
+        mirrored=setup.augment.horizontal_flip > 0 and setup.plan.mode == "quick",
+    )
+    setup.model.backbone.requires_grad_(False)
+    network.suffix.requires_grad_(True)
+    return FeatureBatchSource(setup, network, features.of(train), features.of(val))
+
+
+def _split_network(setup: TrainingSetup, num_images: int) -> NetworkSplit:
+    """Split before the last block, or before the head if the features there would not fit in memory."""
+    network = split_before_last_block(setup.model.backbone)
+    size = setup.preprocessing.image_size
+    with torch.inference_mode():
+        row = network.prefix(torch.zeros(1, 3, size, size, device=setup.device))
+    fits_memory = 2 * num_images * row.numel() * setup.inference_dtype.itemsize <= MEMORY_BUDGET
+    return network if fits_memory else NetworkSplit("", setup.model.backbone, nn.Identity())

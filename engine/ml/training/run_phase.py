@@ -1,0 +1,99 @@
+"""Run the epochs of a phase: train, validate, save the best model, report."""
+
+import itertools
+import time
+from collections.abc import Generator
+
+from engine.core.events import EpochDone, Event, RunStarted
+from engine.ml.evaluation.metrics import compute_metrics
+from engine.ml.evaluation.run_inference import Predictions
+from engine.ml.evaluation.temperature import calibrate
+from engine.ml.runtime import distributed
+from engine.ml.training.checkpoint import Checkpoint
+from engine.ml.training.checkpoint_writer import CheckpointWriter
+from engine.ml.training.epoch import is_out_of_time, save_checkpoint, train_epoch
+from engine.ml.training.phases import Phase
+from engine.ml.training.state import TrainState
+from engine.ml.training.validation import score_clean_train, validate
+
+
+def run_phase(
+    state: TrainState, phase: Phase, writer: CheckpointWriter, checkpoint: Checkpoint | None
+) -> Generator[Event, None, None]:
+    """Run all epochs of a phase; a checkpoint of this phase is restored first."""
+    if checkpoint is not None and checkpoint.kind == phase.kind:
+        checkpoint.restore(state, phase)
+    state.phase = phase
+    if not state.is_announced:
+        state.is_announced = True
+        yield _run_started(state, phase)
+    for phase_epoch in itertools.count(state.epoch + 1 - phase.first_epoch):
+        is_done = phase.num_epochs is not None and phase_epoch >= phase.num_epochs
+        if is_done or state.stopping.should_stop or distributed.broadcast_from_rank0(is_out_of_time(state, phase)):
+            return
+        yield from _run_epoch(state, phase, phase_epoch, writer)
+
+
+def _run_epoch(
+    state: TrainState, phase: Phase, phase_epoch: int, writer: CheckpointWriter
+) -> Generator[Event, None, None]:
+    started = time.monotonic()
+    train_scores = yield from train_epoch(state, phase, phase_epoch, writer)
+    predictions = yield from validate(state, phase)
+    if phase.source.uses_mixup:
+        clean = yield from score_clean_train(state, phase)
+        train_scores = train_scores.model_copy(update={"plain_accuracy": clean.accuracy})
+    epoch = state.epoch + 1
+    is_best = state.stopping.update(epoch, predictions.scores)
+    if distributed.rank() == 0:
+        if is_best:
+            _save_best(state, predictions, writer)
+        else:
+            writer.flush_pending(state)
+    state.epoch, state.num_batches_done = epoch, 0
+    state.sums.zero_()
+    seconds = time.monotonic() - started
+    yield EpochDone(
+        epoch=epoch,
+        epochs=_planned_epochs(state, phase, seconds),
+        train=train_scores,
+        val=predictions.scores,
+        lr=phase.optimizer.param_groups[-1]["lr"],
+        seconds=seconds,
+        best=is_best,
+    )
+    # After the event, so that the event log never lacks an epoch that a checkpoint counts as done
+    if distributed.broadcast_from_rank0(writer.is_due(at_epoch_end=True)):
+        save_checkpoint(state, phase, writer)
+
+
+def _save_best(state: TrainState, predictions: Predictions, writer: CheckpointWriter) -> None:
+    dataset = state.dataset
+    state.calibration = calibrate(predictions.logits, predictions.labels)
+    writer.save_best(state, compute_metrics(predictions, dataset.root, dataset.classes, state.calibration))
+
+
+def _run_started(state: TrainState, phase: Phase) -> RunStarted:
+    setup, parameters = state.setup, list(state.setup.model.parameters())
+    return RunStarted(
+        run=str(state.run.path),
+        classes=state.dataset.classes,
+        num_train=len(phase.source.train_samples),
+        num_val=len(phase.source.val_samples),
+        device=setup.device_name,
+        precision=str(setup.dtype).removeprefix("torch."),
+        precision_reason=setup.precision.reason,
+        parameters=sum(parameter.numel() for parameter in parameters),
+        trainable=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        epochs=setup.plan.epochs if phase.num_epochs is None else phase.num_epochs,
+    )
+
+
+def _planned_epochs(state: TrainState, phase: Phase, seconds_per_epoch: float) -> int:
+    """Return the number of epochs of the run, estimated from the remaining time if there is a time budget."""
+    if phase.num_epochs is not None and state.setup.plan.budget_seconds is None:
+        return phase.num_epochs
+    left = state.seconds_left(phase, 0) or 0.0
+    if phase.kind == "quick" or not seconds_per_epoch:
+        return state.epoch + int(left > 0)
+    return state.epoch + round(left / seconds_per_epoch)
