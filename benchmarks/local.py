@@ -15,6 +15,7 @@ from engine.config.settings import AugmentConfig
 from engine.data.dataset import scan
 from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, augment
 from engine.ml.models.preprocessing import Preprocessing
+from engine.ml.training.setup import make_augment_options
 
 
 def say(line: str) -> None:
@@ -43,12 +44,13 @@ def scanning(_folder: Path) -> None:
 def augmentation(_folder: Path) -> None:
     """Augment batches of 32 at 224 px."""
     preprocessing = Preprocessing(224, "crop", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    options = make_augment_options(AugmentConfig())
     side = preprocessing.canvas_size
     canvases = torch.randint(0, 256, (32, 3, side, side), dtype=torch.uint8)
     times = []
     for _ in range(20):
         started = time.perf_counter()
-        augment(canvases, torch.ones(32), torch.rand(32, NUM_RANDOM_PARAMETERS), preprocessing, AugmentConfig())
+        augment(canvases, torch.ones(32), torch.rand(32, NUM_RANDOM_PARAMETERS), preprocessing, options)
         times.append(time.perf_counter() - started)
     say(f"{32 / sorted(times)[10]:.0f} images/s")
 

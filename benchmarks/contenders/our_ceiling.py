@@ -1,5 +1,6 @@
 """Our own training step on one batch that lies in memory: what is left when images cost nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,8 +10,9 @@ from benchmarks.contenders.task import Clock, task_from_arguments, tell
 from engine.core.event_stream import run_to_end
 from engine.ml.loading.loader import Batch
 from engine.ml.training.batch_source import ImageBatchSource
+from engine.ml.training.optim import make_run_optimizer
 from engine.ml.training.phases import Phase
-from engine.ml.training.setup import make_run_optimizer, prepare_run
+from engine.ml.training.setup import prepare_run
 from engine.ml.training.state import make_train_state
 from engine.ml.training.step import train_step
 from engine.runs.run_folder import Run
@@ -31,21 +33,22 @@ def main() -> None:
     task = task_from_arguments()
     config, dataset = config_for(task), task.dataset
     setup = run_to_end(prepare_run(config, dataset))
-    feed = _SameBatch(setup, config, dataset, setup.model)
+    source = _SameBatch(setup, dataset, setup.model)
     images = torch.randn(task.batch_size, 3, task.image_size, task.image_size)
-    feed.inputs = images.contiguous(memory_format=setup.layout)
-    phase = Phase("full", feed, make_run_optimizer(config, setup.model, 1e-3), task.epochs, task.batch_size, 0.5)
-    session = make_train_state(setup, config, dataset, Run(Path()))
+    source.inputs = images.contiguous(memory_format=setup.layout)
+    optimizer = make_run_optimizer(setup.model, replace(setup.optimizer, lr=1e-3))
+    phase = Phase("full", source, optimizer, task.epochs, task.batch_size, 0.5)
+    state = make_train_state(setup, dataset, Run(Path()))
     setup.model.train()
     batches = [
         Batch(torch.empty(0), torch.tensor([s.label for s in batch.samples]), batch.samples)
-        for batch in feed.train_batches(1, 0)
+        for batch in source.train_batches(1, 0)
     ]
     for _ in range(task.epochs):
         clock = Clock()
         for batch in batches:
-            train_step(session, phase, batch, 0)
-        tell(images_per_second=len(feed.train_samples) / clock.seconds)
+            train_step(state, phase, batch, 0)
+        tell(images_per_second=len(source.train_samples) / clock.seconds)
 
 
 if __name__ == "__main__":

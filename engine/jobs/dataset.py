@@ -70,8 +70,8 @@ def skipped_warnings(scanned: DatasetScan) -> Iterator[Warned]:
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> EventStream[list[Pixels]]:
     """Return augmented training images as the network receives them."""
     from engine.ml.loading.augment import preview_images
-    from engine.ml.training.setup import make_preprocessing
+    from engine.ml.training.setup import make_augment_options, make_preprocessing
 
-    preprocessing = make_preprocessing(config)
-    augment = partial(preview_images, dataset, config.augment, config.training.seed, preprocessing, num_images)
+    preprocessing, options = make_preprocessing(config), make_augment_options(config.augment)
+    augment = partial(preview_images, dataset, options, config.training.seed, preprocessing, num_images)
     return (yield from translate_device_errors(from_callable(augment)))

@@ -126,7 +126,7 @@ def _with_tensorboard(run: Run, config: RunConfig, work: EventStream[None]) -> E
         return work
     from engine.ml.training.tensorboard import with_tensorboard
 
-    return with_tensorboard(run, work)
+    return with_tensorboard(run, config.model_dump_json(indent=2), work)
 
 
 def finalize(run: Run) -> EventStream[None]:

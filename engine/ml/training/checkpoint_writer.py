@@ -12,7 +12,7 @@ from engine.core.atomic_write import write_atomic
 from engine.core.errors import EngineError
 from engine.core.file_names import unique_path
 from engine.core.paths import home_folder
-from engine.ml.models.model_file import make_metadata, model_bytes
+from engine.ml.models.model_file import model_bytes
 from engine.ml.runtime import distributed
 from engine.ml.training.checkpoint import write_checkpoint
 from engine.ml.training.phases import Phase
@@ -50,15 +50,8 @@ class CheckpointWriter:
         """
         if distributed.rank() != 0:
             return
-        setup, best = session.setup, session.stopping.best
-        card = make_metadata(
-            session.config,
-            session.dataset.classes,
-            setup.preprocessing,
-            setup.inference_dtype,
-            best,
-            session.calibration,
-        )
+        best, classes = session.stopping.best, session.dataset.classes
+        card = session.setup.make_metadata(classes, best, session.calibration)
         self._waiting[self._run.model_path] = model_bytes(session.eval_model, card)
         if evaluation is not None:
             self._waiting[self._run.results_path] = evaluation.model_dump_json().encode()

@@ -62,9 +62,7 @@ def _to_input(state: TrainState, phase: Phase, batch: Batch) -> tuple[Tensor, Te
     )
 
 
-def _try_backward(
-    state: TrainState, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float
-) -> Tensor | None:
+def _try_backward(state: TrainState, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float) -> Tensor | None:
     """Return the result of `_backward`, or None if memory is not sufficient; the failed tensors are freed by then."""
     try:
         return _backward(state, phase, inputs, targets, num_images)

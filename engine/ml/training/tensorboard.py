@@ -15,9 +15,7 @@ Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 
-def with_tensorboard(
-    run: Run, settings: str, events: Generator[Event, None, Result]
-) -> Generator[Event, None, Result]:
+def with_tensorboard(run: Run, settings: str, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
     """Pass the events on and write every epoch to the TensorBoard folder of the run.
 
     Epochs that are already in the event log are written again, in place of those of an interrupted run. If writing

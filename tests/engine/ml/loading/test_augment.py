@@ -1,6 +1,7 @@
 """Tests of changing batches at random, against torchvision's functions where it has the same."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +9,11 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
-from engine.config.settings import AugmentConfig, Geometry
-from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, augment, random_parameters
+from engine.config.settings import Geometry
+from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, AugmentOptions, augment, random_parameters
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, make_canvas
 
-STILL = AugmentConfig(crop_scale=1, horizontal_flip=0, brightness=0, contrast=0, saturation=0)
+STILL = AugmentOptions()
 SIZE = 40
 HALF = 0.5
 
@@ -29,7 +30,7 @@ def _smooth(num_images: int = 1) -> Tensor:
     return picture.repeat(num_images, 1, 1, 1)
 
 
-def _changed(config: AugmentConfig, canvases: Tensor, draws: Tensor | None = None, aspect: float = 1.0) -> Tensor:
+def _changed(config: AugmentOptions, canvases: Tensor, draws: Tensor | None = None, aspect: float = 1.0) -> Tensor:
     num_images = len(canvases)
     if draws is None:
         draws = torch.stack([random_parameters(0, 1, str(number)) for number in range(num_images)])
@@ -52,7 +53,7 @@ def test_without_changes_a_square_is_only_resized() -> None:
 
 
 def test_each_image_of_a_batch_is_changed_by_its_own_draws() -> None:
-    config = AugmentConfig(rotation=20, vertical_flip=0.5, hue=0.1, random_erasing=0.5)
+    config = AugmentOptions(rotation=20, vertical_flip=0.5, hue=0.1, random_erasing=0.5)
     draws = torch.stack([random_parameters(0, 1, str(number)) for number in range(6)])
     together = _changed(config, _smooth(6), draws)
     for number in range(6):
@@ -62,7 +63,7 @@ def test_each_image_of_a_batch_is_changed_by_its_own_draws() -> None:
 
 
 def test_values_stay_between_black_and_white() -> None:
-    config = AugmentConfig(rotation=90, brightness=1, contrast=1, saturation=1, hue=0.5, random_erasing=0.5)
+    config = AugmentOptions(rotation=90, brightness=1, contrast=1, saturation=1, hue=0.5, random_erasing=0.5)
     images = _changed(config, torch.randint(0, 256, (16, 3, 48, 48), dtype=torch.uint8))
     assert images.shape == (16, 3, SIZE, SIZE)
     assert images.min() >= 0
@@ -71,12 +72,12 @@ def test_values_stay_between_black_and_white() -> None:
 
 @pytest.mark.parametrize(("field", "axis"), [("horizontal_flip", 3), ("vertical_flip", 2)])
 def test_a_flip_of_probability_one_mirrors(field: str, axis: int) -> None:
-    flipped = _changed(STILL.model_copy(update={field: 1.0}), _smooth())
+    flipped = _changed(replace(STILL, **{field: 1.0}), _smooth())
     assert (flipped.flip(axis) - _plain()).abs().max() < 3
 
 
 def test_a_rotation_turns_as_far_as_asked_and_shows_grey_outside() -> None:
-    config = STILL.model_copy(update={"rotation": 90.0})
+    config = replace(STILL, rotation=90.0)
     turned = _changed(config, _smooth(), _fixed(c6=1.0))
     quarter = torch.rot90(_plain(), 1, (2, 3))
     assert min((turned - quarter).abs().mean(), (turned - quarter.flip(2, 3)).abs().mean()) < 3
@@ -95,7 +96,7 @@ def test_a_rotation_turns_as_far_as_asked_and_shows_grey_outside() -> None:
 )
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_each_kind_of_jitter_does_what_torchvisions_does(field: str, column: str, change: object, share: float) -> None:
-    config = STILL.model_copy(update={field: 0.5})
+    config = replace(STILL, **{field: 0.5})
     middle = 0.0 if field == "hue" else 1.0
     factor = middle - 0.5 + share
     expected = change(_plain() / 255, factor) * 255  # type: ignore[operator]
@@ -105,7 +106,7 @@ def test_each_kind_of_jitter_does_what_torchvisions_does(field: str, column: str
 def test_crops_keep_the_share_of_the_area_that_was_asked_for() -> None:
     # A ramp from left to right: the spread of its values tells how wide the crop was
     ramp = torch.arange(48, dtype=torch.uint8).repeat(3, 48, 1)[None].repeat(80, 1, 1, 1) * 5
-    images = _changed(STILL.model_copy(update={"crop_scale": 0.25}), ramp)
+    images = _changed(replace(STILL, crop_scale=0.25), ramp)
     widths = (images.amax((1, 2, 3)) - images.amin((1, 2, 3))) / 240
     assert widths.min() > math.sqrt(0.25 * 0.75) - 0.1
     assert widths.max() > 0.8
@@ -121,7 +122,7 @@ def test_a_wide_picture_is_cropped_to_what_was_square_in_it() -> None:
 
 def test_erasing_changes_at_most_a_third_of_the_picture() -> None:
     grey = torch.full((20, 3, 48, 48), 77, dtype=torch.uint8)
-    images = _changed(STILL.model_copy(update={"random_erasing": 1.0}), grey)
+    images = _changed(replace(STILL, random_erasing=1.0), grey)
     shares = ((images - 77).abs() > 0.5).any(1).float().mean((1, 2))
     assert shares.min() > 0
     assert shares.max() < 0.36

@@ -39,7 +39,7 @@ def samples(tmp_path: Path) -> tuple[Path, tuple[Sample, ...]]:
 def test_a_picture_is_made_once(samples: tuple[Path, tuple[Sample, ...]], budget: int, place: str) -> None:
     root, (first, second, _) = samples
     store, make = ImageCache(root, samples[1], SHAPE, "", CPU, budget), _Maker()
-    assert store.place == place
+    assert store.storage == place
     rows = [store.get(sample, make) for sample in (first, second, first)]
     assert make.num_made == 2
     assert [int(row.max()) for row, _ in rows] == [101, 102, 101]
@@ -54,7 +54,7 @@ def test_a_file_of_pictures_outlives_the_run_and_not_a_change_of_a_picture(
     for _ in range(2):
         store = ImageCache(root, all_samples, SHAPE, "", CPU, 0)
         store.get(all_samples[0], make)
-        store.keep()
+        store.save()
     assert make.num_made == 1
     (root / all_samples[2].path).write_bytes(b"another picture")
     ImageCache(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
@@ -78,7 +78,7 @@ def test_a_disk_that_has_no_room_for_the_pictures_leaves_them_in_their_files(
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     store = ImageCache(samples[0], samples[1], SHAPE, "", CPU, 0)
-    assert store.place == "nowhere"
+    assert store.storage == "none"
     assert store.get(samples[1][0], _Maker())[1] == 1.5
     assert not list(cache.cache_folder().glob("*.rows"))
 
@@ -91,7 +91,7 @@ def test_where_nothing_fits_each_picture_is_made_anew(
     store, make = ImageCache(root, all_samples, SHAPE, "", CPU, 0), _Maker()
     for _ in range(2):
         store.get(all_samples[0], make)
-    assert (store.place, make.num_made) == ("nowhere", 2)
+    assert (store.storage, make.num_made) == ("none", 2)
 
 
 def test_the_oldest_files_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,8 +75,8 @@ def test_what_is_random_is_drawn_anew_in_every_epoch_and_again_the_same(tmp_path
 
     def draws(epoch: int) -> torch.Tensor:
         (batch,) = load_batches([samples], train_loader(root, PREPROCESSING, store, seed=0, epoch=epoch))
-        assert batch.draws is not None
-        return batch.draws
+        assert batch.parameters is not None
+        return batch.parameters
 
     assert torch.equal(draws(epoch), draws(epoch))
     assert not torch.equal(draws(epoch), draws(epoch + 1))

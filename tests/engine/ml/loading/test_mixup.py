@@ -48,7 +48,7 @@ def test_cutmix_equals_torchvisions_on_the_same_draws(seed):
 def test_a_box_at_the_border_is_clipped_and_weighs_by_what_is_left():
     images, targets = torch.zeros(2, 1, 10, 10), torch.eye(2)
     images[1] = 1
-    mixed, mixed_targets = cutmix(images, targets, share=0.36, centre=(0, 0))  # sides of 8, a quarter of it inside
+    mixed, mixed_targets = cutmix(images, targets, lam=0.36, centre=(0, 0))  # sides of 8, a quarter of it inside
     assert box_around((0, 0), 10, 10, 0.36) == (0, 0, 4, 4)
     assert mixed[0].sum() == 16
     torch.testing.assert_close(mixed_targets, torch.tensor([[0.84, 0.16], [0.16, 0.84]]))

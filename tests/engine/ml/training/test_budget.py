@@ -46,7 +46,7 @@ def test_with_start_weights_a_budget_begins_on_kept_activations_and_goes_on_with
 ) -> None:
     num_quick = 1
     monkeypatch.setattr(
-        "engine.ml.training.loop.QUICK_EPOCHS", num_quick
+        "engine.ml.training.build_phases.QUICK_EPOCHS", num_quick
     )  # few, so that a busy machine gets beyond them
     _train(dataset, TINY.changed("training", epochs=1), tmp_path / "start")
     weights = str(tmp_path / "start" / "model.safetensors")
@@ -63,7 +63,7 @@ def test_under_a_budget_the_rate_follows_the_time() -> None:
     phase = Phase("full", None, torch.optim.SGD([parameter]), None, 8, 0.5, deadline=200.0, clock=lambda: now[0])  # type: ignore[arg-type]
     rates = []
     for now[0] in (100.0, 102.5, 105.0, 152.5, 200.0, 250.0):
-        rates.append(phase.rate(0))
+        rates.append(phase.lr_factor(0))
     assert rates[0] < rates[1] < rates[2]
     assert rates[2:] == pytest.approx([1.0, 0.5, 0.0, 0.0], abs=1e-3)
 
@@ -75,7 +75,7 @@ def test_a_batch_that_memory_does_not_hold_is_learnt_in_parts_and_the_user_told(
     events = _train(dataset, TINY.changed("training", epochs=2), tmp_path / "run")
     told = [event.message for event in events if isinstance(event, Warned)]
     assert len(told) == 1
-    assert "in 2 parts" in told[0]
+    assert "into 2 parts" in told[0]
     assert isinstance(events[-1], RunDone)
 
 

@@ -137,7 +137,7 @@ def test_where_a_stopped_run_was_and_cannot_be_saved_is_told(
     while not isinstance(next(work), EpochDone):
         pass
     _refuse_renames_into(tmp_path / "run", monkeypatch)
-    with pytest.raises(EngineError, match="Where the run was could not be saved: Read-only file system"):
+    with pytest.raises(EngineError, match="The checkpoint could not be saved: Read-only file system"):
         work.close()
 
 

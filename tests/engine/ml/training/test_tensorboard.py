@@ -73,7 +73,7 @@ def test_a_disk_that_refuses_the_curves_is_told_once_and_ends_nothing(
         return "done"
 
     told: list[Event] = []
-    assert run_to_end(tracking.with_tensorboard(run, events()), told.append) == "done"
+    assert run_to_end(tracking.with_tensorboard(run, "{}", events()), told.append) == "done"
     assert [type(event) for event in told] == [EpochDone, Warned, EpochDone]
 
 
