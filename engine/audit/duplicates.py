@@ -1,18 +1,20 @@
 """Find images that show the same: copies byte for byte, the same picture saved otherwise, shots of one burst."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 
 from engine.audit.findings import DuplicateGroup, DuplicateKind
 from engine.audit.fingerprint import Records
 from engine.audit.registration import aligned_similarity, similarity
 from engine.data.dataset import Sample
-from engine.data.union import Union, union_of
 
 _Pairs = npt.NDArray[np.intp]
 """Rows of pairs of images, shape (P, 2)."""
+_DisjointSet: TypeAlias = "scipy.cluster.hierarchy.DisjointSet"
 
 _HASH_BITS = 10
 """Of 64 bits, how many may differ between hashes: loose, since thumbnails decide."""
@@ -34,20 +36,20 @@ def find_duplicates(samples: Sequence[Sample], records: Records) -> Generator[in
 
     Copies and pictures saved otherwise are in one group where they show the same. A burst may hold such groups.
     """
-    copies = union_of(len(samples), _exact_links(records))
-    same = union_of(len(samples), _exact_links(records))
-    firsts = np.array([row for row in range(len(samples)) if copies.root(row) == row], np.intp)
+    first_copies = _first_copies(records)
+    same = _linked(len(samples), enumerate(first_copies))
+    firsts = np.array([row for row, first in enumerate(first_copies) if first == row], np.intp)
     for num_done, pairs in _near_pairs(records, firsts, same):
         for one, other in pairs:
-            same.link(one, other)
+            same.merge(one, other)
         yield num_done
-    bursts = union_of(len(samples), _burst_links(samples, records))
+    bursts = _linked(len(samples), _burst_links(samples, records))
     found = [
-        _group(samples, rows, "exact" if len({copies.root(row) for row in rows}) == 1 else "near")
-        for rows in same.groups()
+        _group(samples, rows, "exact" if len({first_copies[row] for row in rows}) == 1 else "near")
+        for rows in _groups(same)
     ]
-    for rows in bursts.groups():
-        if len({same.root(row) for row in rows}) > 1:
+    for rows in _groups(bursts):
+        if len({same[row] for row in rows}) > 1:
             found.append(_group(samples, rows, "burst"))
     return tuple(found)
 
@@ -62,14 +64,25 @@ def _group(samples: Sequence[Sample], rows: Sequence[int], kind: DuplicateKind) 
     )
 
 
-def _exact_links(records: Records) -> Iterator[tuple[int, int]]:
+def _linked(num_images: int, links: Iterable[tuple[int, int]]) -> _DisjointSet:
+    linked = scipy.cluster.hierarchy.DisjointSet(range(num_images))
+    for one, other in links:
+        linked.merge(one, other)
+    return linked
+
+
+def _groups(linked: _DisjointSet) -> list[list[int]]:
+    """Return the sets of two rows and more, each sorted, in the order of their first row."""
+    return sorted(sorted(members) for members in linked.subsets() if len(members) > 1)
+
+
+def _first_copies(records: Records) -> list[int]:
+    """Return for each row the first one with the same bytes."""
     first: dict[tuple[int, ...], int] = {}
-    for row, digest in enumerate(records["digest"].tolist()):
-        if first.setdefault(tuple(digest), row) != row:
-            yield first[tuple(digest)], row
+    return [first.setdefault(tuple(digest), row) for row, digest in enumerate(records["digest"].tolist())]
 
 
-def _near_pairs(records: Records, rows: _Pairs, same: Union) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+def _near_pairs(records: Records, rows: _Pairs, same: _DisjointSet) -> Iterator[tuple[int, list[tuple[int, int]]]]:
     """Yield how many rows were compared with all, and the pairs found among them; linked ones are not tried again."""
     whole, inner = (np.ascontiguousarray(records["hashes"][rows, which]) for which in (0, 1))
     step = max(1, _CELLS // max(1, len(rows)))
@@ -83,9 +96,9 @@ def _near_pairs(records: Records, rows: _Pairs, same: Union) -> Iterator[tuple[i
         yield min(len(rows), start + step), list(_verified(records, pairs, same))
 
 
-def _verified(records: Records, pairs: _Pairs, same: Union) -> Iterator[tuple[int, int]]:
+def _verified(records: Records, pairs: _Pairs, same: _DisjointSet) -> Iterator[tuple[int, int]]:
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-        waiting = [pair for pair in pairs[start : start + _PAIRS_AT_ONCE] if same.root(pair[0]) != same.root(pair[1])]
+        waiting = [pair for pair in pairs[start : start + _PAIRS_AT_ONCE] if not same.connected(*pair)]
         some = np.array(waiting, np.intp).reshape(-1, 2)
         some = some[_may_be_one(records["colour"][some])]
         for compare, alike, alike_in_detail in (

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import scipy
 from pydantic import Field
 
 from engine.core.atomic_write import write_text_atomic
@@ -17,7 +18,6 @@ from engine.core.safe_read import read_text
 from engine.core.seeds import stable_seed
 from engine.data.class_names import ClassNames
 from engine.data.dataset import Dataset, Sample, Split
-from engine.data.union import union_of
 
 
 def split(dataset: Dataset, val_fraction: float, seed: int, groups: Sequence[Sequence[str]] = ()) -> Dataset:
@@ -96,8 +96,7 @@ def _units(dataset: Dataset, groups: Sequence[Sequence[str]]) -> tuple[list[list
     """Return what is drawn as a whole, as positions of training images in order, and the number of each in a group."""
     positions = {sample.path: position for position, sample in enumerate(dataset.samples) if sample.split == "train"}
     present = [[positions[path] for path in group if path in positions] for group in groups]
-    union = union_of(len(dataset.samples), ((group[0], other) for group in present for other in group[1:]))
-    tied = union.groups()
+    tied = _merged(present) if any(present) else []
     numbers = {position: number for number, group in enumerate(tied) for position in group}
     units: list[list[int]] = []
     for position in positions.values():
@@ -106,6 +105,15 @@ def _units(dataset: Dataset, groups: Sequence[Sequence[str]]) -> tuple[list[list
         elif tied[numbers[position]][0] == position:
             units.append(tied[numbers[position]])
     return units, numbers
+
+
+def _merged(groups: Iterable[Sequence[int]]) -> list[list[int]]:
+    """Merge groups that share a position; return those of two and more, sorted by their first position."""
+    merged = scipy.cluster.hierarchy.DisjointSet({position for group in groups for position in group})
+    for group in groups:
+        for other in group[1:]:
+            merged.merge(group[0], other)
+    return sorted(sorted(members) for members in merged.subsets() if len(members) > 1)
 
 
 def write_split(dataset: Dataset, path: Path) -> None:

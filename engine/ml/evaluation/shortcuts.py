@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
 from engine.audit.findings import DuplicateGroup, Shortcut
 from engine.audit.fingerprint import Records
 from engine.data.dataset import Dataset, Sample
-from engine.data.union import Union
 from engine.ml.evaluation.shortcut_features import ShortcutFeature, shortcut_features
 
 _FOLDS = 5
@@ -89,9 +89,12 @@ def _worth(truth: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_], groups: _
 
 def _folding_groups(samples: Sequence[Sample], duplicates: Sequence[DuplicateGroup]) -> _Labels:
     rows = {sample.path: row for row, sample in enumerate(samples)}
-    union = Union(len(samples))
+    linked = scipy.cluster.hierarchy.DisjointSet(range(len(samples)))
     for group in duplicates:
         present = [rows[path] for path in group.paths if path in rows]
         for other in present[1:]:
-            union.link(present[0], other)
-    return np.array([union.root(row) for row in range(len(samples))], np.int64)
+            linked.merge(present[0], other)
+    labels = np.empty(len(samples), np.int64)
+    for members in linked.subsets():
+        labels[list(members)] = min(members)
+    return labels
