@@ -14,7 +14,7 @@ from benchmarks.__main__ import say
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
-from engine.data.dataset import Sample, images_below, scan
+from engine.data.dataset import Sample, find_images, scan
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
 from engine.ml.evaluation.predict import open_predictor
 from engine.ml.evaluation.temperature import fit_temperature
@@ -108,7 +108,7 @@ def strangers(run: Run, data: Path) -> None:
     assert bound is not None
     assert bound.ood_threshold is not None
     for name in ("flowers_small", "weather", "sign_digits"):
-        paths = images_below(data / name)
+        paths = find_images(data / name)
         chosen = np.random.default_rng(0).permutation(len(paths))[:NUM_STRANGERS]
         others, strange = seen(run, [paths[number] for number in chosen])
         say(
@@ -131,7 +131,7 @@ def left_out(data: Path, runs: Path, weights: Path) -> None:
         run = trained(folder, runs / f"run without {flower}", weights, 128)
         dataset = run.dataset
         logits, alike = seen(run, [dataset.root / sample.path for sample in dataset.of_split("val")])
-        others, strange = seen(run, images_below(data / flower))
+        others, strange = seen(run, find_images(data / flower))
         gains.append((auroc(alike.numpy(), strange.numpy()), auroc(sureness(logits), sureness(others))))
         say(f"without {flower}: AUROC of similarity {gains[-1][0]:.3f}, of softmax {gains[-1][1]:.3f}")
     ours, plain = np.mean(gains, axis=0)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from engine import __version__, jobs
-from engine.core.log import system_words
+from engine.core.log import system_info
 from engine.core.paths import default_log_path, home_folder
 from gui.theme import GRID, small_font
 from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel, TitleLabel
@@ -60,7 +60,7 @@ class AboutDialog(QDialog):
         column.setSpacing(GRID)
         column.addWidget(TitleLabel(f"Classifold {__version__}", self))
         column.addWidget(StyledLabel(_WORDS, self))
-        column.addWidget(MutedLabel(system_words(), self))
+        column.addWidget(MutedLabel(system_info(), self))
         buttons = QHBoxLayout()
         for text, path in (("Open my runs", home_folder()), ("Open the log", default_log_path())):
             button = self._add_button(buttons, text, str(path))

@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from engine.core.errors import EngineError
-from engine.core.log import system_words
+from engine.core.log import system_info
 from engine.core.paths import default_log_path
 from gui import theme
 from gui.theme import GRID
@@ -22,7 +22,7 @@ def sentence(error: Exception) -> str:
 
 def details(error: Exception) -> str:
     """Return all that is known of an error, for a report: versions and traceback, nothing of the user's settings."""
-    return f"{system_words()}\n\n{''.join(traceback.format_exception(error))}"
+    return f"{system_info()}\n\n{''.join(traceback.format_exception(error))}"
 
 
 class ErrorBar(QFrame):

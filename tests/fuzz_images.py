@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 from engine.audit.fingerprint import fingerprint
-from engine.data.decode import MEMORY, decode
+from engine.data.decode import MAX_DECODE_BYTES, decode
 from tests.image_bytes import HEIC, png_chunk, saved, tiled_tiff
 from tests.pictures import draw_scene
 
-MEMORY_BOUND = MEMORY + 900_000_000
+MEMORY_BOUND = MAX_DECODE_BYTES + 900_000_000
 """Bytes: what decoding may take, the 200 million pixels it may return, and 300 MB for the program itself."""
 
 _MIN_SIDE = 24

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.contenders.task import Clock, task_from_arguments, tell
 from engine.core.event_stream import run_to_end
-from engine.data.dataset import images_below
+from engine.data.dataset import find_images
 from engine.ml.evaluation.predict import predict_paths
 
 NUM_SINGLE = 40
@@ -20,7 +20,7 @@ def main() -> None:
         num_images = run_to_end(predict_paths(model, [Path(task.data)], 5))
         tell(images_per_second=num_images / clock.seconds)
     times = []
-    for path in images_below(Path(task.data))[:NUM_SINGLE]:
+    for path in find_images(Path(task.data))[:NUM_SINGLE]:
         clock = Clock()
         run_to_end(predict_paths(model, [path], 5))
         times.append(clock.seconds)

@@ -12,7 +12,7 @@ from PIL import Image
 from engine.core.errors import EngineError
 from engine.core.path_text import path_from_text
 from engine.core.safe_read import open_image_file
-from engine.data.decode import decode_with_header, reason
+from engine.data.decode import decode_with_header, unreadable_reason
 
 SIDE = 32
 """Side in pixels of the grey thumbnail that duplicates are verified on."""
@@ -50,7 +50,7 @@ def file_key(path: Path) -> tuple[int, int, int]:
     try:
         status = path_from_text(path).stat()
     except OSError as error:
-        raise EngineError(reason(path, error), path) from error
+        raise EngineError(unreadable_reason(path, error), path) from error
     return status.st_ino % 2**63, status.st_size, status.st_mtime_ns
 
 
@@ -88,7 +88,7 @@ def _digest(path: Path) -> bytes:
         with open_image_file(path) as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
     except OSError as error:
-        raise EngineError(reason(path, error), path) from error
+        raise EngineError(unreadable_reason(path, error), path) from error
 
 
 def empty_records(num_records: int) -> Records:

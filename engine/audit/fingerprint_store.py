@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.audit.fingerprint import RECORD, Records
 from engine.core.atomic_write import write_atomic
-from engine.core.cache import cache_folder, make_room
+from engine.core.cache import cache_folder, reserve_space
 
 _VERSION = 1
 """Goes up when a record means something else, so that those kept before are not taken for it."""
@@ -35,7 +35,7 @@ class FingerprintStore:
         """Replace what is kept by these records, where there is room."""
         if len(records) == len(self._rows) and all(tuple(key) in self._rows for key in records["key"].tolist()):
             return
-        if not make_room(records.nbytes):
+        if not reserve_space(records.nbytes):
             return
         try:
             write_atomic(cache_folder() / self._name, lambda path: np.save(path, records, allow_pickle=False))

@@ -31,7 +31,7 @@ from engine.core.events import Event, Warned
 from engine.core.file_names import unique_path
 from engine.core.paths import default_runs_folder, home_folder
 from engine.core.process_rank import is_rank_zero
-from engine.data.sample_dataset import write_sample
+from engine.data.sample_dataset import write_sample_dataset
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.evaluation import evaluation_to_csv
 from engine.results.predictions import CSV_COLUMNS, Prediction
@@ -48,7 +48,7 @@ def demo(out: Path | None = None) -> int:
     console = Console()
     folder = home_folder() / "sample"
     console.print_message("Drawing the sample images ...")
-    console.run(write_sample(folder))
+    console.run(write_sample_dataset(folder))
     run_path = out or unique_path(default_runs_folder() / "demo")
     train_on(console, folder, demo_config(), run_path, print_event(console))
     model = run_path / "model.safetensors"
@@ -72,7 +72,7 @@ def sample(folder: Annotated[Positional[Path], arg(metavar="DIR")], /) -> int:
         folder: Folder to write to.
     """
     console = Console()
-    console.run(write_sample(folder))
+    console.run(write_sample_dataset(folder))
     console.print_message(
         f"The sample data set lies at {folder}. Train on it with: classifold train {folder} --out RUN"
     )

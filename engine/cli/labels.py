@@ -13,7 +13,7 @@ from engine.cli.console import Console
 from engine.cli.output import DONE, Flag, print_event, print_line
 from engine.core.errors import EngineError
 from engine.data.dataset import Dataset, scan
-from engine.data.label_overrides import Action, append, undo
+from engine.data.label_overrides import Action, append_decision, undo_last_decision
 
 _Data = Annotated[Positional[Path], arg(metavar="DATA")]
 
@@ -74,7 +74,7 @@ def label(
     if as_ is not None and as_ not in filed.classes:
         raise EngineError(f"There is no class '{as_}' here. The classes are {', '.join(filed.classes[:20])}.", data)
     action: Action = "exclude" if exclude else "keep" if keep else "relabel"
-    append(data, inside, action, as_)
+    append_decision(data, inside, action, as_)
     print_line(f"{inside}: {_word(action, as_)}")
     return DONE
 
@@ -105,7 +105,7 @@ def growth(run: Annotated[Positional[Path], arg(metavar="RUN")], /, json: Flag =
 
 
 def _undo(data: Path) -> int:
-    taken_back = undo(data)
+    taken_back = undo_last_decision(data)
     if taken_back is None:
         raise EngineError("There is nothing to take back.", data)
     print_line(f"{taken_back.path}: no longer {_word(taken_back.action, taken_back.class_name)}")

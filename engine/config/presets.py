@@ -7,10 +7,10 @@ from engine.config.backbones import Backbone, find_backbone
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
 
-PRETRAINED = "mobilenet_v2"
+PRETRAINED_BACKBONE = "mobilenet_v2"
 """Small, quick on a CPU and well known to the pitfalls of every device."""
 
-LEAST_SECONDS, MOST_SECONDS = 60, 600
+MIN_BUDGET_SECONDS, MAX_BUDGET_SECONDS = 60, 600
 """Time budget from start weights: a first score comes in seconds, and whoever is content stops."""
 
 SCRATCH_STEPS = 600
@@ -30,15 +30,15 @@ def is_downloaded(backbone: Backbone) -> bool:
     return bool(backbone.weights_file) and (weights_folder() / backbone.weights_file).is_file()
 
 
-def suggest(dataset: Dataset) -> RunConfig:
+def suggest_config(dataset: Dataset) -> RunConfig:
     """Return settings for `dataset`: from ImageNet weights where they are on this machine, else from scratch.
 
     Nothing is ever downloaded by default.
     """
     num_train = max(1, len(dataset.of_split("train")))
-    if is_downloaded(find_backbone(PRETRAINED)):
-        seconds = min(MOST_SECONDS, max(LEAST_SECONDS, num_train // 4))
-        config = RunConfig().changed("model", backbone=PRETRAINED, weights="default")
+    if is_downloaded(find_backbone(PRETRAINED_BACKBONE)):
+        seconds = min(MAX_BUDGET_SECONDS, max(MIN_BUDGET_SECONDS, num_train // 4))
+        config = RunConfig().changed("model", backbone=PRETRAINED_BACKBONE, weights="default")
         return config.changed("training", budget=f"{seconds}s")
     epochs = min(40, max(10, round(SCRATCH_STEPS * SCRATCH_BATCH / num_train)))
     return _from_scratch(epochs)

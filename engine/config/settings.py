@@ -202,10 +202,10 @@ def read_config(path: Path) -> RunConfig:
     except OSError as error:
         raise EngineError(f"The settings file could not be read: {error.strerror or error}.", path) from error
     except (ValidationError, UnicodeDecodeError) as error:
-        raise EngineError(f"The settings file is not valid: {plain(error)}", path) from error
+        raise EngineError(f"The settings file is not valid: {validation_message(error)}", path) from error
 
 
-def plain(error: ValidationError | UnicodeDecodeError) -> str:
+def validation_message(error: ValidationError | UnicodeDecodeError) -> str:
     """Return what is wrong with a value as one sentence that names its dotted path."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not text."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from engine.core.paths import home_folder
 
-CACHE_BUDGET = 10 * 1024**3
+MAX_CACHE_BYTES = 10 * 1024**3
 """Bytes that the folder may hold; the files that were not used for the longest go first."""
 _FREE_SHARE = 0.5
 """Share of the free disk that may be taken."""
@@ -18,16 +18,16 @@ def cache_folder() -> Path:
     return folder
 
 
-def make_room(num_bytes: int) -> bool:
+def reserve_space(num_bytes: int) -> bool:
     """Delete the oldest files until `num_bytes` more fit the budget; say whether they do now."""
-    if num_bytes > CACHE_BUDGET:
+    if num_bytes > MAX_CACHE_BYTES:
         return False
     try:
         folder = cache_folder()
         files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.iterdir())
         total = sum(size for _, size, _ in files)
         for _, size, path in files:
-            if total + num_bytes <= CACHE_BUDGET:
+            if total + num_bytes <= MAX_CACHE_BYTES:
                 break
             path.unlink(missing_ok=True)
             total -= size

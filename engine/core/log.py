@@ -41,7 +41,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         """Pass over what could not be written: the usual traceback on stderr would help nobody."""
 
 
-def system_words() -> str:
+def system_info() -> str:
     """Return the versions of program, Python and system, for logs and reports of errors."""
     return f"Classifold {__version__}, Python {sys.version.split()[0]}, {platform.platform()}"
 
@@ -57,13 +57,13 @@ def log_to_rotating_file(path: Path) -> None:
 
 
 @contextmanager
-def logged_to(path: Path) -> Iterator[None]:
+def log_to_file(path: Path) -> Iterator[None]:
     """Send the engine's log records to `path` as well while the block runs; an exception leaves its traceback."""
     logger = logging.getLogger("engine")
     handler = _LogFile(path)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    logger.info(system_words())
+    logger.info(system_info())
     try:
         yield
     except Exception:

@@ -29,7 +29,7 @@ def check_regular_file(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is not a regular file")
 
 
-def read_header(path: Path) -> bytes:
+def read_safetensors_header(path: Path) -> bytes:
     """Return the JSON header of a safetensors file.
 
     Raises:

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-MOST_CLASSES = 10_000
+MAX_CLASSES = 10_000
 """Classes of the largest model: its confusion matrix has a number for each pair of them."""
 
 
@@ -22,6 +22,4 @@ def _check_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 
 ClassName: TypeAlias = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_check_name)]
 """Markup, control characters and the like are names as others are: they are made harmless where they are shown."""
-ClassNames: TypeAlias = Annotated[
-    tuple[ClassName, ...], Field(max_length=MOST_CLASSES), AfterValidator(_check_distinct)
-]
+ClassNames: TypeAlias = Annotated[tuple[ClassName, ...], Field(max_length=MAX_CLASSES), AfterValidator(_check_distinct)]

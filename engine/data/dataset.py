@@ -11,8 +11,8 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.file_names import is_hidden, is_image_name
 from engine.core.path_text import path_to_text, require_utf8_path
-from engine.data.class_names import MOST_CLASSES
-from engine.data.label_overrides import correct, read_decisions
+from engine.data.class_names import MAX_CLASSES
+from engine.data.label_overrides import apply_decisions, read_decisions
 
 Split: TypeAlias = Literal["train", "val", "test"]
 
@@ -94,7 +94,7 @@ def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None,
     return _build(root, _corrected(root, samples, notes) if is_corrected else samples, notes)
 
 
-def images_below(folder: Path) -> list[Path]:
+def find_images(folder: Path) -> list[Path]:
     """Return every visible image below `folder`, sorted, and the folders that cannot be read, as if they were some."""
     return sorted((Path(path) for path, kind in _walk(folder) if kind != "other"), key=Path.as_posix)
 
@@ -106,9 +106,9 @@ def require_trainable(dataset: Dataset) -> None:
             f"There is only one class, '{dataset.classes[0]}'. Add a folder of images for at least one more.",
             dataset.root,
         )
-    if len(dataset.classes) > MOST_CLASSES:
+    if len(dataset.classes) > MAX_CLASSES:
         raise EngineError(
-            f"There are {len(dataset.classes):,} classes, and {MOST_CLASSES:,} are the most that can be learnt.",
+            f"There are {len(dataset.classes):,} classes, and {MAX_CLASSES:,} are the most that can be learnt.",
             dataset.root,
         )
     if not dataset.of_split("val"):
@@ -214,7 +214,7 @@ def _corrected(root: Path, found: list[tuple[str, str, Split]], notes: list[str]
     if not decisions:
         return found
     classes = frozenset(name for _, name, split in found if split == "train")
-    names, told = correct([(path, name) for path, name, _ in found], decisions, classes)
+    names, told = apply_decisions([(path, name) for path, name, _ in found], decisions, classes)
     notes += told
     kept = [(path, name, split) for (path, _, split), name in zip(found, names) if name is not None]
     left = {name for _, name, split in kept if split == "train"}

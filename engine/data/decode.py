@@ -23,11 +23,11 @@ from PIL.ExifTags import Base
 from engine.core.errors import EngineError
 from engine.core.safe_read import open_image_file
 from engine.core.threads import WeightedSemaphore
-from engine.data.exif import Header, read_header
+from engine.data.exif import ImageHeader, read_image_header
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
-MEMORY = 2_000_000_000
+MAX_DECODE_BYTES = 2_000_000_000
 """Bytes for the pictures being decoded at one time: one PNG or JPEG of 200 million pixels."""
 
 # The formats of engine.core.file_names.IMAGE_SUFFIXES. Other decoders of Pillow stay off: one runs a program, and
@@ -58,12 +58,12 @@ _TEXT_BYTES = 64 * 1024**2
 
 pi_heif.register_heif_opener()
 # Pillow's own check refuses beyond twice its limit, also what is inside of icons and tiles, which the header hides
-Image.MAX_IMAGE_PIXELS = MEMORY // _USUAL_BYTES_PER_PIXEL // 2
+Image.MAX_IMAGE_PIXELS = MAX_DECODE_BYTES // _USUAL_BYTES_PER_PIXEL // 2
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = _TEXT_BYTES  # the usual 1 MB refuses edited photos
 # What Pillow has to say of broken tags goes to nobody who could do something about it
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-_budget = WeightedSemaphore(MEMORY)
+_budget = WeightedSemaphore(MAX_DECODE_BYTES)
 
 _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda pixels: pixels[:, ::-1],
@@ -90,7 +90,7 @@ def decode(path: Path, min_side: int | None = None) -> Pixels:
     return decode_with_header(path, min_side)[0]
 
 
-def decode_with_header(path: Path, min_side: int | None = None) -> tuple[Pixels, Header]:
+def decode_with_header(path: Path, min_side: int | None = None) -> tuple[Pixels, ImageHeader]:
     """Return what `decode` does and what the file says of itself."""
     try:
         with open_image_file(path) as file:
@@ -98,7 +98,7 @@ def decode_with_header(path: Path, min_side: int | None = None) -> tuple[Pixels,
     except EngineError as error:
         raise EngineError(error.message, path) from error
     except Exception as error:  # on broken bytes Pillow's readers raise nearly anything, so no shorter list is right
-        raise EngineError(reason(path, error), path) from error
+        raise EngineError(unreadable_reason(path, error), path) from error
 
 
 def thumbnail(path: Path, side: int) -> Pixels:
@@ -110,14 +110,14 @@ def thumbnail(path: Path, side: int) -> Pixels:
     return np.asarray(square)
 
 
-def _decode(file: BinaryIO, min_side: int | None) -> tuple[Pixels, Header]:
+def _decode(file: BinaryIO, min_side: int | None) -> tuple[Pixels, ImageHeader]:
     with Image.open(file, formats=_formats(file)) as image:
         num_bytes = _num_bytes(image, file, min_side)
-        if num_bytes > MEMORY or max(image.size) > _MAX_SIDE:
+        if num_bytes > MAX_DECODE_BYTES or max(image.size) > _MAX_SIDE:
             raise EngineError(f"It is too large: {image.width} x {image.height} pixels.")
         with _budget.acquire_units(num_bytes):
             with closing(image):
-                header = read_header(image)  # of some formats this decodes
+                header = read_image_header(image)  # of some formats this decodes
                 if min_side is not None:
                     _reduce_while_decoding(image, min_side)
                 pixels = _to_rgb(image, _reduction(image, min_side))
@@ -139,7 +139,7 @@ def _num_bytes(image: Image.Image, file: BinaryIO, min_side: int | None) -> int:
         raise EngineError(f"It is too large for a file of its kind: {image.width} x {image.height} pixels.")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tile_width, tile_height = (image.tag_v2.get(tag, 0) for tag in (Base.TileWidth, Base.TileLength))
-        if tile_width * tile_height * _USUAL_BYTES_PER_PIXEL > MEMORY:
+        if tile_width * tile_height * _USUAL_BYTES_PER_PIXEL > MAX_DECODE_BYTES:
             raise EngineError(f"It is too large: its tiles have {tile_width} x {tile_height} pixels.")
         num_pixels = max(num_pixels, tile_width * tile_height)
     if image.format in ("JPEG", "MPO"):
@@ -232,7 +232,7 @@ def _finite(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     return np.nan_to_num(grey.astype(np.float64), posinf=0, neginf=0)
 
 
-def reason(path: Path, error: Exception) -> str:
+def unreadable_reason(path: Path, error: Exception) -> str:
     """Say in words why a file could not be read."""
     if isinstance(error, FileNotFoundError):
         return "It is a link that leads nowhere." if path.is_symlink() else "It is no longer there."
@@ -241,7 +241,7 @@ def reason(path: Path, error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "It is too large for the memory of this computer."
     if isinstance(error, Image.DecompressionBombError):
-        return f"It is too large: more than {MEMORY // _USUAL_BYTES_PER_PIXEL / 1e6:.0f} million pixels."
+        return f"It is too large: more than {MAX_DECODE_BYTES // _USUAL_BYTES_PER_PIXEL / 1e6:.0f} million pixels."
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
         return "It is a link that leads back to itself."
     if isinstance(error, OSError) and "truncated" in str(error):

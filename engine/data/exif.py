@@ -23,7 +23,7 @@ _STANDARD_TABLE = np.array(
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ImageHeader:
     """Facts of an opened image. Width and height are those stored, before it is turned by its EXIF tag."""
 
     width: int
@@ -38,7 +38,7 @@ class Header:
     """Seconds since 1970 of the camera's clock; NaN where unknown."""
 
 
-def read_header(image: Image.Image) -> Header:
+def read_image_header(image: Image.Image) -> ImageHeader:
     """Return the facts of an image that was opened and not decoded yet. Of EXIF only the tags named above are read."""
     tags: dict[int, object] = {}
     try:
@@ -48,7 +48,7 @@ def read_header(image: Image.Image) -> Header:
     except Exception:  # noqa: BLE001 - a broken tag must not cost the picture
         tags.setdefault(_ORIENTATION, 1)
     orientation = tags.get(_ORIENTATION)
-    return Header(
+    return ImageHeader(
         image.width,
         image.height,
         orientation if isinstance(orientation, int) else 1,

@@ -14,7 +14,7 @@ from engine.core.records import ExtensibleModel
 from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
 
-JOURNAL_NAME = "classifold-labels.jsonl"
+LABEL_LOG_NAME = "classifold-labels.jsonl"
 
 Action: TypeAlias = Literal["relabel", "exclude", "keep"]
 GivenLabel: TypeAlias = tuple[str, str]
@@ -39,9 +39,9 @@ class Decision(ExtensibleModel):
         return self
 
 
-def journal_path(root: Path) -> Path:
+def label_log_path(root: Path) -> Path:
     """Return where the journal of a folder lies."""
-    return root / JOURNAL_NAME
+    return root / LABEL_LOG_NAME
 
 
 def read_decisions(root: Path) -> dict[str, Decision]:
@@ -57,7 +57,7 @@ def read_decisions(root: Path) -> dict[str, Decision]:
     return decisions
 
 
-def append(root: Path, path: str, action: Action, class_name: str | None = None) -> Decision:
+def append_decision(root: Path, path: str, action: Action, class_name: str | None = None) -> Decision:
     """Write a decision to the journal and return it; raise EngineError where that cannot be."""
     try:
         decision = Decision(path=path, action=action, class_name=class_name, time=_now())
@@ -67,7 +67,7 @@ def append(root: Path, path: str, action: Action, class_name: str | None = None)
     return decision
 
 
-def undo(root: Path) -> Decision | None:
+def undo_last_decision(root: Path) -> Decision | None:
     """Take back the last decision that stands and return it, or None where there is none."""
     standing = _standing(root)
     if not standing:
@@ -76,7 +76,7 @@ def undo(root: Path) -> Decision | None:
     return standing[-1]
 
 
-def correct(
+def apply_decisions(
     filed: Sequence[GivenLabel], decisions: Mapping[str, Decision], classes: frozenset[str]
 ) -> tuple[list[str | None], list[str]]:
     """Return the class of each image after the decisions, None for one that is left out, and notes about them."""
@@ -107,15 +107,13 @@ def _summary(num_excluded: int, num_relabelled: int) -> list[str]:
     if num_excluded and num_relabelled:
         parts = [parts[0], f"{num_relabelled} relabelled"]
     told = " and ".join(part for part in parts if part)
-    return [f"{told} by {JOURNAL_NAME}."] if told else []
+    return [f"{told} by {LABEL_LOG_NAME}."] if told else []
 
 
 def _unknown_note(entry: tuple[str, int]) -> str:
     name, num = entry
     images = "1 image keeps its class" if num == 1 else f"{num} images keep their class"
-    return (
-        f"{images}: there is no class '{name}' any more, to which {JOURNAL_NAME} moves {'it' if num == 1 else 'them'}."
-    )
+    return f"{images}: there is no class '{name}', to which {LABEL_LOG_NAME} moves {'it' if num == 1 else 'them'}."
 
 
 def _standing(root: Path) -> list[Decision]:
@@ -134,16 +132,16 @@ def _standing(root: Path) -> list[Decision]:
 
 def _lines(root: Path) -> list[str]:
     try:
-        return read_text(journal_path(root), errors="replace").split("\n")
+        return read_text(label_log_path(root), errors="replace").split("\n")
     except FileNotFoundError:
         return []
     except OSError as error:
         sentence = f"The corrected labels cannot be read: {error.strerror or error}."
-        raise EngineError(sentence, journal_path(root)) from error
+        raise EngineError(sentence, label_log_path(root)) from error
 
 
 def _write_line(root: Path, entry: Mapping[str, object]) -> None:
-    path = journal_path(root)
+    path = label_log_path(root)
     try:
         append_line(path, json.dumps(entry, ensure_ascii=False))
     except OSError as error:

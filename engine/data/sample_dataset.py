@@ -25,7 +25,7 @@ Colour: TypeAlias = tuple[int, int, int]
 Painter: TypeAlias = Callable[[ImageDraw.ImageDraw, np.random.Generator, Colour], None]
 
 
-def write_sample(folder: Path, seed: int = 0) -> Generator[Event, None, Path]:
+def write_sample_dataset(folder: Path, seed: int = 0) -> Generator[Event, None, Path]:
     """Write train/, val/ and test/ with a folder for each class below `folder`; return `folder`.
 
     Images that are there already are written again, with the same content for the same seed.

@@ -12,7 +12,7 @@ from engine.core.atomic_write import remove_temporary_files, saving
 from engine.core.errors import EngineError
 from engine.core.events import Warned
 from engine.core.locks import locked
-from engine.core.log import logged_to
+from engine.core.log import log_to_file
 from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.jobs.base import EventStream, translate_device_errors
@@ -114,7 +114,7 @@ def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iter
         yield done
 
     remove_temporary_files(run.path)
-    with logged_to(run.log_path), keep_awake(config.training.keep_awake):
+    with log_to_file(run.log_path), keep_awake(config.training.keep_awake):
         yield from log_events(run, _with_tensorboard(run, config, fit_and_draw()))
         with suppress(OSError):
             run.checkpoint_path.unlink()  # an unfinished run needs its checkpoint

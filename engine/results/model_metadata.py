@@ -7,11 +7,11 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, ValidationError
 
 from engine.config.backbones import find_backbone
-from engine.config.settings import Geometry, RunConfig, plain
+from engine.config.settings import Geometry, RunConfig, validation_message
 from engine.core.errors import EngineError
 from engine.core.events import Best
 from engine.core.records import ExtensibleModel
-from engine.core.safe_read import read_header
+from engine.core.safe_read import read_safetensors_header
 from engine.data.class_names import ClassNames
 from engine.results.calibration import Calibration
 
@@ -56,7 +56,7 @@ def read_metadata(path: Path) -> ModelMetadata:
     the network's weights is not looked at.
     """
     try:
-        document = json.loads(read_header(path))
+        document = json.loads(read_safetensors_header(path))
         card = json.loads(document["__metadata__"][METADATA_KEY])
         version = card["version"]
     except FileNotFoundError as error:
@@ -70,7 +70,9 @@ def read_metadata(path: Path) -> ModelMetadata:
     try:
         known = ModelMetadata.model_validate(card)
     except ValidationError as error:
-        raise EngineError(f"The description inside this model file is damaged: {plain(error)}", path) from error
+        raise EngineError(
+            f"The description inside this model file is damaged: {validation_message(error)}", path
+        ) from error
     try:
         find_backbone(known.backbone).check_image_size(known.image_size)
     except EngineError as error:

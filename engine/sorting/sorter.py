@@ -17,7 +17,7 @@ from engine.core.progress import Ticker
 from engine.core.records import FrozenModel
 from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
-from engine.data.dataset import images_below
+from engine.data.dataset import find_images
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from engine.sorting.file_transfer import (
     TransferMode,
@@ -85,7 +85,7 @@ def files_to_sort(folder: Path, target: Path) -> list[Path]:
     require_utf8_path(folder)
     require_utf8_path(target)
     inside = os.path.abspath(target) + os.sep
-    found = [path for path in images_below(folder) if not os.path.abspath(path).startswith(inside)]
+    found = [path for path in find_images(folder) if not os.path.abspath(path).startswith(inside)]
     if not found:
         raise EngineError("There are no images in this folder.", folder)
     return found

@@ -6,10 +6,10 @@ from PySide6.QtCore import QObject, QTimer
 
 from engine import jobs
 from engine.audit.findings import Audit
-from engine.config.presets import demo_config, suggest
+from engine.config.presets import demo_config, suggest_config
 from engine.core.paths import home_folder
 from engine.data.dataset import Dataset
-from engine.data.sample_dataset import write_sample
+from engine.data.sample_dataset import write_sample_dataset
 from engine.data.splits import split, unsplit
 from gui.job import Job
 from gui.job_runner import JobRunner
@@ -48,7 +48,7 @@ class DatasetOperations(QObject):
 
     def open_sample(self) -> Job:
         """Create the sample dataset and open it."""
-        job = self._runner.start("Creating the sample dataset", write_sample(home_folder() / "sample"))
+        job = self._runner.start("Creating the sample dataset", write_sample_dataset(home_folder() / "sample"))
         job.succeeded.connect(self.open)
         return job
 
@@ -90,7 +90,7 @@ class DatasetOperations(QObject):
     def _on_scanned(self, dataset: Dataset) -> None:
         is_sample = dataset.root == home_folder() / "sample"
         if self._state.dataset is None or self._state.dataset.root != dataset.root:
-            self._state.set_config(demo_config() if is_sample else suggest(dataset))
+            self._state.set_config(demo_config() if is_sample else suggest_config(dataset))
         self._state.set_dataset(self.split(dataset, Audit()))
         if self._check is not None:
             self._check.stop()

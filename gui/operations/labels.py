@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 from engine import jobs
 from engine.audit.review_queue import Review
 from engine.core.errors import EngineError
-from engine.data.label_overrides import Action, Decision, append, undo
+from engine.data.label_overrides import Action, Decision, append_decision, undo_last_decision
 from gui.job import Job
 from gui.job_runner import JobRunner
 from gui.operations.datasets import DatasetOperations
@@ -44,7 +44,7 @@ class LabelOperations(QObject):
         if dataset is None:
             raise RuntimeError("A decision needs an open dataset.")
         try:
-            append(dataset.root, path, action, class_name)
+            append_decision(dataset.root, path, action, class_name)
         except EngineError as error:
             self._runner.failed.emit(error)
             return False
@@ -61,7 +61,7 @@ class LabelOperations(QObject):
         if self._state.dataset is None:
             raise RuntimeError("Undoing a decision needs an open dataset.")
         try:
-            decision = undo(self._state.dataset.root)
+            decision = undo_last_decision(self._state.dataset.root)
         except EngineError as error:
             self._runner.failed.emit(error)
             return None

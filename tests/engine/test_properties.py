@@ -30,7 +30,7 @@ from engine.core.events import (
     to_line,
 )
 from engine.data.dataset import Dataset, Sample
-from engine.data.label_overrides import append, journal_path, read_decisions
+from engine.data.label_overrides import append_decision, label_log_path, read_decisions
 from engine.data.splits import split
 from engine.ml.training.early_stopping import EarlyStopping
 from engine.results.calibration import Calibration, CoveragePoint
@@ -392,12 +392,12 @@ def test_a_journal_cut_at_any_byte_holds_the_first_of_its_decisions(
     root = tmp_path_factory.mktemp("journal")
     standing = [read_decisions(root)]
     for path, action in made:
-        append(root, path, action)
+        append_decision(root, path, action)
         standing.append(read_decisions(root))
-    whole = journal_path(root).read_bytes() if made else b""
-    journal_path(root).write_bytes(whole[: cut % (len(whole) + 1)])
+    whole = label_log_path(root).read_bytes() if made else b""
+    label_log_path(root).write_bytes(whole[: cut % (len(whole) + 1)])
     assert read_decisions(root) in standing
-    append(root, "c/4.jpg", "keep")
+    append_decision(root, "c/4.jpg", "keep")
     assert "c/4.jpg" in read_decisions(root)
 
 

@@ -13,7 +13,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample, scan_in_steps
-from engine.data.label_overrides import correct, read_decisions
+from engine.data.label_overrides import apply_decisions, read_decisions
 from engine.ml.evaluation.linear_probe import (
     Embeddings,
     Labels,
@@ -95,7 +95,7 @@ def evaluate_corrections(dataset: Dataset, model_path: Path, audit: Audit) -> Ge
     given = run_to_end(scan_in_steps(dataset.root, is_corrected=False))
     embeddings = yield from compute_embeddings(dataset.root, _training_samples(given, audit), model_path)
     names = [(sample.path, given.classes[sample.label]) for sample in embeddings.samples]
-    corrected_names, _ = correct(names, read_decisions(dataset.root), frozenset(given.classes))
+    corrected_names, _ = apply_decisions(names, read_decisions(dataset.root), frozenset(given.classes))
     is_included = np.array([name is not None for name in corrected_names])
     if not is_included.any():
         raise EngineError("All images are excluded. Include some of them to evaluate the corrections.", dataset.root)

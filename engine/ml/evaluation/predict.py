@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.core.events import Event, Warned
 from engine.core.path_text import path_to_text
 from engine.core.progress import Ticker
-from engine.data.dataset import Sample, images_below
+from engine.data.dataset import Sample, find_images
 from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, open_model
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine
 from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
@@ -104,7 +104,7 @@ def _open(model_path: Path, _modified: int) -> Predictor:
 def _expand(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if os.path.isdir(path):  # unlike Path.is_dir, it does not raise without permission
-            yield from images_below(path)
+            yield from find_images(path)
         else:
             yield path
 

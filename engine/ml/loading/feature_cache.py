@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.core.atomic_write import write_atomic
-from engine.core.cache import cache_folder, make_room
+from engine.core.cache import cache_folder, reserve_space
 from engine.core.events import Event, Warned
 from engine.core.path_text import path_from_text
 from engine.core.progress import Ticker
@@ -135,7 +135,7 @@ def _load(identity: str) -> _RowsByKey:
 
 
 def _save(identity: str, keys: list[str], rows: Tensor) -> None:
-    if not make_room(rows.numel() * rows.element_size()):
+    if not reserve_space(rows.numel() * rows.element_size()):
         return
     try:
         metadata = {"keys": json.dumps(keys)}

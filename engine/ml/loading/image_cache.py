@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.core.atomic_write import write_atomic
-from engine.core.cache import cache_folder, make_room
+from engine.core.cache import cache_folder, reserve_space
 from engine.core.path_text import path_from_text
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
@@ -104,7 +104,7 @@ class ImageCache:
         identity = stable_seed(name, *(f"{s.path} {_stamp(root / s.path)}" for s in samples))
         try:
             self._path = cache_folder() / f"pictures-{identity:x}.rows"
-            make_room(num_bytes)
+            reserve_space(num_bytes)
             _reserve(self._path, num_bytes)
             rows = torch.from_file(str(self._path), shared=True, size=num_bytes, dtype=torch.uint8)
             self._rows = rows.view(len(samples), *shape)
@@ -119,7 +119,7 @@ def _choose_storage(num_bytes: int, memory_budget: int, device: torch.device) ->
         return "gpu"
     if num_bytes <= memory_budget:
         return "memory"
-    return "file" if make_room(num_bytes) else "none"
+    return "file" if reserve_space(num_bytes) else "none"
 
 
 def _reserve(path: Path, num_bytes: int) -> None:

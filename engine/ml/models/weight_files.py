@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.core.errors import EngineError
-from engine.core.safe_read import read_header
+from engine.core.safe_read import read_safetensors_header
 from engine.ml.models.safe_pickle import DAMAGED, load_torch_file
 from engine.ml.runtime.memory import is_out_of_memory
 
@@ -46,7 +46,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _load_safetensors(path: Path) -> Mapping[str, object]:
-    read_header(path)  # refuses pipes, devices and headers without end
+    read_safetensors_header(path)  # refuses pipes, devices and headers without end
     return dict(load_file(path))
 
 

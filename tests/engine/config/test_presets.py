@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.config.backbones import find_backbone
-from engine.config.presets import PRETRAINED, demo_config, is_downloaded, suggest, weights_folder
+from engine.config.presets import PRETRAINED_BACKBONE, demo_config, is_downloaded, suggest_config, weights_folder
 from engine.data.dataset import Dataset, Sample
 
 
@@ -12,20 +12,20 @@ def _dataset(num_images: int) -> Dataset:
 
 
 def test_nothing_is_ever_downloaded_by_default() -> None:
-    assert not is_downloaded(find_backbone(PRETRAINED))
-    assert suggest(_dataset(100)).model.weights == "none"
+    assert not is_downloaded(find_backbone(PRETRAINED_BACKBONE))
+    assert suggest_config(_dataset(100)).model.weights == "none"
 
 
 def test_weights_that_are_on_this_machine_are_used() -> None:
-    path = weights_folder() / find_backbone(PRETRAINED).weights_file
+    path = weights_folder() / find_backbone(PRETRAINED_BACKBONE).weights_file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
-    config = suggest(_dataset(100))
-    assert (config.model.backbone, config.model.weights) == (PRETRAINED, "default")
+    config = suggest_config(_dataset(100))
+    assert (config.model.backbone, config.model.weights) == (PRETRAINED_BACKBONE, "default")
 
 
 def test_a_small_dataset_gets_more_epochs_than_a_large_one() -> None:
-    small, large = suggest(_dataset(60)), suggest(_dataset(50_000))
+    small, large = suggest_config(_dataset(60)), suggest_config(_dataset(50_000))
     assert small.training.epochs > large.training.epochs >= 1
 
 

@@ -30,7 +30,7 @@ def test_whoever_switches_it_off_is_let_asleep(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_without_a_desktop_the_block_runs_and_nothing_is_printed() -> None:
-    code = "from engine.core.keep_awake import kept_awake\nwith kept_awake():\n    print('ran')"
+    code = "from engine.core.keep_awake import keep_awake\nwith keep_awake():\n    print('ran')"
     environment = os.environ | {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nobody/listens/here"}
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)

@@ -16,7 +16,7 @@ from engine.core.locks import is_locked, locked
 HOLDER = """
 import sys
 from pathlib import Path
-from engine.lock import locked
+from engine.core.locks import locked
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()

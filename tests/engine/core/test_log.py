@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from engine.core import log
-from engine.core.log import log_to_rotating_file, logged_to
+from engine.core.log import log_to_file, log_to_rotating_file
 
 WRITER = """
 import logging, sys
 from pathlib import Path
-from engine import log
+from engine.core import log
 log._MAX_BYTES, log._NUM_OLD = 2000, 1000
 log.log_to_rotating_file(Path(sys.argv[1]))
 for number in range(1000):
@@ -63,7 +63,7 @@ def test_two_programs_share_one_log_and_no_line_is_lost_or_torn(tmp_path: Path) 
 def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
     log_to_rotating_file(Path("/dev/full"))
     logging.getLogger("engine").info("Lost")
-    with logged_to(Path("/dev/full")):
+    with log_to_file(Path("/dev/full")):
         pass
     assert capfd.readouterr() == ("", "")
 
@@ -78,7 +78,7 @@ def test_a_home_that_cannot_be_made_costs_the_log_and_nothing_else(
 
 
 def test_a_failed_run_leaves_its_traceback_and_the_versions_in_its_own_log(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), logged_to(tmp_path / "log.txt"):
+    with pytest.raises(ZeroDivisionError), log_to_file(tmp_path / "log.txt"):
         _ = 1 / 0
     text = (tmp_path / "log.txt").read_text()
     assert "Classifold" in text

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import EngineError
-from engine.core.safe_read import MAX_HEADER_BYTES, check_regular_file, open_image_file, read_header, read_text
+from engine.core.safe_read import (
+    MAX_HEADER_BYTES,
+    check_regular_file,
+    open_image_file,
+    read_safetensors_header,
+    read_text,
+)
 
 
 def test_a_text_is_read_up_to_its_size_limit(tmp_path: Path) -> None:
@@ -26,7 +32,7 @@ def test_only_regular_files_and_links_to_them_are_read(tmp_path: Path) -> None:
     with open_image_file(tmp_path / "link") as file:
         assert file.read() == b"words"
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        for read in (check_regular_file, read_text, read_header):
+        for read in (check_regular_file, read_text, read_safetensors_header):
             with pytest.raises(OSError, match="not a regular file"):
                 read(path)
         with pytest.raises(EngineError, match="a folder, a pipe or a device"):
@@ -37,6 +43,6 @@ def test_only_regular_files_and_links_to_them_are_read(tmp_path: Path) -> None:
 def test_a_header_with_an_impossible_length_is_rejected(tmp_path: Path, length: int) -> None:
     (tmp_path / "file").write_bytes(length.to_bytes(8, "little") + b"0123456789")
     with pytest.raises(ValueError, match="no safetensors header"):
-        read_header(tmp_path / "file")
+        read_safetensors_header(tmp_path / "file")
     (tmp_path / "file").write_bytes((4).to_bytes(8, "little") + b"0123456789")
-    assert read_header(tmp_path / "file") == b"0123"
+    assert read_safetensors_header(tmp_path / "file") == b"0123"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import EngineError
-from engine.data.dataset import images_below, require_trainable, scan
+from engine.data.dataset import find_images, require_trainable, scan
 from tests.pictures import write_classes
 
 
@@ -125,7 +125,7 @@ def test_one_class_cannot_be_trained_on(tmp_path: Path) -> None:
 
 def test_images_below_a_folder_come_sorted(tmp_path: Path) -> None:
     write_classes(tmp_path, {"red": 2, "blue": 1})
-    assert [path.relative_to(tmp_path).as_posix() for path in images_below(tmp_path)] == [
+    assert [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)] == [
         "blue/000.png",
         "red/000.png",
         "red/001.png",

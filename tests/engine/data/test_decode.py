@@ -161,7 +161,7 @@ def test_a_picture_beyond_the_limit_is_refused_before_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _save(Image.new("1", (400, 400)), tmp_path / "bomb.png")
-    monkeypatch.setattr("engine.data.decode.MEMORY", 10_000)
+    monkeypatch.setattr("engine.data.decode.MAX_DECODE_BYTES", 10_000)
     with pytest.raises(EngineError, match="too large: 400 x 400"):
         decode(path)
 

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 import pytest
 from PIL import Image
 
-from engine.data.exif import Header, read_header
+from engine.data.exif import ImageHeader, read_image_header
 from tests.pictures import draw_scene
 
 _GPS = 0x8825
 
 
-def _saved(**settings: object) -> Header:
+def _saved(**settings: object) -> ImageHeader:
     file = io.BytesIO()
     draw_scene(0).save(file, **settings)
-    return read_header(Image.open(file))
+    return read_image_header(Image.open(file))
 
 
 @pytest.mark.parametrize("quality", [20, 49, 60, 75, 92, 100])
@@ -50,7 +50,7 @@ def test_the_place_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     original = Image.Exif.get_ifd
     monkeypatch.setattr(Image.Exif, "get_ifd", lambda exif, tag: asked.append(tag) or original(exif, tag))
-    read_header(Image.open(file))
+    read_image_header(Image.open(file))
     assert asked
     assert _GPS not in asked
 

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from engine.data.dataset import scan
 from engine.data.decode import decode
-from engine.data.sample_dataset import NUM_PER_CLASS, PAINTERS, write_sample
+from engine.data.sample_dataset import NUM_PER_CLASS, PAINTERS, write_sample_dataset
 
 
 def _pixels(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -17,7 +17,7 @@ def _pixels(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_sample_is_a_dataset_of_six_classes_in_three_splits(tmp_path: Path) -> None:
-    list(write_sample(tmp_path))
+    list(write_sample_dataset(tmp_path))
     dataset = scan(tmp_path)
     assert len(dataset.classes) == len(PAINTERS) == 6
     for split, count in NUM_PER_CLASS.items():
@@ -26,12 +26,12 @@ def test_the_sample_is_a_dataset_of_six_classes_in_three_splits(tmp_path: Path) 
 
 def test_the_same_seed_draws_the_same_images(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        list(write_sample(tmp_path / name, seed=3))
+        list(write_sample_dataset(tmp_path / name, seed=3))
     one, two = _pixels(tmp_path / "one", "test"), _pixels(tmp_path / "two", "test")
     assert np.array_equal(one[0], two[0])
 
 
 def test_a_linear_model_on_pixels_does_badly(tmp_path: Path) -> None:
-    list(write_sample(tmp_path))
+    list(write_sample_dataset(tmp_path))
     model = LogisticRegression(max_iter=300, C=0.01).fit(*_pixels(tmp_path, "train"))
     assert model.score(*_pixels(tmp_path, "val")) < 0.5

@@ -18,7 +18,7 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.safe_read import MAX_HEADER_BYTES
-from engine.data.class_names import MOST_CLASSES
+from engine.data.class_names import MAX_CLASSES
 from engine.ml.evaluation.out_of_distribution import read_reference_embeddings
 from engine.ml.models.build import build_model
 from engine.ml.models.model_file import load_model, make_metadata, save_model
@@ -110,7 +110,7 @@ def forge_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], object
         ({"classes": ["ant", "a\0b"]}, "no folder can have this name"),
         ({"classes": ["ant", "b" * 2000]}, "classes.1"),
         ({"classes": ["ant", 3]}, "classes.1"),
-        ({"classes": [str(number) for number in range(MOST_CLASSES + 1)]}, "classes"),
+        ({"classes": [str(number) for number in range(MAX_CLASSES + 1)]}, "classes"),
         ({"classes": "ab"}, "classes"),
         ({"config": {"training": {"epochs": 1, "os.system": 1}}}, "config"),
         ({"best": {"epoch": 1, "accuracy": float("nan"), "loss": 0}}, "best"),
@@ -160,7 +160,7 @@ def test_what_is_no_model_is_a_sentence(tmp_path: Path, content: bytes) -> None:
 
 def test_a_card_that_promises_gigabytes_takes_no_memory(model: Path, tmp_path: Path) -> None:
     card = read_metadata(model).model_copy(
-        update={"backbone": "vit_h_14", "image_size": 224, "classes": tuple(map(str, range(MOST_CLASSES)))}
+        update={"backbone": "vit_h_14", "image_size": 224, "classes": tuple(map(str, range(MAX_CLASSES)))}
     )
     small = tmp_path / "small.safetensors"
     save_file({"head.weight": torch.zeros(1)}, small, {METADATA_KEY: card.model_dump_json()})

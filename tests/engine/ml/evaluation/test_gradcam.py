@@ -157,7 +157,7 @@ def _mask(name: str, seed: list[int], preprocessing: Preprocessing) -> np.ndarra
 
 @pytest.mark.slow
 def test_on_the_sample_the_heat_lies_on_the_object(tmp_path: Path) -> None:
-    root = run_to_end(painting.write_sample(tmp_path / "sample"))
+    root = run_to_end(painting.write_sample_dataset(tmp_path / "sample"))
     config = demo_config().changed("training", device="cpu", precision="float32", epochs=12)
     run = run_to_end(jobs.train(scan(root), config, tmp_path / "run"))
     model, card = load_model(run.model_path)

@@ -12,7 +12,7 @@ from engine.cli.main import main
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
-from engine.data.label_overrides import append
+from engine.data.label_overrides import append_decision
 from engine.data.splits import split
 from engine.ml.evaluation.label_errors import find_label_issues, rank_label_issues
 from engine.ml.evaluation.linear_probe import Embeddings, out_of_fold_probabilities
@@ -64,8 +64,8 @@ def test_images_in_the_wrong_folder_are_queued_and_corrections_raise_the_score(d
     found = run_to_end(jobs.review(dataset, model, Audit()))
     assert {item.path for item in found.items[:2]} == {"red/lost.png", "blue/lost.png"}
     assert found.num_images == 28
-    append(data, "red/lost.png", "relabel", "blue")
-    append(data, "blue/lost.png", "relabel", "red")
+    append_decision(data, "red/lost.png", "relabel", "blue")
+    append_decision(data, "blue/lost.png", "relabel", "red")
     assert not {"red/lost.png", "blue/lost.png"} & {
         i.path for i in run_to_end(jobs.review(scan(data), model, Audit())).items
     }

@@ -86,7 +86,7 @@ def test_a_disk_that_has_no_room_for_the_pictures_leaves_them_in_their_files(
 def test_where_nothing_fits_each_picture_is_made_anew(
     samples: tuple[Path, tuple[Sample, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "make_room", lambda _: False)
+    monkeypatch.setattr(store_module, "reserve_space", lambda _: False)
     root, all_samples = samples
     store, make = ImageCache(root, all_samples, SHAPE, "", CPU, 0), _Maker()
     for _ in range(2):
@@ -95,12 +95,12 @@ def test_where_nothing_fits_each_picture_is_made_anew(
 
 
 def test_the_oldest_files_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "CACHE_BUDGET", 100)
+    monkeypatch.setattr(cache, "MAX_CACHE_BYTES", 100)
     old, new = cache.cache_folder() / "old", cache.cache_folder() / "new"
     for age, path in ((1000, old), (2000, new)):
         path.write_bytes(b"x" * 40)
         os.utime(path, (age, age))
-    assert cache.make_room(50)
+    assert cache.reserve_space(50)
     assert (old.exists(), new.exists()) == (False, True)
-    assert not cache.make_room(101)
+    assert not cache.reserve_space(101)
     assert new.exists()
