@@ -1,31 +1,29 @@
-"""What the subcommands about a folder of images do. Each returns the exit code."""
+"""Subcommands that scan a dataset or write the sample dataset. Each returns the exit code."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 from tyro.conf import Positional, arg
 
 from engine import jobs
 from engine.audit.class_balance import MAX_UNWEIGHTED_RATIO, describe_imbalance
-from engine.audit.findings import Audit, DuplicateGroup
+from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind
+from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
-from engine.cli.output import DONE, Flag, print_line, scan_json
+from engine.cli.output import DONE, print_line, scan_json
 from engine.data.dataset import Dataset
+from engine.data.sample_dataset import write_sample_dataset
 
-_KINDS = {
-    "exact": "copies byte for byte",
-    "near": "the same picture otherwise saved",
-    "burst": "shots within seconds",
-}
-_MOST_PATHS = 6
+_MAX_PATHS = 6
+"""Paths that are printed of one group of duplicates."""
 
 
-def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag = False) -> int:
-    """Say what is in a folder and what is odd about it: unreadable files, copies, odd images, giveaways.
+def scan(data: DataArgument, /, json: Flag = False) -> int:
+    """Print the classes of a folder and its issues: unreadable files, duplicates, outliers, shortcut features.
 
     Args:
-        data: Folder with one folder of images a class, or with train/ and val/.
+        data: Folder with one folder of images per class, or with train/ and val/.
         json: Print one JSON object.
     """
     console = Console()
@@ -34,12 +32,12 @@ def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag =
     if json:
         print_line(scan_json(dataset, audit))
         return DONE
-    _say_classes(dataset, audit)
+    _print_classes(dataset, audit)
     for bad in audit.unreadable:
         print_line(f"unreadable: {bad.path}: {bad.reason}")
-    _say_duplicates(audit.duplicates)
-    for odd in audit.outliers:
-        print_line(f"{odd.kind}: {odd.path}: {odd.reason}")
+    _print_duplicates(audit.duplicates)
+    for outlier in audit.outliers:
+        print_line(f"{outlier.kind}: {outlier.path}: {outlier.reason}")
     for shortcut in audit.shortcuts:
         print_line(f"shortcut: {shortcut.feature}: {shortcut.sentence}")
     if audit.imbalance > MAX_UNWEIGHTED_RATIO:
@@ -49,27 +47,41 @@ def scan(data: Annotated[Positional[Path], arg(metavar="DATA")], /, json: Flag =
     return DONE
 
 
-def _say_classes(dataset: Dataset, audit: Audit) -> None:
+def sample(folder: Annotated[Positional[Path], arg(metavar="DIR")], /) -> int:
+    """Write the sample dataset.
+
+    Args:
+        folder: Folder to write to.
+    """
+    console = Console()
+    console.run(write_sample_dataset(folder))
+    console.print_message(f"Sample dataset: {folder}. Train on it with: classifold train {folder} --out RUN")
+    return DONE
+
+
+def _print_classes(dataset: Dataset, audit: Audit) -> None:
     width = max(map(len, dataset.classes))
     for name, count in zip(dataset.classes, dataset.counts()):
         print_line(f"{name:<{width}}  {count:>7}")
-    num_odd = len({odd.path for odd in audit.outliers})
-    conflicts = sum(group.is_conflict for group in audit.duplicates)
-    leaks = sum(group.crosses_splits for group in audit.duplicates)
-    counts = [f"{sum(group.kind == kind for group in audit.duplicates)} {kind}" for kind in _KINDS]
+    num_outliers = len({outlier.path for outlier in audit.outliers})
+    num_conflicts = sum(group.is_conflict for group in audit.duplicates)
+    num_leaks = sum(group.crosses_splits for group in audit.duplicates)
+    kinds = [f"{sum(group.kind == kind for group in audit.duplicates)} {kind}" for kind in get_args(DuplicateKind)]
     print_line(
         f"{len(dataset.samples)} images in {len(dataset.classes)} classes, {len(audit.unreadable)} unreadable, "
-        f"{len(audit.duplicates)} groups of duplicates ({', '.join(counts)}; {conflicts} with conflicting labels, "
-        f"{leaks} both learnt from and measured on), {num_odd} odd images, {len(audit.shortcuts)} shortcuts"
+        f"{len(audit.duplicates)} groups of duplicates ({', '.join(kinds)}; {num_conflicts} with conflicting labels, "
+        f"{num_leaks} in both training and validation), {num_outliers} outliers, "
+        f"{len(audit.shortcuts)} shortcut features"
     )
 
 
-def _say_duplicates(groups: Sequence[DuplicateGroup]) -> None:
+def _print_duplicates(groups: Sequence[DuplicateGroup]) -> None:
+    """Print groups of duplicates, those with conflicting labels first, then those that cross the split."""
     for group in sorted(groups, key=lambda group: (not group.is_conflict, not group.crosses_splits)):
         marks = [
+            group.kind,
             *(["conflicting labels"] if group.is_conflict else []),
-            *(["leak: both learnt from and measured on"] if group.crosses_splits else []),
-            _KINDS[group.kind],
+            *(["leak: in both training and validation"] if group.crosses_splits else []),
         ]
-        more = f" and {len(group.paths) - _MOST_PATHS} more" if len(group.paths) > _MOST_PATHS else ""
-        print_line(f"duplicates ({', '.join(marks)}): {', '.join(group.paths[:_MOST_PATHS])}{more}")
+        more = f" and {len(group.paths) - _MAX_PATHS} more" if len(group.paths) > _MAX_PATHS else ""
+        print_line(f"duplicates ({', '.join(marks)}): {', '.join(group.paths[:_MAX_PATHS])}{more}")

@@ -1,11 +1,9 @@
-"""What the command line says: answers on stdout, in words or as JSON, and words for people on stderr."""
+"""Output of the command line: results on stdout as text or JSON, messages for people on stderr."""
 
 import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-
-from tyro.conf import FlagCreatePairsOff
 
 from engine.audit.findings import Audit
 from engine.cli.console import Console, printable
@@ -18,41 +16,38 @@ from engine.runs.history import History
 from engine.runs.run_folder import Run
 
 DONE = 0
-"""Exit code of a subcommand that did what it was asked."""
+"""Exit code of a subcommand that succeeded."""
 
-Flag = FlagCreatePairsOff[bool]
-"""A flag that is there or not, without a `--no-` twin."""
-
-_DECISION_WORDS: dict[str | None, str] = {
-    UNSURE: "not sure. Perhaps ",
-    UNKNOWN: "unlike anything in training. Nearest to ",
+_DECISION_PREFIXES: dict[str | None, str] = {
+    UNSURE: "unsure: ",
+    UNKNOWN: "unknown, most similar: ",
 }
 
 
 def print_line(line: str) -> None:
-    """Print an answer, in words or as JSON, on stdout."""
+    """Print a line of text or JSON on stdout."""
     print(printable(line), flush=True)  # noqa: T201
 
 
-def print_prediction(answer: Prediction) -> None:
-    """Print an answer in words on stdout."""
-    if answer.error is not None:
-        print_line(f"{answer.path}: not classified. {answer.error}")
+def print_prediction(prediction: Prediction) -> None:
+    """Print a prediction with its three most likely classes on stdout."""
+    if prediction.error is not None:
+        print_line(f"{prediction.path}: not classified. {prediction.error}")
     else:
-        words = ", ".join(f"{name} {probability:.1%}" for name, probability in answer.top[:3])
-        print_line(f"{answer.path}: {_DECISION_WORDS.get(answer.decision, '')}{words}")
+        classes = ", ".join(f"{name} {probability:.1%}" for name, probability in prediction.top[:3])
+        print_line(f"{prediction.path}: {_DECISION_PREFIXES.get(prediction.decision, '')}{classes}")
 
 
-def print_end(console: Console, run: Run) -> None:
-    """Tell people what a run has reached and where its model lies."""
+def print_run_summary(console: Console, run: Run) -> None:
+    """Print the validation accuracy and the model path of a run on stderr."""
     history = run.history
     if history.best is not None and history.started is not None:
         low, high = history.interval
         console.print_message(
-            f"Right on {history.best.accuracy:.1%} of {history.started.num_val} images it has not learnt from "
+            f"Validation accuracy {history.best.accuracy:.1%} on {history.started.num_val} images "
             f"(95 % interval {low:.1%} to {high:.1%})."
         )
-    console.print_message(f"The model lies at {run.model_path}")
+    console.print_message(f"Model: {run.model_path}")
 
 
 def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
@@ -79,15 +74,15 @@ def print_event_json(event: Event | Prediction) -> None:
 
 
 def print_event(console: Console) -> Callable[[Event | Prediction], None]:
-    """Return the function that tells people of events on stderr."""
+    """Return a function that prints an event on stderr as text."""
 
-    def tell(event: Event | Prediction) -> None:
+    def print_text(event: Event | Prediction) -> None:
         match event:
             case RunStarted():
                 console.print_message(
                     f"Training on {event.num_train} images of {len(event.classes)} classes, "
-                    f"measuring on {event.num_val}. "
-                    f"{event.trainable:,} of {event.parameters:,} parameters learn "
+                    f"validating on {event.num_val}. "
+                    f"{event.trainable:,} of {event.parameters:,} parameters are trained "
                     f"on {event.device} in {event.precision} ({event.precision_reason})."
                 )
             case EpochDone():
@@ -95,12 +90,12 @@ def print_event(console: Console) -> Callable[[Event | Prediction], None]:
             case Warned():
                 console.print_message(f"{event.path}: {event.message}" if event.path else event.message)
 
-    return tell
+    return print_text
 
 
 def _epoch_line(event: EpochDone) -> str:
     train, val = event.train, event.val
-    mixed = f" ({train.accuracy:.3f} mixed)" if train.accuracy != train.plain_accuracy else ""
+    mixed = f" ({train.accuracy:.3f} with mixing)" if train.accuracy != train.plain_accuracy else ""
     return (
         f"epoch {event.epoch}/{event.epochs}  "
         f"training loss {train.loss:.4f} accuracy {train.plain_accuracy:.3f}{mixed}  "
@@ -109,18 +104,18 @@ def _epoch_line(event: EpochDone) -> str:
     )
 
 
-def collect_into(answers: list[Prediction]) -> Callable[[Event | Prediction], None]:
-    """Return the function that appends the answers among events to `answers`."""
+def collect_into(predictions: list[Prediction]) -> Callable[[Event | Prediction], None]:
+    """Return a function that appends each prediction to a list and ignores events."""
 
     def collect(event: Event | Prediction) -> None:
         if isinstance(event, Prediction):
-            answers.append(event)
+            predictions.append(event)
 
     return collect
 
 
 def scan_json(dataset: Dataset, audit: Audit) -> str:
-    """Return what a scan found as one JSON object."""
+    """Return a dataset and its audit as one JSON object."""
     splits = Counter(sample.split for sample in dataset.samples)
     return json.dumps(
         {
@@ -138,7 +133,7 @@ def scan_json(dataset: Dataset, audit: Audit) -> str:
 
 
 def run_json(path: Path, config: RunConfig, history: History) -> str:
-    """Return a run in short as one JSON object."""
+    """Return the summary of a run as one JSON object."""
     return json.dumps(
         {
             "run": str(path),

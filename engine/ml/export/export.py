@@ -67,7 +67,7 @@ def _check(path: Path, options: ExportOptions) -> None:
     if options.int8 and options.format != "onnx":
         raise EngineError("Integers of 8 bits are written to ONNX files only. Choose onnx.")
     if path.suffix.lower() != f".{options.format}":
-        raise EngineError(f"The name of the file has to end in .{options.format}.", path)
+        raise EngineError(f"The name of the file must end in .{options.format}.", path)
     require_utf8_path(path.parent)
     if not path.parent.is_dir():
         raise EngineError("The folder to write to does not exist. Choose another, or make it first.", path.parent)

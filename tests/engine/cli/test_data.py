@@ -1,4 +1,4 @@
-"""Tests of what the command line says of a folder."""
+"""Tests of the subcommand scan and of the split that training draws."""
 
 import json
 import shutil
@@ -32,30 +32,29 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def test_scan_says_in_words_what_is_odd_the_gravest_first(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scan_lists_conflicting_labels_before_leaks(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan", str(data)]) == 0
     lines = capsys.readouterr().out.splitlines()
     duplicates = [line for line in lines if line.startswith("duplicates (")]
     assert duplicates == [
-        "duplicates (conflicting labels, copies byte for byte): train/ant/01.png, train/bee/conflict.png",
-        "duplicates (leak: both learnt from and measured on, the same picture otherwise saved): "
-        "train/ant/00.png, val/ant/leak.jpg",
+        "duplicates (exact, conflicting labels): train/ant/01.png, train/bee/conflict.png",
+        "duplicates (near, leak: in both training and validation): train/ant/00.png, val/ant/leak.jpg",
     ]
     (total,) = [line for line in lines if "groups of duplicates" in line]
     assert total.startswith("20 images in 2 classes, 1 unreadable, 2 groups of duplicates (1 exact, 1 near, 0 burst;")
     assert any(line.startswith("unreadable: train/ant/02.png: ") for line in lines)
 
 
-def test_the_json_of_scan_carries_the_whole_audit(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_of_scan_contains_the_whole_audit(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan", str(data), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    audit = Audit.model_validate({name: found[name] for name in Audit.model_fields})
+    result = json.loads(capsys.readouterr().out)
+    audit = Audit.model_validate({name: result[name] for name in Audit.model_fields})
     assert audit.imbalance == 11 / 5
     assert [(group.is_conflict, group.crosses_splits) for group in audit.duplicates] == [(False, True), (True, False)]
-    assert found["classes"]["ant"]["images"] == 14
+    assert result["classes"]["ant"]["images"] == 14
 
 
-def test_imbalance_above_three_to_one_is_told_with_its_remedy(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_imbalance_above_three_to_one_is_reported_with_a_remedy(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(13, 16):
         (data / "train" / "bee" / f"{number:02}.png").unlink()
     assert main(["scan", str(data)]) == 0
@@ -64,7 +63,7 @@ def test_imbalance_above_three_to_one_is_told_with_its_remedy(data: Path, capsys
     assert "count more in training" in line
 
 
-def test_training_keeps_copies_on_one_side_unless_told_otherwise(tmp_path: Path) -> None:
+def test_training_keeps_duplicates_in_one_split_unless_the_setting_is_off(tmp_path: Path) -> None:
     root = tmp_path / "data"
     for number in range(20):
         for name in ("a", "b"):
@@ -74,14 +73,14 @@ def test_training_keeps_copies_on_one_side_unless_told_otherwise(tmp_path: Path)
     tiny = ["--data.image-size", "16", "--training.epochs", "1", "--training.batch-size", "8"]
     assert main(["train", str(root), "--out", str(tmp_path / "run"), *tiny]) == 0
     files = json.loads((tmp_path / "run" / "split.json").read_text())["files"]
-    assert _num_torn([(entry["path"], entry["split"]) for entry in files]) == 0
+    assert _num_divided_groups([(entry["path"], entry["split"]) for entry in files]) == 0
     assert sum(entry["split"] == "val" for entry in files) == 8
     assert len({entry["group"] for entry in files}) == 20
     parts = run_to_end(jobs.split(scan(root), DataConfig(group_duplicates=False)))
-    assert _num_torn([(sample.path, sample.split) for sample in parts.samples]) > 0
+    assert _num_divided_groups([(sample.path, sample.split) for sample in parts.samples]) > 0
 
 
-def _num_torn(rows: list[tuple[str, str]]) -> int:
+def _num_divided_groups(rows: list[tuple[str, str]]) -> int:
     sides: dict[str, set[str]] = {}
     for path, part in rows:
         sides.setdefault(path[:-5], set()).add(part)

@@ -1,4 +1,4 @@
-"""Tests of the command line, from a folder to answers."""
+"""Tests of the command line, from a folder of images to predictions."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.pictures import break_file, write_classes
 TINY = ["--data.image-size", "16", "--training.epochs", "2", "--training.batch-size", "8", "--optim.lr", "5e-3"]
 
 
-def test_a_folder_becomes_a_model_that_answers_as_it_was_measured(
+def test_predictions_of_a_trained_model_equal_those_of_its_validation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, count in (("train", 12), ("val", 6)):
@@ -27,65 +27,68 @@ def test_a_folder_becomes_a_model_that_answers_as_it_was_measured(
     assert main(["evaluate", model, str(data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] == best["accuracy"]
     assert main(["predict", model, str(data / "val"), "--json"]) == 0
-    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    judged = json.loads((run / "results.json").read_text())["images"]
-    by_path = {os.path.join("val", *Path(a["path"]).parts[-2:]): a["confidence"] for a in answers}
-    assert by_path == {image["path"]: image["confidence"] for image in judged}
+    predictions = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    validation = json.loads((run / "results.json").read_text())["images"]
+    by_path = {os.path.join("val", *Path(a["path"]).parts[-2:]): a["confidence"] for a in predictions}
+    assert by_path == {image["path"]: image["confidence"] for image in validation}
     assert main(["runs", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["best"] == best
 
 
-def test_a_bad_image_fills_error_and_never_ends_the_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_image_has_an_error_and_does_not_end_the_batch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     assert main(["train", str(data), "--out", str(tmp_path / "run"), *TINY]) == 0
     bad = break_file(data / "red" / "003.png")
     capsys.readouterr()
-    table = tmp_path / "answers.csv"
+    table = tmp_path / "predictions.csv"
     model = str(tmp_path / "run" / "model.safetensors")
     assert main(["predict", model, str(data), "--json"]) == 0
-    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(answers) == 16
-    assert [answer["path"] for answer in answers if answer["error"]] == [str(bad)]
+    predictions = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(predictions) == 16
+    assert [prediction["path"] for prediction in predictions if prediction["error"]] == [str(bad)]
     assert main(["predict", model, str(data), "--csv", str(table)]) == 0
     assert len(table.read_text().splitlines()) == 17
 
 
-def test_scan_counts_and_names_what_is_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scan_counts_images_and_names_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_classes(tmp_path / "data", {"red": 3, "blue": 2})
     break_file(data / "red" / "001.png")
     assert main(["scan", str(data), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["num_images"] == 5
-    assert [bad["path"] for bad in found["unreadable"]] == ["red/001.png"]
+    result = json.loads(capsys.readouterr().out)
+    assert result["num_images"] == 5
+    assert [bad["path"] for bad in result["unreadable"]] == ["red/001.png"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "message"),
     [
         (["train", "/none", "--out", "x"], 1, "does not exist"),
         (["predict", "/none.safetensors", "a.jpg"], 1, "does not exist"),
         (["backbones", "resnet81"], 1, "resnet18"),
         (["train"], 2, ""),
         (["dance"], 2, ""),
+        (["growth", "run"], 2, ""),
+        (["unsort", "dir"], 2, ""),
+        (["label", "data", "a.jpg", "--to", "red"], 2, ""),
         (["--version"], 0, ""),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence_and_its_exit_code(
-    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+def test_a_failure_prints_one_sentence_and_has_its_exit_code(
+    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == code
     error = capsys.readouterr().err
-    assert words in error
+    assert message in error
     assert "Traceback" not in error
 
 
-def test_settings_of_a_run_can_be_taken_and_changed_by_flags(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_flags_override_the_settings_of_a_config_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_classes(tmp_path / "data", {"red": 6, "blue": 6})
     assert main(["train", str(data), "--out", str(tmp_path / "one"), *TINY]) == 0
-    taken = ["--config", str(tmp_path / "one" / "config.json"), "--training.epochs", "1"]
-    assert main(["train", str(data), "--out", str(tmp_path / "two"), *taken]) == 0
+    flags = ["--config", str(tmp_path / "one" / "config.json"), "--training.epochs", "1"]
+    assert main(["train", str(data), "--out", str(tmp_path / "two"), *flags]) == 0
     config = json.loads((tmp_path / "two" / "config.json").read_text())
     assert (config["training"]["epochs"], config["data"]["image_size"]) == (1, 16)
     assert capsys.readouterr().out == ""
@@ -97,7 +100,7 @@ def test_the_command_line_never_imports_qt() -> None:
 
 
 @pytest.mark.slow
-def test_real_insects_are_told_apart_after_three_epochs(
+def test_hymenoptera_reaches_90_percent_accuracy_after_three_epochs(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = shared / "weights" / "mobilenet_v2.pth"

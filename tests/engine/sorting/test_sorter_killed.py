@@ -41,13 +41,15 @@ def test_killed_half_way_sorting_is_taken_back_to_every_byte_and_name(
     photos = write_classes(tmp_path / "photos", {"red": 150, "blue": 150}, seed=3)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.*")}
     undo_path = tmp_path / "out" / UNDO_NAME
-    command = ["sort", str(run.model_path), str(photos), "--by", by, "--out", str(tmp_path / "out")]
+    command = ["sort", str(run.model_path), str(photos), "--mode", by, "--out", str(tmp_path / "out")]
     process = subprocess.Popen([sys.executable, "-m", "engine", *command], stderr=subprocess.DEVNULL)
     while process.poll() is None and _num_lines(undo_path) < num_lines:
         pass
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL  # it was not done yet
-    undone = subprocess.Popen([sys.executable, "-m", "engine", "unsort", str(undo_path)], stdout=subprocess.DEVNULL)
+    undone = subprocess.Popen(
+        [sys.executable, "-m", "engine", "sort", "--undo", str(undo_path)], stdout=subprocess.DEVNULL
+    )
     while undone.poll() is None and (tmp_path / "out").exists() and num_lines > 100:
         if sum(path.exists() for path in before) > len(before) - 60:
             undone.kill()

@@ -92,28 +92,28 @@ def test_the_command_line_lists_and_corrects(data: Path, model: Path, capsys: py
     told = capsys.readouterr().out
     assert "red/lost.png: Stands as red, looks like blue" in told
     assert "cross-validated accuracy" in told
-    assert main(["label", str(data), "red/lost.png", "--as", "blue"]) == 0
-    assert main(["label", str(data), str(data / "blue" / "lost.png"), "--exclude"]) == 0
+    assert main(["relabel", str(data), "red/lost.png", "--to", "blue"]) == 0
+    assert main(["relabel", str(data), str(data / "blue" / "lost.png"), "--exclude"]) == 0
     assert scan(data).counts() == [14, 13]
-    assert main(["label", str(data), "--undo"]) == 0
+    assert main(["relabel", str(data), "--undo"]) == 0
     assert scan(data).counts() == [15, 13]
     assert main(["review", str(data), "--json"]) == 0
-    assert '"rescore": null' in capsys.readouterr().out
+    assert '"correction_gain": null' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["red/lost.png", "--as", "green"], "no class 'green'"),
-        (["red/none.png", "--keep"], "not among those"),
-        (["red/lost.png"], "--as CLASS"),
-        (["red/lost.png", "--keep", "--exclude"], "--as CLASS"),
-        (["--undo"], "nothing to take back"),
-        (["red/lost.png", "--undo"], "nothing else"),
+        (["red/lost.png", "--to", "green"], "no class 'green'"),
+        (["red/none.png", "--keep"], "not in the dataset"),
+        (["red/lost.png"], "--to CLASS"),
+        (["red/lost.png", "--keep", "--exclude"], "--to CLASS"),
+        (["--undo"], "no decision to undo"),
+        (["red/lost.png", "--undo"], "no other option"),
     ],
 )
 def test_what_cannot_be_decided_is_a_sentence(
     data: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["label", str(data), *arguments]) == 1
+    assert main(["relabel", str(data), *arguments]) == 1
     assert words in capsys.readouterr().err

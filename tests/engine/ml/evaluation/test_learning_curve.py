@@ -84,12 +84,12 @@ def test_the_command_line_computes_and_saves_the_curve(tmp_path: Path, capsys: p
     data = write_classes(tmp_path / "data", {"red": 20, "blue": 20})
     config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8)
     run = run_to_end(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run"))
-    assert main(["growth", str(run.path), "--json"]) == 0
+    assert main(["learning-curve", str(run.path), "--json"]) == 0
     result = LearningCurve.model_validate(json.loads(capsys.readouterr().out))
     assert result == read_learning_curve(run.path)
     assert result.num_val == 8
     assert [row.num_images for row in result.per_class] == [16, 16]
-    assert main(["growth", str(run.path)]) == 0
+    assert main(["learning-curve", str(run.path)]) == 0
     assert "twice the images" in capsys.readouterr().out
     run.model_path.unlink()
-    assert main(["growth", str(run.path)]) == 1
+    assert main(["learning-curve", str(run.path)]) == 1

@@ -1,4 +1,4 @@
-"""Tests of the subcommands that ask how far a model can be trusted, and of the budget of errors."""
+"""Tests of the subcommands evaluate, test and compare, and of the maximum error rate."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     return tmp_path / "run"
 
 
-def test_the_test_is_measured_once_and_said_so_the_second_time(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_test_set_is_evaluated_once_and_a_second_call_warns(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test", str(run), "--json"]) == 0
     first = capsys.readouterr()
     assert {image["path"].split("/")[0] for image in json.loads(first.out)["images"]} == {"test"}
@@ -31,12 +31,12 @@ def test_the_test_is_measured_once_and_said_so_the_second_time(run: Path, capsys
     assert "used only once" in again.err
 
 
-def test_two_runs_are_compared_in_a_sentence(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_prints_a_sentence_about_two_runs(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(run), str(run)]) == 0
     assert "24 images that both were measured on" in capsys.readouterr().out
 
 
-def test_evaluate_says_the_interval_and_writes_wrong_images_first(
+def test_evaluate_prints_the_interval_and_writes_misclassified_images_first(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = tmp_path / "images.csv"
@@ -48,26 +48,26 @@ def test_evaluate_says_the_interval_and_writes_wrong_images_first(
     rows = table.read_text(encoding="utf-8").splitlines()
     assert rows[0] == "path,label,predicted,confidence,wrong"
     assert len(rows) == 25
-    answers = [row.rpartition(",")[2] for row in rows[1:]]
-    assert answers == sorted(answers, reverse=True)
+    is_wrong = [row.rpartition(",")[2] for row in rows[1:]]
+    assert is_wrong == sorted(is_wrong, reverse=True)
 
 
-def test_a_budget_too_small_for_the_images_is_said_and_all_is_answered(
+def test_a_maximum_error_rate_that_cannot_be_guaranteed_warns_and_decides_every_image(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, images = str(run / "model.safetensors"), str(tmp_path / "data" / "val")
     assert main(["predict", model, images, "--json", "--max-error", "0.01"]) == 0
-    told = capsys.readouterr()
-    assert "too few to keep errors under 1%" in told.err
-    answers = [json.loads(line) for line in told.out.splitlines()]
-    assert all(answer["decision"] in (answer["label"], "unknown") for answer in answers)
+    printed = capsys.readouterr()
+    assert "too few to keep errors under 1%" in printed.err
+    predictions = [json.loads(line) for line in printed.out.splitlines()]
+    assert all(row["decision"] in (row["label"], "unknown") for row in predictions)
     assert main(["predict", model, images, "--csv", str(tmp_path / "a.csv"), "--max-error", "0.01"]) == 0
     assert "too few" in capsys.readouterr().err
     assert main(["predict", model, images, "--json", "--max-error", "1"]) == 0
     assert "too few" not in capsys.readouterr().err
 
 
-def test_a_run_without_test_images_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_test_images_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     assert main(["train", str(data), "--out", str(tmp_path / "run"), *TINY]) == 0
     capsys.readouterr()

@@ -1,0 +1,96 @@
+"""The subcommand predict. It returns the exit code."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, TextIO
+
+from tyro.conf import Positional, arg
+
+from engine import jobs
+from engine.cli.arguments import Flag, ModelArgument, error_limit
+from engine.cli.console import Console
+from engine.cli.output import DONE, print_event, print_line, print_prediction
+from engine.core.atomic_write import saving
+from engine.core.errors import EngineError
+from engine.core.events import Event
+from engine.results.calibration import DEFAULT_MAX_ERROR
+from engine.results.predictions import CSV_COLUMNS, Prediction
+
+
+def predict(
+    model: ModelArgument,
+    paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="PATH")],
+    /,
+    top: int = 5,
+    max_error: float = DEFAULT_MAX_ERROR,
+    json: Flag = False,
+    csv: Path | None = None,
+) -> int:
+    """Classify image files and all images inside folders.
+
+    Args:
+        model: A model.safetensors file.
+        paths: Image files and folders.
+        top: Number of most likely classes to print for each image.
+        max_error: Maximum error rate (0 to 1) among decided images; less confident ones are `unsure`. 1: no limit.
+        json: Print one JSON object per line.
+        csv: Write a CSV table to this file.
+    """
+    console = Console()
+    if not paths:
+        raise EngineError("Name at least one image or folder to classify.")
+    limit = error_limit(max_error)
+    if csv is not None:
+        num_images = _predict_to_csv(console, model, paths, max(1, top), limit, csv)
+        console.print_message(f"{num_images} predictions are saved in {csv}")
+        return DONE
+
+    print_other = print_event(console)
+
+    def print_any(event: Event | Prediction) -> None:
+        if not isinstance(event, Prediction):
+            print_other(event)
+        elif json:
+            print_line(event.to_json())
+        else:
+            print_prediction(event)
+
+    if not console.run(jobs.predict(model, paths, max(1, top), limit), print_any):
+        raise EngineError("There are no images in this folder.", paths[0])
+    return DONE
+
+
+def _predict_to_csv(
+    console: Console, model: Path, paths: Sequence[Path], top: int, max_error: float | None, target: Path
+) -> int:
+    print_other = print_event(console)
+    with _CsvWriter(target) as table:
+        return console.run(
+            jobs.predict(model, paths, top, max_error),
+            lambda event: table.add(event) if isinstance(event, Prediction) else print_other(event),
+        )
+
+
+class _CsvWriter:
+    """Writes a CSV table; an existing file is replaced only when the first prediction arrives."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> "_CsvWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, prediction: Prediction) -> None:
+        """Write and flush a row, so that a killed program loses none; raise EngineError if it cannot be written."""
+        with saving("The table", self._path):
+            if self._file is None:
+                self._file = open(self._path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed on exit
+                csv.writer(self._file).writerow(CSV_COLUMNS)
+            csv.writer(self._file).writerow(prediction.to_row())
+            self._file.flush()

@@ -1,0 +1,80 @@
+"""Subcommands that list runs and backbones and write reports. Each returns the exit code."""
+
+from json import dumps as dump_json
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from engine import jobs
+from engine.cli.arguments import Flag, RunArgument
+from engine.cli.console import Console
+from engine.cli.output import DONE, print_line, run_json
+from engine.config.backbones import BACKBONES, find_backbone
+from engine.core.paths import default_runs_folder
+from engine.runs.run_folder import Run, list_runs
+
+
+def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, /, json: Flag = False) -> int:
+    """List runs with their best validation accuracy.
+
+    Args:
+        folder: Folder of run folders. Default: the one that the window uses.
+        json: Print one JSON object per line.
+    """
+    for run in list_runs(folder or default_runs_folder()):
+        history = run.history
+        best = history.best
+        if json:
+            print_line(run_json(run.path, run.config, history))
+        else:
+            low, high = history.interval
+            score = f"{best.accuracy:.3f} ({low:.3f} to {high:.3f})" if best else f"{'-':>22}"
+            print_line(f"{score}  {run.config.model.backbone:<20} {len(history.epochs):>4} epochs  {run.path}")
+    return DONE
+
+
+def report(run: RunArgument, /, out: Path) -> int:
+    """Write all results of a run into one self-contained HTML file.
+
+    Args:
+        run: The run folder.
+        out: HTML file to write, such as report.html.
+    """
+    print_line(f"Report: {Console().run(jobs.report(Run(run), out))}")
+    return DONE
+
+
+def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = None, /, json: Flag = False) -> int:
+    """List all backbones, or the layers of one.
+
+    Args:
+        name: Backbone whose layers are listed.
+        json: Print one JSON object per line.
+    """
+    if name is not None:
+        _print_layers(name, json)
+        return DONE
+    for row in BACKBONES.values():
+        top1 = "-" if row.top1 is None else f"{row.top1:.1f}"
+        if json:
+            print_line(dump_json(row.as_dict()))
+        else:
+            print_line(
+                f"{row.name:<20} {row.num_parameters / 1e6:>7.1f} M {row.multiply_adds:>9,} M "
+                f"{top1:>6} {row.image_size:>5} px"
+            )
+    return DONE
+
+
+def _print_layers(name: str, json: bool) -> None:
+    row = find_backbone(name)
+    summary = Console().run(jobs.summarize(row.name, 1000, row.image_size))
+    for layer in summary.layers:
+        if json:
+            print_line(dump_json(layer.as_dict()))
+        else:
+            output = " x ".join(map(str, layer.output))
+            print_line(
+                f"{layer.name:<44} {layer.kind:<20} {output:<18} {layer.num_parameters:>12,} {layer.multiply_adds:>14,}"
+            )

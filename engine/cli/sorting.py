@@ -1,0 +1,68 @@
+"""The subcommand sort. It returns the exit code."""
+
+from dataclasses import asdict
+from json import dumps as dump_json
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from engine import jobs
+from engine.cli.arguments import Flag, UsageError, error_limit
+from engine.cli.console import Console
+from engine.cli.output import DONE, print_event, print_line
+from engine.results.calibration import DEFAULT_MAX_ERROR
+from engine.sorting.file_transfer import TransferMode
+from engine.sorting.sorter import default_target
+
+
+def sort(
+    model: Annotated[Positional[Path | None], arg(metavar="MODEL")] = None,
+    folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None,
+    /,
+    mode: TransferMode = "copy",
+    out: Path | None = None,
+    max_error: float = DEFAULT_MAX_ERROR,
+    undo: Annotated[Path | None, arg(metavar="DIR")] = None,
+    json: Flag = False,
+) -> int:
+    """Sort the images in a folder into one folder per predicted class, and unsure ones into review/; or undo it.
+
+    Args:
+        model: A model.safetensors file.
+        folder: Folder of images to sort.
+        mode: copy, move, or link (a hard link to the same file).
+        out: Folder to sort into. Default: a new one beside DIR.
+        max_error: Maximum error rate (0 to 1) among sorted images; less confident ones go to review/. 1: no limit.
+        undo: Restore the original files of this sorted folder, or of the undo file in it; takes no MODEL and DIR.
+        json: Print one JSON object.
+    """
+    if undo is not None:
+        if model is not None or out is not None or mode != "copy" or max_error != DEFAULT_MAX_ERROR:
+            raise UsageError("--undo takes only the sorted folder: classifold sort --undo DIR")
+        return _undo(undo, json)
+    if model is None or folder is None:
+        raise UsageError("Name a model and a folder: classifold sort MODEL DIR, or classifold sort --undo DIR")
+    console = Console()
+    target = out or default_target(folder)
+    console.print_message(f"Sorting into {target}. To undo it: classifold sort --undo {target}")
+    result = console.run(jobs.sort(model, folder, target, mode, error_limit(max_error)), print_event(console))
+    if json:
+        print_line(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
+        return DONE
+    for name, num_images in sorted(result.num_per_folder.items()):
+        print_line(f"{num_images:>8}  {name}")
+    if result.skipped:
+        print_line(f"{len(result.skipped):>8}  skipped")
+    return DONE
+
+
+def _undo(path: Path, json: bool) -> int:
+    result = Console().run(jobs.undo_sort(path))
+    if json:
+        print_line(dump_json(asdict(result)))
+        return DONE
+    print_line(f"{result.num_restored} images were restored.")
+    for name, reason in result.skipped:
+        print_line(f"{name}: not restored. {reason}")
+    return DONE
