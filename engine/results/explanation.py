@@ -1,4 +1,4 @@
-"""Why the program answered as it did for one image, as plain data that the window and the command line read alike."""
+"""Explanation of one prediction: Grad-CAM heat map and most similar training images."""
 
 from dataclasses import dataclass
 
@@ -10,31 +10,34 @@ HeatMap = npt.NDArray[np.float32]
 NUM_NEIGHBOURS = 5
 
 COLOUR_MAP = "inferno"
-"""Perceptually uniform: what looks twice as bright is twice as much (Smith and van der Walt, 2015)."""
-_MOST_OPAQUE = 0.75
+"""A perceptually uniform colour map (Smith and van der Walt, 2015)."""
+_MAX_OPACITY = 0.75
 
 
 def opacity(heat: HeatMap) -> HeatMap:
-    """Return how much (0..1) heat covers the picture below it: its root, for of the heat itself one sees little."""
-    return np.asarray(_MOST_OPAQUE * np.sqrt(heat), np.float32)
+    """Return the opacity (0..0.75) of a heat map (0..1) over its image.
+
+    It grows with the square root, because low values would be invisible on a linear scale.
+    """
+    return np.asarray(_MAX_OPACITY * np.sqrt(heat), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A training image that looks alike to the network."""
+    """A training image with a similar embedding."""
 
     path: str
-    """Absolute."""
+    """Absolute path."""
     label: str
     similarity: float
-    """Cosine of the angle between the two embeddings: 1 for the same."""
+    """Cosine similarity of the two embeddings; 1 for identical ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The square that the network saw, in shares of the width and height of the picture, from its upper left corner.
+    """Square input region of the network, in fractions of image width and height from the upper left corner.
 
-    Where the picture was padded the square goes beyond it: below 0 and above 1.
+    Padding extends beyond the image: values below 0 and above 1.
     """
 
     left: float
@@ -45,17 +48,16 @@ class Box:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """What in a picture speaks for a class, and the training images nearest to it."""
+    """Heat map of the evidence for one class, and the most similar training images."""
 
     path: str
     label: str
-    """The class explained."""
+    """The explained class."""
     predicted: str
-    """The class the network answers."""
     confidence: float
-    """Softmax probability (0..1) of the class explained."""
+    """Softmax probability (0..1) of the explained class."""
     heat: HeatMap
-    """Shape (S, S), 0..1, over `box`: how much each place speaks for the class (Grad-CAM)."""
+    """Grad-CAM over `box`, shape (S, S), 0..1."""
     box: Box
     neighbours: tuple[Neighbour, ...] = ()
-    """The nearest first; none where the model's run keeps no embeddings."""
+    """Most similar first; empty if the model file has no reference embeddings."""

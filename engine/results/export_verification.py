@@ -1,4 +1,4 @@
-"""What an exported model is asked to be, and the certificate that says whether it answers as the program does."""
+"""Export options, and the verification record that compares an exported file with the model."""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,31 +13,34 @@ from engine.core.safe_read import read_text
 ExportFormat: TypeAlias = Literal["onnx", "pt2"]
 
 METADATA_KEY = "classifold"
-"""Name of the entry inside an exported file that holds all that is needed to use it, as JSON."""
+"""Name of the metadata entry in an exported file that holds classes and preprocessing as JSON."""
 RUN_EXPORT = "--run-export"
-"""What the program is started with to write or run an exported file; a folder with the request follows."""
+"""Command line flag that runs an export step in a separate process; the folder with the request follows."""
 SCRIPT_TOLERANCE = 0.01
-"""How near the two likeliest classes are where a script that scales pictures by itself may take the other one."""
+"""Largest probability difference of the two likeliest classes at which `predict.py` may predict the other one.
+
+The script resizes images with other code, so its inputs differ slightly.
+"""
 TOLERANCE = 1e-3
-"""Largest difference of any probability at which an export in float32 counts as the same model."""
+"""Largest allowed difference of any probability for an export in float32."""
 MAX_ACCURACY_LOSS = 0.02
-"""Accuracy (0..1) on validation images that an export of 8-bit integers may lose."""
+"""Largest allowed loss of validation accuracy (0..1) for an export in int8."""
 
 
 class ExportOptions(FrozenModel):
-    """What file to write."""
+    """Options of an export."""
 
     format: ExportFormat = "onnx"
     int8: bool = False
-    """Integers of 8 bits instead of floats, chosen on training images; for ONNX only."""
+    """Quantize to 8-bit integers, calibrated on training images; ONNX only."""
     normalises: bool = True
-    """The file takes pixels as they are, uint8 in 0..255, and normalises them itself; else float32, normalised."""
+    """True: the input is uint8 RGB in 0..255, normalised inside the file. False: normalised float32."""
 
 
 class ExportVerification(FrozenModel):
-    """How the answers of an exported file, run in a process of its own, differ from those of the program.
+    """Differences between an exported file, run in a separate process, and the model.
 
-    It lies beside the file, see `verification_path`.
+    The record is stored in the same folder as the file, see `verification_path`.
     """
 
     model_config = ConfigDict(validate_by_name=True)
@@ -49,64 +52,64 @@ class ExportVerification(FrozenModel):
     format: ExportFormat
     int8: bool
     runtime: str
-    """What ran it, such as `onnxruntime 1.32.0`."""
+    """Name and version of the runtime, such as `onnxruntime 1.32.0`."""
     images: Literal["validation", "sample"]
-    """What was put to both: validation images, or drawn ones where there are none."""
+    """Images of the verification set: validation images, or synthetic ones if there are none."""
     num_images: int = Field(ge=0)
     num_equal: int = Field(ge=0)
-    """How many got the same class from both."""
+    """Number of images for which both predict the same class."""
     max_difference: float
     """Largest difference of a probability (0..1)."""
     script_num_images: int | None = None
-    """Image files that `predict.py` could read itself, asking the file about them; None: there is no such script."""
+    """Number of image files that `predict.py` was run on; None if the export has no script."""
     script_num_equal: int | None = None
-    """How many of these got the class that the file gave before."""
+    """Number of these for which `predict.py` predicted the same class as the exported file."""
     speedup: float | None = None
-    """How many times as fast as the same file in floats, one image at a time on this computer; None: not measured."""
+    """Speed relative to the same file in float32, with batch size 1 on this computer; None if not measured."""
     accuracy: float | None = None
-    """Share of the images that the file gets right (0..1)."""
+    """Accuracy (0..1) of the exported file on the images."""
     model_accuracy: float | None = None
-    """The same of the program."""
+    """Accuracy (0..1) of the model on the images."""
     passed: bool = Field(validation_alias=AliasChoices("passed", "is_kept"))
-    """Whether what was promised of the file holds: all classes and probabilities, or for integers the accuracy."""
+    """True if classes and probabilities match, or for int8 if the loss of accuracy is within the limit."""
     notes: tuple[str, ...] = ()
     created: str
 
     def sentence(self) -> str:
-        """Say in words how the file compares."""
+        """Return the result of the comparison as one sentence."""
         if self.int8 and self.accuracy is not None and self.model_accuracy is not None:
             speed = f"; {self.speedup:.1f} times as fast as in floats" if self.speedup else ""
             return (
-                f"Right on {self.accuracy:.1%} of {self.num_images} validation images, Classifold on "
-                f"{self.model_accuracy:.1%}; the same class on {self.num_equal}{speed}."
+                f"Accuracy {self.accuracy:.1%} on {self.num_images} validation images, {self.model_accuracy:.1%} for "
+                f"the model; {self.num_equal} predictions match{speed}."
             )
-        kind = "validation images" if self.images == "validation" else "drawn images"
+        kind = "validation images" if self.images == "validation" else "synthetic images"
         return (
-            f"The same class as Classifold on {self.num_equal} of {self.num_images} {kind}; probabilities differ by "
-            f"{self.max_difference:.1e} at most."
+            f"{self.num_equal} of {self.num_images} predictions on {kind} match; largest difference of a probability "
+            f"{self.max_difference:.1e}."
         )
 
 
 def verification_path(path: Path) -> Path:
-    """Return where the certificate of an exported file lies."""
+    """Return the path of the verification record of an exported file."""
     return path.with_name(f"{path.name}.certificate.json")
 
 
 def failed_path(path: Path) -> Path:
-    """Return what a file is called that failed its certificate."""
+    """Return the path to which an exported file is renamed when its verification fails."""
     return path.with_name(f"{path.stem}.disagrees{path.suffix}")
 
 
-def write_verification(certificate: ExportVerification, folder: Path) -> None:
-    """Put a certificate beside its file in `folder`; raise EngineError where the disk refuses."""
-    path = verification_path(folder / certificate.file)
-    with saving("The certificate", path):
-        write_text_atomic(path, certificate.model_dump_json(indent=2))
+def write_verification(verification: ExportVerification, folder: Path) -> None:
+    """Write a verification record into the folder of its file; raises EngineError if it cannot be written."""
+    path = verification_path(folder / verification.file)
+    with saving("The verification record", path):
+        write_text_atomic(path, verification.model_dump_json(indent=2))
 
 
 def read_verification(path: Path) -> ExportVerification:
-    """Return the certificate of an exported file; raise EngineError where it has none."""
+    """Read the verification record of an exported file; raises EngineError if it is missing or damaged."""
     try:
         return ExportVerification.model_validate_json(read_text(verification_path(path)))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise EngineError("This file has no certificate beside it. Export the model again.", path) from error
+        raise EngineError("This file has no verification record. Export the model again.", path) from error

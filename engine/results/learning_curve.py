@@ -1,4 +1,4 @@
-"""What more images would bring: the learning curve of a run and its forecast, as plain data."""
+"""Learning curve of a run: accuracy over the number of training images, and the expected gain from more."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ LEARNING_CURVE_NAME = "growth.json"
 
 
 class LearningCurvePoint(FiniteModel):
-    """Accuracy (0..1) on the validation images after learning from `num_images`, with its 95 % range."""
+    """Validation accuracy (0..1) after training on `num_images`, with its 95 % interval."""
 
     num_images: int
     accuracy: float
@@ -22,34 +22,34 @@ class LearningCurvePoint(FiniteModel):
 
 
 class ClassLearningCurve(FiniteModel):
-    """What twice as many images of one class alone would bring, each with its 95 % range."""
+    """Expected gain from twice as many images of one class, with its 95 % interval."""
 
     name: str
     num_images: int
-    """To learn from now."""
+    """Current number of training images."""
     recall: float
-    """Share (0..1) of its validation images that a probe finds now."""
+    """Current recall (0..1) of the probe on the validation images."""
     gain: float
-    """Change of the F1 of this class (-1..1)."""
+    """Change of F1 of this class (-1..1)."""
     low: float
     high: float
     accuracy_gain: float
     """Change of the accuracy over all classes (-1..1)."""
     words: str
-    """In words: about +2 points (0 to 4), or little."""
+    """The gain as text, see `describe_gain`."""
 
 
 class LearningCurve(FiniteModel):
-    """The learning curve of a probe on kept embeddings, and where it leads."""
+    """Learning curve of a linear probe on cached embeddings, extrapolated to twice as many images."""
 
     points: tuple[LearningCurvePoint, ...] = Field(min_length=1)
-    """Measured, from few images to all."""
+    """Measured points by rising number of images."""
     forecast: tuple[LearningCurvePoint, ...] = Field(min_length=1)
-    """From all images on to twice as many."""
+    """Extrapolated points, from the current number of images to twice as many."""
     per_class: tuple[ClassLearningCurve, ...]
-    """The most promising first."""
+    """Largest gain first."""
     gain: float
-    """Change of the accuracy (-1..1) by twice as many images of every class, with its 95 % range."""
+    """Expected change of the accuracy (-1..1) with twice as many images of every class, with its 95 % interval."""
     low: float
     high: float
     num_val: int
@@ -57,25 +57,29 @@ class LearningCurve(FiniteModel):
 
 
 def describe_gain(gain: float, low: float, high: float) -> str:
-    """Say a change of a share in points: `about +2 points (0 to 4)`, or `little` where it may as well be none."""
-    points, least, most = (round(100 * value) for value in (gain, low, high))
-    if points < 1 or (least < 0 and points < 2):
-        return f"little ({least} to {most} points)" if most > 0 else "little"
-    return f"about +{points} {'point' if points == 1 else 'points'} ({least} to {most})"
+    """Return a change of a share and its 95 % interval in percentage points.
+
+    Returns:
+        Text such as `about +2 points (0 to 4)`, or `little` if the gain may be zero.
+    """
+    points, low_points, high_points = (round(100 * value) for value in (gain, low, high))
+    if points < 1 or (low_points < 0 and points < 2):
+        return f"little ({low_points} to {high_points} points)" if high_points > 0 else "little"
+    return f"about +{points} {'point' if points == 1 else 'points'} ({low_points} to {high_points})"
 
 
-def write_learning_curve(growth: LearningCurve, run_path: Path) -> None:
-    """Write the curve into the run folder in one step; raise EngineError where the disk refuses."""
+def write_learning_curve(curve: LearningCurve, run_path: Path) -> None:
+    """Write the curve into the run folder; raises EngineError if it cannot be written."""
     with saving("The learning curve", run_path):
-        write_text_atomic(run_path / LEARNING_CURVE_NAME, growth.model_dump_json())
+        write_text_atomic(run_path / LEARNING_CURVE_NAME, curve.model_dump_json())
 
 
 def read_learning_curve(run_path: Path) -> LearningCurve | None:
-    """Read the curve of a run back, or None where it was not drawn yet; raise EngineError where it is damaged."""
+    """Read the curve of a run; None if it was not computed yet. Raises EngineError if the file is damaged."""
     path = run_path / LEARNING_CURVE_NAME
     try:
         return LearningCurve.model_validate_json(read_text(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise EngineError("The learning curve of this run is damaged. Draw it again.", path) from error
+        raise EngineError("The learning curve of this run is damaged. Compute it again.", path) from error

@@ -1,4 +1,4 @@
-"""The card in a model file: all that is needed to use it, readable without torch."""
+"""Model metadata in the header of a model file, readable without torch."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ Deviation: TypeAlias = Annotated[float, Field(ge=1e-3, le=1)]
 
 
 class ModelMetadata(ExtensibleModel):
-    """What a model takes and answers. It lies as JSON in the metadata of `model.safetensors`."""
+    """Classes, preprocessing, settings and calibration of a model, stored as JSON in the safetensors header."""
 
     version: int = Field(METADATA_VERSION, ge=1, le=METADATA_VERSION)
     program: str
@@ -32,33 +32,35 @@ class ModelMetadata(ExtensibleModel):
     image_size: int = Field(ge=1, le=1024)
     geometry: Geometry
     mean: tuple[Mean, Mean, Mean]
-    """Of each channel, black being 0 and white 1."""
+    """Mean of each RGB channel, for pixel values in 0..1."""
     std: tuple[Deviation, Deviation, Deviation]
     precision: Literal["float32", "bfloat16"] = "float32"
-    """What the validation figures were measured in; answers come in the same where the device does it natively."""
+    """Precision of the validation. Predictions use it too if the device supports it natively."""
     config: RunConfig
     calibration: Calibration | None = None
-    """What validation says of its confidences; None where training was stopped before."""
+    """None if training was stopped before the first validation."""
     best: Best | None
-    """Validation figures of these weights; None where training was stopped before the first validation."""
+    """Validation metrics of these weights; None if training was stopped before the first validation."""
     created: str
 
     @property
     def temperature(self) -> float:
-        """What logits are divided by, so that confidences come true."""
+        """Divisor of the logits (temperature scaling); 1 without calibration."""
         return self.calibration.temperature if self.calibration else 1.0
 
 
 def read_metadata(path: Path) -> ModelMetadata:
-    """Read the card of a model file; raise EngineError where the file is no model of this program.
+    """Read the metadata of a model file.
 
-    What it states can be relied on: there is such a network and it takes images of this size. Whether the file holds
-    the network's weights is not looked at.
+    The result is checked: the backbone exists and accepts the image size. The weights are not read.
+
+    Raises:
+        EngineError: The file is missing, was not written by Classifold, or its metadata is damaged.
     """
     try:
         document = json.loads(read_safetensors_header(path))
-        card = json.loads(document["__metadata__"][METADATA_KEY])
-        version = card["version"]
+        fields = json.loads(document["__metadata__"][METADATA_KEY])
+        version = fields["version"]
     except FileNotFoundError as error:
         raise EngineError("This model file does not exist.", path) from error
     except OSError as error:
@@ -68,13 +70,11 @@ def read_metadata(path: Path) -> ModelMetadata:
     if isinstance(version, int | float) and version > METADATA_VERSION:
         raise EngineError("This model was made by a newer Classifold. Update the program to open it.", path)
     try:
-        known = ModelMetadata.model_validate(card)
+        metadata = ModelMetadata.model_validate(fields)
     except ValidationError as error:
-        raise EngineError(
-            f"The description inside this model file is damaged: {validation_message(error)}", path
-        ) from error
+        raise EngineError(f"The metadata of this model file is damaged: {validation_message(error)}", path) from error
     try:
-        find_backbone(known.backbone).check_image_size(known.image_size)
+        find_backbone(metadata.backbone).check_image_size(metadata.image_size)
     except EngineError as error:
         raise EngineError(f"This model cannot be used. {error.message}", path) from error
-    return known
+    return metadata

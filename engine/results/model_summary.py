@@ -1,11 +1,11 @@
-"""A network layer by layer, as plain data."""
+"""Model summary: output shape, parameters and MACs of each layer."""
 
 from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer. `output` is its shape for a single image: channels, height and width, or features."""
+    """One layer. `output` is its output shape for one image: (channels, height, width) or (features,)."""
 
     name: str
     kind: str
@@ -14,13 +14,13 @@ class Layer:
     multiply_adds: int
 
     def as_dict(self) -> dict[str, object]:
-        """Return the fields by name."""
+        """Return the fields as a dictionary."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All layers of a network for one image, in the order they run in, with their totals."""
+    """All layers of a network in execution order, with totals for one image."""
 
     backbone: str
     image_size: int
@@ -32,10 +32,15 @@ class Summary:
 def conv_output_size(
     size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False
 ) -> int:
-    """Return the output side of a convolution or pooling: floor((H + 2p - d(k - 1) - 1) / s) + 1.
+    """Return the output size of a convolution or pooling along one axis: floor((H + 2p - d(k - 1) - 1) / s) + 1.
 
-    Without dilation (d = 1) that is floor((H + 2p - k) / s) + 1. With `ceil_mode`, an option of pooling, it is rounded
-    up, as long as the last window starts on the image or the padding before it.
+    Args:
+        size: Input size H in pixels.
+        kernel: Kernel size k.
+        stride: Stride s.
+        padding: Padding p on each side.
+        dilation: Dilation d.
+        ceil_mode: Round up (pooling only), unless the last window would start in the padding on the far side.
     """
     steps = size + 2 * padding - dilation * (kernel - 1) - 1
     if not ceil_mode:

@@ -1,4 +1,4 @@
-"""What the program answers for one image, and its forms as JSON line and CSV row."""
+"""Prediction for one image, with its JSON line and CSV row."""
 
 import csv
 import io
@@ -11,40 +11,40 @@ from engine.core.spreadsheet import escape_formula
 CSV_COLUMNS = ("path", "decision", "label", "confidence", "similarity", "top", "error")
 
 UNSURE, UNKNOWN = "unsure", "unknown"
-"""Decisions that are no class: too close a call, and like nothing in training."""
+"""Decisions other than a class: confidence below the threshold, and out of distribution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one image: the likeliest classes with their probabilities, or why there is none."""
+    """Top classes of one image with their probabilities, or the error if it could not be read."""
 
     path: str
     top: tuple[tuple[str, float], ...] = ()
-    """Likeliest first."""
+    """Classes and probabilities (0..1), most likely first."""
     error: str | None = None
     decision: str | None = None
-    """The class, or that it is better left to a person: `unsure` or `unknown`."""
+    """The predicted class, or `unsure` or `unknown` if a person should check the image."""
     similarity: float | None = None
-    """To the nearest training images, 1 where it is one of them; None where the model keeps none."""
+    """Mean cosine similarity to the nearest training images; None if the model file has no reference embeddings."""
 
     def with_threshold(self, threshold: float) -> "Prediction":
-        """Return the answer with the decision that another threshold of confidence gives; what is unknown stays so."""
+        """Return a copy decided at another confidence threshold (0..1); an `unknown` image stays `unknown`."""
         if self.label is None or self.confidence is None or self.decision == UNKNOWN:
             return self
         return replace(self, decision=self.label if self.confidence >= threshold else UNSURE)
 
     @property
     def label(self) -> str | None:
-        """The likeliest class."""
+        """The most likely class."""
         return self.top[0][0] if self.top else None
 
     @property
     def confidence(self) -> float | None:
-        """Probability (0..1) of the likeliest class."""
+        """Probability (0..1) of the most likely class."""
         return self.top[0][1] if self.top else None
 
     def to_json(self) -> str:
-        """Return one line of JSON."""
+        """Return the prediction as one line of JSON."""
         return json.dumps(
             {
                 "path": self.path,
@@ -58,7 +58,7 @@ class Prediction:
         )
 
     def to_row(self) -> list[str]:
-        """Return the cells of a CSV row; none can be taken for a formula by a spreadsheet."""
+        """Return the cells of a CSV row, escaped so that no spreadsheet evaluates them as formulas."""
         top = "; ".join(f"{name} {probability:.6f}" for name, probability in self.top)
         confidence = "" if self.confidence is None else f"{self.confidence:.6f}"
         similarity = "" if self.similarity is None else f"{self.similarity:.4f}"
@@ -67,7 +67,7 @@ class Prediction:
 
 
 def to_csv(predictions: Iterable[Prediction]) -> str:
-    """Return a CSV table with a header line."""
+    """Return predictions as a CSV table with a header line."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(CSV_COLUMNS)

@@ -1,80 +1,111 @@
-"""How well a model holds out where pictures are worse than those it learnt from, as plain data."""
+"""Robustness report: accuracy of a model on corrupted images."""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from pydantic import computed_field
+
 from engine.core.atomic_write import saving, write_text_atomic
 from engine.core.errors import EngineError
-from engine.core.records import FiniteModel
+from engine.core.records import ExtensibleModel, FiniteModel
 from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
 
 CorruptionKind: TypeAlias = Literal["rotation", "blur", "noise", "darker", "brighter", "jpeg", "scale"]
 
+CORRUPTION_NAMES: dict[CorruptionKind, str] = {
+    "rotation": "Rotation",
+    "blur": "Blur",
+    "noise": "Noise",
+    "darker": "Brightness (lower)",
+    "brighter": "Brightness (higher)",
+    "jpeg": "JPEG compression",
+    "scale": "Downscaling",
+}
+_LEVEL_TEXTS: dict[CorruptionKind, str] = {
+    "rotation": "rotation {:g}°",
+    "blur": "blur σ = {:g} % of the side",
+    "noise": "noise σ = {:g}",
+    "darker": "brightness ×{:g}",
+    "brighter": "brightness ×{:g}",
+    "jpeg": "JPEG quality {:g}",
+    "scale": "scale {:g} %",
+}
+
 
 class Broken(FiniteModel):
-    """An image that is answered rightly as it is and wrongly when changed."""
+    """An image that is classified correctly unmodified and wrongly when corrupted."""
 
     path: RelativePath
-    """As in the data set, below its root."""
+    """Relative to the dataset folder."""
     label: str
     predicted: str
-    """What the changed image is taken for."""
+    """Predicted class of the corrupted image."""
 
 
-class Trial(FiniteModel):
-    """All images of the card, changed in one way by one strength."""
+class Trial(ExtensibleModel):
+    """Accuracy on all images under one corruption at one level.
+
+    Files of earlier versions store the text `words`, which is now computed.
+    """
 
     kind: CorruptionKind
     level: float
-    """Degrees; standard deviation of a blur in percent of the side; of noise in grey levels of 255; factor of the
-    brightness; JPEG quality; side in percent."""
-    words: str
+    """Degrees; standard deviation of the blur in percent of the side; standard deviation of the noise in grey levels
+    (0..255); brightness factor; JPEG quality; side in percent."""
     accuracy: float
     """0..1."""
     num_images: int
     broken: Broken | None = None
-    """Of the images that break here and at no milder level, the one that was answered most surely."""
+    """Among the images that are first misclassified at this level, the one with the highest original confidence."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def words(self) -> str:
+        """Corruption and level as text, such as `noise σ = 10`."""
+        return _LEVEL_TEXTS[self.kind].format(self.level)
 
 
 class RobustnessReport(FiniteModel):
-    """Accuracy (0..1) on validation images as they are, and changed."""
+    """Accuracy (0..1) on unmodified and on corrupted validation images."""
 
     root: str
     num_images: int
     accuracy: float
     trials: tuple[Trial, ...]
-    """Grouped by kind, each from mild to strong."""
+    """Grouped by kind, each by rising severity."""
 
     @property
     def kinds(self) -> tuple[CorruptionKind, ...]:
-        """The kinds of change, in order."""
+        """Kinds of corruption in order."""
         return tuple(dict.fromkeys(trial.kind for trial in self.trials))
 
     def of_kind(self, kind: CorruptionKind) -> tuple[Trial, ...]:
-        """Return the trials of a kind, from mild to strong."""
+        """Return the trials of one kind by rising severity."""
         return tuple(trial for trial in self.trials if trial.kind == kind)
 
     def first_failure(self, kind: CorruptionKind) -> Trial | None:
-        """Return the mildest trial of a kind at which an image breaks, or None where none does."""
+        """Return the mildest trial of one kind with a newly misclassified image; None if there is none."""
         return next((trial for trial in self.of_kind(kind) if trial.broken is not None), None)
 
     @property
     def worst(self) -> Trial | None:
-        """The trial that loses most, or None where none loses anything."""
+        """The trial with the lowest accuracy; None if no trial is below the accuracy on unmodified images."""
         trial = min(self.trials, key=lambda trial: trial.accuracy, default=None)
         return trial if trial is not None and trial.accuracy < self.accuracy else None
 
 
-def write_robustness(card: RobustnessReport, path: Path) -> None:
-    """Write the card as JSON in one step; raise EngineError where the disk refuses."""
-    with saving("The robustness card", path):
-        write_text_atomic(path, card.model_dump_json(indent=2))
+def write_robustness(report: RobustnessReport, path: Path) -> None:
+    """Write the report atomically as JSON; raises EngineError if it cannot be written."""
+    with saving("The robustness report", path):
+        write_text_atomic(path, report.model_dump_json(indent=2))
 
 
 def read_robustness(path: Path) -> RobustnessReport:
-    """Read a card back; raise EngineError where the file is missing or damaged."""
+    """Read a report; raises EngineError if the file is missing or damaged."""
     try:
         return RobustnessReport.model_validate_json(read_text(path))
     except (OSError, ValueError) as error:
-        raise EngineError("The robustness card of this run is missing or damaged. Measure it again.", path) from error
+        raise EngineError(
+            "The robustness report of this run is missing or damaged. Measure robustness again.", path
+        ) from error

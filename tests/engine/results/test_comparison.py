@@ -19,13 +19,13 @@ def _evaluation(right: str, root: str = "/data") -> Evaluation:
 def test_only_images_that_one_has_right_and_the_other_wrong_count() -> None:
     found = compare(_evaluation("yyyn"), _evaluation("ynnn"))
     assert (found.num_images, found.num_only_first, found.num_only_second) == (4, 2, 0)
-    assert not found.is_real
+    assert not found.is_significant
     assert "may well be chance" in found.sentence("a", "b")
 
 
 def test_a_large_difference_is_real_and_the_better_run_is_named() -> None:
     found = compare(_evaluation("n" * 20 + "y"), _evaluation("y" * 20 + "n"))
-    assert found.is_real
+    assert found.is_significant
     assert "'b' is really better" in found.sentence("a", "b")
 
 
