@@ -24,7 +24,7 @@ CORRUPTION_NAMES: dict[CorruptionKind, str] = {
 }
 _LEVEL_TEXTS: dict[CorruptionKind, str] = {
     "rotation": "rotation {:g}°",
-    "blur": "blur σ = {:g} % of the side",
+    "blur": "blur σ = {:g} %",
     "noise": "noise σ = {:g}",
     "darker": "brightness ×{:g}",
     "brighter": "brightness ×{:g}",
@@ -62,7 +62,7 @@ class Trial(ExtensibleModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def words(self) -> str:
-        """Corruption and level as text, such as `noise σ = 10`."""
+        """Corruption and level as text, such as `scale 12 %`."""
         return _LEVEL_TEXTS[self.kind].format(self.level)
 
 

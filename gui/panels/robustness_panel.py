@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea
 from engine.core.errors import EngineError
 from engine.core.formatting import count, percent
 from engine.data.decode import thumbnail
-from engine.results.robustness import CorruptionKind, RobustnessReport, Trial, read_robustness
+from engine.results.robustness import CORRUPTION_NAMES, CorruptionKind, RobustnessReport, Trial, read_robustness
 from gui.decoder import Decoder
 from gui.job import Job
 from gui.models.image_model import GridItem
@@ -23,16 +23,6 @@ from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel
 from gui.widgets.plots.level_bars import LevelBars
 
 _THUMBNAIL = 56
-_KINDS: dict[CorruptionKind, tuple[str, str, str]] = {
-    # What it is called, what it is called in a sentence, and a strength of it
-    "rotation": ("Turned", "when turned", "{:g}°"),
-    "blur": ("Blurred", "under blur", "{:g} % wide"),
-    "noise": ("Noise", "under noise", "{:g} of 255"),
-    "darker": ("Darker", "in little light", "{:g} × light"),
-    "brighter": ("Brighter", "in much light", "{:g} × light"),
-    "jpeg": ("JPEG", "when strongly compressed", "quality {:g}"),
-    "scale": ("Made smaller", "when made smaller", "{:g} % side"),
-}
 
 
 class RobustnessPanel(QWidget):
@@ -123,9 +113,8 @@ class RobustnessPanel(QWidget):
         self._area.setWidget(self._body)
 
     def _add_row(self, grid: QGridLayout, row: int, card: RobustnessReport, kind: CorruptionKind) -> None:
-        name, _, level_words = _KINDS[kind]
-        levels = [(level_words.format(trial.level), trial.accuracy) for trial in card.of_kind(kind)]
-        label = StyledLabel(name, self._body)
+        levels = [(trial.words, trial.accuracy) for trial in card.of_kind(kind)]
+        label = StyledLabel(CORRUPTION_NAMES[kind], self._body)
         label.setMinimumWidth(12 * GRID)
         grid.addWidget(label, row, 0)
         grid.addWidget(LevelBars(levels, card.accuracy, self._body), row, 1)
@@ -173,7 +162,7 @@ def worst_in_words(card: RobustnessReport) -> str:
     worst = card.worst
     if worst is None:
         return "No change costs it anything."
-    return f"Loses most {_KINDS[worst.kind][1]}: {percent(card.accuracy)} to {percent(worst.accuracy)}"
+    return f"Most sensitive to {worst.words}: {percent(card.accuracy)} to {percent(worst.accuracy)}"
 
 
 def broken_in_words(trial: Trial) -> str:
@@ -181,4 +170,4 @@ def broken_in_words(trial: Trial) -> str:
     broken = trial.broken
     if broken is None:
         return "No image breaks."
-    return f"{broken.label} before; {trial.words} it is taken for {broken.predicted}"
+    return f"{broken.label} → {broken.predicted}, {trial.words}"

@@ -24,23 +24,20 @@ class Corruption:
 
     kind: CorruptionKind
     level: float
-    words: str
-    """CorruptionKind and level for the user: `rotated by 30°`."""
+    """In the unit of `Trial.level`."""
 
 
-_LEVELS: dict[CorruptionKind, tuple[tuple[float, ...], str]] = {
-    # From mild to strong
-    "rotation": ((10, 30, 90), "rotated by {:g}°"),
-    "blur": ((1, 2, 4), "blurred (σ = {:g} % of the side)"),
-    "noise": ((10, 25, 50), "with noise (σ = {:g} of 255)"),
-    "darker": ((0.75, 0.5, 0.25), "at brightness ×{:g}"),
-    "brighter": ((1.25, 1.5, 2), "at brightness ×{:g}"),
-    "jpeg": ((50, 20, 10), "compressed (JPEG quality {:g})"),
-    "scale": ((50, 25, 12), "downscaled to {:g} %"),
+_LEVELS: dict[CorruptionKind, tuple[float, ...]] = {
+    # By rising severity
+    "rotation": (10, 30, 90),
+    "blur": (1, 2, 4),
+    "noise": (10, 25, 50),
+    "darker": (0.75, 0.5, 0.25),
+    "brighter": (1.25, 1.5, 2),
+    "jpeg": (50, 20, 10),
+    "scale": (50, 25, 12),
 }
-CORRUPTIONS = tuple(
-    Corruption(kind, level, words.format(level)) for kind, (levels, words) in _LEVELS.items() for level in levels
-)
+CORRUPTIONS = tuple(Corruption(kind, level) for kind, levels in _LEVELS.items() for level in levels)
 
 
 def corrupt_images(images: Tensor, corruption: Corruption) -> Tensor:

@@ -66,7 +66,6 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
             Trial(
                 kind=corruption.kind,
                 level=corruption.level,
-                words=corruption.words,
                 accuracy=_mean(predicted == labels),
                 num_images=len(readable),
                 broken=broken,

@@ -18,22 +18,13 @@ from engine.ml.evaluation.robustness import measure_robustness
 from engine.ml.report.gallery import Gallery, Reason, Tile
 from engine.results.evaluation import Evaluation, ImageResult
 from engine.results.learning_curve import LearningCurve, read_learning_curve
-from engine.results.robustness import CorruptionKind, RobustnessReport, read_robustness
+from engine.results.robustness import CORRUPTION_NAMES, RobustnessReport, read_robustness
 from engine.runs.run_folder import Run
 
 Result = TypeVar("Result")
 
 GONE = "The images are no longer where they were when the model was trained, so this part is left out."
 _NUM_REASONS = 3
-_KIND_WORDS: dict[CorruptionKind, str] = {
-    "rotation": "Turned",
-    "blur": "Blurred",
-    "noise": "Noisy",
-    "darker": "In little light",
-    "brighter": "In much light",
-    "jpeg": "Compressed",
-    "scale": "Made smaller",
-}
 
 
 @dataclass(frozen=True)
@@ -118,7 +109,7 @@ def robustness_rows(card: RobustnessReport, gallery: Gallery) -> Iterator[Robust
         trial = card.first_failure(kind)
         tile = None
         if trial is not None and trial.broken is not None:
-            words = f"{trial.broken.label} taken for {trial.broken.predicted}, {trial.words}"
+            words = f"{trial.broken.label} → {trial.broken.predicted}, {trial.words}"
             tile = gallery.tile(trial.broken.path, words, is_small=True)
         levels = tuple((each.words, each.accuracy) for each in card.of_kind(kind))
-        yield RobustnessRow(_KIND_WORDS[kind], levels, tile)
+        yield RobustnessRow(CORRUPTION_NAMES[kind], levels, tile)

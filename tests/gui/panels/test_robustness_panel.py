@@ -22,9 +22,9 @@ def card(tmp_path: Path) -> RobustnessReport:
     root = write_classes(tmp_path / "data", {"ant": 1, "bee": 1})
     broken = Broken(path="ant/000.png", label="ant", predicted="bee")
     trials = (
-        Trial(kind="blur", level=1, words="blurred over 1 % of the side", accuracy=0.94, num_images=100),
-        Trial(kind="blur", level=2, words="blurred over 2 % of the side", accuracy=0.71, num_images=100, broken=broken),
-        Trial(kind="jpeg", level=50, words="saved as JPEG of quality 50", accuracy=0.94, num_images=100),
+        Trial(kind="blur", level=1, accuracy=0.94, num_images=100),
+        Trial(kind="blur", level=2, accuracy=0.71, num_images=100, broken=broken),
+        Trial(kind="jpeg", level=50, accuracy=0.94, num_images=100),
     )
     return RobustnessReport(root=str(root), num_images=100, accuracy=0.94, trials=trials)
 
@@ -57,7 +57,7 @@ def test_a_press_measures_and_the_card_is_shown(
     assert not panel.button.isEnabled()
     qtbot.waitUntil(lambda: panel.card == card, timeout=20_000)
     assert panel.button.isEnabled()
-    assert panel.sentence.text().replace("\N{NO-BREAK SPACE}", " ") == "Loses most under blur: 94 % to 71 %"
+    assert panel.sentence.text().replace("\N{NO-BREAK SPACE}", " ") == "Most sensitive to blur σ = 2 %: 94 % to 71 %"
     assert len(panel.findChildren(LevelBars)) == 2
 
 
@@ -70,7 +70,7 @@ def test_the_stored_card_shows_the_image_that_breaks_and_opens_it(
     panel._state.set_run(run)
     ((path, (button,)),) = panel._buttons.items()
     assert path == Path(card.root) / "ant/000.png"
-    assert "taken for bee" in button.accessibleName()
+    assert button.accessibleName() == "ant → bee, blur σ = 2 %"
     qtbot.waitUntil(lambda: not button.icon().isNull(), timeout=20_000)
     button.click()
     assert not panel.viewer.isHidden()
@@ -82,7 +82,7 @@ def test_a_damaged_card_is_said_and_can_be_measured_again(panel: RobustnessPanel
     assert run is not None
     run.robustness_path.write_text("{")
     panel._state.set_run(run)
-    assert "Measure it again" in panel.sentence.text()
+    assert "Measure robustness again" in panel.sentence.text()
     assert panel.button.isEnabled()
 
 
