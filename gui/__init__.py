@@ -1,1 +1,1 @@
-"""The window. It imports the light files of the engine only, never torch."""
+"""The Qt window. It never imports torch, so it opens quickly."""

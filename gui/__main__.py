@@ -1,4 +1,4 @@
-"""The entry of the program: the window, or a subcommand before Qt is imported."""
+"""Program entry point: open the window, or run a subcommand without importing Qt."""
 
 import multiprocessing
 import os
@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 NO_DISPLAY = (
-    "There is no display to open the window on. The command line does all the window does: see `classifold --help`."
+    "There is no display to open the window on. Use the command line instead, which has the same functions: "
+    "see `classifold --help`."
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open the window where nothing or a folder is named, else run the subcommand; return the exit code."""
+    """Run a subcommand, or open the window if there are no arguments or the first is a folder; return the exit code."""
     _replace_missing_streams()
-    _give_others_their_libraries()
+    _restore_library_path()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--self-test"]:
-        return _test_itself()
+        return _run_self_test()
     if arguments and not Path(arguments[0]).is_dir():
         return _run_subcommand(arguments)
     if not has_display():
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def has_display() -> bool:
-    """Say whether a window can be shown: always on Windows and macOS."""
+    """Return whether a window can be shown, which is always the case on Windows and macOS."""
     if not sys.platform.startswith("linux"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
@@ -46,7 +47,7 @@ def _run_subcommand(arguments: list[str]) -> int:
 
 
 def _with_run_path(arguments: list[str]) -> tuple[list[str], Path | None]:
-    """Return the arguments with the run folder named, and that folder, so that the window can be opened on it."""
+    """Return the arguments with an explicit run folder, and that folder, which the window opens afterwards."""
     from engine.core.file_names import unique_path
     from engine.core.paths import default_runs_folder
 
@@ -58,7 +59,7 @@ def _with_run_path(arguments: list[str]) -> tuple[list[str], Path | None]:
     return [*arguments, "--out", str(path)], path
 
 
-def _test_itself() -> int:
+def _run_self_test() -> int:
     from gui.self_test import run
 
     return run()
@@ -70,8 +71,8 @@ def _open_window(dataset: Path | None = None, run_path: Path | None = None) -> i
     return run(dataset, run_path)
 
 
-def _give_others_their_libraries() -> None:
-    # A frozen program looks for libraries among its own first; a browser that it opens must not
+def _restore_library_path() -> None:
+    # The frozen program searches its own libraries first; a browser that it starts must use those of the system
     if getattr(sys, "frozen", False) and sys.platform.startswith("linux"):
         before = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
         os.environ.pop("LD_LIBRARY_PATH", None)
@@ -80,7 +81,7 @@ def _give_others_their_libraries() -> None:
 
 
 def _replace_missing_streams() -> None:
-    # A windowed executable has no streams, and whoever prints would fail
+    # A windowed executable has no standard streams, so printing would fail
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
@@ -88,5 +89,5 @@ def _replace_missing_streams() -> None:
 
 
 if __name__ == "__main__":
-    multiprocessing.freeze_support()  # what starts a process of Python's own must not open a second window
+    multiprocessing.freeze_support()  # otherwise a child process of multiprocessing would open a second window
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""What the program is, where it keeps what, and under which licences."""
+"""About dialog: version, folders, glossary and licences."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QFontDatabase
@@ -20,17 +20,18 @@ from gui.theme import GRID, small_font
 from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel, TitleLabel
 from gui.widgets.panel import open_externally
 
-_WORDS = "Trains an image classifier from a folder of pictures. Nothing leaves this computer."
-_QT_WORDS = (
-    "The window is made with Qt and PySide6, used under the LGPL version 3: you may replace them by your own builds. "
-    "Their licence, and where their source is to be had, stand below under PySide6."
+_DESCRIPTION = "Trains an image classifier from a folder of images. Nothing leaves this computer."
+_QT_NOTICE = (
+    "The window uses Qt and PySide6 under the LGPL version 3: you may replace them with your own builds "
+    "(licence and source: see PySide6 below)."
 )
 
 
 class AboutDialog(QDialog):
-    """Does not keep from working in the window."""
+    """Information about the program. It is not modal, so the window stays usable."""
 
-    welcome_asked = Signal()
+    welcome_requested = Signal()
+    glossary_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,10 +39,10 @@ class AboutDialog(QDialog):
         self.resize(940, 660)
         self._licences = jobs.all_licences()
         self.names = QListWidget(self)
-        self.names.setAccessibleName("Parts of the program")
+        self.names.setAccessibleName("Components of the program")
         self.search = QLineEdit(self)
         self.search.setPlaceholderText("Search")
-        self.search.setAccessibleName("Search parts of the program")
+        self.search.setAccessibleName("Search components of the program")
         self.search.setClearButtonEnabled(True)
         self.text = QPlainTextEdit(self)
         self.text.setReadOnly(True)
@@ -49,7 +50,7 @@ class AboutDialog(QDialog):
         self.text.setFont(small_font(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)))
         self._lay_out()
         self.search.textChanged.connect(self._on_search)
-        self.names.currentRowChanged.connect(self._on_chosen)
+        self.names.currentRowChanged.connect(self._on_row_changed)
         for licence in self._licences:
             self.names.addItem(f"{licence.name} {licence.version}\n{licence.terms}")
         self.names.setCurrentRow(0)
@@ -59,20 +60,22 @@ class AboutDialog(QDialog):
         column.setContentsMargins(3 * GRID, 3 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
         column.addWidget(TitleLabel(f"Classifold {__version__}", self))
-        column.addWidget(StyledLabel(_WORDS, self))
+        column.addWidget(StyledLabel(_DESCRIPTION, self))
         column.addWidget(MutedLabel(system_info(), self))
         buttons = QHBoxLayout()
-        for text, path in (("Open my runs", home_folder()), ("Open the log", default_log_path())):
+        for text, path in (("Open runs folder", home_folder()), ("Open log", default_log_path())):
             button = self._add_button(buttons, text, str(path))
             button.clicked.connect(lambda _checked=False, path=path: open_externally(str(path)))
-        self.welcome_button = self._add_button(buttons, "Show the welcome", "Show the three steps of the first start")
-        self.welcome_button.clicked.connect(self.welcome_asked)
+        self.glossary_button = self._add_button(buttons, "Glossary", "Explain the terms of the program")
+        self.glossary_button.clicked.connect(self.glossary_requested)
+        self.welcome_button = self._add_button(buttons, "Show welcome", "Show the three steps of the first start")
+        self.welcome_button.clicked.connect(self.welcome_requested)
         self.welcome_button.clicked.connect(self.close)
         buttons.addStretch()
         column.addLayout(buttons)
         column.addSpacing(GRID)
         column.addWidget(HeadingLabel("Licences", self))
-        column.addWidget(MutedLabel(_QT_WORDS, self))
+        column.addWidget(MutedLabel(_QT_NOTICE, self))
         row = QHBoxLayout()
         left = QVBoxLayout()
         left.addWidget(self.search)
@@ -93,5 +96,5 @@ class AboutDialog(QDialog):
             item = self.names.item(row)
             item.setHidden(text.casefold() not in f"{licence.name} {licence.terms}".casefold())
 
-    def _on_chosen(self, row: int) -> None:
+    def _on_row_changed(self, row: int) -> None:
         self.text.setPlainText(self._licences[row].text if row >= 0 else "")

@@ -1,4 +1,4 @@
-"""Start the window."""
+"""Start the Qt application and its main window."""
 
 import sys
 import threading
@@ -18,7 +18,7 @@ from gui.preferences import Preferences
 
 
 def make_window(app: QApplication) -> MainWindow:
-    """Dress the program and return its window, not shown yet."""
+    """Apply the theme and return the main window without showing it."""
     preferences = Preferences()
     app.setApplicationName("Classifold")
     app.setDesktopFileName("classifold")
@@ -28,12 +28,12 @@ def make_window(app: QApplication) -> MainWindow:
 
 
 def run(dataset: Path | None = None, run_path: Path | None = None) -> int:
-    """Open the window, on a folder or on a run where one is given, and return the exit code."""
+    """Open the window, optionally with a dataset or a run, and return the exit code."""
     log_to_rotating_file(default_log_path())
     app = QApplication(sys.argv[:1])
     window = make_window(app)
     reporter = CrashReporter(window)
-    # Queued, for what is raised while the window paints must not make it paint at once
+    # Queued, because an exception raised during painting must not trigger another painting at once
     reporter.caught.connect(window.error_bar.show_error, Qt.ConnectionType.QueuedConnection)
     reporter.install()
     if dataset is not None:

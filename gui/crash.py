@@ -1,4 +1,4 @@
-"""What nobody caught: it goes to the log and to the window as a sentence, and the program goes on."""
+"""Global exception hooks: log the traceback, show an error bar, continue."""
 
 import logging
 import sys
@@ -11,23 +11,23 @@ logger = logging.getLogger(__name__)
 
 
 class CrashReporter(QObject):
-    """Takes the place of Python's hooks, which would print a traceback where nobody reads it."""
+    """Replaces Python's hooks for uncaught exceptions, which would print to a console that nobody reads."""
 
     caught = Signal(Exception)
-    """What was raised, in whichever thread it was."""
+    """The uncaught exception, emitted in the thread that raised it."""
 
     def install(self) -> None:
-        """Hear from now on of what is raised in slots, in overridden methods of Qt and in threads."""
+        """Handle uncaught exceptions of slots, overridden Qt methods and threads from now on."""
         sys.excepthook = self._on_uncaught
         threading.excepthook = self._on_uncaught_in_thread
 
     def _on_uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not isinstance(error, Exception):  # Ctrl-C in the terminal that the program was started from
+        if not isinstance(error, Exception):  # Ctrl-C in the terminal that started the program
             sys.__excepthook__(kind, error, trace)
             return
-        logger.error("Nobody caught this", exc_info=(kind, error, trace))
+        logger.error("Uncaught exception", exc_info=(kind, error, trace))
         self.caught.emit(error)
 
     def _on_uncaught_in_thread(self, arguments: threading.ExceptHookArgs) -> None:
-        if arguments.exc_value is not None:  # else it is the end of the program
+        if arguments.exc_value is not None:  # None while the interpreter shuts down
             self._on_uncaught(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)

@@ -1,4 +1,4 @@
-"""Decode image files in threads for the window."""
+"""Decode image files in background threads for the window."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from engine.data.decode import Pixels
 
 
 class Decoder(QObject):
-    """Turns requested files into images, the latest requests first where too many wait."""
+    """Decodes requested files and drops the oldest requests when too many are waiting."""
 
     decoded = Signal(Path, QImage, str)
-    """The file, its image or a null one, and why it is unreadable."""
+    """The file, its image (null if unreadable) and the error message (empty if readable)."""
 
     def __init__(
         self, read: Callable[[Path], Pixels], num_threads: int, max_waiting: int, parent: QObject | None = None
@@ -31,19 +31,19 @@ class Decoder(QObject):
         self.destroyed.connect(partial(self._pool.shutdown, wait=True, cancel_futures=True))
 
     def request(self, path: Path) -> None:
-        """Decode a file soon, unless it is waiting already; the oldest requests beyond the bound are dropped."""
+        """Queue a file unless it is queued already, and drop the oldest requests above the limit."""
         if path not in self._waiting:
             self._waiting[path] = self._pool.submit(self._decode, path)
             self.forget(self._max_waiting)
 
     def forget(self, num_kept: int = 0) -> None:
-        """Drop the oldest requests that have not begun, down to `num_kept`."""
+        """Drop the oldest requests that have not started until at most `num_kept` are left."""
         for path in list(self._waiting)[: max(0, len(self._waiting) - num_kept)]:
             if self._waiting[path].cancel():
                 del self._waiting[path]
 
     def _decode(self, path: Path) -> None:
-        # In a thread: a QImage may be made here, a QPixmap may not
+        # This runs in a worker thread, where a QImage may be created but a QPixmap may not
         try:
             pixels = self._read(path)
             height, width, _ = pixels.shape

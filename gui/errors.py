@@ -1,4 +1,4 @@
-"""What people are told when something goes wrong: a bar at the top of the page, never a dialog in their way."""
+"""Error bar above the page. Errors never open a dialog, so that they do not interrupt the user."""
 
 import traceback
 
@@ -13,20 +13,20 @@ from gui import theme
 from gui.theme import GRID
 
 
-def sentence(error: Exception) -> str:
-    """Return what to tell people of an error."""
+def error_message(error: Exception) -> str:
+    """Return the message of an error for the user."""
     if isinstance(error, EngineError):
         return f"{error.message} ({error.path})" if error.path else error.message
-    return f"Something went wrong inside the program. The details are in {default_log_path()}."
+    return f"Unexpected error. The details are in {default_log_path()}."
 
 
-def details(error: Exception) -> str:
-    """Return all that is known of an error, for a report: versions and traceback, nothing of the user's settings."""
+def error_details(error: Exception) -> str:
+    """Return versions and traceback of an error for a bug report, without environment variables or settings."""
     return f"{system_info()}\n\n{''.join(traceback.format_exception(error))}"
 
 
 class ErrorBar(QFrame):
-    """Shows one error until it is closed or the next one comes."""
+    """Shows the latest error until the user closes it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class ErrorBar(QFrame):
         self.label.setAccessibleName("Error message")
         self.copy_button = QPushButton("Copy details", self)
         self.copy_button.setProperty("flat", True)
-        self.copy_button.setToolTip("Copy what the program knows of this error, to send it to somebody")
+        self.copy_button.setToolTip("Copy the versions and the traceback for a bug report")
         self.copy_button.clicked.connect(self._on_copy)
         self._close_button = QToolButton(self)
         self._close_button.setAccessibleName("Close the message")
@@ -56,8 +56,8 @@ class ErrorBar(QFrame):
 
     def show_error(self, error: Exception) -> None:
         """Show an error."""
-        self._details = details(error)
-        self.label.setText(sentence(error))
+        self._details = error_details(error)
+        self.label.setText(error_message(error))
         colors = theme.colors(self.palette())
         self._icon.setPixmap(theme.pixmap("warning", colors.danger, 20))
         self._close_button.setIcon(theme.icon("close", self.palette()))
@@ -65,7 +65,7 @@ class ErrorBar(QFrame):
         self.show()
 
     def clear(self) -> None:
-        """Put the message away."""
+        """Hide the message."""
         self.hide()
 
     def _on_copy(self) -> None:

@@ -1,4 +1,4 @@
-"""One generator of the engine on one thread of Qt."""
+"""Run one job of the engine, a generator of events, in a QThread of its own."""
 
 import logging
 import threading
@@ -15,22 +15,22 @@ from engine.results.predictions import Prediction
 
 logger = logging.getLogger(__name__)
 
-_STACK_BYTES = 16 * 1024 * 1024  # macOS gives threads 512 KB, which numpy and torch overrun
-_SECONDS_BETWEEN = 0.1
+_STACK_BYTES = 16 * 1024 * 1024  # threads get 512 KB on macOS by default, which is too little for numpy and torch
+_SEND_INTERVAL_SECONDS = 0.1
 
 
 class Job(QObject):
-    """Runs the work of a generator in a thread of its own and tells of it in the thread of the window.
+    """Runs a generator in a background thread and emits its events in the GUI thread.
 
-    Of `succeeded`, `failed` and `stopped` exactly one is emitted, then `finished`.
+    Exactly one of `succeeded`, `failed` and `stopped` is emitted, then `finished`.
     """
 
     events_received = Signal(list)
-    """What was yielded since the last time, in order; at most about ten times a second."""
+    """The events since the last emission, in order. Progress is emitted at most ten times a second."""
     succeeded = Signal(object)
-    """The generator's result."""
+    """The return value of the generator."""
     failed = Signal(Exception)
-    """What it raised: an EngineError for the user, or a bug, which is in the log by then."""
+    """The exception: an EngineError has a message for the user, any other one is a bug and has been logged."""
     stopped = Signal()
     finished = Signal()
 
@@ -44,19 +44,19 @@ class Job(QObject):
         self._thread.finished.connect(self.finished)
 
     def start(self) -> None:
-        """Begin the work."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the work to end at its next event; it saves what it has in its own thread."""
-        self._thread.stop_asked.set()
+        """Close the generator after its next event; it saves its state in its own thread."""
+        self._thread.stop_requested.set()
 
     def is_running(self) -> bool:
-        """Say whether the thread is still at work."""
+        """Return whether the thread is running."""
         return self._thread.isRunning()
 
     def wait(self, milliseconds: int = 30_000) -> bool:
-        """Block until the thread has ended; for closing the program and for tests."""
+        """Block until the thread has ended; return False after the timeout."""
         return self._thread.wait(milliseconds)
 
 
@@ -69,37 +69,37 @@ class _WorkThread(QThread):
     def __init__(self, work: Generator[Any, None, Any]) -> None:
         super().__init__()
         self._work = work
-        self.stop_asked = threading.Event()
+        self.stop_requested = threading.Event()
         self.setStackSize(_STACK_BYTES)
 
     def run(self) -> None:
-        """Pull the generator to its end, in this thread to the last line of its `finally`."""
+        """Run the generator to its end, including its `finally` blocks, in this thread."""
         try:
-            self._pull()
+            self._run_generator()
         except EngineError as error:
             self.failed.emit(error)
-        except Exception as error:  # a bug: the page says so, the log has the traceback
+        except Exception as error:  # a bug: the traceback goes to the log, a short message to the window
             logger.exception("A job failed")
             self.failed.emit(error)
 
-    def _pull(self) -> None:
-        waiting: list[Any] = []
+    def _run_generator(self) -> None:
+        pending: list[Any] = []
         last_sent = 0.0
 
         def send() -> None:
-            nonlocal waiting, last_sent
-            if waiting:
-                self.events_received.emit(waiting)
-            waiting, last_sent = [], time.monotonic()
+            nonlocal pending, last_sent
+            if pending:
+                self.events_received.emit(pending)
+            pending, last_sent = [], time.monotonic()
 
         def collect(event: Any) -> None:
-            waiting.append(event)
+            pending.append(event)
             is_urgent = not isinstance(event, Progress | Prediction)
-            if is_urgent or time.monotonic() - last_sent >= _SECONDS_BETWEEN:
+            if is_urgent or time.monotonic() - last_sent >= _SEND_INTERVAL_SECONDS:
                 send()
 
         try:
-            result = run_to_end(self._work, collect, self.stop_asked.is_set)
+            result = run_to_end(self._work, collect, self.stop_requested.is_set)
         except StoppedByUserError:
             send()
             self.stopped.emit()

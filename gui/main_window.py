@@ -1,4 +1,4 @@
-"""The window: a rail, the pages, an error bar above them and a job bar below."""
+"""Main window: sidebar, pages, an error bar above them and a job bar below."""
 
 import os
 from pathlib import Path
@@ -20,6 +20,7 @@ from engine.runs.run_folder import Run
 from gui import theme
 from gui.about import AboutDialog
 from gui.errors import ErrorBar
+from gui.glossary import GlossaryDialog
 from gui.job import Job
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
@@ -37,17 +38,17 @@ from gui.widgets.sidebar import Sidebar
 DATASET, TRAIN, RESULTS, PREDICT, RUNS, EXPORT = range(6)
 
 _PAGES = (
-    ("dataset", "Dataset", "The images to learn from"),
-    ("train", "Train", "Choose a network and train it"),
-    ("results", "Results", "How good the model is, and where it is wrong"),
-    ("predict", "Predict", "Put images to the model"),
-    ("runs", "Runs", "All trainings so far"),
-    ("export", "Export", "Take the model away"),
+    ("dataset", "Dataset", "Images, classes and findings"),
+    ("train", "Train", "Train a model"),
+    ("results", "Results", "Accuracy, confusion matrix and misclassified images"),
+    ("predict", "Predict", "Classify images"),
+    ("runs", "Runs", "Compare, resume and delete runs"),
+    ("export", "Export", "Export the model, sort images, or serve predictions"),
 )
 
 
 class MainWindow(QMainWindow):
-    """Wires the pages to each other through state and operations."""
+    """Connects the pages with each other through state and operations."""
 
     def __init__(self, preferences: Preferences) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class MainWindow(QMainWindow):
         self.show_page(DATASET)
 
     def show_page(self, number: int) -> None:
-        """Lead to a page."""
+        """Show a page."""
         self.stack.setCurrentIndex(number)
         self.sidebar.set_current(number)
 
@@ -108,12 +109,13 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.sidebar.chosen.connect(self.show_page)
-        self.sidebar.theme_toggle_requested.connect(self._on_scheme_asked)
+        self.sidebar.theme_toggle_requested.connect(self._on_theme_toggled)
+        self.sidebar.glossary_requested.connect(self.show_glossary)
         self.sidebar.about_requested.connect(self.show_about)
         self.state.max_error_changed.connect(lambda: self._preferences.set_max_error(self.state.max_error))
         self.operations.runner.failed.connect(self.error_bar.show_error)
         self.operations.runner.job_started.connect(self._on_job_started)
-        self.job_bar.stop_requested.connect(self._on_stop_asked)
+        self.job_bar.stop_requested.connect(self._on_stop_requested)
         self.dataset_page.train_requested.connect(lambda: self.show_page(TRAIN))
         self.dataset_page.resume_requested.connect(self._on_resume_requested)
         self.runs_page.resume_requested.connect(self._on_resume_requested)
@@ -126,19 +128,19 @@ class MainWindow(QMainWindow):
         self.runs_page.run_opened.connect(lambda: self.show_page(RESULTS))
         self.runs_page.settings_taken.connect(lambda: self.show_page(TRAIN))
 
-    def _on_job_started(self, words: str, job: Job) -> None:
+    def _on_job_started(self, description: str, job: Job) -> None:
         self.error_bar.clear()
-        self.job_bar.follow(words, job, is_training=words == "Training")
+        self.job_bar.follow(description, job, is_training=description == "Training")
 
     def _on_resume_requested(self, run: Run) -> None:
         self.show_page(TRAIN)
         self.train_page.resume(run)
 
-    def _on_stop_asked(self) -> None:
+    def _on_stop_requested(self) -> None:
         self.job_bar.stop_button.setEnabled(False)
         self.operations.runs.stop()
 
-    def _on_scheme_asked(self) -> None:
+    def _on_theme_toggled(self) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         scheme: theme.Scheme = "light" if theme.colors(self.palette()).is_dark else "dark"
@@ -146,55 +148,63 @@ class MainWindow(QMainWindow):
         theme.apply(app, scheme)
 
     def show_about(self) -> AboutDialog:
-        """Tell what the program is; its list of licences is read now, not when the window opens."""
+        """Show the About dialog, which reads the licences only now, so that the window opens faster."""
         about = AboutDialog(self)
         about.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        about.welcome_asked.connect(self._on_welcome_asked)
+        about.welcome_requested.connect(self._on_welcome_requested)
+        about.glossary_requested.connect(self.show_glossary)
         about.show()
         return about
 
-    def _on_welcome_asked(self) -> None:
+    def show_glossary(self) -> GlossaryDialog:
+        """Show the glossary."""
+        glossary = GlossaryDialog(self)
+        glossary.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        glossary.show()
+        return glossary
+
+    def _on_welcome_requested(self) -> None:
         self.show_page(DATASET)
         self.dataset_page.show_welcome()
 
     def open_paths(self, paths: list[Path]) -> None:
-        """Do what a drop on the window means: a folder without a model is a dataset, the rest is to be classified."""
+        """Open dropped paths: a folder as a dataset while no model is open, everything else as images to classify."""
         if not paths:
             self.operations.report_error(
                 EngineError("Only files and folders on this computer can be dropped. Save the image first.")
             )
-        elif len(paths) == 1 and os.path.isdir(paths[0]) and self._wants_dataset():
+        elif len(paths) == 1 and os.path.isdir(paths[0]) and self._opens_as_dataset():
             self.show_page(DATASET)
             self.operations.datasets.open(paths[0])
         else:
             self.show_page(PREDICT)
             self.predict_page.ask(paths)
 
-    def _wants_dataset(self) -> bool:
+    def _opens_as_dataset(self) -> bool:
         return self.state.model is None or self.stack.currentIndex() in (DATASET, TRAIN)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Welcome files and folders on every page."""
+        """Accept files and folders on every page."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        """Keep welcoming; some systems ask at every move."""
+        """Accept files and folders again, because some systems check at every move."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open what was dropped."""
+        """Open the dropped files and folders."""
         event.acceptProposedAction()
         self.open_paths(dropped_paths(event.mimeData()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask during a training; then let every job save what it has before the window goes."""
+        """Confirm during a training, then close after every job has saved its state."""
         if self.operations.running_jobs:
             event.ignore()
             if self._is_closing:
-                self._close_when_done()  # the end of a job may have begun another
-            elif self.state.training is None or self._may_stop():
+                self._close_when_done()  # a finished job may have started another one
+            elif self.state.training is None or self._confirm_stop():
                 self._is_closing = True
                 self.setEnabled(False)
                 self.operations.shut_down()
@@ -210,12 +220,12 @@ class MainWindow(QMainWindow):
         for job in self.operations.running_jobs:
             job.finished.connect(lambda: QTimer.singleShot(0, self.close), Qt.ConnectionType.SingleShotConnection)
 
-    def _may_stop(self) -> bool:
+    def _confirm_stop(self) -> bool:
         box = QMessageBox(self)
-        box.setWindowTitle("Training is under way")
+        box.setWindowTitle("Training is running")
         box.setText("Stop training and close?")
-        box.setInformativeText("The best model so far is kept in its run folder.")
+        box.setInformativeText("The best model so far is saved in its run folder.")
         stop = box.addButton("Stop, keep best and close", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton("Go on training", QMessageBox.ButtonRole.RejectRole)
+        box.addButton("Keep training", QMessageBox.ButtonRole.RejectRole)
         box.exec()
         return box.clickedButton() is stop

@@ -1,4 +1,4 @@
-"""What the window remembers from one start to the next."""
+"""Preferences of the window that are saved between starts."""
 
 import os
 from pathlib import Path
@@ -13,64 +13,64 @@ _MAX_RECENT = 6
 
 
 class Preferences:
-    """A thin face over an ini file beside the runs."""
+    """Reads and writes `window.ini` in the home folder of the program."""
 
     def __init__(self) -> None:
         self._store = QSettings(str(home_folder() / "window.ini"), QSettings.Format.IniFormat)
 
     @property
     def geometry(self) -> QByteArray | None:
-        """Place and size of the window."""
+        """Position and size of the window; None at the first start."""
         value = self._store.value("window/geometry")
         return value if isinstance(value, QByteArray) else None
 
     def set_geometry(self, geometry: QByteArray) -> None:
-        """Remember place and size of the window."""
+        """Save position and size of the window."""
         self._store.setValue("window/geometry", geometry)
 
     @property
     def scheme(self) -> Scheme:
-        """Light, dark, or as the system has it."""
+        """Light, dark, or the scheme of the system."""
         value = self._store.value("window/scheme", "system")
         return "light" if value == "light" else "dark" if value == "dark" else "system"
 
     def set_scheme(self, scheme: Scheme) -> None:
-        """Remember the chosen scheme."""
+        """Save the colour scheme."""
         self._store.setValue("window/scheme", scheme)
 
     @property
     def max_error(self) -> float | None:
-        """The share of wrong answers that the user allows; None: every image is answered."""
+        """Maximum error rate (0..1) among answered images; None for no limit."""
         value = self._store.value("predict/max_error", DEFAULT_MAX_ERROR)
         try:
-            share = float(value)  # type: ignore[arg-type]
+            max_error = float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             return DEFAULT_MAX_ERROR
-        return share if 0 < share <= 0.5 else None
+        return max_error if 0 < max_error <= 0.5 else None
 
     def set_max_error(self, max_error: float | None) -> None:
-        """Remember the share."""
+        """Save the maximum error rate."""
         self._store.setValue("predict/max_error", max_error or 0.0)
 
     @property
     def is_welcomed(self) -> bool:
-        """Whether the user has put the welcome away, or opened a folder."""
+        """Whether the user has closed the welcome or opened a folder."""
         return str(self._store.value("welcome/seen")) == "true"
 
     def set_welcomed(self) -> None:
-        """Remember that the welcome was seen."""
+        """Save that the welcome has been seen."""
         self._store.setValue("welcome/seen", "true")
 
     @property
     def recent_folders(self) -> list[Path]:
-        """Datasets opened of late that are still there, the latest first."""
+        """Recently opened datasets that still exist, the latest first."""
         return [path for path in self._stored_folders() if os.path.isdir(path)]
 
     def add_recent_folder(self, folder: Path) -> None:
-        """Put a dataset at the head of the recent ones."""
-        self._store.sync()  # another window may have opened folders meanwhile
-        others = [path for path in self._stored_folders() if path != folder]
-        self._store.setValue("recent/folders", [str(path) for path in [folder, *others][:_MAX_RECENT]])
+        """Add a dataset to the recent folders."""
+        self._store.sync()  # another window may have added folders
+        older = [path for path in self._stored_folders() if path != folder]
+        self._store.setValue("recent/folders", [str(path) for path in [folder, *older][:_MAX_RECENT]])
         self._store.sync()
 
     def _stored_folders(self) -> list[Path]:

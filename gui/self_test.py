@@ -1,4 +1,4 @@
-"""`classifold --self-test`: say in one line whether the program works on this computer."""
+"""`classifold --self-test`: check engine and window on this computer and print one line."""
 
 import os
 import sys
@@ -13,22 +13,22 @@ from engine.self_test import SelfTestError, try_engine
 from gui.app import make_window
 from gui.main_window import TRAIN, MainWindow
 
-_FEWEST_COLOURS = 16
-"""A window that was drawn has more."""
+_MIN_COLOURS = 16
+"""Smallest number of distinct colours of a window that was really drawn."""
 
 
 def run() -> int:
-    """Try the engine and the window, apart from what the user has; print one line; return the exit code."""
+    """Test the engine and the window in a temporary home folder, print one line and return the exit code."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     with tempfile.TemporaryDirectory(prefix="classifold-") as folder:
         os.environ["CLASSIFOLD_HOME"] = str(Path(folder) / "home")
         try:
-            tried = [*try_engine(Path(folder)), *_test_window()]
+            passed = [*try_engine(Path(folder)), *_test_window()]
         except SelfTestError as error:
             traceback.print_exc()
             print(f"The self-test failed. {error}", flush=True)  # noqa: T201
             return 1
-    print(f"The self-test passed: {', '.join(tried)}.", flush=True)  # noqa: T201
+    print(f"The self-test passed: {', '.join(passed)}.", flush=True)  # noqa: T201
     return 0
 
 
@@ -49,8 +49,8 @@ def _test_window() -> list[str]:
 
 def _require_drawn(window: MainWindow) -> None:
     image = window.grab().toImage()
-    places = range(0, min(image.width(), image.height()), 7)
-    if len({image.pixel(x, y) for x in places for y in places}) < _FEWEST_COLOURS:
+    offsets = range(0, min(image.width(), image.height()), 7)
+    if len({image.pixel(x, y) for x in offsets for y in offsets}) < _MIN_COLOURS:
         raise RuntimeError("nothing was drawn")
 
 

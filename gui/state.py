@@ -1,4 +1,4 @@
-"""What the window is about right now. Pages read it, operations change it."""
+"""State of the window: dataset, settings, run, model and training. Pages read it, operations change it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gui.job import Job
 
 
 class AppState(QObject):
-    """A handful of properties, each with a signal that is emitted when it gets another value."""
+    """Properties that emit a signal whenever they change."""
 
     dataset_changed = Signal()
     review_changed = Signal()
@@ -37,28 +37,28 @@ class AppState(QObject):
 
     @property
     def dataset(self) -> Dataset | None:
-        """The opened folder, already split by the settings."""
+        """The open dataset, split by the settings."""
         return self._dataset
 
     @property
     def audit(self) -> Audit:
-        """What the check of the folder has found; nothing before it is over."""
+        """Findings of the check of the dataset; empty until the check has finished."""
         return self._audit
 
     def set_dataset(self, dataset: Dataset | None, audit: Audit = Audit()) -> None:  # noqa: B008 - frozen
-        """Show another folder, or the same after a check or another split."""
-        before, self._dataset, self._audit = self._dataset, dataset, audit
-        if before is not None and (dataset is None or dataset.root != before.root):
+        """Replace the dataset, also when only its split or audit has changed."""
+        previous, self._dataset, self._audit = self._dataset, dataset, audit
+        if previous is not None and (dataset is None or dataset.root != previous.root):
             self.set_review(None)
         self.dataset_changed.emit()
 
     @property
     def review(self) -> Review | None:
-        """Which labels of the opened folder a model doubts, or None where that was not asked yet."""
+        """Suspected wrong labels of the open dataset; None before they have been searched for."""
         return self._review
 
     def set_review(self, review: Review | None) -> None:
-        """Show which labels are doubted."""
+        """Replace the suspected wrong labels."""
         if review is not self._review:
             self._review = review
             self.review_changed.emit()
@@ -69,24 +69,24 @@ class AppState(QObject):
         return self._config
 
     def set_config(self, config: RunConfig) -> None:
-        """Take other settings for the next run."""
+        """Replace the settings of the next run."""
         if config != self._config:
             self._config = config
             self.config_changed.emit()
 
     @property
     def run(self) -> Run | None:
-        """The run whose curves and results are shown."""
+        """The shown run."""
         return self._run
 
     def set_run(self, run: Run | None) -> None:
-        """Show another run, or the same one with new files."""
+        """Replace the shown run, also when only its files have changed."""
         self._run = run
         self.run_changed.emit()
 
     @property
     def model(self) -> Path | None:
-        """The model file that dropped images are put to."""
+        """The model file used for predictions."""
         return self._model
 
     def require_model(self) -> Path:
@@ -96,27 +96,27 @@ class AppState(QObject):
         return self._model
 
     def set_model(self, model: Path | None) -> None:
-        """Put dropped images to another model file, or to the same one, rewritten."""
+        """Replace the model file, also when only its content has changed."""
         self._model = model
         self.model_changed.emit()
 
     @property
     def training(self) -> Job | None:
-        """The training under way, if any; one at a time."""
+        """The running training, if any."""
         return self._training
 
     def set_training(self, job: Job | None) -> None:
-        """Tell that a training has begun or ended."""
+        """Set the running training, or None when it has ended."""
         self._training = job
         self.training_changed.emit()
 
     @property
     def max_error(self) -> float | None:
-        """The share of wrong ones (0..1) that the user allows among answers; None: every image is answered."""
+        """Maximum error rate (0..1) among answered images; None for no limit."""
         return self._max_error
 
     def set_max_error(self, max_error: float | None) -> None:
-        """Allow another share."""
+        """Replace the maximum error rate."""
         if max_error != self._max_error:
             self._max_error = max_error
             self.max_error_changed.emit()

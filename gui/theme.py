@@ -1,4 +1,4 @@
-"""Light and dark: palette, style sheet, fonts and icons, all from one table of colours."""
+"""Light and dark theme: palette, style sheet, fonts and icons from one table of colours."""
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 Scheme: TypeAlias = Literal["system", "light", "dark"]
 
 GRID = 8
-"""Distances are multiples or halves of this many pixels."""
+"""Spacing unit in pixels; distances are multiples or halves of it."""
 RADIUS = 6
 
 _QT_SCHEMES = {
@@ -26,19 +26,19 @@ _ICON_SIZES = (16, 20, 24, 32, 48, 96)
 
 @dataclass(frozen=True)
 class Colors:
-    """The colours of one scheme. Those of plots are Okabe and Ito's, which colour-blind eyes tell apart."""
+    """The colours of one scheme. Plots use the Okabe-Ito palette, which is safe for colour-blind users."""
 
     is_dark: bool
     window: QColor
     surface: QColor
-    """What is written and drawn on: lists, fields, plots."""
+    """Background of lists, fields and plots."""
     raised: QColor
-    """Under the mouse, and the shade behind a chosen row."""
+    """Background of hovered and selected rows."""
     text: QColor
     muted: QColor
     hairline: QColor
     accent: QColor
-    """The next action and the chosen thing, nothing else."""
+    """Only for the primary action and the selection."""
     accent_text: QColor
     danger: QColor
     warning: QColor
@@ -48,11 +48,11 @@ class Colors:
     grid: QColor
 
 
-def _table(is_dark: bool, **values: str) -> Colors:
+def _make_colors(is_dark: bool, **values: str) -> Colors:
     return Colors(is_dark, **{name: QColor(value) for name, value in values.items()})
 
 
-_LIGHT = _table(
+_LIGHT = _make_colors(
     False,
     window="#f6f6f7",
     surface="#ffffff",
@@ -69,7 +69,7 @@ _LIGHT = _table(
     val_line="#0072b2",
     grid="#e7e7ea",
 )
-_DARK = _table(
+_DARK = _make_colors(
     True,
     window="#1b1b1e",
     surface="#232327",
@@ -89,24 +89,24 @@ _DARK = _table(
 
 
 def apply(app: QApplication, scheme: Scheme) -> None:
-    """Dress the program in light or dark, or in whichever the system has, now and when that changes."""
+    """Apply a colour scheme; `system` also follows later changes of the system scheme."""
     app.setStyle("Fusion")
     hints = app.styleHints()
     hints.setColorScheme(_QT_SCHEMES[scheme])
     is_first = app.property("scheme") is None
     app.setProperty("scheme", scheme)
-    _dress(app)
+    _apply_colors(app)
     if is_first:
-        hints.colorSchemeChanged.connect(lambda: _dress(app))
+        hints.colorSchemeChanged.connect(lambda: _apply_colors(app))
 
 
 def colors(palette: QPalette) -> Colors:
-    """Return the colours of the scheme that a widget's palette belongs to."""
+    """Return the colours of the scheme of a widget's palette."""
     return _DARK if palette.color(QPalette.ColorRole.Window).lightness() < 128 else _LIGHT
 
 
 def title_font(font: QFont) -> QFont:
-    """Return the large size of a font, for the one sentence of a page."""
+    """Return the large size of a font, for page titles."""
     return _scaled(font, 20 / 13, QFont.Weight.DemiBold)
 
 
@@ -116,35 +116,35 @@ def small_font(font: QFont) -> QFont:
 
 
 def icon(name: str, palette: QPalette) -> QIcon:
-    """Return an icon of `resources/icons` in the colours of the text: plain, chosen and disabled."""
+    """Return an icon of `resources/icons` in the text colour, with a paler disabled state."""
     table = colors(palette)
     return _icon(name, {QIcon.Mode.Normal: table.text, QIcon.Mode.Disabled: table.hairline})
 
 
 def accent_icon(name: str, palette: QPalette) -> QIcon:
-    """Return an icon for the accent button."""
+    """Return an icon for an accent button."""
     return _icon(name, {QIcon.Mode.Normal: colors(palette).accent_text})
 
 
 def pixmap(name: str, colour: QColor, size: int) -> QPixmap:
-    """Return an icon as a picture in one colour, as fine as the finest screen."""
+    """Return an icon in one colour at the resolution of the sharpest screen; `size` is in device-independent pixels."""
     ratio = max(screen.devicePixelRatio() for screen in QApplication.screens())
-    picture = QPixmap(_draw(name, colour.name(), round(size * ratio)))
-    picture.setDevicePixelRatio(ratio)
-    return picture
+    image = QPixmap(_draw(name, colour.name(), round(size * ratio)))
+    image.setDevicePixelRatio(ratio)
+    return image
 
 
 def app_icon() -> QIcon:
-    """Return the program's own icon."""
-    picture = QIcon()
+    """Return the icon of the program."""
+    result = QIcon()
     svg = (files("resources") / "app.svg").read_bytes()
     for size in (16, 32, 64, 128, 256):
-        picture.addPixmap(_render(svg, size))
-    return picture
+        result.addPixmap(_render(svg, size))
+    return result
 
 
-def _dress(app: QApplication) -> None:
-    # Asked for by name, a scheme must come even where the desktop tells Qt of none
+def _apply_colors(app: QApplication) -> None:
+    # An explicit scheme is applied directly, because not every desktop supports QStyleHints.setColorScheme
     scheme = app.property("scheme")
     is_dark = scheme == "dark" or (scheme == "system" and app.styleHints().colorScheme() == Qt.ColorScheme.Dark)
     table = _DARK if is_dark else _LIGHT
@@ -203,11 +203,11 @@ def _scaled(font: QFont, factor: float, weight: QFont.Weight) -> QFont:
 
 
 def _icon(name: str, colours: dict[QIcon.Mode, QColor]) -> QIcon:
-    picture = QIcon()
+    result = QIcon()
     for mode, colour in colours.items():
         for size in _ICON_SIZES:
-            picture.addPixmap(_draw(name, colour.name(), size), mode)
-    return picture
+            result.addPixmap(_draw(name, colour.name(), size), mode)
+    return result
 
 
 @lru_cache(maxsize=512)
@@ -217,9 +217,9 @@ def _draw(name: str, colour: str, size: int) -> QPixmap:
 
 
 def _render(svg: bytes, size: int) -> QPixmap:
-    picture = QPixmap(QSize(size, size))
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
+    image = QPixmap(QSize(size, size))
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
     QSvgRenderer(QByteArray(svg)).render(painter)
     painter.end()
-    return picture
+    return image

@@ -16,6 +16,7 @@ class Sidebar(QFrame):
     chosen = Signal(int)
     theme_toggle_requested = Signal()
     """The button that switches between light and dark was pressed."""
+    glossary_requested = Signal()
     about_requested = Signal()
 
     def __init__(self, pages: Sequence[tuple[str, str, str]], parent: QWidget | None = None) -> None:
@@ -36,6 +37,8 @@ class Sidebar(QFrame):
         self._column.addStretch()
         scheme = self._add_button("theme", "Light/dark", "Switch between light and dark")
         scheme.clicked.connect(self.theme_toggle_requested)
+        glossary = self._add_button("help", "Glossary", "Explain the terms of the program")
+        glossary.clicked.connect(self.glossary_requested)
         about = self._add_button("about", "About", "What this program is, and its licences (F1)")
         about.setShortcut(QKeySequence("F1"))
         about.clicked.connect(self.about_requested)

@@ -1,4 +1,4 @@
-"""No test of the window may leave a thread behind."""
+"""Fixtures for tests of the window, and a check that no test leaves a thread running."""
 
 import gc
 import threading
@@ -12,17 +12,17 @@ from shiboken6 import isValid
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left(qtbot: QtBot) -> Iterator[None]:
-    """Fail where a thread that the test started, Qt's or Python's, is there once its widgets are gone."""
+def check_threads(qtbot: QtBot) -> Iterator[None]:
+    """Fail if a Python or Qt thread of the test is still running after its widgets are gone."""
     before = set(threading.enumerate())
     yield
     gc.collect()
-    qtbot.waitUntil(lambda: not _left(before), timeout=10_000)
+    qtbot.waitUntil(lambda: not _running_threads(before), timeout=10_000)
 
 
 @pytest.fixture
 def frame(qtbot: QtBot) -> Iterator[QScrollArea]:
-    """Make a window, not shown yet, whose size does not follow what it holds."""
+    """Return a hidden window whose size does not follow its content."""
     frame = QScrollArea()
     qtbot.addWidget(frame)
     frame.resize(900, 500)
@@ -31,10 +31,10 @@ def frame(qtbot: QtBot) -> Iterator[QScrollArea]:
     frame.close()
 
 
-def _left(before: set[threading.Thread]) -> list[object]:
+def _running_threads(before: set[threading.Thread]) -> list[object]:
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    # Python keeps a record of every thread of Qt's that ran its code; whether such a one still runs, Qt tells
-    of_python = [t for t in threading.enumerate() if t not in before and not isinstance(t, threading._DummyThread)]
-    # `isinstance` would wake lazy objects of torch among these
-    of_qt = [t for t in gc.get_objects() if issubclass(type(t), QThread) and isValid(t) and t.isRunning()]
-    return [*of_python, *of_qt]
+    # Python lists a dummy thread for every Qt thread that ever ran Python code, so Qt threads are checked through Qt
+    python_threads = [t for t in threading.enumerate() if t not in before and not isinstance(t, threading._DummyThread)]
+    # `isinstance` would trigger the lazy imports of torch objects
+    qt_threads = [t for t in gc.get_objects() if issubclass(type(t), QThread) and isValid(t) and t.isRunning()]
+    return [*python_threads, *qt_threads]

@@ -1,4 +1,4 @@
-"""Tests of what the program tells of itself, and of the first start."""
+"""Tests of the About dialog, the welcome of the first start, and recent folders."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from gui.preferences import Preferences
 from tests.journals import epoch, make_run
 from tests.pictures import write_classes
 
-# What Qt without a screen says of every second window
+# The offscreen platform logs this for any second window
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 
 
@@ -31,7 +31,7 @@ def test_about_shows_the_version_and_the_licence_of_every_part(qtbot: QtBot) -> 
     rows = [about.names.item(row).text() for row in range(about.names.count())]
     assert rows[0].startswith(f"Classifold {__version__}")
     assert {"Python", "torch", "PySide6_Essentials", "numpy", "onnxruntime"} <= {row.split()[0] for row in rows}
-    about.names.setCurrentRow(next(place for place, row in enumerate(rows) if row.startswith("PySide6")))
+    about.names.setCurrentRow(next(index for index, row in enumerate(rows) if row.startswith("PySide6")))
     assert "LESSER GENERAL PUBLIC LICENSE" in about.text.toPlainText()
     assert "you may replace" in about.text.toPlainText()
     about.search.setText("pyside6")
@@ -48,14 +48,14 @@ def test_the_first_start_welcomes_until_it_is_skipped(qtbot: QtBot) -> None:
     assert not _window(qtbot).dataset_page.welcome.isVisible()
 
 
-def test_who_has_opened_a_folder_is_not_welcomed_again(qtbot: QtBot, tmp_path: Path) -> None:
+def test_the_welcome_is_not_shown_after_a_folder_was_opened(qtbot: QtBot, tmp_path: Path) -> None:
     window = _window(qtbot)
     window.operations.datasets.open(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
     qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs)
     assert not _window(qtbot).dataset_page.welcome.isVisible()
 
 
-def test_the_welcome_is_found_again_under_about_and_leads_back_to_the_folder(qtbot: QtBot, tmp_path: Path) -> None:
+def test_the_about_dialog_shows_the_welcome_again_until_it_is_skipped(qtbot: QtBot, tmp_path: Path) -> None:
     window = _window(qtbot)
     window.operations.datasets.open(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
     qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs)
@@ -68,24 +68,24 @@ def test_the_welcome_is_found_again_under_about_and_leads_back_to_the_folder(qtb
     assert window.dataset_page.grid.isVisible()
 
 
-def test_a_project_opened_again_comes_with_its_latest_run(qtbot: QtBot, tmp_path: Path) -> None:
+def test_opening_a_recent_folder_opens_its_latest_run(qtbot: QtBot, tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 4, "blue": 4})
     other = write_classes(tmp_path / "elsewhere" / "data", {"red": 4, "blue": 4})
-    wanted = _with_model(make_run(root, "data 2026-01-01", epoch(1)))
+    expected = _with_model(make_run(root, "data 2026-01-01", epoch(1)))
     _with_model(make_run(other, "data 2026-01-02", epoch(1)))
     window = _window(qtbot)
     window.operations.runs.open_project(root)
     qtbot.waitUntil(lambda: window.state.run is not None and not window.operations.running_jobs)
-    assert window.state.run == wanted
+    assert window.state.run == expected
     assert window.state.dataset is not None
     assert window.state.dataset.root == root
 
 
 def _with_model(run: Run) -> Run:
-    run.model_path.write_bytes(b"no model, which the window says")
+    run.model_path.write_bytes(b"not a model, so the window shows an error")
     return run
 
 
-def test_the_version_is_told_without_a_window(capsys) -> None:  # type: ignore[no-untyped-def]
+def test_the_version_is_printed_without_a_window(capsys) -> None:  # type: ignore[no-untyped-def]
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"classifold {__version__}\n"

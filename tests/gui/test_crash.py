@@ -1,4 +1,4 @@
-"""Tests of what happens to exceptions that nobody catches."""
+"""Tests of uncaught exceptions."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from gui.crash import CrashReporter
 from gui.errors import ErrorBar
 
-pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 
 
 class _FailingThread(QThread):
@@ -41,7 +41,7 @@ def _fail_in_qt_thread() -> None:
 
 @pytest.fixture
 def bar(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> ErrorBar:
-    """An error bar that hears of what nobody caught."""
+    """An error bar connected to the exception hooks."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     bar = ErrorBar()
@@ -53,21 +53,19 @@ def bar(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> ErrorBar:
 
 
 @pytest.mark.parametrize("fail", [_fail_in_slot, _fail_in_thread, _fail_in_qt_thread])
-def test_what_nobody_caught_is_a_sentence_above_the_page_and_a_traceback_in_the_log(
+def test_an_uncaught_exception_is_shown_in_the_error_bar_and_logged_with_its_traceback(
     fail, bar: ErrorBar, qtbot: QtBot, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.ERROR):
         fail()
         qtbot.waitUntil(lambda: not bar.isHidden(), timeout=20_000)
-    assert "Something went wrong inside the program" in bar.label.text()
+    assert "Unexpected error" in bar.label.text()
     assert "Traceback" not in bar.label.text()
     assert "ValueError: odd" in caplog.text
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_an_interruption_from_the_terminal_is_none_of_the_windows_business(
-    bar: ErrorBar, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_keyboard_interrupt_is_not_shown_in_the_window(bar: ErrorBar, capsys: pytest.CaptureFixture[str]) -> None:
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert bar.isHidden()
     assert "KeyboardInterrupt" in capsys.readouterr().err

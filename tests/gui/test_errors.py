@@ -12,23 +12,23 @@ from engine import __version__
 from engine.core.errors import EngineError
 from gui.errors import ErrorBar
 
-pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 
 
-def _raised() -> Exception:
+def _make_error() -> Exception:
     try:
         raise EngineError("The disk is full.", Path("/photos")) from OSError(28, "No space left on device")
     except EngineError as error:
         return error
 
 
-def test_details_name_the_versions_and_the_cause_and_nothing_of_the_environment(
+def test_copied_details_contain_versions_and_cause_but_no_environment_variables(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("API_TOKEN", "do-not-tell")
+    monkeypatch.setenv("API_TOKEN", "secret")
     bar = ErrorBar()
     qtbot.addWidget(bar)
-    bar.show_error(_raised())
+    bar.show_error(_make_error())
     assert bar.label.text() == "The disk is full. (/photos)"
     bar.copy_button.click()
     text = QGuiApplication.clipboard().text()

@@ -1,4 +1,4 @@
-"""Tests of what the window remembers, also where two windows remember at once."""
+"""Tests of the preferences of the window, also with two windows at once."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ for number in range(20):
 """
 
 
-def test_two_windows_at_once_leave_one_whole_file(tmp_path: Path, home: Path) -> None:
+def test_two_windows_writing_at_once_leave_a_valid_file(tmp_path: Path, home: Path) -> None:
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
         folder.mkdir()
@@ -32,17 +32,17 @@ def test_two_windows_at_once_leave_one_whole_file(tmp_path: Path, home: Path) ->
     assert QSettings(str(home / "window.ini"), QSettings.Format.IniFormat).status() == QSettings.Status.NoError
 
 
-def test_a_folder_opened_in_another_window_meanwhile_is_not_forgotten(tmp_path: Path) -> None:
+def test_a_recent_folder_of_another_window_is_kept(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    ours = Preferences()
-    assert ours.recent_folders == []
+    preferences = Preferences()
+    assert preferences.recent_folders == []
     subprocess.run([sys.executable, "-c", WRITER, str(tmp_path / "one")], check=True)
-    ours.add_recent_folder(tmp_path / "two")
+    preferences.add_recent_folder(tmp_path / "two")
     assert Preferences().recent_folders == [tmp_path / "two", tmp_path / "one"]
 
 
-def test_a_damaged_file_of_settings_costs_the_settings_and_nothing_else(home: Path) -> None:
+def test_a_damaged_file_gives_the_default_preferences(home: Path) -> None:
     home.mkdir()
     (home / "window.ini").write_bytes(b"\x00\xff[recent\nfolders=@Variant(\x00)\n" * 50)
     preferences = Preferences()

@@ -1,4 +1,4 @@
-"""The real window with the real engine, and that opening it costs no torch."""
+"""Tests of the main window with the real engine, and that opening it does not import torch."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def window(qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
     window.deleteLater()
 
 
-def test_a_folder_is_trained_on_and_a_dropped_file_gets_its_label(
+def test_a_dropped_folder_is_trained_on_and_a_dropped_image_is_classified(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.open_paths([write_classes(tmp_path / "data", {"red": 12, "green": 12, "blue": 12})])
@@ -48,18 +48,18 @@ def test_a_folder_is_trained_on_and_a_dropped_file_gets_its_label(
     qtbot.waitUntil(lambda: window.state.training is None, timeout=120_000)
     assert len(window.train_page.plot.history.epochs) == 2
     assert window.state.model is not None
-    picture = tmp_path / "new.png"
-    draw_picture((200, 40, 40), seed=7).save(picture)
-    window.open_paths([picture])
+    image = tmp_path / "new.png"
+    draw_picture((200, 40, 40), seed=7).save(image)
+    window.open_paths([image])
     assert window.stack.currentIndex() == PREDICT
     qtbot.waitUntil(lambda: window.predict_page.model.rowCount() == 1, timeout=60_000)
     label = window.predict_page.model.predictions[0].label
     assert label is not None
     assert window.predict_page.answer.answer.text().startswith(label)
-    assert "Accuracy" in window.results_page.title.text()
+    assert "ccuracy" in window.results_page.title.text()
 
 
-def test_a_bad_folder_is_a_sentence_above_the_page(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_folder_without_images_shows_an_error(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     window.open_paths([tmp_path / "empty"])
     qtbot.waitUntil(window.error_bar.isVisible, timeout=20_000)
@@ -72,7 +72,7 @@ def test_opening_the_window_leaves_slow_packages_unloaded() -> None:
     assert loaded.split() == []
 
 
-def test_a_window_closed_during_a_training_goes_once_that_has_saved(
+def test_a_window_closed_during_a_training_waits_until_it_has_saved(
     window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
@@ -85,7 +85,7 @@ def test_a_window_closed_during_a_training_goes_once_that_has_saved(
         finally:
             steps.append("saved")
 
-    monkeypatch.setattr(window, "_may_stop", lambda: True)
+    monkeypatch.setattr(window, "_confirm_stop", lambda: True)
     window.operations.runs._start_training(work())
     qtbot.waitUntil(lambda: bool(steps), timeout=20_000)
     window.close()
@@ -94,7 +94,7 @@ def test_a_window_closed_during_a_training_goes_once_that_has_saved(
     assert steps[-1] == "saved"
 
 
-def test_without_a_display_the_program_says_how_to_go_on(
+def test_without_a_display_the_program_names_the_command_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
@@ -104,13 +104,13 @@ def test_without_a_display_the_program_says_how_to_go_on(
     assert "command line" in capsys.readouterr().err
 
 
-def test_a_scheme_asked_for_by_name_comes_and_goes(window: MainWindow, qapp: QApplication) -> None:
+def test_an_explicit_scheme_is_applied(window: MainWindow, qapp: QApplication) -> None:
     for scheme, is_dark in (("dark", True), ("light", False)):
         theme.apply(qapp, scheme)  # type: ignore[arg-type]
         assert theme.colors(window.palette()).is_dark == is_dark
 
 
-def test_changed_images_and_layers_are_shown_when_asked_for(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+def test_preview_and_model_summary_are_shown_on_request(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     window.operations.datasets.open(write_classes(tmp_path / "data", {"red": 6, "blue": 6}))
     qtbot.waitUntil(lambda: window.state.dataset is not None, timeout=20_000)
     strip, layers = window.findChild(PreviewStrip), window.findChild(ModelSummary)
