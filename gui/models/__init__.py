@@ -1,1 +1,1 @@
-"""Qt item models over records of the engine."""
+"""Qt item models of engine records."""

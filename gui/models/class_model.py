@@ -1,4 +1,4 @@
-"""The figures of each class as a table."""
+"""Table model of the metrics per class."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ SORT_ROLE = Qt.ItemDataRole.UserRole
 
 _COLUMNS = (
     ("Class", "Name of the class."),
-    ("Found of all", "Of the images that show this class, the share that was named so (recall)."),
-    ("Right when named", "Of the images that were named so, the share that shows this class (precision)."),
-    ("Both in one", "Harmonic mean of the two (F1): high only where both are."),
-    ("Images", "Images of this class that were judged."),
+    ("Recall", "Share of the images of this class that the model predicts correctly."),
+    ("Precision", "Share of the predictions of this class that are correct."),
+    ("F1", "Harmonic mean of precision and recall; it is high only if both are high."),
+    ("Images", "Number of images of this class that were evaluated."),
 )
 
 
 class ClassModel(TableModel):
-    """One row a class."""
+    """Shows one row per class."""
 
     columns = _COLUMNS
-    figures = frozenset({1, 2, 3, 4})
+    numeric_columns = frozenset({1, 2, 3, 4})
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return a cell."""
+        """Return the data of a cell for a role."""
         if not index.isValid():
             return None
         row: ClassResult = self._rows[index.row()]

@@ -1,4 +1,4 @@
-"""What an audit found, as a few sentences with the images that belong to each."""
+"""Findings of an audit as sentences, each with the images it is about."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
 from gui.models.image_model import GridItem
 
-_NUM_EXAMPLES = 12
-_ODD_WORDS: dict[OutlierKind, tuple[str, str]] = {
-    "blurred": ("is blurred", "are blurred"),
-    "dark": ("is nearly black", "are nearly black"),
-    "bright": ("is nearly white", "are nearly white"),
-    "tiny": ("is tiny", "are tiny"),
-    "shape": ("has an unusual shape", "have an unusual shape"),
+_EXAMPLES_PER_CLASS = 12
+_OUTLIER_TITLES: dict[OutlierKind, tuple[str, str]] = {
+    "blurred": ("image is blurred", "images are blurred"),
+    "dark": ("image is nearly black", "images are nearly black"),
+    "bright": ("image is nearly white", "images are nearly white"),
+    "tiny": ("image is tiny", "images are tiny"),
+    "shape": ("image has an unusual aspect ratio", "images have an unusual aspect ratio"),
 }
-_COPY_ADVICE = "They are kept together: all of a group are learnt from, or all are measured on."
+_GROUP_NOTE = "Each group stays on one side of the split."
 
 
 @dataclass(frozen=True)
 class FindingRow:
-    """One finding: a sentence, what it means, and its images."""
+    """One finding: a title, an explanation, and the images it is about."""
 
     title: str
     explanation: str
@@ -30,11 +30,11 @@ class FindingRow:
 
 
 def make_finding_rows(dataset: Dataset, audit: Audit) -> list[FindingRow]:
-    """Return the findings of an audit, the gravest first."""
-    return list(_Finder(dataset, audit).rows())
+    """Return the findings of an audit, the most serious first."""
+    return list(_FindingRows(dataset, audit).rows())
 
 
-class _Finder:
+class _FindingRows:
     def __init__(self, dataset: Dataset, audit: Audit) -> None:
         self._dataset, self._audit = dataset, audit
         self._samples = {sample.path: sample for sample in dataset.samples}
@@ -42,14 +42,12 @@ class _Finder:
     def rows(self) -> Iterator[FindingRow]:
         yield from self._duplicates()
         if self._audit.unreadable:
-            number = len(self._audit.unreadable)
-            items = tuple(self._item(bad.path, note=bad.reason) for bad in self._audit.unreadable)
             yield FindingRow(
-                f"{count(number, 'file')} cannot be read",
-                "Training leaves out what cannot be read. Replace or delete it.",
-                items,
+                f"{count(len(self._audit.unreadable), 'file')} cannot be read",
+                "Training skips unreadable files. Replace or delete them.",
+                tuple(self._item(file.path, note=file.reason) for file in self._audit.unreadable),
             )
-        yield from self._oddities()
+        yield from self._outliers()
         yield from self._shortcuts()
         if self._audit.imbalance > MAX_UNWEIGHTED_RATIO:
             yield self._imbalance()
@@ -58,73 +56,68 @@ class _Finder:
         groups = self._audit.duplicates
         yield from self._groups(
             [group for group in groups if group.is_conflict],
-            "stands in different classes",
-            "stand in different classes",
-            "One of the labels must be wrong, or both classes are right and the image belongs to neither alone.",
+            ("image has conflicting labels", "images have conflicting labels"),
+            "Duplicates of the image are in different classes. One of the labels is wrong, or the image belongs to "
+            "both classes.",
             is_marked=True,
         )
         yield from self._groups(
             [group for group in groups if group.crosses_splits],
-            "is both learnt from and measured on",
-            "are both learnt from and measured on",
-            "The accuracy looks better than it is. The folder brings its own split, so nothing was moved: "
-            "remove one of each.",
+            ("image is in both training and validation", "images are in both training and validation"),
+            "The validation accuracy is too high because of this leak. The folder has its own split, so nothing was "
+            "moved: remove one image of each group.",
             is_marked=True,
         )
-        rest = [group for group in groups if not group.is_conflict and not group.crosses_splits]
+        remaining = [group for group in groups if not group.is_conflict and not group.crosses_splits]
         yield from self._groups(
-            [group for group in rest if group.kind == "exact"],
-            "is there more than once",
-            "are there more than once",
-            f"The files are the same, byte for byte. {_COPY_ADVICE}",
+            [group for group in remaining if group.kind == "exact"],
+            ("exact duplicate", "exact duplicates"),
+            f"The files are identical. {_GROUP_NOTE}",
         )
         yield from self._groups(
-            [group for group in rest if group.kind == "near"],
-            "has another version",
-            "have other versions",
-            f"The same picture in another size, quality, colour or crop. {_COPY_ADVICE}",
+            [group for group in remaining if group.kind == "near"],
+            ("near-duplicate", "near-duplicates"),
+            f"The same image in another size, quality, colour or crop. {_GROUP_NOTE}",
         )
-        bursts = [group for group in rest if group.kind == "burst"]
-        if bursts:
-            yield FindingRow(
-                f"{count(len(bursts), 'burst')} of shots within seconds",
-                f"Such shots show nearly the same. {_COPY_ADVICE}",
-                self._numbered(bursts, is_marked=False),
-            )
+        yield from self._groups(
+            [group for group in remaining if group.kind == "burst"],
+            ("burst of photos", "bursts of photos"),
+            f"Photos taken within seconds of each other show nearly the same scene. {_GROUP_NOTE}",
+        )
 
     def _groups(
-        self, groups: Sequence[DuplicateGroup], verb: str, verbs: str, explanation: str, is_marked: bool = False
+        self, groups: Sequence[DuplicateGroup], nouns: tuple[str, str], explanation: str, is_marked: bool = False
     ) -> Iterator[FindingRow]:
+        """Yield one row for the groups, if there are any. `nouns` are the singular and the plural of the title."""
         if groups:
-            title = f"{count(len(groups), 'picture')} {verb if len(groups) == 1 else verbs}"
-            yield FindingRow(title, explanation, self._numbered(groups, is_marked))
+            yield FindingRow(count(len(groups), *nouns), explanation, self._numbered(groups, is_marked))
 
     def _numbered(self, groups: Sequence[DuplicateGroup], is_marked: bool) -> tuple[GridItem, ...]:
         return tuple(
-            self._item(path, before=f"{number}: ", is_marked=is_marked)
+            self._item(path, prefix=f"{number}: ", is_marked=is_marked)
             for number, group in enumerate(groups, start=1)
             for path in group.paths
         )
 
-    def _oddities(self) -> Iterator[FindingRow]:
-        for kind, (verb, verbs) in _ODD_WORDS.items():
-            odd = [one for one in self._audit.outliers if one.kind == kind]
-            if odd:
+    def _outliers(self) -> Iterator[FindingRow]:
+        for kind, nouns in _OUTLIER_TITLES.items():
+            outliers = [outlier for outlier in self._audit.outliers if outlier.kind == kind]
+            if outliers:
                 yield FindingRow(
-                    f"{count(len(odd), 'image')} {verb if len(odd) == 1 else verbs}",
-                    "Measured beside the other images of this folder. CamResult whether they show what their class is.",
-                    tuple(self._item(one.path, note=one.reason) for one in odd),
+                    count(len(outliers), *nouns),
+                    "Compared with the rest of this folder. Check that they belong to their class.",
+                    tuple(self._item(outlier.path, note=outlier.reason) for outlier in outliers),
                 )
 
     def _shortcuts(self) -> Iterator[FindingRow]:
         by_class: dict[int, list[Sample]] = {}
         for sample in self._dataset.samples:
             by_class.setdefault(sample.label, []).append(sample)
-        examples = [sample for samples in by_class.values() for sample in samples[:_NUM_EXAMPLES]]
+        examples = [sample for samples in by_class.values() for sample in samples[:_EXAMPLES_PER_CLASS]]
         for shortcut in self._audit.shortcuts:
             yield FindingRow(
-                f"The class is given away by: {shortcut.feature}",
-                f"{shortcut.sentence} A network may learn this in place of what the images show.",
+                f"Shortcut feature: {shortcut.feature}",
+                f"{shortcut.sentence} The model may use this instead of the content of the images.",
                 tuple(self._item(sample.path) for sample in examples),
             )
 
@@ -134,13 +127,13 @@ class _Finder:
         name = self._dataset.classes[rarest]
         return FindingRow(
             f"The largest class has {self._audit.imbalance:.1f} times the images of the smallest",
-            f"Images of rare classes count more in training, unless the settings say otherwise. More images of "
+            f"Rare classes get a higher weight in training unless the settings turn this off. More images of "
             f"'{name}' would help most.",
             tuple(self._item(sample.path) for sample in self._dataset.samples if sample.label == rarest),
         )
 
-    def _item(self, path: str, before: str = "", note: str = "", is_marked: bool = False) -> GridItem:
+    def _item(self, path: str, prefix: str = "", note: str = "", is_marked: bool = False) -> GridItem:
         sample = self._samples.get(path)
         name = self._dataset.classes[sample.label] if sample is not None else path.rpartition("/")[2]
         tooltip = f"{path}\n{note}" if note else path
-        return GridItem(self._dataset.root / path, f"{before}{name}", tooltip, is_marked)
+        return GridItem(self._dataset.root / path, f"{prefix}{name}", tooltip, is_marked)

@@ -1,4 +1,4 @@
-"""An item model of image files whose thumbnails are decoded in threads, and only when they are looked at."""
+"""List model of image files with lazy thumbnails, which are decoded in threads when a view requests them."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from gui.plain_text import as_plain
 
 THUMBNAIL_SIDE = 128
 _MAX_CACHED = 2000  # thumbnails of 64 KB each, about 130 MB at most
-_MAX_WAITING = 64  # older requests are for rows that have scrolled out of sight
+_MAX_WAITING = 64  # older requests are dropped: their rows have been scrolled out of view
 _NUM_THREADS = 2
 
 Index = QModelIndex | QPersistentModelIndex
@@ -29,11 +29,14 @@ class GridItem:
     caption: str
     tooltip: str = ""
     is_marked: bool = False
-    """Drawn with a thin red edge."""
+    """Whether the image gets a red border."""
 
 
 class ImageModel(QAbstractListModel):
-    """Rows of GridItem. ThumbnailRole gives a QImage, None while it is being decoded, or a null one if unreadable."""
+    """Rows of GridItem.
+
+    `ThumbnailRole` returns a QImage, None while the file is being decoded, or a null QImage if it is unreadable.
+    """
 
     ThumbnailRole = Qt.ItemDataRole.UserRole + 1
     MarkedRole = Qt.ItemDataRole.UserRole + 2
@@ -48,7 +51,7 @@ class ImageModel(QAbstractListModel):
         self._decoder.decoded.connect(self._on_decoded)
 
     def set_items(self, items: Sequence[GridItem]) -> None:
-        """Show other images."""
+        """Replace the images."""
         self.beginResetModel()
         self._items = list(items)
         self._rows = {}
@@ -58,12 +61,12 @@ class ImageModel(QAbstractListModel):
         self.endResetModel()
 
     def item(self, row: int) -> GridItem:
-        """Return the image of a row."""
+        """Return the item of a row."""
         return self._items[row]
 
     @property
     def items(self) -> Sequence[GridItem]:
-        """All images."""
+        """All items."""
         return self._items
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
@@ -71,7 +74,7 @@ class ImageModel(QAbstractListModel):
         return 0 if parent.isValid() else len(self._items)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Return caption, tooltip, mark or thumbnail."""
+        """Return caption, tooltip, mark or thumbnail of an image."""
         if not index.isValid():
             return None
         item = self._items[index.row()]

@@ -1,4 +1,4 @@
-"""The layers of a network as a table."""
+"""Table model of the layers of a model."""
 
 from typing import Any
 
@@ -9,26 +9,26 @@ from engine.results.model_summary import Layer, Summary
 from gui.models.table_model import Index, TableModel
 
 _COLUMNS = (
-    ("Layer", "Where the layer sits in the network."),
-    ("Kind", "What the layer computes."),
-    ("Output", "Shape of what it gives on: channels x height x width, or features."),
-    ("Parameters", "Numbers it learns."),
-    ("Multiply-adds", "Its work for one image."),
+    ("Layer", "Name of the layer within the model."),
+    ("Type", "Type of the layer."),
+    ("Output shape", "Output shape for one image: channels × height × width, or features."),
+    ("Parameters", "Number of parameters of the layer."),
+    ("MACs", "Multiply-accumulate operations for one image."),
 )
 
 
 class LayerModel(TableModel):
-    """One row a layer, from the image to the answer."""
+    """Shows one row per layer, from input to output."""
 
     columns = _COLUMNS
-    figures = frozenset({2, 3, 4})
+    numeric_columns = frozenset({2, 3, 4})
 
     def show_summary(self, summary: Summary | None) -> None:
-        """Show the layers of a network."""
+        """Show the layers of a model summary, or clear the table."""
         self.show_rows(summary.layers if summary else ())
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return a cell."""
+        """Return the data of a cell for a role."""
         if not index.isValid():
             return None
         layer: Layer = self._rows[index.row()]
@@ -39,5 +39,5 @@ class LayerModel(TableModel):
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         shape = " × ".join(map(str, layer.output))
-        work = exact_or_millions(layer.multiply_adds)
-        return (layer.name, layer.kind, shape, exact_or_millions(layer.num_parameters), work)[index.column()]
+        macs = exact_or_millions(layer.multiply_adds)
+        return (layer.name, layer.kind, shape, exact_or_millions(layer.num_parameters), macs)[index.column()]

@@ -1,4 +1,4 @@
-"""What more images of each class would bring, as a table."""
+"""Table model of the expected gain per class from more images."""
 
 from typing import Any
 
@@ -10,27 +10,33 @@ from gui.models.table_model import Index, TableModel
 
 _COLUMNS = (
     ("Class", "Name of the class."),
-    ("Images now", "Images of this class to learn from."),
-    ("Found of all", "Of the images that show this class, the share that a quick model finds now (recall)."),
-    ("Twice as many would bring", "Change of the score of this class (F1, in points) with its 95 % range."),
+    ("Training images", "Number of training images of this class now."),
+    (
+        "Recall (estimate)",
+        "Share of the images of this class that a quick classifier on the model's features predicts correctly now.",
+    ),
+    (
+        "Expected gain with twice the images",
+        "Expected change of the F1 of this class in points, with its 95 % confidence interval.",
+    ),
 )
 
 
 class LearningCurveModel(TableModel):
-    """One row a class, the most promising first."""
+    """Shows one row per class, the largest expected gain first."""
 
     columns = _COLUMNS
-    figures = frozenset({1, 2})
+    numeric_columns = frozenset({1, 2})
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return a cell."""
+        """Return the data of a cell for a role."""
         if not index.isValid():
             return None
         row: ClassLearningCurve = self._rows[index.row()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"Accuracy over all classes would change by {100 * row.accuracy_gain:+.1f} points."
+            return f"Expected change of the accuracy over all classes: {100 * row.accuracy_gain:+.1f} points."
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         return (row.name, f"{row.num_images:,}", percent(row.recall), row.words)[index.column()]

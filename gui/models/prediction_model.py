@@ -1,4 +1,4 @@
-"""An item model of answers."""
+"""Table model of predictions."""
 
 from PySide6.QtCore import QModelIndex, Qt
 
@@ -6,82 +6,85 @@ from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from gui.models.table_model import Index, TableModel
 from gui.plain_text import as_plain
 
-IMAGE, ANSWER, CONFIDENCE = range(3)
-_HEADERS = ("Image", "Answer", "Sure")
-_DECISIONS: dict[str | None, str] = {UNSURE: "not sure ({}?)", UNKNOWN: "unknown ({}?)"}
-_HELP = (
-    "Name of the file",
-    "The likeliest class where the model is sure enough, or why there is none",
-    "Confidence of the model in its answer",
+IMAGE, PREDICTION, CONFIDENCE = range(3)
+_DECISION_FORMATS: dict[str | None, str] = {UNSURE: "{} (unsure)", UNKNOWN: "{} (unknown)"}
+_COLUMNS = (
+    ("Image", "Name of the image file."),
+    (
+        "Prediction",
+        "Most likely class. (unsure): the confidence is below the threshold. "
+        "(unknown): the image is unlike the training images.",
+    ),
+    ("Confidence", "Predicted probability of the most likely class."),
 )
 
 
 class PredictionModel(TableModel):
-    """One row an image, in the order they were asked about."""
+    """Shows one row per image, in the order the images were added."""
 
-    columns = tuple(zip(_HEADERS, _HELP))
-    figures = frozenset({CONFIDENCE})
+    columns = _COLUMNS
+    numeric_columns = frozenset({CONFIDENCE})
 
     SortRole = Qt.ItemDataRole.UserRole
 
     def __init__(self) -> None:
         super().__init__()
-        self._answers: list[Prediction] = []
+        self._predictions: list[Prediction] = []
 
     @property
     def predictions(self) -> list[Prediction]:
-        """All answers so far."""
-        return self._answers
+        """All predictions so far."""
+        return self._predictions
 
     def clear(self) -> None:
-        """Forget all answers."""
+        """Remove all predictions."""
         self.beginResetModel()
-        self._answers = []
+        self._predictions = []
         self.endResetModel()
 
     def add(self, predictions: list[Prediction]) -> None:
-        """Append answers."""
+        """Append predictions."""
         if predictions:
-            first = len(self._answers)
+            first = len(self._predictions)
             self.beginInsertRows(QModelIndex(), first, first + len(predictions) - 1)
-            self._answers += predictions
+            self._predictions += predictions
             self.endInsertRows()
 
     def apply_threshold(self, threshold: float) -> None:
-        """Decide anew which answers are sure enough."""
-        self._answers = [answer.with_threshold(threshold) for answer in self._answers]
-        if self._answers:
-            self.dataChanged.emit(self.index(0, ANSWER), self.index(len(self._answers) - 1, ANSWER))
+        """Decide again which predictions are sure enough, with another confidence threshold (0..1)."""
+        self._predictions = [prediction.with_threshold(threshold) for prediction in self._predictions]
+        if self._predictions:
+            self.dataChanged.emit(self.index(0, PREDICTION), self.index(len(self._predictions) - 1, PREDICTION))
 
     def num_unsure(self) -> int:
-        """Return how many answers are left to a person."""
-        return sum(answer.decision in (UNSURE, UNKNOWN) for answer in self._answers)
+        """Return the number of images that are marked unsure or unknown."""
+        return sum(prediction.decision in (UNSURE, UNKNOWN) for prediction in self._predictions)
 
     def num_rows(self) -> int:
         """Return the number of rows."""
-        return len(self._answers)
+        return len(self._predictions)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Return what a cell shows."""
+        """Return the data of a cell for a role."""
         if not index.isValid():
             return None
-        answer, column = self._answers[index.row()], index.column()
+        prediction, column = self._predictions[index.row()], index.column()
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return as_plain(answer.path)
+            return as_plain(prediction.path)
         if role == self.SortRole and column == CONFIDENCE:
-            return answer.confidence if answer.confidence is not None else -1.0
+            return prediction.confidence if prediction.confidence is not None else -1.0
         if role in (Qt.ItemDataRole.DisplayRole, self.SortRole):
-            return _text(answer, column)
+            return _cell_text(prediction, column)
         return None
 
 
-def _text(answer: Prediction, column: int) -> str:
+def _cell_text(prediction: Prediction, column: int) -> str:
     if column == IMAGE:
-        return answer.path.replace("\\", "/").rpartition("/")[2]
-    if column == ANSWER:
-        if answer.label is None:
-            return f"Unreadable. {answer.error}"
-        return _DECISIONS.get(answer.decision, "{}").format(answer.label)
-    return "" if answer.confidence is None else f"{answer.confidence:.1%}"
+        return prediction.path.replace("\\", "/").rpartition("/")[2]
+    if column == PREDICTION:
+        if prediction.label is None:
+            return f"Unreadable. {prediction.error}"
+        return _DECISION_FORMATS.get(prediction.decision, "{}").format(prediction.label)
+    return "" if prediction.confidence is None else f"{prediction.confidence:.1%}"

@@ -1,4 +1,4 @@
-"""The runs of a folder as a table that fills as they are read."""
+"""Table model of the runs of a folder, filled while the runs are being read."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,22 +16,22 @@ SORT_ROLE = Qt.ItemDataRole.UserRole
 RUN_ROLE = Qt.ItemDataRole.UserRole + 1
 
 _COLUMNS = (
-    ("Run", "Name of the run's folder."),
-    ("Started", "When it was started."),
-    ("Network", "The network it trained."),
-    ("Images", "Images it learnt from and was measured on."),
-    ("Epochs", "Passes over the training images that were finished."),
-    ("Best accuracy", "Accuracy on images it has not seen (validation), of the best epoch, with its 95 % range."),
-    ("Time", "How long it took."),
-    ("", "How it ended."),
+    ("Run", "Name of the run folder."),
+    ("Started", "Start time."),
+    ("Backbone", "Architecture of the model."),
+    ("Images", "Number of training and validation images."),
+    ("Epochs", "Number of finished epochs."),
+    ("Best accuracy", "Validation accuracy of the best epoch, with its 95 % confidence interval."),
+    ("Time", "Training time."),
+    ("Status", "State of the run: running, done, stopped, interrupted or failed."),
 )
 
 
 class RunModel(TableModel):
-    """One row a run, the latest first; the cells of a run not read yet are empty."""
+    """Shows one row per run, the latest first. The cells of a run that has not been read yet are empty."""
 
     columns = _COLUMNS
-    figures = frozenset({3, 4, 5, 6})
+    numeric_columns = frozenset({3, 4, 5, 6})
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -41,7 +41,7 @@ class RunModel(TableModel):
         self._reader.record_read.connect(self._on_record_read)
 
     def show_runs(self, runs: Sequence[Run]) -> None:
-        """Show these runs; those shown before keep their cells while they are looked at again."""
+        """Show these runs. Runs that were shown before keep their cells while they are read again."""
         if list(runs) != self._runs:
             self.beginResetModel()
             self._runs = list(runs)
@@ -50,11 +50,11 @@ class RunModel(TableModel):
         self._reader.read(self._runs)
 
     def record(self, run: Run) -> RunRecord | None:
-        """Return what a run says, or None where it is not read yet."""
+        """Return the record of a run, or None if it has not been read yet."""
         return self._records.get(run)
 
     def is_reading(self) -> bool:
-        """Say whether runs are still being read."""
+        """Return whether runs are still being read."""
         return self._reader.is_reading()
 
     def _on_record_read(self, record: RunRecord) -> None:
@@ -69,14 +69,14 @@ class RunModel(TableModel):
         return len(self._runs)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return a cell."""
+        """Return the data of a cell for a role."""
         if not index.isValid():
             return None
         run = self._runs[index.row()]
         record = self._records.get(run)
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return run.name if index.column() == 0 else _text(record, index.column()) if record else ""
+                return run.name if index.column() == 0 else _cell_text(record, index.column()) if record else ""
             case Qt.ItemDataRole.TextAlignmentRole:
                 return self.alignment(index.column())
             case Qt.ItemDataRole.ToolTipRole:
@@ -86,7 +86,7 @@ class RunModel(TableModel):
         return run if role == RUN_ROLE else None
 
 
-def _text(record: RunRecord, column: int) -> str:
+def _cell_text(record: RunRecord, column: int) -> str:
     match column:
         case 1:
             return f"{record.started:%Y-%m-%d %H:%M}" if record.started else "–"
@@ -115,4 +115,4 @@ def _sort_key(record: RunRecord, column: int) -> Any:
             return record.best.accuracy if record.best else -1.0
         case 6:
             return record.seconds or 0.0
-    return _text(record, column)
+    return _cell_text(record, column)

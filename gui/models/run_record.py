@@ -1,4 +1,4 @@
-"""What a run folder says in short, read once, a few folders at a time."""
+"""Summaries of run folders, read a few at a time in the event loop."""
 
 import time
 from collections import deque
@@ -16,66 +16,66 @@ from engine.core.locks import is_locked
 from engine.runs.history import History
 from engine.runs.run_folder import Run
 
-_SECONDS_AT_ONCE = 0.008
-"""Half a frame: reading hundreds of runs must not be felt."""
+_MAX_SECONDS_PER_TICK = 0.008
+"""Half a frame, so that reading hundreds of runs does not block the window."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run in short. What its files do not say is None."""
+    """Summary of a run. A field is None if the files of the run do not contain it."""
 
     run: Run
     started: datetime | None
     config: RunConfig | None
     history: History = field(default_factory=History)
     is_running: bool = False
-    """Some program works on it right now, this one or another."""
+    """Whether this or another process is training the run now."""
 
     @property
     def num_images(self) -> int | None:
-        """Images of both splits."""
+        """Number of training and validation images."""
         start = self.history.started
         return start.num_train + start.num_val if start else None
 
     @property
     def num_epochs(self) -> int:
-        """Epochs that were finished."""
+        """Number of finished epochs."""
         return len(self.history.epochs)
 
     @property
     def num_val(self) -> int:
-        """Images the run was measured on."""
+        """Number of validation images."""
         return self.history.started.num_val if self.history.started else 0
 
     @property
     def best(self) -> Best | None:
-        """The best epoch."""
+        """The best epoch so far."""
         return self.history.best
 
     @property
     def seconds(self) -> float | None:
-        """How long it took, or its finished epochs where it was cut off."""
+        """Training time in seconds; that of the finished epochs if the run did not end."""
         if self.history.done:
             return self.history.done.seconds
         return sum(epoch.seconds for epoch in self.history.epochs) or None
 
     @property
     def state(self) -> str:
-        """How it ended, in a word or two."""
+        """Status: running, interrupted, failed, stopped or done."""
         done = self.history.done
         if done is None:
-            return "under way" if self.is_running else "cut off" if self.history.started else "not begun"
+            return "running" if self.is_running else "interrupted" if self.history.started else "failed"
         return "stopped" if done.stopped else "done"
 
     @property
     def can_resume(self) -> bool:
-        """Say whether there is something left to train and nobody at it."""
+        """Whether the run is unfinished and no process is training it."""
         done = self.history.done
         return (done is None or done.stopped) and not self.is_running
 
 
 def read_record(run: Run) -> RunRecord:
-    """Read what the files of a run say."""
+    """Read the files of a run into a record."""
     try:
         config: RunConfig | None = run.config
     except EngineError:
@@ -88,54 +88,54 @@ def read_record(run: Run) -> RunRecord:
 
 
 class RunReader(QObject):
-    """Reads runs between the events of the window, and those that did not change only once."""
+    """Reads run folders in the idle time of the event loop and caches those that did not change."""
 
     record_read = Signal(object)
-    """A RunRecord."""
+    """Emitted with a RunRecord."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._waiting: deque[Run] = deque()
-        self._known: dict[Path, tuple[float, RunRecord]] = {}
+        self._cache: dict[Path, tuple[float, RunRecord]] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._on_timeout)
 
     def read(self, runs: Iterable[Run]) -> None:
-        """Read these runs, in this order, instead of those still waiting."""
+        """Read these runs in this order; runs that are still waiting are dropped."""
         self._waiting = deque(runs)
         self._timer.start()
 
     def is_reading(self) -> bool:
-        """Say whether runs are still waiting."""
+        """Return whether runs are waiting to be read."""
         return self._timer.isActive()
 
     def _on_timeout(self) -> None:
-        until = time.monotonic() + _SECONDS_AT_ONCE
+        deadline = time.monotonic() + _MAX_SECONDS_PER_TICK
         for record in self._next_records():
             self.record_read.emit(record)
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 return
         self._timer.stop()
 
     def _next_records(self) -> Iterator[RunRecord]:
         while self._waiting:
             run = self._waiting.popleft()
-            changed = _changed_at(run)
-            known = self._known.get(run.path)
-            if known is None or known[0] != changed:
-                known = self._known[run.path] = (changed, read_record(run))
-            record = known[1]
-            # Whether somebody works on a run does not stand in its files, so it is asked each time
+            modified = _modification_time(run)
+            cached = self._cache.get(run.path)
+            if cached is None or cached[0] != modified:
+                cached = self._cache[run.path] = (modified, read_record(run))
+            record = cached[1]
+            # The files do not show whether a process is training the run, so the lock is checked each time.
             done = record.history.done
             is_running = (done is None or done.stopped) and is_locked(run.path)
             if is_running != record.is_running:
                 record = replace(record, is_running=is_running)
-                self._known[run.path] = (changed, record)
+                self._cache[run.path] = (modified, record)
             yield record
 
 
-def _changed_at(run: Run) -> float:
+def _modification_time(run: Run) -> float:
     try:
         return run.events_path.stat().st_mtime
     except OSError:

@@ -1,4 +1,4 @@
-"""What every read-only table of records has in common: titled columns, words aligned left and figures right."""
+"""Base class of read-only table models with column titles, tooltips and alignment."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,19 +9,22 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class TableModel(QAbstractTableModel):
-    """Subclasses name their columns and give the cells; one whose rows come otherwise says how many there are."""
+    """Base class of the table models.
+
+    Subclasses set `columns` and implement `data`. A subclass that does not use `show_rows` overrides `num_rows`.
+    """
 
     columns: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Title of each column, and what it means."""
-    figures: ClassVar[frozenset[int]] = frozenset()
-    """Columns that hold figures."""
+    """Title and tooltip of each column."""
+    numeric_columns: ClassVar[frozenset[int]] = frozenset()
+    """Indices of the columns that hold numbers; they are right-aligned."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._rows: tuple[Any, ...] = ()
 
     def show_rows(self, rows: Sequence[Any]) -> None:
-        """Show these records."""
+        """Replace the records."""
         self.beginResetModel()
         self._rows = tuple(rows)
         self.endResetModel()
@@ -31,8 +34,8 @@ class TableModel(QAbstractTableModel):
         return len(self._rows)
 
     def alignment(self, column: int) -> Qt.AlignmentFlag:
-        """Return how the cells and the title of a column are aligned."""
-        side = Qt.AlignmentFlag.AlignRight if column in self.figures else Qt.AlignmentFlag.AlignLeft
+        """Return the alignment of the cells and the title of a column."""
+        side = Qt.AlignmentFlag.AlignRight if column in self.numeric_columns else Qt.AlignmentFlag.AlignLeft
         return side | Qt.AlignmentFlag.AlignVCenter
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
@@ -44,7 +47,7 @@ class TableModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.columns)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return a column's title, or what it means."""
+        """Return the title, the tooltip or the alignment of a column."""
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:

@@ -17,7 +17,7 @@ from engine.results.model_metadata import read_metadata
 from engine.results.predictions import Prediction, to_csv
 from gui.formatting import network_name, operating_point_text, percent_with_interval
 from gui.job import Job
-from gui.models.prediction_model import ANSWER, PredictionModel
+from gui.models.prediction_model import PREDICTION, PredictionModel
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
@@ -53,7 +53,7 @@ class PredictPage(QWidget):
         self._sorted = QSortFilterProxyModel(self)
         self._sorted.setSourceModel(self.model)
         self._sorted.setSortRole(PredictionModel.SortRole)
-        self.table = make_table(self._sorted, "Answers", "Choose a row to see its image", stretched=ANSWER)
+        self.table = make_table(self._sorted, "Answers", "Choose a row to see its image", stretched=PREDICTION)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.answer = PredictionView(self)

@@ -168,16 +168,16 @@ def test_what_cannot_go_on_is_a_sentence_that_stays(
 def test_the_runs_page_tells_states_apart_and_resumes_what_may_go_on(root: Path, qtbot: QtBot) -> None:
     done, stopped = (RunDone(model="m", seconds=4, stopped=is_stopped) for is_stopped in (False, True))
     runs = {
-        "cut off": make_run(root, "a", epoch(1)),
+        "interrupted": make_run(root, "a", epoch(1)),
         "stopped": make_run(root, "b", epoch(1), stopped),
         "done": make_run(root, "c", epoch(1), done),
-        "under way": make_run(root, "d", epoch(1)),
+        "running": make_run(root, "d", epoch(1)),
     }
     state = AppState()
     page = RunsPage(state, Operations(state, state))
     state.setParent(page)
     qtbot.addWidget(page)
-    with locked(runs["under way"].path):
+    with locked(runs["running"].path):
         page.show()
         qtbot.waitUntil(lambda: not page.model.is_reading(), timeout=20_000)
         offered = {}
@@ -188,10 +188,10 @@ def test_the_runs_page_tells_states_apart_and_resumes_what_may_go_on(root: Path,
             assert record is not None
             assert runs[record.state] == chosen
             offered[record.state] = page.resume_button.isEnabled()
-    assert offered == {"cut off": True, "stopped": True, "done": False, "under way": False}
+    assert offered == {"interrupted": True, "stopped": True, "done": False, "running": False}
     page.hide()
     page.show()
-    qtbot.waitUntil(lambda: page.model.record(runs["under way"]).state == "cut off", timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.record(runs["running"]).state == "interrupted", timeout=20_000)
 
 
 def test_a_run_under_way_is_not_deleted(run: Run, qtbot: QtBot) -> None:

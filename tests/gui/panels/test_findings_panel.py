@@ -62,13 +62,13 @@ def test_findings_are_sentences_the_gravest_first(state: AppState, panel: Findin
     assert panel.title.text() == "Nothing odd was found so far"
     state.set_dataset(DATASET, AUDIT)
     assert _titles(panel) == [
-        "1 picture stands in different classes",
-        "1 picture is both learnt from and measured on",
-        "1 picture has another version",
-        "1 burst of shots within seconds",
+        "1 image has conflicting labels",
+        "1 image is in both training and validation",
+        "1 near-duplicate",
+        "1 burst of photos",
         "1 file cannot be read",
         "1 image is blurred",
-        "The class is given away by: border",
+        "Shortcut feature: border",
         "The largest class has 5.0 times the images of the smallest",
     ]
 
