@@ -1,4 +1,4 @@
-"""The journal of a run: its events, one line each, written as they come and again where the disk refused."""
+"""Event log of a run: each event is appended to events.jsonl, and failed writes are retried."""
 
 import logging
 import time
@@ -19,73 +19,76 @@ logger = logging.getLogger(__name__)
 
 
 def log_events(run: Run, events: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
-    """Pass the events on and append each but progress to the run's journal as it comes.
+    """Pass events on and append each one except progress to the event log.
 
-    The journal also gets what nobody is left to be told of: that the run was stopped, or why it failed. What the disk
-    refuses is told once and tried again with the next event; raises EngineError where it refuses to the end.
+    When the consumer stops the generator or the job fails, the stop or the error message is still logged. A failed
+    write gives one warning and is retried with the next event.
+
+    Raises:
+        EngineError: Events are still unwritten when the job ends.
     """
     history = History()
     started = time.monotonic()
-    journal = _Journal(run.events_path)
+    log = _EventLog(run.events_path)
 
     def write(event: Event) -> Iterator[Event]:
         history.add(event)
-        warning = journal.write(event)
+        warning = log.write(event)
         yield event
         if warning is not None:
             yield warning
 
     try:
         result = yield from map_events(events, write)
-        journal.finish()
+        log.finish()
         return result
     except GeneratorExit:
         seconds = time.monotonic() - started
         if history.done is None:
-            journal.write(RunDone(model=str(run.model_path), best=history.best, seconds=seconds, stopped=True))
+            log.write(RunDone(model=str(run.model_path), best=history.best, seconds=seconds, stopped=True))
         raise
     except EngineError as error:
-        journal.write(Warned(message=error.message))
+        log.write(Warned(message=error.message))
         raise
 
 
-class _Journal:
+class _EventLog:
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._waiting: list[Event] = []
-        self._is_told = False
+        self._pending: list[Event] = []
+        self._has_warned = False
 
     def write(self, event: Event) -> Warned | None:
-        """Write an event, behind those that wait; return what to tell where the disk refuses for the first time."""
+        """Write pending events and this one; return a warning on the first failure."""
         if isinstance(event, Progress):
             return None
-        self._waiting.append(event)
-        error = self._try()
-        if error is None or self._is_told:
+        self._pending.append(event)
+        error = self._flush()
+        if error is None or self._has_warned:
             return None
-        self._is_told = True
+        self._has_warned = True
         return Warned(
-            message=f"The journal of this run cannot be written: {error.strerror or error}. Training goes on, and "
-            "it is tried again. Free some space."
+            message=f"The event log of this run cannot be written: {error.strerror or error}. Training continues and "
+            "writing is retried. Free some space."
         )
 
     def finish(self) -> None:
-        """Raise EngineError where lines still wait."""
-        error = self._try()
+        """Write pending events; raises EngineError if that fails."""
+        error = self._flush()
         if error is not None:
             raise EngineError(
-                f"The journal of this run could not be written: {error.strerror or error}. Its best model is kept. "
+                f"The event log of this run could not be written: {error.strerror or error}. Its best model is saved. "
                 "Free some space, then resume the run.",
                 self._path,
             ) from error
 
-    def _try(self) -> OSError | None:
+    def _flush(self) -> OSError | None:
         try:
-            while self._waiting:
-                event = self._waiting[0]
+            while self._pending:
+                event = self._pending[0]
                 append_line(self._path, to_line(event), is_synced=not isinstance(event, Warned))
-                del self._waiting[0]
+                del self._pending[0]
         except OSError as error:
-            logger.warning("A line of the journal was refused: %s", error)
+            logger.warning("The event log could not be written: %s", error)
             return error
         return None

@@ -1,4 +1,4 @@
-"""Fold the events of a run into curves."""
+"""History of a run: epochs, step losses and warnings collected from its events."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,24 +9,24 @@ from engine.results.statistics import Interval, count_successes, wilson_interval
 
 @dataclass
 class History:
-    """What a run has said so far, ready to be drawn."""
+    """State of a run after its events so far."""
 
     started: RunStarted | None = None
     epochs: list[EpochDone] = field(default_factory=list)
     step_positions: list[float] = field(default_factory=list)
-    """Where in the run each running loss was taken, in epochs."""
+    """Position of each step loss, in epochs."""
     step_losses: list[float] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
     progress: Progress | None = None
     done: RunDone | None = None
 
     def add(self, event: Event) -> None:
-        """Take in one event."""
+        """Update the history with one event."""
         match event:
             case RunStarted():
-                self.started, self.done = event, None  # a run that was stopped may go on
+                self.started, self.done = event, None  # a stopped run may be resumed
             case EpochDone():
-                # A run that went on after a crash does the epoch again that was not saved
+                # A run resumed after a crash repeats the epoch that was not saved.
                 while self.epochs and self.epochs[-1].epoch >= event.epoch:
                     self.epochs.pop()
                 self.epochs.append(event)
@@ -42,7 +42,7 @@ class History:
 
     @classmethod
     def from_events(cls, events: Iterable[Event]) -> "History":
-        """Return the history of all `events`."""
+        """Return the history of a sequence of events."""
         history = cls()
         for event in events:
             history.add(event)
@@ -50,7 +50,7 @@ class History:
 
     @property
     def interval(self) -> Interval:
-        """The 95 % interval of the best epoch's accuracy."""
+        """95 % confidence interval of the validation accuracy of the best epoch."""
         best = self.best
         if not best or not self.started:
             return Interval(0.0, 1.0)
@@ -59,7 +59,7 @@ class History:
 
     @property
     def best(self) -> Best | None:
-        """The best epoch so far."""
+        """Best epoch so far; None before the first validation."""
         best = next((epoch for epoch in reversed(self.epochs) if epoch.best), None)
         if best is None:
             return None

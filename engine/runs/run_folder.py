@@ -1,4 +1,4 @@
-"""The run folder: what lies where, creating, listing and reading runs."""
+"""Run folder: file names, and creating, listing and reading runs."""
 
 import os
 from collections.abc import Iterator
@@ -24,33 +24,33 @@ from engine.runs.history import History
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run folder. The files are there as far as the run has come."""
+    """A run folder. Files are created as the run progresses."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        """The folder's name."""
+        """Name of the folder."""
         return self.path.name
 
     @property
     def config_path(self) -> Path:
-        """Settings."""
+        """Resolved settings."""
         return self.path / "config.json"
 
     @property
     def split_path(self) -> Path:
-        """Every file with its class and split."""
+        """All images with class and split."""
         return self.path / "split.json"
 
     @property
     def events_path(self) -> Path:
-        """All events but progress, one JSON line each."""
+        """Event log: all events except progress, one JSON object per line."""
         return self.path / "events.jsonl"
 
     @property
     def model_path(self) -> Path:
-        """The best model so far."""
+        """Best model so far."""
         return self.path / "model.safetensors"
 
     @property
@@ -60,56 +60,56 @@ class Run:
 
     @property
     def results_path(self) -> Path:
-        """The evaluation of the best model on the validation split."""
+        """Evaluation of the best model on the validation split."""
         return self.path / "results.json"
 
     @property
     def reference_path(self) -> Path:
-        """Which training images the model file keeps embeddings of."""
+        """Paths of the training images whose embeddings are in the model file."""
         return self.path / "reference.json"
 
     @property
     def test_path(self) -> Path:
-        """The one evaluation on the test split."""
+        """Evaluation on the test split, which is done once."""
         return self.path / "test.json"
 
     @property
     def robustness_path(self) -> Path:
-        """How the best model does on changed images, once that was measured."""
+        """Robustness report."""
         return self.path / "robustness.json"
 
     @property
     def figure_path(self) -> Path:
-        """The curves as a picture."""
+        """Plot of loss and accuracy."""
         return self.path / "history.png"
 
     @property
     def tensorboard_path(self) -> Path:
-        """Folder of the curves for TensorBoard, where the settings ask for them."""
+        """Folder of TensorBoard event files, if enabled in the settings."""
         return self.path / "tensorboard"
 
     @property
     def log_path(self) -> Path:
-        """What the program logged during the run."""
+        """Program log of the run."""
         return self.path / "log.txt"
 
     @property
     def config(self) -> RunConfig:
-        """The settings, read from their file."""
+        """Settings, read from config.json."""
         return read_config(self.config_path)
 
     @property
     def dataset(self) -> Dataset:
-        """The images with their splits, read from their file."""
+        """Dataset with its split, read from split.json."""
         return read_split(self.split_path)
 
     def events(self) -> Iterator[Event]:
-        """Yield the recorded events; a torn last line, from a crash, is passed over."""
+        """Yield the logged events; incomplete lines, which a crash leaves, are skipped."""
         try:
             text = read_text(self.events_path, errors="replace")
         except OSError:
             return
-        for line in text.split("\n"):  # `splitlines` would cut at more letters than that
+        for line in text.split("\n"):  # splitlines() also splits at other characters, which may occur in messages
             try:
                 yield from_line(line)
             except ValidationError:
@@ -117,65 +117,67 @@ class Run:
 
     @property
     def history(self) -> History:
-        """The recorded events, folded into curves."""
+        """History of the logged events."""
         return History.from_events(self.events())
 
     @property
     def is_finished(self) -> bool:
-        """Say whether the run came to its end; a stopped one may go on."""
+        """Return True if the run was completed; a stopped run can be resumed."""
         done = self.history.done
         return done is not None and not done.stopped
 
     def mark_stopped(self) -> None:
-        """Write down that the user lets an interrupted run be; raise EngineError where that cannot be."""
+        """Log an interrupted run as stopped, so that it is not offered again; raises EngineError if that fails."""
         history = self.history
         seconds = sum(epoch.seconds for epoch in history.epochs)
         end = RunDone(model=str(self.model_path), best=history.best, seconds=seconds, stopped=True)
-        with locked(self.path), saving("Your choice", self.path):
+        with locked(self.path), saving("The end of the run", self.path):
             append_line(self.events_path, to_line(end))
 
 
 def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
-    """Return a path, named after the dataset, at which no run lies yet."""
+    """Return an unused path for a run, named after the dataset and the date."""
     stamp = datetime.now().strftime("%Y-%m-%d")
     return unique_path((folder or default_runs_folder()) / f"{dataset_root.resolve().name} {stamp}")
 
 
 def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
-    """Make a run folder with its settings and its split; raise EngineError where something lies there already."""
+    """Create a run folder with its settings and split; raises EngineError if the folder is not empty."""
     run = Run(path)
     require_utf8_path(path)
     with saving("The run", path):
-        if path.exists() and not all(_may_lie_in_a_new_run(entry.name) for entry in path.iterdir()):
-            advice = "go on with its run: classifold resume" if run.config_path.is_file() else "delete it first"
-            raise EngineError(f"This run folder is not empty. Choose another, or {advice}.", path)
+        if path.exists() and not all(_is_leftover(entry.name) for entry in path.iterdir()):
+            advice = "resume its run with classifold resume" if run.config_path.is_file() else "delete it first"
+            raise EngineError(f"This run folder is not empty. Choose another one, or {advice}.", path)
         path.mkdir(parents=True, exist_ok=True)
         write_split(dataset, run.split_path)
-        write_text_atomic(run.config_path, config.model_dump_json(indent=2))  # last: it says that this is a run
+        write_text_atomic(
+            run.config_path, config.model_dump_json(indent=2)
+        )  # last, because it marks the folder as a run
     return run
 
 
 def list_runs(folder: Path) -> list[Run]:
-    """Return the runs directly inside `folder`, the latest first."""
+    """Return the runs directly inside `folder`, newest first."""
     try:
-        found = [run for run in map(Run, folder.iterdir()) if os.path.isfile(run.config_path)]
+        runs = [run for run in map(Run, folder.iterdir()) if os.path.isfile(run.config_path)]
     except OSError:
         return []
-    return sorted(found, key=_made_at, reverse=True)
+    return sorted(runs, key=_created_at, reverse=True)
 
 
 def interrupted_runs(folder: Path) -> list[Run]:
-    """Return the runs inside `folder` that neither ended nor were stopped and nobody works on, the latest first."""
+    """Return the runs inside `folder` that did not end, were not stopped and are not running, newest first."""
     return [run for run in list_runs(folder) if run.history.done is None and not is_locked(run.path)]
 
 
-def _made_at(run: Run) -> float:
+def _created_at(run: Run) -> float:
     try:
         return run.config_path.stat().st_mtime
-    except OSError:  # another window has just deleted it
+    except OSError:  # another process has just deleted it
         return 0.0
 
 
-def _may_lie_in_a_new_run(name: str) -> bool:
-    """Say whether a file is one that a crash while the folder was made, or the lock, leaves there."""
+def _is_leftover(name: str) -> bool:
+    """Return True for a lock file or a leftover of a crash during the creation of the folder."""
     return name.startswith(".") or name == Run(Path()).split_path.name

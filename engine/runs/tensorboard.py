@@ -1,4 +1,4 @@
-"""Whether TensorBoard, which is no part of the program, is there."""
+"""Check for TensorBoard, which is an optional dependency."""
 
 from importlib.util import find_spec
 
@@ -7,11 +7,13 @@ from engine.core.errors import EngineError
 
 
 def has_tensorboard() -> bool:
-    """Say whether TensorBoard is installed."""
+    """Return True if TensorBoard is installed."""
     return find_spec("tensorboard") is not None
 
 
 def require_tensorboard(config: RunConfig) -> None:
-    """Raise EngineError where the settings ask for curves that cannot be written here."""
+    """Raise EngineError if the settings enable TensorBoard and it is not installed."""
     if config.training.tensorboard and not has_tensorboard():
-        raise EngineError("TensorBoard is not installed here. Run `pip install tensorboard`, or switch it off.")
+        raise EngineError(
+            "TensorBoard is not installed. Run `pip install tensorboard`, or turn it off in the settings."
+        )

@@ -1,4 +1,4 @@
-"""Tests of folding events into curves."""
+"""Tests of the history of a run."""
 
 from engine.core.events import EpochDone, Progress, Scores, TrainScores, Warned
 from engine.runs.history import History
@@ -16,13 +16,13 @@ def _epoch(number: int, accuracy: float, best: bool) -> EpochDone:
     )
 
 
-def test_the_best_epoch_is_the_last_that_said_so() -> None:
+def test_the_best_epoch_is_the_last_one_marked_as_best() -> None:
     history = History.from_events([_epoch(1, 0.5, True), _epoch(2, 0.8, True), _epoch(3, 0.7, False)])
     assert history.best is not None
     assert (history.best.epoch, history.best.accuracy) == (2, 0.8)
 
 
-def test_step_losses_are_placed_along_the_run_in_epochs() -> None:
+def test_positions_of_step_losses_are_in_epochs() -> None:
     history = History.from_events(
         [
             Progress(stage="train", done=5, total=10, epoch=1, loss=2.0),
@@ -34,7 +34,7 @@ def test_step_losses_are_placed_along_the_run_in_epochs() -> None:
     assert history.step_losses == [2.0, 1.0]
 
 
-def test_warnings_are_kept_and_a_run_without_epochs_has_no_best() -> None:
+def test_warnings_are_collected_and_a_run_without_epochs_has_no_best() -> None:
     history = History.from_events([Warned(message="a")])
     assert [warning.message for warning in history.warnings] == ["a"]
     assert history.best is None

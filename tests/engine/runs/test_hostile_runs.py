@@ -1,4 +1,4 @@
-"""The files of a stranger's run folder are data: they lead nowhere else and contradict nothing."""
+"""Tests of run folders from untrusted sources: paths stay inside, and inconsistent files are rejected."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def _write_json(path: Path, document: object) -> None:
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
-def test_a_run_whose_images_lie_elsewhere_is_a_sentence(tmp_path: Path, path: str) -> None:
+def test_image_paths_outside_the_dataset_are_rejected(tmp_path: Path, path: str) -> None:
     run = Run(tmp_path / "run")
     _write_json(run.split_path, {"root": "/data", "classes": ["ant"], "files": [_file(path)]})
     with pytest.raises(EngineError, match="list of images of this run"):
@@ -45,14 +45,14 @@ def _file(path: str = "ant/1.jpg", **changes: object) -> dict[str, object]:
         {"root": "/data", "classes": ["ant"], "files": {"path": "x"}},
     ],
 )
-def test_a_damaged_list_of_images_is_a_sentence(tmp_path: Path, document: object) -> None:
+def test_a_damaged_split_is_rejected(tmp_path: Path, document: object) -> None:
     run = Run(tmp_path / "run")
     _write_json(run.split_path, document)
     with pytest.raises(EngineError, match="list of images of this run"):
         _ = run.dataset
 
 
-def test_lists_in_lists_without_end_are_a_sentence(tmp_path: Path) -> None:
+def test_deeply_nested_json_is_rejected(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     run.path.mkdir()
     for path in (run.split_path, run.config_path, run.results_path, run.reference_path, run.robustness_path):
@@ -63,7 +63,7 @@ def test_lists_in_lists_without_end_are_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
-def test_results_of_images_elsewhere_are_a_sentence(tmp_path: Path, path: str) -> None:
+def test_results_with_paths_outside_the_dataset_are_rejected(tmp_path: Path, path: str) -> None:
     _write_json(tmp_path / "results.json", _results(path=path))
     with pytest.raises(EngineError, match="results of this run"):
         read_evaluation(tmp_path / "results.json")
@@ -82,7 +82,7 @@ def test_results_of_images_elsewhere_are_a_sentence(tmp_path: Path, path: str) -
     ],
     ids=str,
 )
-def test_results_that_contradict_themselves_are_a_sentence(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_inconsistent_results_are_rejected(tmp_path: Path, changes: dict[str, object]) -> None:
     _write_json(tmp_path / "results.json", _results())
     assert read_evaluation(tmp_path / "results.json").images[0].path == "ant/1.jpg"
     _write_json(tmp_path / "results.json", _results(**changes))

@@ -21,14 +21,14 @@ EPOCH = EpochDone(
 )  # fmt: skip
 
 
-def test_a_new_run_holds_its_settings_and_its_split(tmp_path: Path) -> None:
+def test_a_new_run_contains_its_settings_and_split(tmp_path: Path) -> None:
     config = RunConfig().changed("training", epochs=3)
     run = create_run(tmp_path / "run", config, DATASET)
     assert run.config == config
     assert run.dataset.samples == DATASET.samples
 
 
-def test_a_folder_that_holds_something_is_not_taken_for_a_run(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(EngineError, match="not empty"):
         create_run(tmp_path, RunConfig(), DATASET)
@@ -36,13 +36,13 @@ def test_a_folder_that_holds_something_is_not_taken_for_a_run(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="this user may write everywhere")
-def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_raises_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(EngineError, match="could not be saved"):
         create_run(tmp_path / "run", RunConfig(), DATASET)
 
 
-def test_runs_are_listed_the_latest_first_and_other_folders_not_at_all(tmp_path: Path) -> None:
+def test_runs_are_listed_newest_first_and_other_folders_are_skipped(tmp_path: Path) -> None:
     for age, name in ((300, "old"), (100, "new")):
         run = create_run(tmp_path / name, RunConfig(), DATASET)
         os.utime(run.config_path, (1e9 - age, 1e9 - age))
@@ -51,7 +51,7 @@ def test_runs_are_listed_the_latest_first_and_other_folders_not_at_all(tmp_path:
     assert list_runs(tmp_path / "none") == []
 
 
-def test_a_new_run_never_lands_on_an_old_one(tmp_path: Path) -> None:
+def test_a_new_run_never_reuses_an_existing_path(tmp_path: Path) -> None:
     first = new_run_path(Path("/photos/ants"), tmp_path)
     first.mkdir()
     second = new_run_path(Path("/photos/ants"), tmp_path)
@@ -59,11 +59,11 @@ def test_a_new_run_never_lands_on_an_old_one(tmp_path: Path) -> None:
     assert second != first
 
 
-def test_a_run_without_a_journal_has_no_events(tmp_path: Path) -> None:
+def test_a_run_without_an_event_log_has_no_events(tmp_path: Path) -> None:
     assert list(Run(tmp_path).events()) == []
 
 
-def test_the_split_file_names_every_file_its_class_and_its_split(tmp_path: Path) -> None:
+def test_the_split_file_lists_every_image_with_class_and_split(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig(), DATASET)
     assert json.loads(run.split_path.read_text())["files"][1] == {
         "path": "b/1.png",
@@ -73,21 +73,27 @@ def test_the_split_file_names_every_file_its_class_and_its_split(tmp_path: Path)
     }
 
 
-def test_runs_that_were_cut_off_are_found_and_those_that_ended_or_were_stopped_are_not(tmp_path: Path) -> None:
+def test_only_runs_that_neither_ended_nor_were_stopped_are_interrupted(tmp_path: Path) -> None:
     end = RunDone(model="m", seconds=1, stopped=False)
-    ends = {"cut": None, "over": end, "stopped": end.model_copy(update={"stopped": True}), "left": None, "busy": None}
+    ends = {
+        "interrupted": None,
+        "finished": end,
+        "stopped": end.model_copy(update={"stopped": True}),
+        "dismissed": None,
+        "busy": None,
+    }
     for name, done in ends.items():
         run = create_run(tmp_path / "runs" / name, RunConfig(), DATASET)
         append_line(run.events_path, to_line(EPOCH))
         if done is not None:
             append_line(run.events_path, to_line(done))
-    Run(tmp_path / "runs" / "left").mark_stopped()
+    Run(tmp_path / "runs" / "dismissed").mark_stopped()
     with locked(tmp_path / "runs" / "busy"):
-        assert [run.name for run in interrupted_runs(tmp_path / "runs")] == ["cut"]
-    assert {name for name in ends if Run(tmp_path / "runs" / name).is_finished} == {"over"}
+        assert [run.name for run in interrupted_runs(tmp_path / "runs")] == ["interrupted"]
+    assert {name for name in ends if Run(tmp_path / "runs" / name).is_finished} == {"finished"}
 
 
-def test_what_a_crash_in_the_making_of_a_run_leaves_does_not_forbid_the_folder(tmp_path: Path) -> None:
+def test_leftovers_of_a_crash_during_creation_do_not_block_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "run"
     path.mkdir()
     for name in ("split.json", ".split-0123abcd.json", ".lock"):
@@ -96,7 +102,7 @@ def test_what_a_crash_in_the_making_of_a_run_leaves_does_not_forbid_the_folder(t
     assert create_run(path, RunConfig(), DATASET).dataset.samples == DATASET.samples
 
 
-def test_a_run_that_somebody_goes_on_with_is_not_given_up(tmp_path: Path) -> None:
+def test_a_run_in_use_cannot_be_marked_as_stopped(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig(), DATASET)
     with locked(run.path), pytest.raises(EngineError, match="working on this run"):
         run.mark_stopped()
