@@ -1,4 +1,4 @@
-"""A bounded folder for what can be computed again: decoded pictures and what frozen networks said of them."""
+"""Size-limited folder for data that can be recomputed: decoded images, fingerprints and features."""
 
 import shutil
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 from engine.core.paths import home_folder
 
 MAX_CACHE_BYTES = 10 * 1024**3
-"""Bytes that the folder may hold; the files that were not used for the longest go first."""
-_FREE_SHARE = 0.5
-"""Share of the free disk that may be taken."""
+"""Size limit of the folder; the least recently used files are deleted first."""
+_MAX_DISK_SHARE = 0.5
+"""Largest share of the free disk space that one file may take."""
 
 
 def cache_folder() -> Path:
-    """Return the folder, made where it is missing; raise OSError where it cannot be."""
+    """Return the cache folder and create it if needed; raise OSError if it cannot be created."""
     folder = home_folder() / "cache"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def reserve_space(num_bytes: int) -> bool:
-    """Delete the oldest files until `num_bytes` more fit the budget; say whether they do now."""
+    """Delete the least recently used files until `num_bytes` more fit; return False if they still do not fit."""
     if num_bytes > MAX_CACHE_BYTES:
         return False
     try:
@@ -31,6 +31,6 @@ def reserve_space(num_bytes: int) -> bool:
                 break
             path.unlink(missing_ok=True)
             total -= size
-        return num_bytes <= _FREE_SHARE * shutil.disk_usage(folder).free
+        return num_bytes <= _MAX_DISK_SHARE * shutil.disk_usage(folder).free
     except OSError:
         return False

@@ -1,12 +1,16 @@
-"""The one kind of error that people are shown."""
+"""The exception whose message is shown to the user."""
 
 from pathlib import Path
 
 
 class EngineError(Exception):
-    """Something the user can act on: one plain sentence, perhaps with the path it is about.
+    """An error that the user can correct.
 
-    Whatever else the engine raises is a bug and keeps its traceback.
+    Every other exception of the engine is a bug and keeps its traceback.
+
+    Args:
+        message: One plain sentence that says what is wrong and what to do.
+        path: The file or folder that the error is about.
     """
 
     def __init__(self, message: str, path: Path | None = None) -> None:

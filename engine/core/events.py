@@ -1,4 +1,4 @@
-"""The closed list of events that work yields. Each is plain frozen data and one JSON line."""
+"""The events that jobs yield. Each is an immutable record that is stored as one line of JSON."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 from engine.core.records import FiniteModel
 
 Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
-"""What can be drawn: a float holds it."""
+"""A count that a float represents exactly, so that it can be plotted."""
 Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e12)]
 
 
@@ -19,17 +19,17 @@ class Scores(FiniteModel):
 
 
 class TrainScores(Scores):
-    """Scores of the training split as the network saw it: augmented and, where asked, mixed.
+    """Scores of the training split during training, on augmented and possibly mixed images.
 
-    Under MixUp and CutMix `accuracy` weighs both labels of an image by their share. `plain_accuracy` is then measured
-    on training images as they are, so that it can be held against validation; without mixing the two are the same.
+    With MixUp or CutMix, `accuracy` weighs both labels of an image by their shares.
     """
 
     plain_accuracy: float
+    """Accuracy to compare with validation: of clean training images if images are mixed, else equal to `accuracy`."""
 
 
 class Best(FiniteModel):
-    """The best epoch, counted from 1, with its validation scores."""
+    """The best epoch (counted from 1) and its validation scores."""
 
     epoch: Count
     accuracy: float
@@ -37,7 +37,7 @@ class Best(FiniteModel):
 
 
 class RunStarted(FiniteModel):
-    """A run is about to train."""
+    """A training run has started."""
 
     event: Literal["run_started"] = "run_started"
     run: str
@@ -47,11 +47,11 @@ class RunStarted(FiniteModel):
     device: str
     precision: str
     precision_reason: str = ""
-    """Why this one."""
+    """Why this precision was chosen."""
     parameters: Count
-    """All parameters of the network."""
+    """Number of all parameters of the model."""
     trainable: Count
-    """Those that this run trains."""
+    """Number of parameters that this run trains."""
     epochs: Count
 
 
@@ -96,7 +96,7 @@ STAGE_LABELS: dict[Stage, str] = {
 
 
 class Progress(FiniteModel):
-    """How far a stage has come; at most ten a second. `done` and `total` count images, or bytes of a download."""
+    """Progress of a stage, sent at most ten times per second. `done` and `total` are images, or bytes of a download."""
 
     event: Literal["progress"] = "progress"
     stage: Stage
@@ -105,13 +105,13 @@ class Progress(FiniteModel):
     images_per_second: float | None = None
     epoch: Count | None = None
     loss: float | None = None
-    """Running mean of the training loss over the steps since the last such event."""
+    """Mean training loss over the steps since the last progress event."""
     seconds_left: Seconds | None = None
-    """For the whole job, as far as it can be told."""
+    """Estimated time until the end of the whole job."""
 
 
 class EpochDone(FiniteModel):
-    """An epoch was trained and validated."""
+    """An epoch has been trained and validated."""
 
     event: Literal["epoch_done"] = "epoch_done"
     epoch: Count
@@ -125,7 +125,7 @@ class EpochDone(FiniteModel):
 
 
 class Warned(FiniteModel):
-    """Something the user should know that does not stop the work."""
+    """A problem that does not stop the job."""
 
     event: Literal["warning"] = "warning"
     message: str
@@ -133,14 +133,14 @@ class Warned(FiniteModel):
 
 
 class Serving(FiniteModel):
-    """A model answers requests at this address from now on."""
+    """The local server accepts requests at this address."""
 
     event: Literal["serving"] = "serving"
     url: str
 
 
 class RunDone(FiniteModel):
-    """A run ended, by itself or because the user stopped it. `best` is None where no epoch was finished."""
+    """A run has ended or was stopped by the user. `best` is None if no epoch was completed."""
 
     event: Literal["run_done"] = "run_done"
     model: str
@@ -155,10 +155,10 @@ _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminato
 
 
 def to_line(event: Event) -> str:
-    """Return the event as one line of JSON, without the line end."""
+    """Return an event as one line of JSON, without the line end."""
     return event.model_dump_json(exclude_none=True)
 
 
 def from_line(line: str) -> Event:
-    """Read an event back; raise pydantic.ValidationError where the line is none."""
+    """Parse an event from a line of JSON; raise pydantic.ValidationError if the line is not an event."""
     return _ANY_EVENT.validate_json(line)

@@ -1,4 +1,4 @@
-"""Keep the computer from falling asleep."""
+"""Prevention of sleep during long jobs."""
 
 import logging
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def keep_awake(is_wanted: bool = True) -> Iterator[None]:
-    """Keep the computer awake while the block runs, where the system lets us; its screen may go dark.
+def keep_awake(is_enabled: bool = True) -> Iterator[None]:
+    """Keep the computer awake during the block; the screen may turn off.
 
-    Where it does not let us, such as on a server without a desktop, the block runs all the same.
+    The block also runs on systems without this feature, such as a server without a desktop.
     """
-    mode = _begin() if is_wanted else None
+    mode = _begin() if is_enabled else None
     try:
         yield
     finally:
@@ -27,10 +27,10 @@ def _begin() -> Mode | None:
     mode = keep.running(on_fail="pass")
     try:
         mode.__enter__()
-    except Exception as error:  # the ways of desktops to answer oddly have no end, and no run may end by one
+    except Exception as error:  # desktops fail in many ways, and none of them may end a run
         logger.warning("The computer is not kept awake: %r", error, exc_info=True)
         return None
-    logger.info("The computer is kept awake." if mode.active else "This system cannot be kept awake by a program.")
+    logger.info("The computer is kept awake." if mode.active else "Programs cannot keep this system awake.")
     return mode
 
 

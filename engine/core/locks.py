@@ -1,4 +1,4 @@
-"""One program at a time works on a run folder."""
+"""Exclusive access to a run folder, between programs and between jobs of one program."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,25 +8,30 @@ from filelock import FileLock, Timeout
 
 from engine.core.errors import EngineError
 
-_NAME = ".lock"
+_LOCK_NAME = ".lock"
+_TIMEOUT_SECONDS = 1.0
+"""Long enough for `is_locked` in another program, which holds the lock for an instant."""
 
 
 class LockedError(EngineError):
-    """Somebody else works on the folder."""
-
-
-_PATIENCE_SECONDS = 1.0
-"""Whoever asks whether a folder is locked holds the lock for an instant, which must not be taken for work."""
+    """Raised when another program or job works on the folder."""
 
 
 @contextmanager
-def locked(folder: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[None]:
-    """Keep other programs, and other jobs of this one, from writing to a run folder while the block runs.
+def locked(folder: Path, timeout: float = _TIMEOUT_SECONDS) -> Iterator[None]:
+    """Hold the lock of a run folder during the block.
 
-    The system takes the lock back when the program dies. Raises EngineError where somebody still works on the folder
-    after `patience` seconds, or where it cannot be written to.
+    The operating system releases the lock if the program dies.
+
+    Args:
+        folder: The run folder.
+        timeout: Seconds to wait for another program to release the lock.
+
+    Raises:
+        LockedError: Another program or job still works on the folder.
+        EngineError: The folder cannot be written to.
     """
-    lock = FileLock(folder / _NAME, timeout=patience, is_singleton=False)
+    lock = FileLock(folder / _LOCK_NAME, timeout=timeout, is_singleton=False)
     try:
         lock.acquire()
     except Timeout as error:
@@ -35,7 +40,9 @@ def locked(folder: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise EngineError(
-            f"The run folder cannot be written to: {error.strerror or error}. Choose another, or allow it.", folder
+            f"The run folder cannot be written to: {error.strerror or error}. Choose another folder or change its "
+            "permissions.",
+            folder,
         ) from error
     try:
         yield
@@ -44,13 +51,13 @@ def locked(folder: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Say whether somebody works on a run folder; nothing is written where nobody ever did."""
-    if not (folder / _NAME).is_file():
+    """Return True while a program or job works on a run folder. Nothing is written to folders without a lock file."""
+    if not (folder / _LOCK_NAME).is_file():
         return False
     try:
-        with locked(folder, patience=0):
+        with locked(folder, timeout=0):
             return False
     except LockedError:
         return True
-    except EngineError:  # nobody can write there, so nobody does
+    except EngineError:  # a folder that cannot be written to has no job
         return False

@@ -1,4 +1,4 @@
-"""Where the program keeps its log."""
+"""Log files of the program and of each run."""
 
 import logging
 import logging.handlers
@@ -17,48 +17,48 @@ _MAX_BYTES, _NUM_OLD = 1_000_000, 3
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
-    """A file that many programs may write to; where it cannot be written, lines are lost and nothing else happens."""
+    """A log file that several programs may write to; lines that cannot be written are dropped."""
 
     def __init__(self, path: Path, max_bytes: int = 0) -> None:
         super().__init__(path, maxBytes=max_bytes, backupCount=_NUM_OLD, encoding="utf-8", delay=True)
         self.setFormatter(_FORMAT)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record, and let the file go: no system renames or deletes a file that another program holds."""
+        """Write one record and close the file, since Windows cannot rename a file that a program holds open."""
         super().emit(record)
-        with suppress(OSError):  # of a full disk, once more
+        with suppress(OSError):  # closing flushes, which fails again on a full disk
             stream, self.stream = self.stream, None
             if stream is not None:
                 stream.close()
 
     def doRollover(self) -> None:
-        """Begin another file, unless another program has just done so; where that cannot be, the file grows."""
+        """Start a new file unless another program has just done so; if that fails, the old file grows."""
         with suppress(OSError), FileLock(f"{self.baseFilename}.lock", timeout=1):
             if Path(self.baseFilename).stat().st_size > self.maxBytes // 2:
                 super().doRollover()
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Pass over what could not be written: the usual traceback on stderr would help nobody."""
+        """Drop records that cannot be written, without the default traceback on stderr."""
 
 
 def system_info() -> str:
-    """Return the versions of program, Python and system, for logs and reports of errors."""
+    """Return the versions of the program, Python and the operating system, for logs and error reports."""
     return f"Classifold {__version__}, Python {sys.version.split()[0]}, {platform.platform()}"
 
 
 def log_to_rotating_file(path: Path) -> None:
-    """Send all log records of the process to `path`, at most a few megabytes in all."""
-    with suppress(OSError):  # without a folder there is no log, and the program goes on
+    """Send all log records of the process to `path`, which is rotated to a few megabytes in total."""
+    with suppress(OSError):  # without a folder there is no log; the program runs on
         path.parent.mkdir(parents=True, exist_ok=True)
     root = logging.getLogger()
     root.addHandler(_LogFile(path, _MAX_BYTES))
     root.setLevel(logging.INFO)
-    logging.getLogger("wakepy").setLevel(logging.WARNING)  # it tells at length which desktops it did not find
+    logging.getLogger("wakepy").setLevel(logging.WARNING)  # it logs every desktop that it does not find
 
 
 @contextmanager
 def log_to_file(path: Path) -> Iterator[None]:
-    """Send the engine's log records to `path` as well while the block runs; an exception leaves its traceback."""
+    """Also send the log records of the engine to `path` during the block, with the traceback of an exception."""
     logger = logging.getLogger("engine")
     handler = _LogFile(path)
     logger.addHandler(handler)

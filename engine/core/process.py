@@ -1,4 +1,4 @@
-"""How the program starts itself again, from sources and when it is frozen into an executable."""
+"""Starting this program in another process, from sources and from a frozen executable."""
 
 import logging
 import os
@@ -13,21 +13,21 @@ from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import SECONDS_BETWEEN, Ticker
 
-_NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # else Windows flashes one up
-_MOST_LOGGED = 10_000
+_NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # otherwise Windows shows a console window
+_MAX_LOGGED_CHARACTERS = 10_000
 
 logger = logging.getLogger(__name__)
 
 
 def program_command(*arguments: str) -> list[str]:
-    """Return the command that runs this program without its window in a process of its own."""
+    """Return the command that runs this program without its window."""
     if getattr(sys, "frozen", False):
         return [sys.executable, *arguments]
     return [sys.executable, "-m", "engine", *arguments]
 
 
 def start_program(*arguments: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start this program without its window; what it writes to stderr goes to the file `errors`."""
+    """Start this program without its window; its stderr is written to the file `errors`."""
     environment = dict(os.environ)
     if not getattr(sys, "frozen", False):
         sources = str(Path(__file__).parents[2])
@@ -43,9 +43,17 @@ def start_program(*arguments: str, errors: IO[bytes]) -> subprocess.Popen[bytes]
 
 
 def run_program(*arguments: str, ticker: Ticker, failure: str) -> Generator[Event, None, None]:
-    """Run this program without its window, ticking until it is done; closed, it ends the other process.
+    """Run this program without its window and yield progress events until it ends.
 
-    Raises EngineError with the sentence `failure` where the process fails; what it said of that goes to the log.
+    Closing the generator ends the process. The stderr of a failed process is logged.
+
+    Args:
+        arguments: Command-line arguments.
+        ticker: Creates the progress events.
+        failure: Sentence for the user if the process fails.
+
+    Raises:
+        EngineError: The process failed.
     """
     with tempfile.TemporaryFile() as errors:
         process = start_program(*arguments, errors=errors)
@@ -57,8 +65,8 @@ def run_program(*arguments: str, ticker: Ticker, failure: str) -> Generator[Even
             process.wait()
         if code != 0:
             errors.seek(0)
-            logger.error("%s\n%s", failure, errors.read().decode(errors="replace")[-_MOST_LOGGED:])
-            raise EngineError(f"{failure} The log tells more.")
+            logger.error("%s\n%s", failure, errors.read().decode(errors="replace")[-_MAX_LOGGED_CHARACTERS:])
+            raise EngineError(f"{failure} See the log for details.")
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int | None:

@@ -1,13 +1,13 @@
-"""Which of the processes that torchrun started this one is, read from its environment without torch."""
+"""Rank of this process under torchrun, read from the environment without torch."""
 
 import os
 
 
 def is_rank_zero() -> bool:
-    """Say whether this process speaks and writes for all: the first does, and a process on its own."""
+    """Return True in the process that prints and writes files: rank 0, or the only process."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def is_restarted() -> bool:
-    """Say whether torchrun started the processes again, since one of them had ended too early."""
+    """Return True if torchrun restarted the processes after one of them failed."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0

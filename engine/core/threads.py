@@ -1,4 +1,4 @@
-"""Do the same to many things in threads, keeping their order and a bound on what is held."""
+"""Ordered map over a thread pool with bounded memory, and a weighted semaphore."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def num_workers() -> int:
-    """Return how many threads decode images: all the cores, for decoders release the interpreter lock."""
+    """Return the number of decoding threads: one per core, since image decoders release the interpreter lock."""
     return min(16, os.cpu_count() or 1)
 
 
@@ -23,9 +23,16 @@ def map_in_threads(
     ahead: int,
     prepare_thread: Callable[[], object] = lambda: None,
 ) -> Iterator[Result]:
-    """Yield `function(item)` in the order of `items`, at most `ahead` of them worked on beyond the one yielded.
+    """Apply a function to items in threads and yield the results in the order of the items.
 
-    An exception of `function` is raised where its result was due. Closing the iterator drops what has not begun.
+    An exception of `function` is raised in place of its result. Closing the iterator cancels items that have not
+    started.
+
+    Args:
+        function: Called in a worker thread.
+        items: The items; read only as far as needed.
+        ahead: Largest number of items that are started before the result of the current one is taken.
+        prepare_thread: Called once in each new thread.
     """
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(num_workers(), "images", prepare_thread)
@@ -41,7 +48,7 @@ def map_in_threads(
 
 
 class WeightedSemaphore:
-    """An amount that threads share: who wants more than is left waits until others have given theirs back."""
+    """A semaphore with units: `acquire_units(n)` blocks until n units are free."""
 
     def __init__(self, total: int) -> None:
         self._left = total
@@ -49,7 +56,7 @@ class WeightedSemaphore:
 
     @contextmanager
     def acquire_units(self, amount: int) -> Iterator[None]:
-        """Hold `amount`, which must be no more than the total, while the block runs."""
+        """Hold `amount` units, at most the total, during the block."""
         with self._changed:
             self._changed.wait_for(lambda: amount <= self._left)
             self._left -= amount

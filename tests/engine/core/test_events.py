@@ -1,4 +1,4 @@
-"""Tests of the events and their lines."""
+"""Tests of events and their JSON lines."""
 
 import json
 
@@ -36,7 +36,7 @@ EVENTS: list[Event] = [
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.event)
-def test_an_event_survives_the_way_through_its_line(event: Event) -> None:
+def test_an_event_survives_serialization(event: Event) -> None:
     line = to_line(event)
     assert "\n" not in line
     assert json.loads(line)["event"] == event.event
@@ -44,16 +44,16 @@ def test_an_event_survives_the_way_through_its_line(event: Event) -> None:
 
 
 @pytest.mark.parametrize("line", ["", "{", "null", '{"event": "party"}', '{"event": "warning"}'])
-def test_a_line_that_is_no_event_is_refused(line: str) -> None:
+def test_a_line_that_is_not_an_event_is_rejected(line: str) -> None:
     with pytest.raises(ValidationError):
         from_line(line)
 
 
-def test_no_event_holds_a_number_that_is_none() -> None:
+def test_events_reject_nan() -> None:
     with pytest.raises(ValidationError):
         Scores(loss=float("nan"), accuracy=0.5)
 
 
-def test_events_cannot_be_changed() -> None:
+def test_events_are_immutable() -> None:
     with pytest.raises(ValidationError):
         EVENTS[3].message = "other"  # type: ignore[misc,union-attr]

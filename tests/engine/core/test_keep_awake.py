@@ -16,16 +16,16 @@ from engine.data.splits import split
 from tests.pictures import write_classes
 
 
-def test_the_computer_is_kept_awake_while_the_block_runs_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_computer_is_kept_awake_only_during_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
     with keep_awake():
         assert [mode.active for mode in wakepy.global_modes()] == [True]
     assert wakepy.global_modes() == []
 
 
-def test_whoever_switches_it_off_is_let_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disabled_block_does_not_keep_the_computer_awake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
-    with keep_awake(is_wanted=False):
+    with keep_awake(is_enabled=False):
         assert wakepy.global_modes() == []
 
 
@@ -38,27 +38,27 @@ def test_without_a_desktop_the_block_runs_and_nothing_is_printed() -> None:
 
 
 @pytest.mark.parametrize("name", ["__enter__", "__exit__"])
-def test_a_desktop_that_answers_oddly_ends_no_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = getattr(wakepy.Mode, name)
+def test_a_failing_desktop_does_not_end_a_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = getattr(wakepy.Mode, name)
 
-    def answer_oddly(*arguments: object) -> None:
-        if name == "__exit__":  # so that nothing is left for the next test
-            answer(*arguments)
-        raise ValueError("odd")
+    def fail(*arguments: object) -> None:
+        if name == "__exit__":  # releases the mode for the next test
+            original(*arguments)
+        raise ValueError("broken desktop")
 
-    monkeypatch.setattr(wakepy.Mode, name, answer_oddly)
+    monkeypatch.setattr(wakepy.Mode, name, fail)
     with keep_awake():
         pass
 
 
-@pytest.mark.parametrize("is_wanted", [True, False])
-def test_a_training_keeps_the_computer_awake_where_that_is_switched_on(
-    is_wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_training_keeps_the_computer_awake_if_the_setting_is_on(
+    is_enabled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
     dataset = split(scan(write_classes(tmp_path / "data", {"red": 4, "blue": 4})), 0.25, seed=0)
     config = RunConfig().changed("data", image_size=16)
-    config = config.changed("training", epochs=1, device="cpu", keep_awake=is_wanted)
-    seen = {len(wakepy.global_modes()) for _ in jobs.train(dataset, config, tmp_path / "run")}
-    assert seen == {int(is_wanted)}
+    config = config.changed("training", epochs=1, device="cpu", keep_awake=is_enabled)
+    num_modes = {len(wakepy.global_modes()) for _ in jobs.train(dataset, config, tmp_path / "run")}
+    assert num_modes == {int(is_enabled)}
     assert wakepy.global_modes() == []

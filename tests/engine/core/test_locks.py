@@ -23,37 +23,37 @@ with locked(Path(sys.argv[1])):
 """
 
 
-def test_a_folder_that_another_program_works_on_is_locked_until_that_dies(tmp_path: Path) -> None:
+def test_a_folder_is_locked_until_the_program_that_works_on_it_dies(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "locked\n"
     assert is_locked(tmp_path)
-    with pytest.raises(EngineError, match="Another window"), locked(tmp_path, patience=0):
+    with pytest.raises(EngineError, match="Another window"), locked(tmp_path, timeout=0):
         pass
     holder.kill()
     holder.communicate()
     assert not is_locked(tmp_path)
-    with locked(tmp_path, patience=0):
+    with locked(tmp_path, timeout=0):
         assert is_locked(tmp_path)
 
 
-def test_somebody_who_only_asks_keeps_nobody_from_working(tmp_path: Path) -> None:
-    asking = FileLock(tmp_path / ".lock", is_singleton=False, thread_local=False)
-    asking.acquire()
-    threading.Timer(0.1, asking.release).start()
+def test_a_lock_waits_for_a_short_check_of_another_program(tmp_path: Path) -> None:
+    checking = FileLock(tmp_path / ".lock", is_singleton=False, thread_local=False)
+    checking.acquire()
+    threading.Timer(0.1, checking.release).start()
     with locked(tmp_path):
         pass
 
 
-def test_asking_leaves_nothing_in_a_folder(tmp_path: Path) -> None:
+def test_is_locked_writes_nothing_to_the_folder(tmp_path: Path) -> None:
     assert not is_locked(tmp_path / "none")
     before = os.listdir(tmp_path)
     assert not is_locked(tmp_path)
     assert os.listdir(tmp_path) == before
 
 
-def test_a_folder_that_cannot_be_written_to_is_nobodys_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_is_not_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".lock").touch()
 
     def refuse(_: FileLock) -> None:

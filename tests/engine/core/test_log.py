@@ -19,7 +19,7 @@ from engine.core import log
 log._MAX_BYTES, log._NUM_OLD = 2000, 1000
 log.log_to_rotating_file(Path(sys.argv[1]))
 for number in range(1000):
-    logging.getLogger("engine").info("%s says %d", sys.argv[2], number)
+    logging.getLogger("engine").info("%s writes %d", sys.argv[2], number)
 """
 
 
@@ -38,7 +38,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("log.txt*") if path.suffix != ".lock")
 
 
-def test_the_log_is_kept_within_a_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_rotated_over_a_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "_MAX_BYTES", 2000)
     log_to_rotating_file(tmp_path / "new" / "log.txt")
     for number in range(500):
@@ -49,18 +49,18 @@ def test_the_log_is_kept_within_a_few_files(tmp_path: Path, monkeypatch: pytest.
     assert "Line 499" in files[0].read_text()
 
 
-def test_two_programs_share_one_log_and_no_line_is_lost_or_torn(tmp_path: Path) -> None:
+def test_two_programs_share_one_log_without_losing_lines(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in ("one", "two")]
     assert [writer.wait() for writer in writers] == [0, 0]
     lines = [line for file in _files(tmp_path) for line in file.read_text().splitlines()]
-    assert all(" INFO engine: " in line and " says " in line for line in lines)
+    assert all(" INFO engine: " in line and " writes " in line for line in lines)
     assert len(lines) == 2000
     assert {line.split()[4] for line in lines} == {"one", "two"}
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
-def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_only_loses_log_lines(capfd: pytest.CaptureFixture[str]) -> None:
     log_to_rotating_file(Path("/dev/full"))
     logging.getLogger("engine").info("Lost")
     with log_to_file(Path("/dev/full")):
@@ -68,7 +68,7 @@ def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(capfd: pytest.Captu
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_home_that_cannot_be_made_costs_the_log_and_nothing_else(
+def test_a_home_folder_that_cannot_be_created_only_loses_the_log(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("a file where a folder should be")
@@ -77,7 +77,7 @@ def test_a_home_that_cannot_be_made_costs_the_log_and_nothing_else(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_failed_run_leaves_its_traceback_and_the_versions_in_its_own_log(tmp_path: Path) -> None:
+def test_a_failed_run_writes_versions_and_traceback_to_its_log(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), log_to_file(tmp_path / "log.txt"):
         _ = 1 / 0
     text = (tmp_path / "log.txt").read_text()
@@ -86,7 +86,7 @@ def test_a_failed_run_leaves_its_traceback_and_the_versions_in_its_own_log(tmp_p
     assert not any(value in text for name, value in os.environ.items() if "TOKEN" in name)
 
 
-def test_no_file_is_held_open_between_lines(tmp_path: Path) -> None:
+def test_the_log_file_is_closed_between_lines(tmp_path: Path) -> None:
     log_to_rotating_file(tmp_path / "log.txt")
     logging.getLogger("engine").info("Line")
     assert [handler.stream for handler in logging.getLogger().handlers if isinstance(handler, log._LogFile)] == [None]

@@ -1,4 +1,4 @@
-"""Tests of telling how far a stage is."""
+"""Tests of progress events."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     return clock
 
 
-def test_at_most_ten_events_a_second_are_told(clock: _Clock) -> None:
+def test_at_most_ten_events_per_second_are_sent(clock: _Clock) -> None:
     ticker = Ticker("train", total=10_000)
     num_events = 0
     for done in range(1, 1000):
@@ -30,7 +30,7 @@ def test_at_most_ten_events_a_second_are_told(clock: _Clock) -> None:
     assert 9 <= num_events <= 11
 
 
-def test_the_end_is_always_told_with_the_speed(clock: _Clock) -> None:
+def test_the_end_of_a_stage_is_always_reported_with_its_speed(clock: _Clock) -> None:
     ticker = Ticker("train", total=50)
     clock.now += 1
     assert [event.images_per_second for event in ticker.at(40)] == [40]
@@ -40,7 +40,7 @@ def test_the_end_is_always_told_with_the_speed(clock: _Clock) -> None:
     assert event.images_per_second == pytest.approx(50 / 1.01)
 
 
-def test_a_download_counts_bytes_and_has_no_images_a_second(clock: _Clock) -> None:
+def test_a_download_has_no_speed_in_images(clock: _Clock) -> None:
     clock.now += 1
     (event,) = Ticker("download", total=10).at(10)
     assert event.images_per_second is None

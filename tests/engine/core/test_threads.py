@@ -1,4 +1,4 @@
-"""Tests of doing the same to many things in threads."""
+"""Tests of the threaded map and the weighted semaphore."""
 
 import threading
 import time
@@ -10,32 +10,32 @@ import pytest
 from engine.core.threads import WeightedSemaphore, map_in_threads
 
 
-def test_results_come_in_the_order_of_the_items() -> None:
+def test_results_are_in_the_order_of_the_items() -> None:
     assert list(map_in_threads(lambda n: n * n, range(200), ahead=7)) == [n * n for n in range(200)]
 
 
-def test_no_more_items_are_taken_than_the_bound_allows() -> None:
-    taken = []
+def test_items_are_read_only_as_far_ahead_as_allowed() -> None:
+    read_items = []
 
     def items() -> Iterator[int]:
         for number in range(100):
-            taken.append(number)
+            read_items.append(number)
             yield number
 
     results = map_in_threads(lambda n: n, items(), ahead=5)
     next(results)
-    assert len(taken) <= 6
+    assert len(read_items) <= 6
     assert list(results) == list(range(1, 100))
 
 
-def test_an_exception_comes_where_its_result_was_due() -> None:
+def test_an_exception_is_raised_in_place_of_its_result() -> None:
     results = map_in_threads(lambda n: 1 / n, [1, 2, 0, 4], ahead=4)
     assert [next(results), next(results)] == [1.0, 0.5]
     with pytest.raises(ZeroDivisionError):
         next(results)
 
 
-def test_closing_leaves_no_thread() -> None:
+def test_closing_ends_all_threads() -> None:
     before = threading.active_count()
     results = map_in_threads(lambda n: n, range(1000), ahead=10)
     next(results)
@@ -43,22 +43,22 @@ def test_closing_leaves_no_thread() -> None:
     assert threading.active_count() == before
 
 
-def test_what_threads_hold_of_a_budget_is_never_more_than_there_is() -> None:
-    budget, held, most = WeightedSemaphore(10), [0], []
+def test_threads_never_hold_more_units_than_the_total() -> None:
+    semaphore, held, totals = WeightedSemaphore(10), [0], []
     lock = threading.Lock()
 
     def work(number: int) -> None:
         amount = 1 + number % 7
-        with budget.acquire_units(amount):
+        with semaphore.acquire_units(amount):
             with lock:
                 held[0] += amount
-                most.append(held[0])
-            time.sleep(0)  # lets the others in
+                totals.append(held[0])
+            time.sleep(0)  # lets other threads run
             with lock:
                 held[0] -= amount
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(500)))
-    assert 7 < max(most) <= 10
-    with budget.acquire_units(10):  # all was given back
+    assert 7 < max(totals) <= 10
+    with semaphore.acquire_units(10):  # all units were released
         pass

@@ -313,7 +313,7 @@ def test_a_model_that_cannot_be_written_is_a_sentence_and_the_log_tells_more(
     gone = tmp_path / "gone.safetensors"
     gone.write_bytes(b"")
     monkeypatch.setattr(export, "write_apart", lambda _model, options, path: write(gone, options, path))
-    with pytest.raises(EngineError, match=r"could not be written as onnx\. The log tells more\."):
+    with pytest.raises(EngineError, match=r"could not be written as onnx\. See the log for details\."):
         _export(run, tmp_path / "a.onnx", ONNX)
     assert "This is not a model made by Classifold." in caplog.text
 
