@@ -62,10 +62,10 @@ def save_tabs(window: MainWindow, folder: Path, scheme: str) -> None:
         bar.setCurrentIndex(0)
     window.show_page(PREDICT)
     window.predict_page.table.selectRow(_STAR)
-    window.predict_page.answer.why_button.setChecked(True)
+    window.predict_page.prediction_view.why_button.setChecked(True)
     wait_until(lambda: not window.operations.running_jobs, 1000)
     window.grab().save(str(folder / f"why-{scheme}.png"))
-    window.predict_page.answer.why_button.setChecked(False)
+    window.predict_page.prediction_view.why_button.setChecked(False)
 
 
 def write_cut_off_runs() -> None:

@@ -47,7 +47,7 @@ class PredictPage(QWidget):
         self.title = TitleLabel("Predict", self)
         self.model_label = MutedLabel("", self)
         self.budget_words = MutedLabel("", self)
-        self.budget_box = ErrorLimitBox(state, self)
+        self.error_limit_box = ErrorLimitBox(state, self)
         self._threshold = 0.0
         self.model = PredictionModel()
         self._sorted = QSortFilterProxyModel(self)
@@ -56,7 +56,7 @@ class PredictPage(QWidget):
         self.table = make_table(self._sorted, "Answers", "Choose a row to see its image", stretched=PREDICTION)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.answer = PredictionView(self)
+        self.prediction_view = PredictionView(self)
         self.viewer = ImageViewer(self)
         self.invitation = DropArea("predict", "", "", self)
         self._stack = QStackedWidget(self)
@@ -82,12 +82,12 @@ class PredictPage(QWidget):
         column.addLayout(head)
         row = QHBoxLayout()
         row.addWidget(self.budget_words, 1)
-        row.addWidget(self.budget_box)
+        row.addWidget(self.error_limit_box)
         column.addLayout(row)
         self.first_choose = self.invitation.add_button("Choose images…", "images", "Choose images to classify", True)
         self.train_button = self.invitation.add_button("Go to training", "train", "Train a model first", True)
         splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        splitter.addWidget(self.answer)
+        splitter.addWidget(self.prediction_view)
         splitter.addWidget(self.table)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
@@ -111,10 +111,10 @@ class PredictPage(QWidget):
         self.open_button.clicked.connect(self._on_open_model)
         self.save_button.clicked.connect(self._on_save)
         self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
-        self.answer.explanation_requested.connect(self._on_explanation_wanted)
-        strip = self.answer.neighbours
+        self.prediction_view.explanation_requested.connect(self._on_explanation_wanted)
+        strip = self.prediction_view.neighbours
         strip.opened.connect(lambda row: self.viewer.show_item(strip.items, row))
-        self.viewer.closed.connect(self.answer.why_button.setFocus)
+        self.viewer.closed.connect(self.prediction_view.why_button.setFocus)
         self._paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
         self._paste.activated.connect(self._on_paste)
 
@@ -131,7 +131,7 @@ class PredictPage(QWidget):
         if self._job is not None:
             self._job.stop()
         self.model.clear()
-        self.answer.show_prediction(None)
+        self.prediction_view.show_prediction(None)
         self._stack.setCurrentIndex(1)
         job = self._operations.models.predict(self._paths)
         self._job = job
@@ -156,7 +156,7 @@ class PredictPage(QWidget):
 
     def _on_row_changed(self, current: QModelIndex) -> None:
         if current.isValid():
-            self.answer.show_prediction(self.model.predictions[self._sorted.mapToSource(current).row()])
+            self.prediction_view.show_prediction(self.model.predictions[self._sorted.mapToSource(current).row()])
 
     def _on_explanation_wanted(self, path: str, label: str) -> None:
         if self._state.model is None:
@@ -170,7 +170,7 @@ class PredictPage(QWidget):
 
     def _on_explained(self, job: Job, explanation: Explanation) -> None:
         if job is self._explaining:
-            self.answer.show_explanation(explanation)
+            self.prediction_view.show_explanation(explanation)
 
     def _on_explaining_over(self, job: Job) -> None:
         if job is self._explaining:
@@ -202,7 +202,7 @@ class PredictPage(QWidget):
     def _describe_model(self) -> str:
         path = self._state.model
         self.model_label.setToolTip(str(path or ""))
-        self.budget_box.setVisible(path is not None)
+        self.error_limit_box.setVisible(path is not None)
         self.budget_words.setText("")
         self._threshold = 0.0
         if path is None:

@@ -41,7 +41,7 @@ class TrainPage(QWidget):
         self.warnings = NoteLabel("", self)
         self.plot = LivePlot(self)
         self.backbones = QComboBox(self)
-        self.start_from = WeightsBox(self)
+        self.weights_box = WeightsBox(self)
         names = {name: list(RunConfig.model_fields[name].annotation.model_fields) for name in _SECTIONS}  # type: ignore[union-attr]
         self.form = SettingsForm(names, self)
         self.adjust = self._build_adjust()
@@ -73,7 +73,7 @@ class TrainPage(QWidget):
         column.setSpacing(2 * GRID)
         column.addWidget(self.backbones)
         column.addWidget(ModelSummary(self._state, self._operations, inside))
-        column.addWidget(self.start_from)
+        column.addWidget(self.weights_box)
         column.addWidget(self.form)
         column.addWidget(PreviewStrip(self._state, self._operations, inside))
         area = QScrollArea(self)
@@ -122,7 +122,7 @@ class TrainPage(QWidget):
         self.predict_button.clicked.connect(self.predict_requested)
         self.form.config_edited.connect(self._state.set_config)
         self.backbones.activated.connect(self._on_backbone)
-        self.start_from.weights_chosen.connect(lambda weights: self._change_model(weights=weights))
+        self.weights_box.weights_chosen.connect(lambda weights: self._change_model(weights=weights))
 
     def _on_backbone(self) -> None:
         name = self.backbones.currentData()
@@ -180,7 +180,7 @@ class TrainPage(QWidget):
         line = self.backbones.lineEdit()
         if line is not None:
             line.setCursorPosition(0)
-        self.start_from.show_choice(row, config.model.weights)
+        self.weights_box.show_choice(row, config.model.weights)
         if not is_training:
             self.plot.show_plan(config)
         needs_download = config.model.weights == "default" and not is_downloaded(row)

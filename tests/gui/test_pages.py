@@ -117,9 +117,9 @@ def test_answers_come_as_they_are_made_and_a_bad_file_is_one_of_them(
     state.set_model(tmp_path / "model.safetensors")
     page.ask([Path("/x")])
     qtbot.waitUntil(lambda: not operations.running_jobs and page.model.rowCount() == 2, timeout=20_000)
-    assert page.answer.answer.text().startswith("bee, 75")
+    assert page.prediction_view.title.text().startswith("bee, 75")
     page.table.selectRow(1)
-    assert page.answer.answer.text() == "It is empty."
+    assert page.prediction_view.title.text() == "It is empty."
     page.save_table(tmp_path / "answers.csv")
     assert "It is empty." in (tmp_path / "answers.csv").read_text(encoding="utf-8-sig")
 
@@ -154,9 +154,9 @@ def test_another_budget_decides_anew_without_asking_the_model(
     state.set_max_error(0.01)
     assert [answer.decision for answer in page.model.predictions] == ["bee", UNSURE, UNKNOWN]
     page.table.selectRow(1)
-    assert page.answer.answer.text().startswith("Not sure. Perhaps bee")
+    assert page.prediction_view.title.text().startswith("Not sure. Perhaps bee")
     page.table.selectRow(2)
-    assert page.answer.answer.text().startswith("Unlike anything in training")
+    assert page.prediction_view.title.text().startswith("Unlike anything in training")
     assert "2 of them left to you" in page.model_label.text()
 
 

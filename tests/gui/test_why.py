@@ -64,29 +64,29 @@ def page(
 def test_why_is_a_key_away_and_shows_heat_and_near_images(
     page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
 ) -> None:
-    assert not page.answer.view.has_heatmap
+    assert not page.prediction_view.view.has_heatmap
     assert asked == []
-    page.answer._shortcut.activated.emit()
-    qtbot.waitUntil(lambda: page.answer.view.has_heatmap, timeout=20_000)
+    page.prediction_view._shortcut.activated.emit()
+    qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
     assert asked == [("a.png", "bee")]
-    assert not page.answer.neighbours.isHidden()
-    assert [item.caption for item in page.answer.neighbours.items] == ["bee, 0.90"]
-    page.answer.neighbours.buttons[0].click()
+    assert not page.prediction_view.neighbours.isHidden()
+    assert [item.caption for item in page.prediction_view.neighbours.items] == ["bee, 0.90"]
+    page.prediction_view.neighbours.buttons[0].click()
     assert not page.viewer.isHidden()
     page.viewer.leave()
-    page.answer.why_button.click()
-    assert not page.answer.view.has_heatmap
-    assert page.answer.neighbours.isHidden()
+    page.prediction_view.why_button.click()
+    assert not page.prediction_view.view.has_heatmap
+    assert page.prediction_view.neighbours.isHidden()
 
 
 def test_another_class_is_explained_by_a_click_on_its_bar(
     page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
 ) -> None:
-    bars = page.answer.bars
+    bars = page.prediction_view.bars
     bars.resize(bars.sizeHint())
     qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, pos=QRect(0, bars.height() - 4, 8, 2).center())
-    qtbot.waitUntil(lambda: page.answer.view.has_heatmap, timeout=20_000)
-    assert page.answer.why_button.isChecked()
+    qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
+    assert page.prediction_view.why_button.isChecked()
     assert asked == [("a.png", "ant")]
     qtbot.keyClick(bars, Qt.Key.Key_Up)
     qtbot.keyClick(bars, Qt.Key.Key_Return)
@@ -97,14 +97,16 @@ def test_another_class_is_explained_by_a_click_on_its_bar(
 def test_while_why_is_on_the_next_image_is_explained_too(
     page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
 ) -> None:
-    page.answer.why_button.click()
-    qtbot.waitUntil(lambda: page.answer.view.has_heatmap, timeout=20_000)
-    late = Explanation(page.answer.view.path.as_posix(), "bee", "bee", 1, np.eye(8, dtype=np.float32), Box(0, 0, 1, 1))
+    page.prediction_view.why_button.click()
+    qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
+    late = Explanation(
+        page.prediction_view.view.path.as_posix(), "bee", "bee", 1, np.eye(8, dtype=np.float32), Box(0, 0, 1, 1)
+    )
     page.table.selectRow(1)
-    assert not page.answer.view.has_heatmap
-    page.answer.show_explanation(late)
-    assert not page.answer.view.has_heatmap
-    qtbot.waitUntil(lambda: page.answer.view.has_heatmap, timeout=20_000)
+    assert not page.prediction_view.view.has_heatmap
+    page.prediction_view.show_explanation(late)
+    assert not page.prediction_view.view.has_heatmap
+    qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
     assert asked[-1] == ("b.png", "bee")
 
 

@@ -55,7 +55,7 @@ def test_a_dropped_folder_is_trained_on_and_a_dropped_image_is_classified(
     qtbot.waitUntil(lambda: window.predict_page.model.rowCount() == 1, timeout=60_000)
     label = window.predict_page.model.predictions[0].label
     assert label is not None
-    assert window.predict_page.answer.answer.text().startswith(label)
+    assert window.predict_page.prediction_view.title.text().startswith(label)
     assert "ccuracy" in window.results_page.title.text()
 
 

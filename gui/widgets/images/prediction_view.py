@@ -26,7 +26,7 @@ class PredictionView(QWidget):
         super().__init__(parent)
         self._prediction: Prediction | None = None
         self.view = HeatmapView(self)
-        self.answer = TitleLabel("", self)
+        self.title = TitleLabel("", self)
         self.file_name = MutedLabel("", self)
         self.why_button = QPushButton("Why?", self)
         self.why_button.setCheckable(True)
@@ -44,7 +44,7 @@ class PredictionView(QWidget):
         row = QHBoxLayout()
         words = QVBoxLayout()
         words.setSpacing(GRID // 2)
-        words.addWidget(self.answer)
+        words.addWidget(self.title)
         words.addWidget(self.file_name)
         row.addLayout(words, 1)
         row.addWidget(self.why_button)
@@ -63,7 +63,7 @@ class PredictionView(QWidget):
         self.why_button.setEnabled(prediction is not None and prediction.label is not None)
         if prediction is None:
             self.view.show_file(None)
-            self.answer.setText("")
+            self.title.setText("")
             self.file_name.setText("")
             self.bars.show_top(())
             return
@@ -72,7 +72,7 @@ class PredictionView(QWidget):
             self.view.show_file(path)
         self.file_name.setText(path.name)
         self.file_name.setToolTip(str(path))
-        self.answer.setText(describe_prediction(prediction))
+        self.title.setText(describe_prediction(prediction))
         self.bars.show_top(prediction.top)
         if self.why_button.isChecked():
             self._ask(prediction.label)

@@ -47,12 +47,12 @@ def test_the_panel_says_how_far_confidences_are_off_before_and_after(panel: Cali
 
 def test_a_smaller_budget_leaves_more_images_to_the_person(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation())
-    panel.budget_box.percent.setValue(5)
+    panel.error_limit_box.percent.setValue(5)
     some = panel.budget_sentence.text()
-    panel.budget_box.percent.setValue(2)
+    panel.error_limit_box.percent.setValue(2)
     assert panel.budget_sentence.text() != some
     assert "2\N{NO-BREAK SPACE}%" in panel.budget_sentence.text()
-    panel.budget_box.percent.setValue(0)
+    panel.error_limit_box.percent.setValue(0)
     assert panel._state.max_error is None
     assert "all 200 images are answered, 20 of them wrongly" in panel.budget_sentence.text()
 
