@@ -1,99 +1,104 @@
-"""What an image file gives away beside what it shows, as columns of numbers."""
+"""Shortcut features: properties of an image file that can predict its class without its content."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.audit.fingerprint import Records
 
-Columns = npt.NDArray[np.float64]
+FeatureMatrix: TypeAlias = npt.NDArray[np.float64]
 
-_NUM_CAMERAS = 30
-_ENOUGH, _ENOUGH_OF_COLOUR = 0.5, 0.8
+_MAX_CAMERAS = 30
+_MIN_INFORMEDNESS, _MIN_INFORMEDNESS_OF_COLOUR = 0.5, 0.8
 
 
 @dataclass(frozen=True)
 class ShortcutFeature:
-    """One cue: its name, the words of a sentence about it, and its columns, shape (N, C)."""
+    """One property of N images, as a small matrix that a classifier can be fitted on."""
 
     name: str
-    words: str
-    columns: Columns
-    enough: float = _ENOUGH
-    """Share of the way from guessing to certainty from which on the cue is told of."""
-    follows: tuple[str, ...] = ()
-    """Cues that bring this one about: where one of them is told of, this one is not."""
-    advice: str = ""
+    description: str
+    """Completes the sentence "The class can be predicted from ..."."""
+    values: FeatureMatrix
+    """Shape (N, C)."""
+    advice: str
+    """Sentence that recommends a remedy."""
+    min_informedness: float = _MIN_INFORMEDNESS
+    """Youden's J (0: chance, 1: certain) from which the feature is reported as a shortcut."""
+    implied_by: tuple[str, ...] = ()
+    """Features that cause this one. If one of them is reported, this one is not."""
 
 
 def shortcut_features(records: Records) -> list[ShortcutFeature]:
-    """Return all cues of these images."""
+    """Return all shortcut features of the images with these fingerprint records."""
     width, height = records["width"].astype(np.float64), records["height"].astype(np.float64)
     num_bytes = records["key"][:, 1].astype(np.float64)
     hour = np.nan_to_num(records["taken"] % 86_400 / 3600, nan=-1.0)
     return [
         ShortcutFeature(
             "JPEG quality",
-            "how strongly the file is compressed (JPEG quality, or being no JPEG)",
+            "the JPEG quality of the file (or from its not being a JPEG)",
             _column(records["quality"]),
-            advice="Save all images alike, from the originals where you have them.",
+            advice="Save all images with the same format and quality, from the originals if you have them.",
         ),
         ShortcutFeature(
             "border",
-            "a plain border around the picture",
+            "a plain border around the image",
             records["border"].astype(np.float64),
-            advice="Crop the borders off.",
+            advice="Crop the borders.",
         ),
         ShortcutFeature(
             "aspect",
-            "the ratio of width to height",
+            "the aspect ratio",
             _column(width / height),
-            advice="Crop all images to one ratio.",
+            advice="Crop all images to the same aspect ratio.",
         ),
         ShortcutFeature(
             "size",
             "the size in pixels",
             np.stack((width, height), 1),
-            follows=("aspect",),
-            advice="Bring all images to one size before training.",
+            advice="Resize all images to the same size before training.",
+            implied_by=("aspect",),
         ),
         ShortcutFeature(
             "file size",
-            "the size of the file for its number of pixels",
+            "the file size per pixel",
             _column(np.log(num_bytes / (width * height))),
-            follows=("JPEG quality", "border", "size", "aspect"),
-            advice="Save all images alike, from the originals where you have them.",
+            advice="Save all images with the same format and quality, from the originals if you have them.",
+            implied_by=("JPEG quality", "border", "size", "aspect"),
         ),
         ShortcutFeature(
             "camera",
-            "the camera named in the file",
+            "the camera model in the EXIF data",
             _one_hot(records["camera"]),
             advice="Take images of every class with every camera.",
         ),
         ShortcutFeature(
             "time of day",
-            "the time of day the file says it was taken, or that it says none",
+            "the time of day in the EXIF data (or from its absence)",
             _column(hour),
             advice="Take images of every class at all times of the day.",
         ),
-        # Weak evidence, since colour is a part of what images show: sunsets are red
+        # Colour can be part of the content, as in sunsets, so the evidence has to be stronger
         ShortcutFeature(
             "mean colour",
-            "the mean colour of the picture",
+            "the mean colour of the image",
             records["colour"].astype(np.float64),
-            _ENOUGH_OF_COLOUR,
-            follows=("border",),
-            advice="This may be what the classes are about; if not, take images of all classes in the same light.",
+            advice="If colour does not define the classes, take images of all classes in the same light.",
+            min_informedness=_MIN_INFORMEDNESS_OF_COLOUR,
+            implied_by=("border",),
         ),
     ]
 
 
-def _column(values: npt.NDArray[np.generic]) -> Columns:
+def _column(values: npt.NDArray[np.generic]) -> FeatureMatrix:
     return values.astype(np.float64)[:, None]
 
 
-def _one_hot(names: npt.NDArray[np.bytes_]) -> Columns:
-    distinct, which, counts = np.unique(names, return_inverse=True, return_counts=True)
-    common = np.argsort(-counts, kind="stable")[:_NUM_CAMERAS]
-    return np.asarray(which[:, None] == common[None, : len(distinct)], np.float64)
+def _one_hot(names: npt.NDArray[np.bytes_]) -> FeatureMatrix:
+    """Return an indicator column for each of the most frequent names."""
+    distinct, indices, counts = np.unique(names, return_inverse=True, return_counts=True)
+    frequent = np.argsort(-counts, kind="stable")[:_MAX_CAMERAS]
+    return np.asarray(indices[:, None] == frequent[None, : len(distinct)], np.float64)

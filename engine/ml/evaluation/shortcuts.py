@@ -1,6 +1,10 @@
-"""Find cues beside what the images show that give their class away."""
+"""Detection of shortcuts: classes that can be predicted from properties of the file instead of its content.
+
+Geirhos et al. (2020), "Shortcut Learning in Deep Neural Networks".
+"""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,84 +14,98 @@ from sklearn.tree import DecisionTreeClassifier
 
 from engine.audit.findings import DuplicateGroup, Shortcut
 from engine.audit.fingerprint import Records
+from engine.core.formatting import percent
 from engine.data.dataset import Dataset, Sample
 from engine.ml.evaluation.shortcut_features import ShortcutFeature, shortcut_features
 
-_FOLDS = 5
-_FEWEST = 10
-"""A class with fewer images, copies counted once, is not judged: a tree that splits on chance looks good on them."""
-_DEVIATIONS = 3.0
-"""The worth of a cue must be this many standard errors above `_LEAST_SURE`: eight cues are tried, for many classes."""
-_LEAST_SURE = 0.4
-_Labels = npt.NDArray[np.int64]
+_NUM_FOLDS = 5
+_MIN_IMAGES = 10
+"""Classes with fewer images, duplicates counted once, are skipped: their scores are too noisy."""
+_NUM_STANDARD_ERRORS = 3.0
+"""Informedness must exceed `_MIN_LOWER_BOUND` by this many standard errors: a correction for multiple tests."""
+_MIN_LOWER_BOUND = 0.4
+_Labels: TypeAlias = npt.NDArray[np.int64]
+_Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 def find_shortcuts(
     dataset: Dataset, samples: Sequence[Sample], records: Records, duplicates: Sequence[DuplicateGroup]
 ) -> tuple[Shortcut, ...]:
-    """Return the cues that alone predict the class, or one class against the others, far better than guessing.
+    """Return the features that alone predict all classes, or one class, much better than chance.
 
-    For each cue a shallow decision tree sees that cue only and is cross-validated, with copies kept in one fold. Its
-    worth for a class is Youden's J, recall minus the share of other images taken for it: 0 for guessing, 1 for certain.
+    For each feature a shallow decision tree is fitted on that feature and cross-validated, with duplicates in the same
+    fold. The score of a class is its informedness, Youden's J = recall - false positive rate.
+
+    Args:
+        dataset: Source of the class names.
+        samples: The N readable images.
+        records: Fingerprint records of the samples, shape (N,).
+        duplicates: Groups of duplicates, by path.
+
+    Returns:
+        Shortcuts, the strongest first; none if fewer than two classes are large enough.
     """
     labels = np.array([sample.label for sample in samples], np.int64)
-    groups = _folding_groups(samples, duplicates)
+    groups = _duplicate_groups(samples, duplicates)
     counts = np.array([len(set(groups[labels == label].tolist())) for label in range(len(dataset.classes))])
-    rows = np.flatnonzero(counts[labels] >= _FEWEST)
-    if np.count_nonzero(counts >= _FEWEST) < 2:
+    rows = np.flatnonzero(counts[labels] >= _MIN_IMAGES)
+    if np.count_nonzero(counts >= _MIN_IMAGES) < 2:
         return ()
-    found: list[Shortcut] = []
-    for cue in shortcut_features(records[rows]):
-        if not {shortcut.feature for shortcut in found} & set(cue.follows):
-            found += _judge(dataset.classes, cue, labels[rows], groups[rows])
-    return tuple(sorted(found, key=lambda shortcut: -(shortcut.accuracy - shortcut.chance) / (1 - shortcut.chance)))
+    shortcuts: list[Shortcut] = []
+    for feature in shortcut_features(records[rows]):
+        if not {shortcut.feature for shortcut in shortcuts} & set(feature.implied_by):
+            shortcuts += _evaluate_feature(dataset.classes, feature, labels[rows], groups[rows])
+    return tuple(sorted(shortcuts, key=lambda shortcut: -(shortcut.accuracy - shortcut.chance) / (1 - shortcut.chance)))
 
 
-def _judge(classes: Sequence[str], cue: ShortcutFeature, labels: _Labels, groups: _Labels) -> Iterator[Shortcut]:
-    if (cue.columns == cue.columns[0]).all():
+def _evaluate_feature(
+    classes: Sequence[str], feature: ShortcutFeature, labels: _Labels, groups: _Labels
+) -> Iterator[Shortcut]:
+    if (feature.values == feature.values[0]).all():
         return
     tree = DecisionTreeClassifier(max_depth=5, min_samples_leaf=3, class_weight="balanced", random_state=0)
-    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
-    guesses = cross_val_predict(tree, cue.columns, labels, groups=groups, cv=folds)
+    folds = StratifiedGroupKFold(_NUM_FOLDS, shuffle=True, random_state=0)
+    predicted = cross_val_predict(tree, feature.values, labels, groups=groups, cv=folds)
     present = np.unique(labels)
-    worths = [_worth(labels == label, guesses == label, groups) for label in present]
-    sure = [worth >= cue.enough and worth - _DEVIATIONS * error >= _LEAST_SURE for worth, error in worths]
-    if not any(sure):
+    scores = [_informedness(labels == label, predicted == label, groups) for label in present]
+    is_shortcut = [
+        score >= feature.min_informedness and score - _NUM_STANDARD_ERRORS * error >= _MIN_LOWER_BOUND
+        for score, error in scores
+    ]
+    if not any(is_shortcut):
         return
-    chance = 1 / len(present)
-    accuracy = float(np.mean([(guesses[labels == label] == label).mean() for label in present]))
-    if all(sure):
-        yield Shortcut(
-            feature=cue.name,
-            accuracy=accuracy,
-            chance=chance,
-            sentence=f"The class can be told by {cue.words}: right in {accuracy:.0%} of cases without seeing what the "
-            f"images show, where guessing gives {chance:.0%}. {cue.advice}",
-        )
-        return
-    best = max(range(len(present)), key=lambda position: worths[position][0])
-    accuracy = (1 + worths[best][0]) / 2
+    if all(is_shortcut):
+        subject, chance = "The class", 1 / len(present)
+        accuracy = float(np.mean([(predicted[labels == label] == label).mean() for label in present]))
+    else:
+        best = max(range(len(present)), key=lambda position: scores[position][0])
+        subject, chance = f"Class '{classes[present[best]]}'", 0.5
+        accuracy = (1 + scores[best][0]) / 2
     yield Shortcut(
-        feature=cue.name,
+        feature=feature.name,
         accuracy=accuracy,
-        chance=0.5,
-        sentence=f"Class '{classes[present[best]]}' can be told from the others by {cue.words}: right in "
-        f"{accuracy:.0%} of cases without seeing what the images show, where guessing gives 50%. {cue.advice}",
+        chance=chance,
+        sentence=f"{subject} can be predicted from {feature.description}, without the content of the image: balanced "
+        f"accuracy {percent(accuracy)}, {percent(chance)} by chance. {feature.advice}",
     )
 
 
-def _worth(truth: npt.NDArray[np.bool_], guess: npt.NDArray[np.bool_], groups: _Labels) -> tuple[float, float]:
-    """Return Youden's J (1950) and its standard error, copies counted once, half a success and failure added."""
-    recall, false = float(guess[truth].mean()), float(guess[~truth].mean())
-    error = 0.0
-    for share, here in ((recall, truth), (false, ~truth)):
-        number = len(np.unique(groups[here]))
-        smoothed = (share * number + 0.5) / (number + 1)
-        error += smoothed * (1 - smoothed) / number
-    return recall - false, float(np.sqrt(error))
+def _informedness(truth: _Mask, predicted: _Mask, groups: _Labels) -> tuple[float, float]:
+    """Return Youden's J (1950) of one class and its standard error.
+
+    For the error duplicates are counted once, and half a success and half a failure are added to each rate.
+    """
+    recall, false_positive_rate = float(predicted[truth].mean()), float(predicted[~truth].mean())
+    variance = 0.0
+    for rate, mask in ((recall, truth), (false_positive_rate, ~truth)):
+        num_groups = len(np.unique(groups[mask]))
+        smoothed = (rate * num_groups + 0.5) / (num_groups + 1)
+        variance += smoothed * (1 - smoothed) / num_groups
+    return recall - false_positive_rate, float(np.sqrt(variance))
 
 
-def _folding_groups(samples: Sequence[Sample], duplicates: Sequence[DuplicateGroup]) -> _Labels:
+def _duplicate_groups(samples: Sequence[Sample], duplicates: Sequence[DuplicateGroup]) -> _Labels:
+    """Return the group number of each image, shape (N,), equal for duplicates."""
     rows = {sample.path: row for row, sample in enumerate(samples)}
     linked = scipy.cluster.hierarchy.DisjointSet(range(len(samples)))
     for group in duplicates:

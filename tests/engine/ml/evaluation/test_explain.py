@@ -1,4 +1,4 @@
-"""Tests of saying why."""
+"""Tests of explanations."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.ml.models.preprocessing import Preprocessing, preprocess, visible_box
+from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from tests.pictures import break_file, write_classes
 
@@ -28,51 +29,51 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run_to_end(jobs.train(data, config, folder / "run"))
 
 
-def _picture(run: Run) -> Path:
+def _image(run: Run) -> Path:
     return run.dataset.root / "red" / "000.png"
 
 
-def test_an_answer_is_explained_and_another_class_otherwise(run: Run) -> None:
-    own = run_to_end(jobs.explain(run.model_path, _picture(run)))
-    (answer,) = _answers(run, _picture(run))
-    assert own.label == own.predicted == answer.label
-    assert own.confidence == pytest.approx(answer.confidence, abs=1e-3)
+def test_the_heat_maps_of_two_classes_differ(run: Run) -> None:
+    own = run_to_end(jobs.explain(run.model_path, _image(run)))
+    (prediction,) = _predictions(run, _image(run))
+    assert own.label == own.predicted == prediction.label
+    assert own.confidence == pytest.approx(prediction.confidence, abs=1e-3)
     assert own.heat.shape == (32, 32)
     assert own.heat.dtype == np.float32
     other_label = "blue" if own.label == "red" else "red"
-    other = run_to_end(jobs.explain(run.model_path, _picture(run), other_label))
+    other = run_to_end(jobs.explain(run.model_path, _image(run), other_label))
     assert (other.label, other.predicted) == (other_label, own.label)
     assert not np.allclose(own.heat, other.heat)
 
 
-def _answers(run: Run, picture: Path) -> list:
-    answers: list = []
-    run_to_end(jobs.predict(run.model_path, [picture]), answers.append)
-    return [answer for answer in answers if hasattr(answer, "confidence")]
+def _predictions(run: Run, image: Path) -> list[Prediction]:
+    events: list[object] = []
+    run_to_end(jobs.predict(run.model_path, [image]), events.append)
+    return [event for event in events if isinstance(event, Prediction)]
 
 
-def test_near_training_images_are_named_with_their_class(run: Run) -> None:
+def test_the_nearest_training_images_are_given_with_their_class(run: Run) -> None:
     dataset = run.dataset
-    known = dataset.of_split("train")[2]
-    near = run_to_end(jobs.explain(run.model_path, dataset.root / known.path)).neighbours
+    sample = dataset.of_split("train")[2]
+    near = run_to_end(jobs.explain(run.model_path, dataset.root / sample.path)).neighbours
     assert len(near) == 5
     similarities = [neighbour.similarity for neighbour in near]
     assert similarities == sorted(similarities, reverse=True)
-    assert (near[0].path, near[0].label) == (str(dataset.root / known.path), dataset.classes[known.label])
+    assert (near[0].path, near[0].label) == (str(dataset.root / sample.path), dataset.classes[sample.label])
 
 
-def test_a_class_or_image_that_is_none_is_a_sentence(run: Run, tmp_path: Path) -> None:
+def test_an_unknown_class_and_a_damaged_image_raise_errors(run: Run, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="no class 'green'"):
-        run_to_end(jobs.explain(run.model_path, _picture(run), "green"))
+        run_to_end(jobs.explain(run.model_path, _image(run), "green"))
     bad = tmp_path / "bad.png"
-    bad.write_bytes(_picture(run).read_bytes())
+    bad.write_bytes(_image(run).read_bytes())
     with pytest.raises(EngineError):
         run_to_end(jobs.explain(run.model_path, break_file(bad)))
 
 
 def test_the_command_line_draws_a_figure(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "why.png"
-    arguments = ["explain", str(run.model_path), str(_picture(run)), "--out", str(out), "--label", "blue"]
+    arguments = ["explain", str(run.model_path), str(_image(run)), "--out", str(out), "--label", "blue"]
     assert main(arguments) == 0
     assert "blue" in capsys.readouterr().out
     with Image.open(out) as figure:
@@ -83,10 +84,10 @@ def test_the_command_line_draws_a_figure(run: Run, tmp_path: Path, capsys: pytes
 
 
 @pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
-def test_the_heat_lies_where_the_network_looked(geometry: Geometry) -> None:
+def test_the_visible_box_maps_positions_to_the_original_image(geometry: Geometry) -> None:
     preprocessing = Preprocessing(64, geometry, (0, 0, 0), (1, 1, 1))
     for width, height in ((200, 100), (90, 240), (64, 64)):
-        # Red grows with x and green with y, so colours tell places
+        # Red increases with x and green with y, so a colour identifies a position
         pixels = np.zeros((height, width, 3), np.uint8)
         pixels[..., 0] = np.linspace(0, 250, width)[None, :]
         pixels[..., 1] = np.linspace(0, 250, height)[:, None]

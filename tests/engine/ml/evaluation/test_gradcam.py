@@ -1,4 +1,4 @@
-"""Tests of heat maps: their form on every family, and that they tell of the network and of the object."""
+"""Tests of heat maps: valid for every backbone family, dependent on the weights, and located on the object."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from tests.engine.ml.networks import SMALL, min_image_side, shared_file
 
 LARGE = {"maxvit_t", "wide_resnet50_2", "inception_v3", "vgg11", "resnext50_32x4d"}
 QUICK = [name for name in SMALL if name not in LARGE]
-MOST_ALIKE = 0.5
-"""Rank correlation that maps of a network and of the same with random weights stay below (Adebayo et al., 2018)."""
+MAX_CORRELATION = 0.5
+"""Largest rank correlation of the heat maps of trained and random weights (sanity check, Adebayo et al., 2018)."""
 
 
 def _model(name: str, side: int, num_classes: int = 4) -> Classifier:
@@ -33,7 +33,7 @@ def _model(name: str, side: int, num_classes: int = 4) -> Classifier:
     return build_model(name, num_classes, side, 0.0).eval()
 
 
-def _assert_is_a_map(heat: torch.Tensor, side: int) -> None:
+def _assert_is_heat_map(heat: torch.Tensor, side: int) -> None:
     assert heat.shape == (side, side)
     assert heat.dtype == torch.float32
     assert torch.isfinite(heat).all()
@@ -43,60 +43,60 @@ def _assert_is_a_map(heat: torch.Tensor, side: int) -> None:
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_every_family_gives_a_map_at_its_smallest_size(name: str) -> None:
+def test_every_family_has_a_heat_map_at_its_smallest_size(name: str) -> None:
     side = min_image_side(name)
     model = _model(name, side)
     batch = torch.randn(1, 3, side, side)
-    seen = compute_cam(model, find_target_layer(model, batch), batch)
-    _assert_is_a_map(seen.heat, side)
-    assert seen.label == int(seen.logits.argmax())
+    cam = compute_cam(model, find_target_layer(model, batch), batch)
+    _assert_is_heat_map(cam.heat, side)
+    assert cam.label == int(cam.logits.argmax())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
-def test_every_family_gives_a_fine_map_at_the_size_it_was_made_for(name: str) -> None:
+def test_every_family_has_a_heat_map_at_its_default_size(name: str) -> None:
     side = BACKBONES[name].image_size
     model = _model(name, side)
     batch = torch.randn(1, 3, side, side)
-    seen = compute_cam(model, find_target_layer(model, batch), batch, label=1)
-    _assert_is_a_map(seen.heat, side)
-    assert seen.label == 1
+    cam = compute_cam(model, find_target_layer(model, batch), batch, label=1)
+    _assert_is_heat_map(cam.heat, side)
+    assert cam.label == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
-def test_every_backbone_gives_a_map_at_its_smallest_size(name: str) -> None:
+def test_every_backbone_has_a_heat_map_at_its_smallest_size(name: str) -> None:
     side = min_image_side(name)
     model = _model(name, side)
     batch = torch.randn(1, 3, side, side)
-    _assert_is_a_map(compute_cam(model, find_target_layer(model, batch), batch).heat, side)
+    _assert_is_heat_map(compute_cam(model, find_target_layer(model, batch), batch).heat, side)
 
 
-def test_the_same_answer_comes_with_and_without_a_map() -> None:
+def test_logits_and_embedding_are_those_of_a_plain_forward_pass() -> None:
     for name, side in (("vit_b_32", 64), ("resnet18", 64)):
         model = _model(name, side)
         batch = torch.randn(1, 3, side, side)
-        seen = compute_cam(model, find_target_layer(model, batch), batch)
+        cam = compute_cam(model, find_target_layer(model, batch), batch)
         with torch.inference_mode():
-            torch.testing.assert_close(seen.logits, model(batch)[0], atol=1e-4, rtol=1e-4)
-            torch.testing.assert_close(seen.embedding, model.embed(batch)[0], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(cam.logits, model(batch)[0], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(cam.embedding, model.embed(batch)[0], atol=1e-4, rtol=1e-4)
 
 
-def test_before_global_pooling_the_map_is_grad_cam_by_hand() -> None:
+def test_before_global_pooling_the_heat_map_equals_grad_cam() -> None:
     model = _model("se_resnet", 16 * SE_RESNET_MIN_SIDE)
     batch = torch.randn(1, 3, 16 * SE_RESNET_MIN_SIDE, 16 * SE_RESNET_MIN_SIDE)
     layer = find_target_layer(model, batch)
     assert layer.module is model.backbone.stages
-    seen = compute_cam(model, layer, batch, label=2)
-    weights = model.head.weight[2] - model.head.weight.mean(0)  # of a pooled channel, but for 1 / (H * W)
+    cam = compute_cam(model, layer, batch, label=2)
+    weights = model.head.weight[2] - model.head.weight.mean(0)  # gradient of a pooled channel times H * W
     with torch.no_grad():
         activation = model.backbone.stages(model.backbone.stem(batch))[0]
         heat = torch.einsum("c,chw->hw", weights, activation)[None, None]
         heat = nn.functional.interpolate(heat, batch.shape[2:], mode="bilinear", align_corners=False)[0, 0].clamp_min(0)
-    torch.testing.assert_close(seen.heat, heat / heat.max(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(cam.heat, heat / heat.max(), atol=1e-4, rtol=1e-4)
 
 
-def test_a_network_that_sees_the_left_half_alone_is_hot_on_the_left_alone() -> None:
+def test_a_network_that_uses_only_the_left_half_has_heat_only_there() -> None:
     class LeftOnly(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -114,7 +114,7 @@ def test_a_network_that_sees_the_left_half_alone_is_hot_on_the_left_alone() -> N
     assert heat[:, :16].max() == 1
 
 
-def test_the_map_of_a_frozen_network_comes_under_inference_mode_of_others() -> None:
+def test_a_frozen_network_has_a_heat_map_inside_no_grad_and_keeps_no_hooks() -> None:
     model = _model("se_resnet", 64).requires_grad_(False)
     batch = torch.randn(1, 3, 64, 64)
     layer = find_target_layer(model, batch)
@@ -124,7 +124,7 @@ def test_the_map_of_a_frozen_network_comes_under_inference_mode_of_others() -> N
     assert all(not module._forward_hooks for module in model.modules())
 
 
-def test_random_weights_give_another_map() -> None:
+def test_random_weights_give_a_different_heat_map() -> None:
     weights = shared_file("weights", "mobilenet_v2.pth")
     photos = sorted((weights.parents[1] / "data" / "hymenoptera" / "val").rglob("*.jpg"))[::40]
     trained = _model("mobilenet_v2", 128, num_classes=1000)
@@ -140,11 +140,11 @@ def test_random_weights_give_another_map() -> None:
         other = compute_cam(random, find_target_layer(random, batch), batch, one.label)
         correlations.append(spearmanr(one.heat.flatten(), other.heat.flatten()).statistic)
     assert len(correlations) >= 3
-    assert abs(float(np.mean(correlations))) < MOST_ALIKE
+    assert abs(float(np.mean(correlations))) < MAX_CORRELATION
 
 
 def _mask(name: str, seed: list[int], preprocessing: Preprocessing) -> np.ndarray:
-    """Return where the object lies, drawn by the painter from the same random numbers as the image."""
+    """Return the mask of the object, drawn by the painter with the random numbers of the image."""
     generator = np.random.default_rng(seed)
     _, front = painting._two_colours(generator)
     side = painting._CANVAS
@@ -156,21 +156,21 @@ def _mask(name: str, seed: list[int], preprocessing: Preprocessing) -> np.ndarra
 
 
 @pytest.mark.slow
-def test_on_the_sample_the_heat_lies_on_the_object(tmp_path: Path) -> None:
+def test_the_heat_of_the_sample_dataset_is_on_the_object(tmp_path: Path) -> None:
     root = run_to_end(painting.write_sample_dataset(tmp_path / "sample"))
     config = demo_config().changed("training", device="cpu", precision="float32", epochs=12)
     run = run_to_end(jobs.train(scan(root), config, tmp_path / "run"))
-    model, card = load_model(run.model_path)
-    preprocessing = Preprocessing.from_metadata(card)
+    model, metadata = load_model(run.model_path)
+    preprocessing = Preprocessing.from_metadata(metadata)
     shares = []
     for name in ("ring", "star", "triangle"):
         class_number = list(painting.PAINTERS).index(name)
         for number in range(painting.NUM_PER_CLASS["val"]):
             seed = [0, 1, class_number, number]
             image = painting.draw_sample(painting.PAINTERS[name], np.random.default_rng(seed))
-            place = binary_dilation(_mask(name, seed, preprocessing), iterations=3)
+            mask = binary_dilation(_mask(name, seed, preprocessing), iterations=3)
             batch = normalise(preprocess(np.asarray(image), preprocessing)[None], preprocessing)
-            heat = compute_cam(model, find_target_layer(model, batch), batch, card.classes.index(name)).heat.numpy()
-            shares.append((heat[place].sum() / heat.sum(), place.mean()))
+            heat = compute_cam(model, find_target_layer(model, batch), batch, metadata.classes.index(name)).heat.numpy()
+            shares.append((heat[mask].sum() / heat.sum(), mask.mean()))
     on_object, area = np.mean(shares, axis=0)
     assert on_object > 1.5 * area

@@ -1,4 +1,4 @@
-"""Tests of ranking doubted labels and of the score before and after corrections."""
+"""Tests of suspected wrong labels and of the accuracy before and after corrections."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,26 +20,26 @@ from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.pictures import write_classes
 
 
-def test_flipped_labels_lead_the_queue_with_the_class_they_came_from() -> None:
-    rows, truth = clusters(50, 4)
+def test_flipped_labels_are_ranked_first_with_their_true_class_suggested() -> None:
+    vectors, truth = clusters(50, 4)
     labels = truth.copy()
     flipped = np.random.default_rng(1).permutation(len(truth))[:10]
     labels[flipped] = (truth[flipped] + 1) % 4
     samples = tuple(Sample(f"{row:03}", int(label)) for row, label in enumerate(labels))
     queue = rank_label_issues(
-        Embeddings(samples, rows), out_of_fold_probabilities(rows, labels, 4), ("a", "b", "c", "d")
+        Embeddings(samples, vectors), out_of_fold_probabilities(vectors, labels, 4), ("a", "b", "c", "d")
     )
     assert {int(item.path) for item in queue[:10]} == set(flipped.tolist())
     assert all(item.suggested == "abcd"[truth[int(item.path)]] for item in queue[:10])
     assert all(0.5 < item.score <= 1 for item in queue)
 
 
-def test_a_class_that_the_probe_is_seldom_sure_of_is_not_doubted_for_that() -> None:
-    # A timid class: its images get 0.4 at most, as its own threshold says
+def test_a_class_with_low_confidence_is_compared_with_its_own_threshold() -> None:
+    # Images of class 1 have a probability of 0.4, which is also the threshold of that class
     probabilities = np.array([[0.6, 0.4], [0.6, 0.4], [0.99, 0.01], [0.98, 0.02]])
-    scores, suggested, is_doubted = find_label_issues(probabilities, np.array([1, 1, 0, 0]))
+    scores, suggested, is_issue = find_label_issues(probabilities, np.array([1, 1, 0, 0]))
     assert scores.tolist() == pytest.approx([0.6, 0.6, 0.01, 0.02])
-    assert not is_doubted.any()
+    assert not is_issue.any()
     assert suggested.tolist() == [0, 0, 1, 1]
     assert find_label_issues(probabilities, np.array([1, 1, 0, 1]))[2].tolist() == [False, False, False, True]
 
@@ -59,39 +59,41 @@ def model(data: Path, tmp_path: Path) -> Path:
     return run_to_end(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run")).model_path
 
 
-def test_images_in_the_wrong_folder_are_queued_and_corrections_raise_the_score(data: Path, model: Path) -> None:
+def test_images_in_the_wrong_folder_are_queued_and_corrections_raise_the_accuracy(data: Path, model: Path) -> None:
     dataset = scan(data)
-    found = run_to_end(jobs.review(dataset, model, Audit()))
-    assert {item.path for item in found.items[:2]} == {"red/lost.png", "blue/lost.png"}
-    assert found.num_images == 28
+    review = run_to_end(jobs.review(dataset, model, Audit()))
+    assert {item.path for item in review.items[:2]} == {"red/lost.png", "blue/lost.png"}
+    assert review.num_images == 28
     append_decision(data, "red/lost.png", "relabel", "blue")
     append_decision(data, "blue/lost.png", "relabel", "red")
     assert not {"red/lost.png", "blue/lost.png"} & {
         i.path for i in run_to_end(jobs.review(scan(data), model, Audit())).items
     }
-    rescored = run_to_end(jobs.evaluate_corrections(scan(data), model))
-    assert rescored.accuracy_given < rescored.after
-    assert rescored.before <= rescored.after
-    assert rescored.num_images == rescored.num_given == 28
+    gain = run_to_end(jobs.evaluate_corrections(scan(data), model))
+    assert gain.accuracy_given < gain.after
+    assert gain.before <= gain.after
+    assert gain.num_images == gain.num_given == 28
 
 
-def test_images_kept_for_a_last_test_are_left_alone(data: Path, model: Path) -> None:
+def test_images_of_the_test_split_are_not_reviewed(data: Path, model: Path) -> None:
     dataset = scan(data)
     parts = tuple(replace(s, split="test") if "lost" in s.path else s for s in dataset.samples)
-    found = run_to_end(jobs.review(Dataset(data, dataset.classes, parts), model, Audit()))
-    assert found.num_images == 26
-    assert not any("lost" in item.path for item in found.items)
+    review = run_to_end(jobs.review(Dataset(data, dataset.classes, parts), model, Audit()))
+    assert review.num_images == 26
+    assert not any("lost" in item.path for item in review.items)
 
 
-def test_without_a_model_the_queue_holds_what_the_audit_found(data: Path) -> None:
+def test_without_a_model_there_is_no_accuracy(data: Path) -> None:
     assert run_to_end(jobs.review(scan(data), None, Audit())).accuracy is None
 
 
-def test_the_command_line_lists_and_corrects(data: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_lists_and_corrects_labels(
+    data: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["review", str(data), "--model", str(model), "--most", "2"]) == 0
-    told = capsys.readouterr().out
-    assert "red/lost.png: Stands as red, looks like blue" in told
-    assert "cross-validated accuracy" in told
+    output = capsys.readouterr().out
+    assert "red/lost.png: Stands as red, looks like blue" in output
+    assert "cross-validated accuracy" in output
     assert main(["relabel", str(data), "red/lost.png", "--to", "blue"]) == 0
     assert main(["relabel", str(data), str(data / "blue" / "lost.png"), "--exclude"]) == 0
     assert scan(data).counts() == [14, 13]
@@ -112,7 +114,7 @@ def test_the_command_line_lists_and_corrects(data: Path, model: Path, capsys: py
         (["red/lost.png", "--undo"], "no other option"),
     ],
 )
-def test_what_cannot_be_decided_is_a_sentence(
+def test_an_invalid_correction_prints_an_error(
     data: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["relabel", str(data), *arguments]) == 1

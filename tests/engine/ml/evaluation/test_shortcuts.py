@@ -1,4 +1,4 @@
-"""Tests of finding cues that give the class away."""
+"""Tests of shortcut detection."""
 
 import math
 import random
@@ -14,13 +14,14 @@ from engine import jobs
 from engine.audit.findings import DuplicateGroup, Shortcut
 from engine.audit.fingerprint import Records, empty_records
 from engine.core.event_stream import run_to_end
+from engine.core.formatting import percent
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.decode import decode
 from engine.ml.evaluation.shortcuts import find_shortcuts
 
 
 def _data(num_images: int = 60, num_classes: int = 3) -> tuple[Dataset, Records]:
-    """Return images whose cues are drawn alike for all classes."""
+    """Return images whose shortcut features have the same distribution in all classes."""
     generator = np.random.default_rng(0)
     records = empty_records(num_images)
     records["width"], records["height"] = generator.integers(300, 500, (2, num_images))
@@ -34,17 +35,17 @@ def _data(num_images: int = 60, num_classes: int = 3) -> tuple[Dataset, Records]
     return Dataset(Path("/data"), names, samples), records
 
 
-def _found(dataset: Dataset, records: Records) -> tuple[Shortcut, ...]:
+def _find(dataset: Dataset, records: Records) -> tuple[Shortcut, ...]:
     return find_shortcuts(dataset, dataset.samples, records, ())
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 10])
-def test_cues_that_are_drawn_alike_give_nothing_away(num_classes: int) -> None:
-    assert _found(*_data(20 * num_classes, num_classes)) == ()
+def test_features_independent_of_the_class_are_no_shortcuts(num_classes: int) -> None:
+    assert _find(*_data(20 * num_classes, num_classes)) == ()
 
 
 @pytest.mark.parametrize(
-    ("cue", "give_away"),
+    ("feature", "change_class"),
     [
         ("JPEG quality", lambda records, rows: records["quality"].__setitem__(rows, 30)),
         ("border", lambda records, rows: records["border"].__setitem__(rows, 0.05)),
@@ -55,34 +56,36 @@ def test_cues_that_are_drawn_alike_give_nothing_away(num_classes: int) -> None:
     ],
 )
 @pytest.mark.parametrize("num_classes", [2, 10])
-def test_a_cue_that_one_class_alone_has_is_named(
-    cue: str, give_away: Callable[[Records, np.ndarray], None], num_classes: int
+def test_a_feature_that_only_one_class_has_is_a_shortcut(
+    feature: str, change_class: Callable[[Records, np.ndarray], None], num_classes: int
 ) -> None:
     dataset, records = _data(20 * num_classes, num_classes)
-    give_away(records, np.array([sample.label == 1 for sample in dataset.samples]))
-    found = _found(dataset, records)
-    assert cue in [shortcut.feature for shortcut in found] or (cue == "size" and found[0].feature == "aspect")
-    first = found[0]
+    change_class(records, np.array([sample.label == 1 for sample in dataset.samples]))
+    shortcuts = _find(dataset, records)
+    assert feature in [shortcut.feature for shortcut in shortcuts] or (
+        feature == "size" and shortcuts[0].feature == "aspect"
+    )
+    first = shortcuts[0]
     assert first.accuracy > 0.9
     assert first.chance == 0.5
-    assert f"{first.accuracy:.0%}" in first.sentence
+    assert percent(first.accuracy) in first.sentence
     assert num_classes == 2 or "'b'" in first.sentence
 
 
-def test_half_a_giveaway_is_not_told_of() -> None:
+def test_a_feature_of_a_third_of_a_class_is_no_shortcut() -> None:
     dataset, records = _data(120, 2)
     rows = np.array([sample.label == 1 and number % 3 == 0 for number, sample in enumerate(dataset.samples)])
     records["camera"][rows] = b"Z"
-    assert _found(dataset, records) == ()
+    assert _find(dataset, records) == ()
 
 
-def test_a_class_of_nine_images_is_not_judged() -> None:
+def test_classes_with_fewer_than_ten_images_are_skipped() -> None:
     dataset, records = _data(18, 2)
     records["quality"][::2] = 30
-    assert _found(dataset, records) == ()
+    assert _find(dataset, records) == ()
 
 
-def test_copies_do_not_vouch_for_one_another() -> None:
+def test_duplicates_are_not_independent_evidence() -> None:
     dataset, records = _data(80, 2)
     records = np.repeat(records[:20], 4)
     samples = tuple(replace(sample, label=n // 4 % 2) for n, sample in enumerate(dataset.samples))
@@ -101,7 +104,7 @@ def test_copies_do_not_vouch_for_one_another() -> None:
 
 
 def _write(source: Path, target: Path, change: Callable[[Image.Image], tuple[Image.Image, int]]) -> Dataset:
-    """Save some images of each class alike, but those of the first class changed."""
+    """Save some images of each class, those of the first class changed."""
     dataset = scan(source)
     chosen = random.Random(0).sample(dataset.samples, min(200, len(dataset.samples)))
     for number, sample in enumerate(chosen):
@@ -116,21 +119,21 @@ def _write(source: Path, target: Path, change: Callable[[Image.Image], tuple[Ima
 
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits"])
 @pytest.mark.parametrize(
-    ("cue", "change"),
+    ("feature", "change"),
     [
         ("JPEG quality", lambda image: (image, 70)),
         ("border", lambda image: (ImageOps.expand(image, max(image.size) // 30, "white"), 88)),
     ],
 )
-def test_real_images_made_to_give_their_class_away_are_seen_through(
-    shared: Path, tmp_path: Path, name: str, cue: str, change: Callable[[Image.Image], tuple[Image.Image, int]]
+def test_a_shortcut_added_to_real_images_is_found(
+    shared: Path, tmp_path: Path, name: str, feature: str, change: Callable[[Image.Image], tuple[Image.Image, int]]
 ) -> None:
     dataset = _write(shared / "data" / name, tmp_path, change)
-    found = run_to_end(jobs.check(dataset)).shortcuts
-    assert found
-    assert found[0].feature == cue
+    shortcuts = run_to_end(jobs.check(dataset)).shortcuts
+    assert shortcuts
+    assert shortcuts[0].feature == feature
 
 
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits"])
-def test_real_images_as_they_are_give_nothing_away(shared: Path, name: str) -> None:
+def test_unmodified_real_images_have_no_shortcuts(shared: Path, name: str) -> None:
     assert run_to_end(jobs.check(scan(shared / "data" / name))).shortcuts == ()
