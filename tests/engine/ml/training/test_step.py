@@ -1,65 +1,188 @@
-"""Tests of the loss of a batch when classes are unequal."""
+"""Tests of one training step, on a tiny network."""
 
-from pathlib import Path
+import copy
+from collections.abc import Iterator
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from engine import jobs
 from engine.audit.class_balance import class_weights
-from engine.config.settings import Balance, RunConfig
-from engine.core.event_stream import run_to_end
-from engine.core.events import Event, Warned
-from engine.data.dataset import Dataset, scan
-from engine.data.splits import split
-from engine.ml.training.step import _training_loss
-from tests.pictures import write_classes
+from engine.core.errors import EngineError
+from engine.ml.models.build import Classifier
+from engine.ml.training.options import StepOptions
+from engine.ml.training.step import _backward, _optimizer_step, _training_loss, train_step
+from tests.engine.ml.training.tiny_state import LABELS, make_batch, make_phase, make_state
 
 LOGITS = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
-LABELS = torch.tensor([0, 1, 2, 2, 1, 2])
-TARGETS = torch.nn.functional.one_hot(LABELS, 3).float()
+TARGETS = nn.functional.one_hot(torch.tensor(LABELS), 3).float()
+WEIGHTS = torch.tensor([2.0, 1.0, 0.5])
 
 
-def test_the_weighted_loss_is_that_of_torch() -> None:
-    weights = torch.tensor([2.0, 1.0, 0.5])
-    theirs = torch.nn.functional.cross_entropy(LOGITS, LABELS, weights, reduction="sum")
-    assert _training_loss(LOGITS, TARGETS, 0.0, weights).item() == pytest.approx(theirs.item(), rel=1e-5)
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
 
 
-def test_weights_of_one_change_nothing_whatever_the_smoothing() -> None:
-    plain, weighted = (_training_loss(LOGITS, TARGETS, 0.1, weights) for weights in (None, torch.ones(3)))
-    assert weighted.item() == pytest.approx(plain.item(), rel=1e-6)
+def _expected_gradients(model: Classifier, **loss_options: object) -> list[Tensor]:
+    """Return the gradients of torch's own cross-entropy, summed and divided by the number of images."""
+    model = copy.deepcopy(model)
+    logits = model(make_batch().inputs)
+    loss = nn.functional.cross_entropy(logits, torch.tensor(LABELS), reduction="sum", **loss_options)  # type: ignore[arg-type]
+    return list(torch.autograd.grad(loss / len(LABELS), list(model.parameters())))
 
 
-def test_a_mixed_image_counts_the_weights_of_both_classes_by_their_shares() -> None:
+def _copies(model: nn.Module) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def _norm(tensors: list[Tensor]) -> float:
+    return float(torch.cat([tensor.flatten() for tensor in tensors]).norm())
+
+
+def _step_update(step: StepOptions, weights: Tensor | None = None) -> tuple[list[Tensor], list[Tensor], Tensor]:
+    """Run a step with learning rate 1; return what it subtracted, the unchanged parameters and the sums."""
+    state = make_state(step)
+    state.class_weights = weights
+    before = _copies(state.setup.model)
+    sums = train_step(state, make_phase(state), make_batch(), seed=0)
+    updates = [old - new for old, new in zip(before, _copies(state.setup.model))]
+    return updates, before, sums
+
+
+def test_a_step_of_sgd_subtracts_the_gradient_of_the_mean_cross_entropy() -> None:
+    expected = _expected_gradients(make_state().setup.model)
+    torch.testing.assert_close(_step_update(StepOptions())[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_class_weights_scale_the_gradient_of_each_class() -> None:
+    expected = _expected_gradients(make_state().setup.model, weight=WEIGHTS)
+    torch.testing.assert_close(_step_update(StepOptions(), WEIGHTS)[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_label_smoothing_changes_the_gradient_as_torch_does() -> None:
+    expected = _expected_gradients(make_state().setup.model, label_smoothing=0.3)
+    torch.testing.assert_close(_step_update(StepOptions(label_smoothing=0.3))[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_gradient_is_clipped_to_the_norm_and_0_turns_clipping_off() -> None:
+    unclipped = _norm(_step_update(StepOptions(clip_norm=0.0))[0])
+    assert unclipped > 0.1
+    assert _norm(_step_update(StepOptions(clip_norm=0.1))[0]) == pytest.approx(0.1, rel=1e-3)
+    assert _norm(_step_update(StepOptions(clip_norm=1e3))[0]) == pytest.approx(unclipped, rel=1e-3)
+
+
+def test_the_optimizer_step_clips_the_global_norm_of_all_parameters() -> None:
+    weights = [nn.Parameter(torch.zeros(1)) for _ in range(2)]
+    weights[0].grad, weights[1].grad = torch.tensor([3.0]), torch.tensor([4.0])
+    optimizer = torch.optim.SGD(weights, lr=1.0)
+    _optimizer_step(optimizer, torch.amp.GradScaler("cpu", enabled=False), clip_norm=1.0)
+    assert [weight.item() for weight in weights] == pytest.approx([-0.6, -0.8], rel=1e-4)
+
+
+def test_ema_weights_follow_the_model_with_their_decay() -> None:
+    state = make_state(ema_decay=0.75)
+    phase = make_phase(state)
+    train_step(state, phase, make_batch(), seed=0)
+    first = _copies(state.setup.model)
+    train_step(state, phase, make_batch(), seed=0)
+    second = _copies(state.setup.model)
+    assert state.eval_model is not state.setup.model
+    expected = [0.75 * old + 0.25 * new for old, new in zip(first, second)]
+    torch.testing.assert_close(_copies(state.eval_model), expected)
+
+
+def test_without_ema_the_trained_model_is_validated() -> None:
+    state = make_state(ema_decay=0.0)
+    assert state.eval_model is state.setup.model
+
+
+@pytest.mark.parametrize(
+    ("step", "weights"), [(StepOptions(), None), (StepOptions(label_smoothing=0.3), None), (StepOptions(), WEIGHTS)]
+)
+def test_the_sums_are_cross_entropy_without_smoothing_or_weights_correct_images_and_images(
+    step: StepOptions, weights: Tensor | None
+) -> None:
+    sums = _step_update(step, weights)[2]
+    logits = make_state().setup.model(make_batch().inputs)
+    labels = torch.tensor(LABELS)
+    loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+    expected = torch.stack((loss, (logits.argmax(1) == labels).sum().float(), torch.tensor(6.0)))
+    torch.testing.assert_close(sums, expected.detach())
+
+
+def test_mixed_images_count_as_correct_by_the_target_weight_of_the_prediction() -> None:
+    state = make_state(StepOptions(mixup_alpha=1.0))
+    phase = make_phase(state)
+    phase.source.uses_mixup = True
+    correct = train_step(state, phase, make_batch(), seed=0)[1].item()
+    assert correct != pytest.approx(round(correct), abs=1e-4)
+
+
+def test_a_split_batch_has_the_same_gradient_as_a_whole_one() -> None:
+    gradients = []
+    for accumulation_steps in (1, 2):
+        state = make_state()
+        state.accumulation_steps = accumulation_steps
+        state.setup.model.eval()  # BatchNorm statistics of a part differ from those of the batch
+        phase = make_phase(state)
+        _backward(state, phase, make_batch().inputs, TARGETS, num_images=6)
+        gradients.append([parameter.grad for parameter in state.setup.model.parameters()])
+    torch.testing.assert_close(*gradients)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_split_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    _limit_memory(3, monkeypatch)
+    state = make_state()
+    sums = train_step(state, make_phase(state), make_batch(), seed=0)
+    assert state.accumulation_steps == 2
+    assert state.num_steps_done == 1
+    assert sums[2] == 6
+    assert len(state.notices) == 1
+    assert "split into 2 parts" in state.notices[0]
+
+
+def test_an_error_is_raised_if_no_part_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    _limit_memory(0, monkeypatch)
+    state = make_state()
+    with pytest.raises(EngineError, match="not enough memory"):
+        train_step(state, make_phase(state), make_batch(), seed=0)
+
+
+def _limit_memory(max_images: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Classifier.forward
+
+    def forward(self: Classifier, x: Tensor) -> Tensor:
+        if len(x) > max_images:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(self, x)
+
+    monkeypatch.setattr(Classifier, "forward", forward)
+
+
+def test_the_weighted_loss_equals_that_of_torch() -> None:
+    expected = nn.functional.cross_entropy(LOGITS, torch.tensor(LABELS), WEIGHTS, reduction="sum")
+    assert _training_loss(LOGITS, TARGETS, 0.0, WEIGHTS).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_class_weights_of_1_change_nothing_with_label_smoothing() -> None:
+    unweighted, weighted = (_training_loss(LOGITS, TARGETS, 0.1, weights) for weights in (None, torch.ones(3)))
+    assert weighted.item() == pytest.approx(unweighted.item(), rel=1e-6)
+
+
+def test_a_mixed_image_has_the_mean_of_its_class_weights() -> None:
     weights = torch.tensor([4.0, 1.0, 1.0])
     mixed = torch.tensor([[0.75, 0.25, 0.0]])
-    plain = _training_loss(LOGITS[:1], mixed, 0.0, None)
-    assert _training_loss(LOGITS[:1], mixed, 0.0, weights).item() == pytest.approx(3.25 * plain.item(), rel=1e-5)
+    unweighted = _training_loss(LOGITS[:1], mixed, 0.0, None)
+    assert _training_loss(LOGITS[:1], mixed, 0.0, weights).item() == pytest.approx(3.25 * unweighted.item(), rel=1e-5)
 
 
-def test_with_weights_all_classes_pull_alike_on_balance() -> None:
-    labels = torch.tensor([0] * 9 + [1])
-    targets = torch.nn.functional.one_hot(labels, 2).float()
+def test_with_class_weights_the_gradients_of_unequal_classes_cancel_at_equal_logits() -> None:
+    targets = nn.functional.one_hot(torch.tensor([0] * 9 + [1]), 2).float()
     logits = torch.zeros(10, 2, requires_grad=True)
     _training_loss(logits, targets, 0.0, torch.tensor(class_weights([9, 1]))).backward()
     assert logits.grad is not None
     assert logits.grad.sum(0).abs().max() < 1e-6
-
-
-@pytest.fixture
-def unequal(tmp_path: Path) -> Dataset:
-    return split(scan(write_classes(tmp_path / "data", {"red": 40, "blue": 6})), 0.25, 0)
-
-
-@pytest.mark.parametrize(("balance", "is_told"), [("auto", True), ("off", False)])
-def test_a_run_tells_that_rare_classes_count_more(
-    unequal: Dataset, tmp_path: Path, balance: Balance, is_told: bool
-) -> None:
-    config = RunConfig().changed("data", image_size=16)
-    config = config.changed("training", epochs=1, batch_size=8, device="cpu", balance=balance)
-    events: list[Event] = []
-    run = run_to_end(jobs.train(unequal, config, tmp_path / "run"), events.append)
-    told = [event.message for event in events if isinstance(event, Warned)]
-    assert any("7.5 times" in message for message in told) == is_told
-    assert run.model_path.is_file()
