@@ -16,7 +16,7 @@ from engine.ml.training.state import TrainState
 from engine.ml.training.validation import validate
 from tests.engine.ml.training.tiny_state import make_phase, make_state
 
-WRITER = SimpleNamespace(is_due=lambda at_epoch_end: False)
+WRITER = SimpleNamespace(is_due=lambda **_: False)
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_batches_that_were_trained_on_before_an_interruption_are_skipped() -> No
 def test_each_step_uses_the_learning_rate_of_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     state = make_state()
     phase = make_phase(state, lr=0.5)
-    monkeypatch.setattr(Phase, "lr_factor", lambda self, steps_done: 0.25 / (1 + steps_done))
+    monkeypatch.setattr(Phase, "lr_factor", lambda _, steps_done: 0.25 / (1 + steps_done))
     _train_epoch(state, phase, phase_epoch=1)
     assert phase.optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * 0.25 / 2)
 

@@ -24,6 +24,7 @@ from engine.runs.run_folder import Run
 NUM_CLASSES = 3
 IMAGE_SIZE = 4
 LABELS = (0, 1, 2, 2, 1, 2)
+NO_OPTIONS = StepOptions()
 
 
 @dataclass
@@ -93,7 +94,7 @@ def make_plan(**changes: object) -> LoopPlan:
     return LoopPlan(**(values | changes))  # type: ignore[arg-type]
 
 
-def make_state(step: StepOptions = StepOptions(), labels: Sequence[int] = LABELS, **plan: object) -> TrainState:
+def make_state(step: StepOptions = NO_OPTIONS, labels: Sequence[int] = LABELS, **plan: object) -> TrainState:
     """Return a state before its first step, in float32 on the CPU; `plan` changes values of `make_plan`."""
     cpu = torch.device("cpu")
     setup = TrainingSetup(
