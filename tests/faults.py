@@ -5,8 +5,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+
+from engine.ml.training import checkpoint_file
 
 
 class Disk:
@@ -37,6 +40,12 @@ def faulty(disk: Disk) -> Iterator[Disk]:
             raise disk.fail()
         return real_bytes(path, content)
 
+    def open_checkpoint(path: Path, mode: str) -> BinaryIO:
+        if mode == "wb" and disk.refuses(f"write {_kind(path)}"):
+            real_bytes(path, b"half")
+            raise disk.fail()
+        return open(path, mode)  # type: ignore[return-value]
+
     def write_text(path: Path, text: str, encoding: str | None = None) -> int:
         return write_bytes(path, text.encode(encoding or "utf-8"))
 
@@ -58,6 +67,7 @@ def faulty(disk: Disk) -> Iterator[Disk]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "write_bytes", write_bytes)
         patch.setattr(Path, "write_text", write_text)
+        patch.setattr(checkpoint_file, "open", open_checkpoint, raising=False)
         patch.setattr(os, "write", write)
         patch.setattr(os, "fsync", sync)
         patch.setattr(os, "replace", replace)

@@ -16,12 +16,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import torch
 from safetensors.torch import save
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
+from engine.ml.models import se_resnet
 from engine.ml.models.build import Classifier, build_model
 from engine.ml.models.model_file import load_model, make_metadata, save_model
 from engine.ml.models.preprocessing import Preprocessing
@@ -29,14 +32,18 @@ from engine.ml.models.pretrained import load_matching
 from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.models.weight_files import read_tensors
 from engine.ml.runtime.precision import PrecisionChoice
-from engine.ml.training.checkpoint import read_checkpoint, write_checkpoint
+from engine.ml.training.checkpoint import open_checkpoint, write_checkpoint
 from engine.ml.training.early_stopping import EarlyStopping
+from engine.ml.training.optim import parameter_groups
 
-KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt")
+KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt", ".checkpoint.safetensors")
+_MODEL, _WEIGHTS, _TORCH, _OLD_TORCH, _OLD_CHECKPOINT, _CHECKPOINT = KINDS
 MEMORY_BOUND = 1_000_000_000
 """Bytes; torch and the networks of the seeds take 700 million before a file is opened."""
 _SIDE = 32
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_NO_HASH = b"0" * 64
+_OLD_CHECKPOINT_PATH = Path(__file__).with_name("engine") / "ml" / "training" / "old_run" / "checkpoint.pt"
 _NASTY: tuple[Any, ...] = (
     *(0, 1, -1, 2, 255, 2**31, 2**53, 2**63, 2**64, 10**400, 0.5, 1e-320, 1e308, float("nan"), float("inf"), None),
     *(True, "", "x", "../../x", "C:\\x", "a/b", "\0", "\x1b[31m", "\u202e", "<b>x</b>", "=1+1", "a" * 10**5, [], [[]]),
@@ -57,30 +64,36 @@ def mutated(seed: int) -> bytes:
     content = _whole(kind)
     if kind.endswith(".safetensors"):
         changes: list[Callable[[bytes, random.Random], bytes]] = [_edit_header, _edit_header, _edit_lengths]
-    elif kind == ".legacy.pth":
+    elif kind == _OLD_TORCH:
         changes = [_edit_start]
     else:
         changes = [_edit_pickle, _edit_pickle, _edit_end, _rebuilt]
     change = dice.choice([*changes, _edit_start, _edit_anywhere, _cut, _splice])
     content = change(content, dice)
-    # With the hash that goes with it, for it is no secret how that is made
-    return content + hashlib.sha256(content).digest() if kind == KINDS[-1] and dice.random() < 0.9 else content
+    return _with_hash(content, kind) if dice.random() < 0.9 else content
+
+
+def _with_hash(content: bytes, kind: str) -> bytes:
+    """Return a checkpoint with the hash of its content, which anybody can compute; other files are unchanged."""
+    digest = hashlib.sha256(content)
+    if kind == _CHECKPOINT:
+        return content.replace(_NO_HASH, digest.hexdigest().encode(), 1)
+    return content + digest.digest() if kind == _OLD_CHECKPOINT else content
 
 
 def open(path: Path) -> None:
     """Read a file as the program would; raise EngineError where it is refused."""
-    if path.name.endswith(KINDS[0]):
+    if path.name.endswith(_MODEL):
         model, card = load_model(path)
         read_embeddings(path)
         if card.image_size <= 64:
             with torch.inference_mode():
                 model(torch.zeros(1, 3, card.image_size, card.image_size))
-    elif path.name.endswith(KINDS[-1]):
-        checkpoint = read_checkpoint(path)
-        assert checkpoint is not None
-        session, phase = _training()
-        checkpoint.restore_model(session.setup.model)
-        checkpoint.restore(session, phase)
+    elif path.name.endswith((_CHECKPOINT, _OLD_CHECKPOINT)):
+        checkpoint = open_checkpoint(path)
+        state, phase = _training()
+        checkpoint.restore_model(state.setup.model)
+        checkpoint.restore(state, phase)
     else:
         load_matching(_model.__wrapped__(), read_tensors(path), path)
 
@@ -91,7 +104,7 @@ def _whole(kind: str) -> bytes:
     torch.manual_seed(0)
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"file{kind}"
-        if kind == KINDS[0]:
+        if kind == _MODEL:
             card = make_metadata(
                 RunConfig().changed("model", backbone="squeezenet1_1"),
                 ("ant", "bee"),
@@ -102,13 +115,17 @@ def _whole(kind: str) -> bytes:
             )
             card = card.model_copy(update={"created": "2026-01-01"})
             save_model(path, model, card, torch.nn.functional.normalize(torch.randn(5, 512)).half())
-        elif kind == KINDS[1]:
+        elif kind == _WEIGHTS:
             path.write_bytes(save({name: value.half() for name, value in model.state_dict().items()}))
-        elif kind == KINDS[-1]:
-            write_checkpoint(path, *_training.__wrapped__(), torch.zeros(4))
-            return path.read_bytes()[:-_DIGEST_BYTES]
+        elif kind == _CHECKPOINT:
+            write_checkpoint(path, *_training(), torch.zeros(3))
+            content = path.read_bytes()
+            start = content.index(b'"sha256":"') + len(b'"sha256":"')
+            return content[:start] + _NO_HASH + content[start + len(_NO_HASH) :]
+        elif kind == _OLD_CHECKPOINT:
+            return _OLD_CHECKPOINT_PATH.read_bytes()[:-_DIGEST_BYTES]
         else:
-            torch.save(model.state_dict(), path, _use_new_zipfile_serialization=kind == ".pth")
+            torch.save(model.state_dict(), path, _use_new_zipfile_serialization=kind == _TORCH)
         return path.read_bytes()
 
 
@@ -118,11 +135,13 @@ def _model() -> Classifier:
     return build_model("squeezenet1_1", 2, _SIDE, 0.1)
 
 
-@functools.cache
 def _training() -> tuple[Any, Any]:
-    torch.manual_seed(0)
-    model = build_model("squeezenet1_1", 2, _SIDE, 0.1)
-    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    """Return the state and the phase of the run in `old_run`, after one step."""
+    with mock.patch.object(se_resnet, "WIDTHS", (8, 10, 10, 12)):
+        model = build_model("se_resnet", 3, 16, 0.3)
+    optimizer = torch.optim.AdamW(parameter_groups(model, 5e-3, 0.05, 1.0), fused=True)
+    model(torch.ones(2, 3, 16, 16)).sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
     setup = SimpleNamespace(
         model=model,
         scaler=torch.amp.GradScaler("cpu", enabled=False),
@@ -131,12 +150,23 @@ def _training() -> tuple[Any, Any]:
         precision=PrecisionChoice(torch.float32, "as set"),
         layout=torch.channels_last,
     )
-    session = SimpleNamespace(setup=setup, averaged=None, stopping=EarlyStopping(patience=3), epoch=1, started=0.0)
-    vars(session).update(
-        seconds=1.0, num_batches_done=0, num_steps_done=3, accumulation_steps=1, work_done=1.0, warned=set()
+    state = SimpleNamespace(
+        setup=setup,
+        averaged=AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True),
+        stopping=EarlyStopping(patience=3),
+        started=0.0,
+        seconds=1.0,
+        epoch=1,
+        num_batches_done=0,
+        num_steps_done=3,
+        accumulation_steps=1,
+        work_done=1.0,
+        step_seconds=0.1,
+        validation_seconds=0.1,
+        warned={"red/000.png"},
+        sums=torch.zeros(3),
     )
-    vars(session).update(step_seconds=0.1, validation_seconds=0.1)
-    return session, SimpleNamespace(optimizer=optimizer, kind="full", first_epoch=1, began=0.0)
+    return state, SimpleNamespace(optimizer=optimizer, kind="full", first_epoch=1, began=0.0)
 
 
 def _edit_header(content: bytes, dice: random.Random) -> bytes:
@@ -144,10 +174,11 @@ def _edit_header(content: bytes, dice: random.Random) -> bytes:
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     metadata = header.get("__metadata__", {})
-    if "classifold" in metadata and dice.random() < 0.6:
-        card = json.loads(metadata["classifold"])
-        _edit_nodes(card, dice)
-        metadata["classifold"] = json.dumps(card)
+    key = next(iter({"classifold", "checkpoint"} & set(metadata)), None)
+    if key is not None and dice.random() < 0.6:
+        document = json.loads(metadata[key])
+        _edit_nodes(document, dice)
+        metadata[key] = json.dumps(document)
     else:
         _edit_nodes(header, dice)
     changed = json.dumps(header).encode("utf-8", "surrogatepass")

@@ -117,7 +117,7 @@ def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iter
     with log_to_file(run.log_path), keep_awake(config.training.keep_awake):
         yield from log_events(run, _with_tensorboard(run, config, fit_and_draw()))
         with suppress(OSError):
-            run.checkpoint_path.unlink()  # an unfinished run needs its checkpoint
+            run.delete_checkpoint()  # an unfinished run needs its checkpoint
     return run
 
 

@@ -56,6 +56,11 @@ class Run:
     @property
     def checkpoint_path(self) -> Path:
         """What is needed to go on where the run was interrupted; gone when it is over."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def legacy_checkpoint_path(self) -> Path:
+        """The checkpoint of a run that version 0.1 started."""
         return self.path / "checkpoint.pt"
 
     @property
@@ -125,6 +130,11 @@ class Run:
         """Return True if the run was completed; a stopped run can be resumed."""
         done = self.history.done
         return done is not None and not done.stopped
+
+    def delete_checkpoint(self) -> None:
+        """Delete the checkpoint; raise OSError if the disk refuses."""
+        for path in (self.checkpoint_path, self.legacy_checkpoint_path):
+            path.unlink(missing_ok=True)
 
     def mark_stopped(self) -> None:
         """Log an interrupted run as stopped, so that it is not offered again; raises EngineError if that fails."""

@@ -35,7 +35,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if is_out_of_memory(error):
             raise
         raise EngineError(
-            "This is no file of plain weights, or it is damaged. "
+            "This is not a file of plain weights, or it is damaged. "
             "Weights are saved by torch.save(model.state_dict(), path) or as safetensors.",
             path,
         ) from error

@@ -1,151 +1,233 @@
-"""Write and read what a run needs to go on where it was interrupted, in the middle of an epoch too.
+"""Save a run in the middle of its training and restore it, so that it ends with the same bits as without a break."""
 
-The file is torch's, with the SHA-256 of all before it as its last 32 bytes; torch itself passes over these.
-"""
-
-import errno
-import hashlib
-import io
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from engine.core.atomic_write import write_atomic
 from engine.core.errors import EngineError
-from engine.core.safe_read import check_regular_file
-from engine.ml.models.safe_pickle import DAMAGED, load_torch_file
+from engine.ml.models.safe_pickle import DAMAGED
 from engine.ml.runtime import distributed
 from engine.ml.runtime.memory import is_out_of_memory
 from engine.ml.runtime.precision import DTYPES, LAYOUTS, PrecisionChoice
-from engine.ml.training.early_stopping import EarlyStopping
+from engine.ml.training.checkpoint_file import (
+    read_checkpoint_metadata,
+    read_checkpoint_tensors,
+    write_checkpoint_file,
+)
+from engine.ml.training.checkpoint_state import (
+    AVERAGED,
+    CHECKPOINT_VERSION,
+    CUDA_RANDOM,
+    MODEL,
+    OPTIMIZER,
+    RANDOM,
+    SUMS,
+    WARNED,
+    CheckpointMetadata,
+    decode_paths,
+    encode_paths,
+)
+from engine.ml.training.legacy_checkpoint import read_legacy_checkpoint
 from engine.ml.training.phases import Phase, PhaseKind
 from engine.ml.training.state import TrainState
+from engine.runs.run_folder import Run
 
-_MOST_BYTES = 16 * 2**30
-"""The largest network with its moving average and Adam's two numbers a weight has 10 GiB."""
-_DIGEST_BYTES = hashlib.sha256().digest_size
+_SCALAR_STATE = "step"
+"""Key of the optimizer's step counter, the only state that does not have the shape of its parameter."""
+_OPTIMIZER_KEYS = {_SCALAR_STATE, "exp_avg", "exp_avg_sq", "momentum_buffer"}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What such a file holds; tensors are on the CPU."""
+    """A checkpoint whose hash and metadata were verified; tensors are read when they are restored."""
 
     path: Path
-    kind: PhaseKind
-    """The phase that the run was in."""
-    precision: PrecisionChoice
-    """Chosen by time at the start, so it must not be chosen anew."""
-    seconds: float
-    """How long the run had taken."""
-    state: dict[str, Any]
+    metadata: CheckpointMetadata
+    read_tensors: Callable[[], dict[str, Tensor]] = field(repr=False)
+
+    @property
+    def kind(self) -> PhaseKind:
+        """Kind of the phase that was interrupted."""
+        return self.metadata.kind
+
+    @property
+    def precision(self) -> PrecisionChoice:
+        """Precision of the run; it was chosen by timing, so it must not be chosen again."""
+        metadata = self.metadata
+        return PrecisionChoice(DTYPES[metadata.dtype], metadata.precision_reason, LAYOUTS[metadata.layout])
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the run up to the checkpoint."""
+        return self.metadata.seconds
 
     def restore_model(self, model: nn.Module) -> None:
-        """Put the weights into the network of the run; raise EngineError where they do not fit."""
-        with _told_as_damage(self.path):
-            model.load_state_dict(self.state["model"])
+        """Load the weights into the network of the run; raise EngineError if they do not match it."""
+        with _damage_reported(self.path):
+            _load_module(model, self.read_tensors(), MODEL)
 
-    def restore(self, session: TrainState, phase: Phase) -> None:
-        """Go back to where `write_checkpoint` was called; raise EngineError where the content does not fit."""
-        state, device = self.state, session.setup.device
-        with _told_as_damage(self.path):
-            if session.averaged is not None:
-                session.averaged.load_state_dict(state["averaged"])
-            phase.optimizer.load_state_dict(state["optimizer"])
-            phase.first_epoch, phase.began = int(state["first_epoch"]), session.started + float(state["began"])
-            session.setup.scaler.load_state_dict(state["scaler"])
-            session.stopping = EarlyStopping.model_validate_json(state["stopping"])
-            session.epoch, session.num_batches_done = int(state["epoch"]), int(state["num_batches_done"])
-            session.num_steps_done, session.accumulation_steps = (
-                int(state["num_steps_done"]),
-                int(state["accumulation_steps"]),
-            )
-            session.work_done, session.step_seconds = float(state["work_done"]), float(state["step_seconds"])
-            session.validation_seconds = float(state["measuring_seconds"])
-            session.warned = set(map(str, state["warned"]))
-            if distributed.rank() == 0:  # they are those of all processes
-                session.sums = state["sums"].to(device)
-            torch.set_rng_state(state["random"])
-            if device.type == "cuda" and state["device_random"] is not None:
-                torch.cuda.set_rng_state(state["device_random"], device)
+    def restore(self, state: TrainState, phase: Phase) -> None:
+        """Restore everything but the model: optimizer, moving average, position, random states.
+
+        Raises:
+            EngineError: If the content does not match the run.
+        """
+        metadata, device = self.metadata, state.setup.device
+        with _damage_reported(self.path):
+            tensors = self.read_tensors()
+            if state.averaged is not None:
+                _load_module(state.averaged, tensors, AVERAGED)
+            _load_optimizer(phase.optimizer, tensors, metadata.learning_rates)
+            phase.first_epoch, phase.began = metadata.first_epoch, state.started + metadata.phase_start
+            state.setup.scaler.load_state_dict(metadata.scaler)
+            state.stopping = metadata.stopping.model_copy()
+            state.epoch, state.num_batches_done = metadata.epoch, metadata.num_batches_done
+            state.num_steps_done, state.accumulation_steps = metadata.num_steps_done, metadata.accumulation_steps
+            state.work_done, state.step_seconds = metadata.work_done, metadata.step_seconds
+            state.validation_seconds = metadata.validation_seconds
+            state.warned = decode_paths(tensors[WARNED])
+            if distributed.rank() == 0:  # the saved sums are those over all processes
+                state.sums = _require_like(tensors[SUMS], state.sums).to(device, copy=True)
+            torch.set_rng_state(tensors[RANDOM])
+            if device.type == "cuda" and CUDA_RANDOM in tensors:
+                torch.cuda.set_rng_state(tensors[CUDA_RANDOM].clone(), device)
+
+
+def write_checkpoint(path: Path, state: TrainState, phase: Phase, sums: Tensor) -> None:
+    """Write the state of a run atomically.
+
+    Args:
+        path: The file to write or replace.
+        state: The state of the run.
+        phase: The phase that is running.
+        sums: `state.sums` added up over all processes, shape (3,).
+
+    Raises:
+        OSError: If the file cannot be written; the checkpoint before is then unchanged.
+    """
+    setup = state.setup
+    metadata = CheckpointMetadata(
+        kind=phase.kind,
+        dtype=str(setup.dtype).removeprefix("torch."),
+        precision_reason=setup.precision.reason,
+        layout=str(setup.layout),
+        seconds=state.seconds,
+        first_epoch=phase.first_epoch,
+        phase_start=phase.began - state.started,
+        epoch=state.epoch,
+        num_batches_done=state.num_batches_done,
+        num_steps_done=state.num_steps_done,
+        accumulation_steps=state.accumulation_steps,
+        step_seconds=state.step_seconds,
+        validation_seconds=state.validation_seconds,
+        work_done=state.work_done,
+        stopping=state.stopping,
+        learning_rates=tuple(group["lr"] for group in phase.optimizer.param_groups),
+        scaler=setup.scaler.state_dict(),
+    )
+    tensors = _collect_tensors(state, phase) | {SUMS: sums}
+    write_atomic(path, lambda temporary: write_checkpoint_file(temporary, metadata, tensors))
+
+
+def read_checkpoint(run: Run) -> Checkpoint | None:
+    """Return the checkpoint of a run, or None if it has none.
+
+    Raises:
+        EngineError: If the checkpoint cannot be read, is damaged, or was written by a newer version.
+    """
+    for path in (run.checkpoint_path, run.legacy_checkpoint_path):
+        if path.exists():
+            return open_checkpoint(path)
+    return None
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Return the checkpoint in a file, in the current or, if it is a `.pt` file, the legacy format.
+
+    Raises:
+        EngineError: If it cannot be read, is damaged, or was written by a newer version.
+    """
+    try:
+        with _damage_reported(path):
+            if path.suffix == ".pt":
+                metadata, tensors = read_legacy_checkpoint(path)
+                return Checkpoint(path, metadata, lambda: tensors)
+            metadata = read_checkpoint_metadata(path)
+    except OSError as error:
+        raise EngineError(f"The checkpoint of this run cannot be read: {error.strerror or error}.", path) from error
+    if metadata.version > CHECKPOINT_VERSION:
+        raise EngineError("This run was started by a newer Classifold. Update the program to resume it.", path)
+    return Checkpoint(path, metadata, partial(read_checkpoint_tensors, path))
 
 
 @contextmanager
-def _told_as_damage(path: Path) -> Iterator[None]:
-    """Turn what content of another shape raises into a sentence."""
+def _damage_reported(path: Path) -> Iterator[None]:
+    """Turn the exceptions that damaged content raises into EngineError."""
     try:
         yield
     except DAMAGED as error:
         if is_out_of_memory(error):
             raise
         raise EngineError(
-            "The checkpoint of this run is damaged, so it cannot go on. Its best model is kept; train again with its "
-            "settings.",
+            "The checkpoint of this run is damaged, so the run cannot be resumed. Its best model is kept; train again "
+            "with the same settings.",
             path,
         ) from error
 
 
-def write_checkpoint(path: Path, session: TrainState, phase: Phase, sums: Tensor) -> None:
-    """Write all that is needed to go on from here, in one step; raise OSError where the disk refuses.
-
-    `sums` are those of `session` over all processes.
-    """
-    setup, averaged = session.setup, session.averaged
-    state = {
-        "kind": phase.kind,
-        "first_epoch": phase.first_epoch,
-        "began": phase.began - session.started,
-        "precision": (str(setup.dtype).removeprefix("torch."), setup.precision.reason, str(setup.layout)),
-        "seconds": session.seconds,
-        "model": setup.model.state_dict(),
-        "averaged": None if averaged is None else averaged.state_dict(),
-        "optimizer": phase.optimizer.state_dict(),
-        "scaler": setup.scaler.state_dict(),
-        "random": torch.get_rng_state(),
-        "device_random": torch.cuda.get_rng_state(setup.device) if setup.device.type == "cuda" else None,
-        "stopping": session.stopping.model_dump_json(),
-        "epoch": session.epoch,
-        "num_batches_done": session.num_batches_done,
-        "num_steps_done": session.num_steps_done,
-        "accumulation_steps": session.accumulation_steps,
-        "step_seconds": session.step_seconds,
-        "measuring_seconds": session.validation_seconds,
-        "work_done": session.work_done,
-        "warned": sorted(session.warned),
-        "sums": sums.cpu(),
-    }
-    # Not straight to the file: torch's own writer says of a full disk no more than that it failed
-    content = io.BytesIO()
-    torch.save(state, content)
-    content.write(hashlib.sha256(content.getbuffer()).digest())
-    write_atomic(path, lambda temporary: temporary.write_bytes(content.getbuffer()))
+def _collect_tensors(state: TrainState, phase: Phase) -> dict[str, Tensor]:
+    setup = state.setup
+    tensors = {f"{MODEL}{name}": tensor for name, tensor in setup.model.state_dict().items()}
+    if state.averaged is not None:
+        tensors |= {f"{AVERAGED}{name}": tensor for name, tensor in state.averaged.state_dict().items()}
+    for index, values in phase.optimizer.state_dict()["state"].items():
+        tensors |= {f"{OPTIMIZER}{index}.{key}": value for key, value in values.items() if value is not None}
+    tensors |= {RANDOM: torch.get_rng_state(), WARNED: encode_paths(state.warned)}
+    if setup.device.type == "cuda":
+        tensors[CUDA_RANDOM] = torch.cuda.get_rng_state(setup.device)
+    return tensors
 
 
-def read_checkpoint(path: Path) -> Checkpoint | None:
-    """Return what lies at `path`, or None where nothing does; raise EngineError where it is damaged or no checkpoint.
+def _load_module(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Copy the tensors with a prefix into a module; raise ValueError if names, shapes or types differ."""
+    own = module.state_dict()
+    saved = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    if set(saved) != set(own):
+        raise ValueError("the names of the tensors differ")
+    state = OrderedDict((name, _require_like(saved[name], expected)) for name, expected in own.items())
+    state._metadata = own._metadata  # type: ignore[attr-defined]
+    module.load_state_dict(state)
 
-    Nothing in it is run: its hash is checked, then plain data alone is read, see `load_torch_file`.
-    """
-    try:
-        check_regular_file(path)
-        if path.stat().st_size > _MOST_BYTES:
-            raise OSError(errno.EFBIG, "it is larger than any that this program writes")
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise EngineError(f"The checkpoint of this run cannot be read: {error.strerror or error}.", path) from error
-    with _told_as_damage(path):
-        body, digest = memoryview(content)[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
-        if hashlib.sha256(body).digest() != digest:
-            raise ValueError("another hash")
-        state = load_torch_file(io.BytesIO(body))
-        if not isinstance(state, dict) or state["kind"] not in get_args(PhaseKind):
-            raise ValueError("no checkpoint of a training")
-        dtype, reason, layout = state["precision"]
-        precision = PrecisionChoice(DTYPES[dtype], str(reason), LAYOUTS[layout])
-        return Checkpoint(path, state["kind"], precision, float(state["seconds"]), state)
+
+def _load_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], learning_rates: tuple[float, ...]
+) -> None:
+    """Copy saved state into an optimizer; raise ValueError or IndexError if it does not match the parameters."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if not name.startswith(OPTIMIZER):
+            continue
+        index, _, key = name.removeprefix(OPTIMIZER).partition(".")
+        if key not in _OPTIMIZER_KEYS:
+            raise ValueError(f"unknown optimizer state {key}")
+        parameter = parameters[int(index)]
+        # The fused optimizers need the memory layout of the parameter, which a file does not keep
+        target = torch.zeros(()) if key == _SCALAR_STATE else torch.empty_like(parameter)
+        state.setdefault(int(index), {})[key] = target.copy_(_require_like(tensor, target))
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    for group, rate in zip(optimizer.param_groups, learning_rates, strict=True):
+        group["lr"] = rate
+
+
+def _require_like(tensor: Tensor, expected: Tensor) -> Tensor:
+    if (tensor.shape, tensor.dtype) != (expected.shape, expected.dtype):
+        raise ValueError("the shape or type of a tensor differs")
+    return tensor

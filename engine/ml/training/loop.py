@@ -38,7 +38,7 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
         EngineError: If settings or images do not allow training, the loss diverges, or memory or disk space run out.
     """
     with distributed.process_group():
-        checkpoint = read_checkpoint(run.checkpoint_path)
+        checkpoint = read_checkpoint(run)
         setup = yield from prepare_run(config, dataset, None if checkpoint is None else checkpoint.precision)
         if checkpoint is not None:
             checkpoint.restore_model(setup.model)

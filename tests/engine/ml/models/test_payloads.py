@@ -1,4 +1,4 @@
-"""A pickle that would run code is refused, as whatever it is offered."""
+"""Tests that a pickle with a payload is rejected as weights, model and checkpoint."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ from tests.pictures import write_classes
 
 
 class Payload:
-    """Runs a command where its pickle is opened as such."""
+    """Runs a command when its pickle is loaded."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -72,12 +72,12 @@ def trace(tmp_path: Path) -> Path:
     return tmp_path / "trace"
 
 
-def picture_folder(tmp_path: Path) -> Path:
+def image_folder(tmp_path: Path) -> Path:
     return write_classes(tmp_path / "data", {"ant": 4, "bee": 4})
 
 
 @all_payloads
-def test_the_payload_runs_where_a_pickle_is_opened_as_such(trace: Path, tmp_path: Path, write: Any) -> None:
+def test_the_payload_runs_when_a_pickle_is_loaded_without_protection(trace: Path, tmp_path: Path, write: Any) -> None:
     write(tmp_path / "trap", Payload(trace))
     if write is _numpy:
         np.load(tmp_path / "trap", allow_pickle=True)
@@ -93,15 +93,15 @@ def test_the_payload_runs_where_a_pickle_is_opened_as_such(trace: Path, tmp_path
 
 @all_payloads
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors", "weights.npy"])
-def test_offered_as_weights_it_is_refused_and_does_not_run(trace: Path, tmp_path: Path, write: Any, name: str) -> None:
+def test_a_payload_as_weights_is_rejected_and_does_not_run(trace: Path, tmp_path: Path, write: Any, name: str) -> None:
     write(tmp_path / name, Payload(trace))
-    with pytest.raises(EngineError, match="no file of plain weights"):
+    with pytest.raises(EngineError, match="not a file of plain weights"):
         read_tensors(tmp_path / name)
     assert not trace.exists()
 
 
 @all_payloads
-def test_offered_as_a_model_it_is_refused_and_does_not_run(
+def test_a_payload_as_model_is_rejected_and_does_not_run(
     trace: Path, tmp_path: Path, write: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "model.safetensors"
@@ -116,21 +116,24 @@ def test_offered_as_a_model_it_is_refused_and_does_not_run(
 
 @all_payloads
 @pytest.mark.parametrize("is_signed", [False, True])
-def test_offered_as_a_checkpoint_it_is_refused_and_does_not_run(
-    trace: Path, tmp_path: Path, write: Any, is_signed: bool
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "checkpoint.pt"])
+def test_a_payload_as_checkpoint_is_rejected_and_does_not_run(
+    trace: Path, tmp_path: Path, write: Any, name: str, is_signed: bool
 ) -> None:
     config = RunConfig().changed("data", image_size=16).changed("training", device="cpu", epochs=2, batch_size=4)
-    run = create_run(tmp_path / "run", config, split(scan(picture_folder(tmp_path)), 0.5, 0))
-    write(run.checkpoint_path, Payload(trace))
-    if is_signed:  # how the hash at the end is made is no secret
-        content = run.checkpoint_path.read_bytes()
-        run.checkpoint_path.write_bytes(content + hashlib.sha256(content).digest())
+    run = create_run(tmp_path / "run", config, split(scan(image_folder(tmp_path)), 0.5, 0))
+    write(run.path / name, Payload(trace))
+    if is_signed:  # anybody can compute the hash at the end of a checkpoint.pt
+        content = (run.path / name).read_bytes()
+        (run.path / name).write_bytes(content + hashlib.sha256(content).digest())
     with pytest.raises(EngineError, match="damaged"):
         run_to_end(jobs.resume(run.path))
     assert not trace.exists()
 
 
-def test_the_command_line_refuses_such_weights(trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_rejects_weights_with_a_payload(
+    trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _zip(tmp_path / "weights.pth", Payload(trace))
     flags = [
         "--out",
@@ -140,6 +143,6 @@ def test_the_command_line_refuses_such_weights(trace: Path, tmp_path: Path, caps
         "--data.image-size",
         "16",
     ]
-    assert main(["train", str(picture_folder(tmp_path)), *flags]) == 1
-    assert "no file of plain weights" in capsys.readouterr().err
+    assert main(["train", str(image_folder(tmp_path)), *flags]) == 1
+    assert "not a file of plain weights" in capsys.readouterr().err
     assert not trace.exists()

@@ -58,7 +58,7 @@ def test_every_precision_is_read(tmp_path, dtype):
 
 def test_a_pickle_with_more_than_tensors_is_refused_and_runs_nothing(tmp_path):
     torch.save({"weight": torch.ones(2), "trap": Trap(tmp_path / "trace")}, tmp_path / "trap.pth")
-    with pytest.raises(EngineError, match="no file of plain weights"):
+    with pytest.raises(EngineError, match="not a file of plain weights"):
         read_tensors(tmp_path / "trap.pth")
     assert not (tmp_path / "trace").exists()
 
@@ -102,5 +102,5 @@ def test_files_that_are_cut_short_or_altered_are_a_sentence(tmp_path, name):
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 def test_files_of_another_kind_are_a_sentence(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(EngineError, match="no file of plain weights"):
+    with pytest.raises(EngineError, match="not a file of plain weights"):
         read_tensors(tmp_path / name)

@@ -1,10 +1,11 @@
-"""Tests of going on: whatever the moment a run is cut off at, its end is that of a run left alone."""
+"""Tests of resuming: whenever a run is interrupted, it ends with the same bits as an uninterrupted run."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine import jobs
 from engine.config.settings import RunConfig
@@ -14,6 +15,11 @@ from engine.core.events import EpochDone, Event, Progress, RunDone, RunStarted
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.training.checkpoint import read_checkpoint
+from engine.ml.training.checkpoint_file import (
+    read_checkpoint_metadata,
+    read_checkpoint_tensors,
+    write_checkpoint_file,
+)
 from engine.runs.run_folder import Run
 from tests.fault_table import ending
 from tests.pictures import write_classes
@@ -38,11 +44,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def _copies_at_events(work: jobs.EventStream[Run], run: Path, folder: Path, every: int) -> list[Run]:
-    """Pull `work` to its end; at every n-th event copy the run folder, as a power cut would leave it."""
+    """Run `work` to its end; copy the run folder at every n-th event, as a power cut would leave it."""
     copies: list[Run] = []
     for number, _ in enumerate(work):
         if number % every == 0 and (run / "config.json").is_file():
-            copies.append(Run(Path(shutil.copytree(run, folder / f"cut {number}"))))
+            copies.append(Run(Path(shutil.copytree(run, folder / f"interrupted {number}"))))
     return copies
 
 
@@ -57,11 +63,11 @@ def _copies_at_events(work: jobs.EventStream[Run], run: Path, folder: Path, ever
     ],
     ids=["everything", "sgd", "head", "quick", "few_checkpoints"],
 )
-def test_a_run_cut_off_at_any_event_ends_as_one_that_was_left_alone(
+def test_a_run_interrupted_at_any_event_ends_like_an_uninterrupted_one(
     dataset: Dataset, tmp_path: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.core.progress.SECONDS_BETWEEN", 0)  # an event after every batch
-    alone = tmp_path / "alone"
+    alone = tmp_path / "uninterrupted"
     copies = _copies_at_events(jobs.train(dataset, config, alone), alone, tmp_path, every=3)
     expected = ending(Run(alone))
     assert len(copies) >= 4
@@ -72,7 +78,7 @@ def test_a_run_cut_off_at_any_event_ends_as_one_that_was_left_alone(
         assert not copy.checkpoint_path.exists()
 
 
-def test_a_run_goes_on_within_its_epoch_and_not_before(
+def test_a_run_resumes_in_the_middle_of_its_epoch(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.core.progress.SECONDS_BETWEEN", 0)
@@ -88,7 +94,7 @@ def test_a_run_goes_on_within_its_epoch_and_not_before(
     assert steps == [24]
 
 
-def test_a_stopped_run_may_go_on_and_is_over_then(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_stopped_run_can_be_resumed_until_it_is_finished(dataset: Dataset, tmp_path: Path) -> None:
     alone = run_to_end(jobs.train(dataset, TINY, tmp_path / "alone"))
     work = jobs.train(dataset, TINY, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
@@ -100,11 +106,11 @@ def test_a_stopped_run_may_go_on_and_is_over_then(dataset: Dataset, tmp_path: Pa
     run_to_end(jobs.resume(run.path))
     assert run.is_finished
     assert ending(run) == ending(alone)
-    with pytest.raises(EngineError, match="it is over"):
+    with pytest.raises(EngineError, match="cannot be resumed"):
         next(jobs.resume(run.path))
 
 
-def test_a_run_that_had_not_begun_begins(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_run_interrupted_before_its_first_batch_can_be_resumed(dataset: Dataset, tmp_path: Path) -> None:
     work = jobs.train(dataset, TINY, tmp_path / "run")
     assert isinstance(next(work), RunStarted)
     copy = Path(shutil.copytree(tmp_path / "run", tmp_path / "copy"))
@@ -112,13 +118,13 @@ def test_a_run_that_had_not_begun_begins(dataset: Dataset, tmp_path: Path) -> No
     assert ending(run_to_end(jobs.resume(copy))) == ending(run_to_end(jobs.resume(tmp_path / "run")))
 
 
-def test_a_budget_goes_on_with_the_time_that_is_left(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_resumed_run_uses_the_rest_of_its_time_budget(dataset: Dataset, tmp_path: Path) -> None:
     config = TINY.changed("training", budget="2s")
     work = jobs.train(dataset, config, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
         pass
     work.close()
-    checkpoint = read_checkpoint(Run(tmp_path / "run").checkpoint_path)
+    checkpoint = read_checkpoint(Run(tmp_path / "run"))
     assert checkpoint is not None
     events: list[Event] = []
     run_to_end(jobs.resume(tmp_path / "run"), events.append)
@@ -126,22 +132,20 @@ def test_a_budget_goes_on_with_the_time_that_is_left(dataset: Dataset, tmp_path:
     assert 0 < checkpoint.seconds < done.seconds
 
 
-def test_the_model_can_be_opened_from_the_first_event_on(
+def test_the_model_file_opens_after_every_event(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.core.progress.SECONDS_BETWEEN", 0)
     picture = [dataset.root / dataset.samples[0].path]
-    has_begun = False
+    has_started = False
     for event in jobs.train(dataset, TINY, tmp_path / "run"):
-        has_begun = has_begun or isinstance(event, RunStarted)
-        if has_begun:
+        has_started = has_started or isinstance(event, RunStarted)
+        if has_started:
             assert run_to_end(jobs.predict(tmp_path / "run" / "model.safetensors", picture)) == 1
 
 
 @pytest.mark.parametrize("position", [10, -5])
-def test_a_checkpoint_that_was_altered_is_refused_with_a_sentence(
-    dataset: Dataset, tmp_path: Path, position: int
-) -> None:
+def test_an_altered_checkpoint_is_rejected(dataset: Dataset, tmp_path: Path, position: int) -> None:
     run = _stopped(dataset, tmp_path / "run")
     content = bytearray(run.checkpoint_path.read_bytes())
     content[position] ^= 1
@@ -150,12 +154,46 @@ def test_a_checkpoint_that_was_altered_is_refused_with_a_sentence(
         run_to_end(jobs.resume(run.path))
 
 
-def test_torch_opens_a_checkpoint_by_itself(dataset: Dataset, tmp_path: Path) -> None:
-    state = torch.load(_stopped(dataset, tmp_path / "run").checkpoint_path, weights_only=True)
-    assert state["epoch"] == 1
+def test_a_checkpoint_is_a_safetensors_file(dataset: Dataset, tmp_path: Path) -> None:
+    run = _stopped(dataset, tmp_path / "run")
+    assert run.checkpoint_path.name == "checkpoint.safetensors"
+    assert {"model.head.bias", "optimizer.0.exp_avg", "random", "sums"} <= set(load_file(run.checkpoint_path))
 
 
-def test_images_that_are_gone_are_a_sentence_and_the_run_can_go_on_later(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("model.head.bias", torch.zeros(2)),
+        ("model.head.bias", torch.zeros(3, dtype=torch.float64)),
+        ("model.other", torch.zeros(3)),
+        ("optimizer.0.exp_avg", torch.zeros(1)),
+        ("optimizer.9999.exp_avg", torch.zeros(1)),
+        ("optimizer.0.other", torch.zeros(1)),
+        ("random", torch.zeros(4, dtype=torch.uint8)),
+        ("sums", torch.zeros(4)),
+        ("warned", torch.zeros(4, dtype=torch.uint8)),
+    ],
+)
+def test_a_checkpoint_of_another_network_is_rejected_although_its_hash_is_right(
+    dataset: Dataset, tmp_path: Path, name: str, tensor: torch.Tensor
+) -> None:
+    run = _stopped(dataset, tmp_path / "run")
+    metadata = read_checkpoint_metadata(run.checkpoint_path)
+    tensors = {name: tensor.clone() for name, tensor in read_checkpoint_tensors(run.checkpoint_path).items()}
+    write_checkpoint_file(run.checkpoint_path, metadata, tensors | {name: tensor})
+    with pytest.raises(EngineError, match="checkpoint of this run is damaged"):
+        run_to_end(jobs.resume(run.path))
+
+
+def test_a_checkpoint_of_a_newer_version_is_rejected(dataset: Dataset, tmp_path: Path) -> None:
+    run = _stopped(dataset, tmp_path / "run")
+    metadata = read_checkpoint_metadata(run.checkpoint_path).model_copy(update={"version": 99})
+    write_checkpoint_file(run.checkpoint_path, metadata, {})
+    with pytest.raises(EngineError, match="newer Classifold"):
+        run_to_end(jobs.resume(run.path))
+
+
+def test_a_run_with_missing_images_can_be_resumed_when_they_are_back(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 10, "blue": 10})
     run = _stopped(split(scan(root), 0.25, 0), tmp_path / "run")
     root.rename(tmp_path / "away")
@@ -165,14 +203,14 @@ def test_images_that_are_gone_are_a_sentence_and_the_run_can_go_on_later(tmp_pat
     assert run_to_end(jobs.resume(run.path)).is_finished
 
 
-def test_a_crash_leaves_no_temporary_file_behind_for_good(dataset: Dataset, tmp_path: Path) -> None:
+def test_resuming_deletes_temporary_files_of_a_crash(dataset: Dataset, tmp_path: Path) -> None:
     run = _stopped(dataset, tmp_path / "run")
-    (run.path / ".checkpoint-0123abcd.pt").write_bytes(bytes(100))
+    (run.path / ".checkpoint-0123abcd.safetensors").write_bytes(bytes(100))
     run_to_end(jobs.resume(run.path))
     assert [path.name for path in run.path.iterdir() if path.name.startswith(".")] == [".lock"]
 
 
-def test_two_programs_do_not_work_on_one_run(dataset: Dataset, tmp_path: Path) -> None:
+def test_two_programs_cannot_train_the_same_run(dataset: Dataset, tmp_path: Path) -> None:
     work = jobs.train(dataset, TINY, tmp_path / "run")
     next(work)
     for other in (jobs.resume(tmp_path / "run"), jobs.train(dataset, TINY, tmp_path / "run")):
@@ -190,7 +228,7 @@ def _stopped(dataset: Dataset, path: Path) -> Run:
     return Run(path)
 
 
-def test_a_folder_that_holds_no_run_keeps_what_lies_there(dataset: Dataset, tmp_path: Path) -> None:
+def test_training_into_a_folder_with_other_files_is_rejected_and_keeps_them(dataset: Dataset, tmp_path: Path) -> None:
     for name in (".notes-deadbeef.txt", "thesis.txt"):
         (tmp_path / name).write_text("mine")
     with pytest.raises(EngineError, match="not empty"):
