@@ -1,7 +1,7 @@
-"""Every backbone on offer, as rows of plain data, so that the picker and the command line need no torch.
+"""Table of all backbones, readable without torch.
 
-The figures are torchvision's own (`torchvision.models.get_model_weights(name).DEFAULT`): parameters and multiply-adds
-of the 1000-class network at its image size, and ImageNet-1k top-1 accuracy. A test checks each row against torchvision.
+The values are those of `torchvision.models.get_model_weights(name).DEFAULT`: parameters and multiply-adds of the model
+with 1000 classes at its image size, and ImageNet-1k top-1 accuracy. A test compares each row with torchvision.
 """
 
 import difflib
@@ -17,36 +17,37 @@ NON_COMMERCIAL = frozenset({"regnet_y_128gf", "vit_h_14"})  # weights under CC-B
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """One network: what it costs, what it takes and where its ImageNet weights lie."""
+    """One backbone: cost, input size and ImageNet weights."""
 
     name: str
     family: str
     num_parameters: int
     multiply_adds: int
-    """Millions, for one image of `image_size`."""
+    """Multiply-accumulate operations (MACs) for one image of `image_size`, in millions."""
     top1: float | None
-    """ImageNet-1k accuracy in percent, or None where there are no ImageNet weights."""
+    """ImageNet-1k top-1 accuracy in percent, or None without ImageNet weights."""
     image_size: int
-    """Side in pixels the network was made for."""
+    """Default side of the input image in pixels."""
     min_size: int
+    """Smallest side of the input image in pixels."""
     multiple_of: int
-    """Image sides must be a multiple of this: the patch size of a ViT, the window grid of MaxViT."""
+    """Divisor of the image side: the patch size of a ViT, the window grid of MaxViT."""
     weights_mb: float
     weights_file: str
 
     @property
     def weights_url(self) -> str:
-        """Where torchvision keeps the ImageNet weights."""
+        """Download address of the ImageNet weights."""
         return f"https://{WEIGHTS_HOST}/models/{self.weights_file}"
 
     @property
     def mean(self) -> tuple[float, float, float]:
-        """Mean per channel that the ImageNet weights expect."""
+        """Mean of each RGB channel (0..1) that the ImageNet weights expect."""
         return (0.5, 0.5, 0.5) if self.name == "efficientnet_v2_l" else IMAGENET_MEAN
 
     @property
     def std(self) -> tuple[float, float, float]:
-        """Standard deviation per channel that the ImageNet weights expect."""
+        """Standard deviation of each RGB channel that the ImageNet weights expect."""
         return (0.5, 0.5, 0.5) if self.name == "efficientnet_v2_l" else IMAGENET_STD
 
     def as_dict(self) -> dict[str, object]:
@@ -54,15 +55,14 @@ class Backbone:
         return asdict(self)
 
     def check_image_size(self, size: int) -> None:
-        """Raise EngineError where the network cannot take images of `size` x `size` pixels."""
+        """Raise EngineError if the backbone cannot process images of `size` x `size` pixels."""
         if size < self.min_size:
             raise EngineError(f"{self.name} needs images of at least {self.min_size} pixels, not {size}.")
         if size % self.multiple_of:
-            below = size // self.multiple_of * self.multiple_of
-            fitting = max(below, self.min_size)
+            valid_size = max(size // self.multiple_of * self.multiple_of, self.min_size)
             raise EngineError(
                 f"{self.name} needs an image size that is a multiple of {self.multiple_of}, "
-                f"such as {fitting}, not {size}."
+                f"such as {valid_size}, not {size}."
             )
 
 
@@ -172,9 +172,9 @@ BACKBONES: dict[str, Backbone] = {row.name: row for row in map(_parse, _TABLE.st
 
 
 def find_backbone(name: str) -> Backbone:
-    """Return the row of `name`; raise EngineError naming the nearest ones where there is none."""
+    """Return the backbone called `name`; raise EngineError with similar names if there is none."""
     row = BACKBONES.get(name)
     if row is None:
-        near = difflib.get_close_matches(name.lower(), BACKBONES, n=3, cutoff=0.4) or ["se_resnet", "mobilenet_v2"]
-        raise EngineError(f"There is no backbone named '{name[:100]}'. Near names: {', '.join(near)}.")
+        similar = difflib.get_close_matches(name.lower(), BACKBONES, n=3, cutoff=0.4) or ["se_resnet", "mobilenet_v2"]
+        raise EngineError(f"There is no backbone named '{name[:100]}'. Similar names: {', '.join(similar)}.")
     return row

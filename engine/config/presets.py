@@ -1,4 +1,4 @@
-"""Settings chosen for a dataset and this machine, for people who press Train at once."""
+"""Default settings for a dataset and this machine."""
 
 import os
 from pathlib import Path
@@ -8,32 +8,32 @@ from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
 
 PRETRAINED_BACKBONE = "mobilenet_v2"
-"""Small, quick on a CPU and well known to the pitfalls of every device."""
+"""A small backbone that is fast on a CPU and supported well on every device."""
 
 MIN_BUDGET_SECONDS, MAX_BUDGET_SECONDS = 60, 600
-"""Time budget from start weights: a first score comes in seconds, and whoever is content stops."""
+"""Limits of the time budget with pretrained weights; the first validation score is there after seconds."""
 
 SCRATCH_STEPS = 600
-"""Steps after which a small network trained from scratch has learnt most of what it will on a small dataset."""
+"""Training steps after which a small model trained from scratch has nearly converged on a small dataset."""
 SCRATCH_BATCH, SCRATCH_LR = 16, 5e-3
-"""Small steps and many of them: on the sample data a batch of 32 learnt half as much in the same time."""
+"""Small batches give more steps: on the sample dataset, batches of 32 gained half as much in the same time."""
 
 
 def weights_folder() -> Path:
-    """Return where downloaded weights are kept: torch's own cache, so that none is fetched twice."""
+    """Return the folder of downloaded weights: the cache of torch, so that no file is downloaded twice."""
     cache = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "torch"
     return Path(cache) / "hub" / "checkpoints"
 
 
 def is_downloaded(backbone: Backbone) -> bool:
-    """Say whether the ImageNet weights of `backbone` are on this machine."""
+    """Return True if the ImageNet weights of `backbone` are on this machine."""
     return bool(backbone.weights_file) and (weights_folder() / backbone.weights_file).is_file()
 
 
 def suggest_config(dataset: Dataset) -> RunConfig:
-    """Return settings for `dataset`: from ImageNet weights where they are on this machine, else from scratch.
+    """Return default settings for a dataset: ImageNet weights if they are on this machine, else from scratch.
 
-    Nothing is ever downloaded by default.
+    The default settings never cause a download.
     """
     num_train = max(1, len(dataset.of_split("train")))
     if is_downloaded(find_backbone(PRETRAINED_BACKBONE)):
@@ -45,7 +45,7 @@ def suggest_config(dataset: Dataset) -> RunConfig:
 
 
 def demo_config() -> RunConfig:
-    """Return the settings for the sample data set: its images are small, and look the same upside down."""
+    """Return the settings for the sample dataset, whose images are small and have no upright orientation."""
     config = _from_scratch(epochs=20).changed("data", image_size=64)
     return config.changed("augment", vertical_flip=0.5, crop_scale=0.7)
 

@@ -1,14 +1,19 @@
-"""Warm-up and cosine decay of the learning rate, as a pure function of the step."""
+"""Learning-rate schedule: linear warm-up and cosine decay."""
 
 import math
 
 
 def rate_multiplier(step: int, total_steps: int, warmup_steps: int) -> float:
-    """Return the factor of the learning rate at `step`, counted from 0, in a run of `total_steps`.
+    """Return the factor by which the peak learning rate is multiplied at one step.
 
-    It climbs linearly to 1 over the warm-up, reaching it at the last warm-up step, then falls along half a cosine
-    towards 0: 0.5 * (1 + cos(pi * t)) with t the share of the decay that is over (Loshchilov and Hutter, SGDR, 2017).
-    No step has the factor 0, so none is wasted.
+    The factor rises linearly and is 1 at the last warm-up step. It then follows 0.5 * (1 + cos(pi * t)), where t is the
+    completed fraction of the decay (Loshchilov and Hutter, SGDR, 2017). It is never 0 during the run, because such a
+    step would train nothing.
+
+    Args:
+        step: Training step, counted from 0.
+        total_steps: Number of steps of the run.
+        warmup_steps: Number of warm-up steps; 0 for none.
     """
     if step < warmup_steps:
         return (step + 1) / warmup_steps
@@ -17,7 +22,7 @@ def rate_multiplier(step: int, total_steps: int, warmup_steps: int) -> float:
 
 
 def planned_multipliers(epochs: int, warmup_epochs: float, points_per_epoch: int = 20) -> list[float]:
-    """Return the planned factors at equal distances over a run, for drawing."""
+    """Return the factors at evenly spaced points of a run, for a plot of the schedule."""
     total = epochs * points_per_epoch
     warmup = min(total, round(warmup_epochs * points_per_epoch))
     return [rate_multiplier(step, total, warmup) for step in range(total)]

@@ -1,4 +1,8 @@
-"""Everything a run is told, frozen. Title, help and limits stand on the field, for form, flags and checks alike."""
+"""All settings of a training run, as frozen records.
+
+Title, description and limits belong to the field; the form of the window, the flags of the command line and the checks
+read them from there.
+"""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -9,8 +13,8 @@ from engine.core.errors import EngineError
 from engine.core.records import FiniteModel
 from engine.core.safe_read import read_text
 
-_MOST_BYTES = 2**20
-_MOST_LETTERS = 100
+_MAX_BYTES = 2**20
+_MAX_PATH_CHARACTERS = 100
 
 Geometry: TypeAlias = Literal["crop", "squash", "pad"]
 Mode: TypeAlias = Literal["full", "head", "quick"]
@@ -21,184 +25,244 @@ OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 
 
 class DataConfig(FiniteModel):
-    """Which images, and in what shape the network sees them."""
+    """Split and input size of the images."""
 
     val_fraction: float = Field(
-        0.2, gt=0, lt=1, title="Validation share", description="Share of each class kept aside to measure on."
+        0.2, gt=0, lt=1, title="Validation split", description="Fraction of each class used for validation."
     )
     image_size: int | None = Field(
         None,
         ge=16,
         le=1024,
         title="Image size",
-        description="Side in pixels the network sees. Empty: the size the backbone was made for.",
+        description="Side of the input image in pixels. Empty: the default size of the backbone.",
     )
     geometry: Geometry = Field(
         "crop",
-        title="Fit to square",
-        description="crop: cut the middle out. squash: change the aspect. pad: add grey borders.",
+        title="Resize mode",
+        description="How an image is made square. crop: keep the centre. squash: stretch, ignoring the aspect ratio. "
+        "pad: add grey borders.",
     )
-    seed: int = Field(0, ge=0, lt=2**32, title="Split seed", description="Another seed draws another split.")
+    seed: int = Field(
+        0, ge=0, lt=2**32, title="Split seed", description="Random seed of the training and validation split."
+    )
     group_duplicates: bool = Field(
         True,
-        title="Keep copies together",
-        description="Copies and shots within seconds are all learnt from or all measured on, so that none flatters.",
+        title="Group duplicates",
+        description="Keep duplicates and photos taken within seconds on the same side of the split, so that validation "
+        "accuracy is not too high.",
     )
 
 
 class AugmentConfig(FiniteModel):
-    """Random changes to the training images."""
+    """Random augmentation of the training images."""
 
     crop_scale: float = Field(
-        0.5, gt=0, le=1, title="Smallest crop", description="Random crops keep at least this share of the area. 1: off."
+        0.5, gt=0, le=1, title="Min. crop area", description="Smallest random crop, as a fraction of the area. 1: off."
     )
     horizontal_flip: float = Field(
-        0.5, ge=0, le=1, title="Mirror", description="Probability of mirroring left and right. 0 for text and digits."
+        0.5,
+        ge=0,
+        le=1,
+        title="Horizontal flip",
+        description="Probability of flipping left and right. 0: off, as needed for text and digits.",
     )
     vertical_flip: float = Field(
-        0.0, ge=0, le=1, title="Upside down", description="Probability of mirroring top and bottom."
+        0.0, ge=0, le=1, title="Vertical flip", description="Probability of flipping top and bottom. 0: off."
     )
-    rotation: float = Field(0.0, ge=0, le=180, title="Rotation", description="Largest rotation either way, in degrees.")
-    brightness: float = Field(0.2, ge=0, le=1, title="Brightness", description="Largest relative change of brightness.")
-    contrast: float = Field(0.2, ge=0, le=1, title="Contrast", description="Largest relative change of contrast.")
-    saturation: float = Field(0.2, ge=0, le=1, title="Saturation", description="Largest relative change of saturation.")
-    hue: float = Field(0.0, ge=0, le=0.5, title="Hue", description="Largest shift of hue, as a share of the circle.")
+    rotation: float = Field(
+        0.0,
+        ge=0,
+        le=180,
+        title="Rotation",
+        description="Largest random rotation in either direction, in degrees. 0: off.",
+    )
+    brightness: float = Field(
+        0.2, ge=0, le=1, title="Brightness", description="Largest relative change of brightness. 0: off."
+    )
+    contrast: float = Field(
+        0.2, ge=0, le=1, title="Contrast", description="Largest relative change of contrast. 0: off."
+    )
+    saturation: float = Field(
+        0.2, ge=0, le=1, title="Saturation", description="Largest relative change of saturation. 0: off."
+    )
+    hue: float = Field(
+        0.0, ge=0, le=0.5, title="Hue", description="Largest hue shift, as a fraction of the colour circle. 0: off."
+    )
     random_erasing: float = Field(
-        0.0, ge=0, le=1, title="Erasing", description="Probability of painting a random rectangle over."
+        0.0, ge=0, le=1, title="Random erasing", description="Probability of covering a random rectangle. 0: off."
     )
     mixup_alpha: float = Field(
-        0.0, ge=0, le=10, title="MixUp", description="Strength of blending two images (Beta parameter). 0: off."
+        0.0,
+        ge=0,
+        le=10,
+        title="MixUp",
+        description="Parameter alpha of the Beta distribution for blending two images. 0: off.",
     )
     cutmix_alpha: float = Field(
-        0.0, ge=0, le=10, title="CutMix", description="Strength of pasting a box of another image. 0: off."
+        0.0,
+        ge=0,
+        le=10,
+        title="CutMix",
+        description="Parameter alpha of the Beta distribution for pasting a box of another image. 0: off.",
     )
     mix_switch: float = Field(
-        0.5, ge=0, le=1, title="CutMix share", description="Share of batches that get CutMix when MixUp is on too."
+        0.5, ge=0, le=1, title="CutMix share", description="Fraction of batches with CutMix if MixUp is on too."
     )
 
 
 class ModelConfig(FiniteModel):
-    """Which network, and what it starts from."""
+    """Backbone and initial weights."""
 
-    backbone: str = Field("se_resnet", title="Backbone", description="Name of the network; see `classifold backbones`.")
+    backbone: str = Field(
+        "se_resnet", title="Backbone", description="Network architecture; `classifold backbones` lists them all."
+    )
     weights: str = Field(
         "none",
-        title="Start from",
-        description="none: from scratch. default: ImageNet weights, downloaded once. "
+        title="Pretrained weights",
+        description="none: train from scratch. default: ImageNet weights, downloaded once. "
         "Or the path of a .pth or .safetensors file.",
     )
     dropout: float = Field(
-        0.2, ge=0, lt=1, title="Dropout", description="Share of features hidden from the head in training."
+        0.2,
+        ge=0,
+        lt=1,
+        title="Dropout",
+        description="Probability of dropping a feature before the classifier during training. 0: off.",
     )
 
 
 class OptimConfig(FiniteModel):
-    """How weights follow the gradient."""
+    """Optimizer and its parameters."""
 
     name: OptimizerName = Field(
-        "adamw", title="Optimizer", description="adamw suits nearly all; sgd is the classic, with its momentum."
+        "adamw", title="Optimizer", description="adamw suits nearly all datasets; sgd uses momentum."
     )
-    lr: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Highest learning rate, that of the head.")
+    lr: float = Field(
+        1e-3, gt=0, le=10, title="Learning rate", description="Peak learning rate, which is that of the classifier."
+    )
     weight_decay: float = Field(
-        0.01, ge=0, le=1, title="Weight decay", description="Pull of weights towards zero; norms and biases are spared."
+        0.01,
+        ge=0,
+        le=1,
+        title="Weight decay",
+        description="Decay of weights towards zero; normalization layers and biases are excluded. 0: off.",
     )
-    momentum: float = Field(0.9, ge=0, lt=1, title="Momentum", description="For sgd only. 0: plain sgd.")
+    momentum: float = Field(
+        0.9, ge=0, lt=1, title="Momentum", description="Momentum of sgd; the other optimizers ignore it. 0: off."
+    )
     layer_decay: float = Field(
         0.7,
         gt=0,
         le=1,
         title="Layer decay",
-        description="Each stage nearer to the input learns this much slower. Used with start weights only.",
+        description="Factor of the learning rate per stage towards the input. For pretrained weights only. 1: off.",
     )
     clip_norm: float = Field(
-        1.0, ge=0, le=1000, title="Clip gradient", description="Largest norm of the gradient. 0: no limit."
+        1.0, ge=0, le=1000, title="Gradient clipping", description="Largest norm of the gradient. 0: off."
     )
 
 
 class ScheduleConfig(FiniteModel):
-    """How the learning rate goes over the run: up in the warm-up, then down along a cosine."""
+    """Learning-rate schedule: linear warm-up, then cosine decay."""
 
     warmup_epochs: float = Field(
-        0.5, ge=0, le=1000, title="Warm-up", description="Epochs over which the learning rate climbs."
+        0.5, ge=0, le=1000, title="Warm-up", description="Epochs in which the learning rate rises. 0: off."
     )
 
 
 class TrainingConfig(FiniteModel):
-    """The run itself."""
+    """Length, loss and hardware of the training."""
 
     mode: Mode = Field(
         "full",
-        title="What learns",
-        description="full: every layer. head: only the last layer, on augmented images. "
-        "quick: only the last block, each image read once.",
+        title="Trainable layers",
+        description="full: all layers. head: the classifier only, on augmented images. "
+        "quick: the last block and the classifier, on cached features.",
     )
     budget: str = Field(
         "",
         pattern=r"^([1-9]\d*(\.\d+)?[smh])?$",
         title="Time budget",
-        description="Such as 90s, 5m or 2h: the best model this computer makes in that time. Empty: by epochs.",
+        description="Training time such as 90s, 5m or 2h; replaces the number of epochs. Empty: off.",
     )
-    epochs: int = Field(10, ge=1, le=10_000, title="Epochs", description="Passes over the training images.")
-    batch_size: int = Field(32, ge=2, le=4096, title="Batch size", description="Images per step.")
+    epochs: int = Field(10, ge=1, le=10_000, title="Epochs", description="Number of passes over the training images.")
+    batch_size: int = Field(32, ge=2, le=4096, title="Batch size", description="Number of images per training step.")
     label_smoothing: float = Field(
-        0.1, ge=0, lt=1, title="Label smoothing", description="Share of each label spread over all classes."
+        0.1, ge=0, lt=1, title="Label smoothing", description="Fraction of a label spread over all classes. 0: off."
     )
     balance: Balance = Field(
         "auto",
-        title="Rare classes",
-        description="loss: images of rare classes count more. auto: where the largest class has over three times the "
-        "images of the smallest. off: all images count alike.",
+        title="Class weights",
+        description="loss: weight the loss of each class by the inverse of its number of images. auto: only if the "
+        "largest class has over three times the images of the smallest. off: no weights.",
     )
     early_stopping: int = Field(
-        0, ge=0, le=10_000, title="Patience", description="Stop after this many epochs without a better one. 0: never."
+        0,
+        ge=0,
+        le=10_000,
+        title="Early stopping",
+        description="Stop after this many epochs without improvement. 0: off.",
     )
     ema_decay: float = Field(
-        0.0, ge=0, lt=1, title="Weight averaging", description="Decay of the moving average of weights. 0: off."
+        0.0, ge=0, lt=1, title="EMA decay", description="Decay of the moving average of the weights. 0: off."
     )
     checkpoint_minutes: float = Field(
         5,
         ge=0,
         le=1440,
-        title="Save every",
-        description="Minutes after which a run saves where it is, so that it can go on after a power cut.",
+        title="Checkpoint every",
+        description="Minutes between checkpoints, from which an interrupted run can be resumed.",
     )
-    seed: int = Field(0, ge=0, lt=2**32, title="Seed", description="The same seed on the CPU gives the same numbers.")
-    device: Device = Field("auto", title="Device", description="auto: the fastest one there is.")
-    precision: Precision = Field("auto", title="Precision", description="auto: the fastest that agrees with float32.")
+    seed: int = Field(
+        0, ge=0, lt=2**32, title="Seed", description="Random seed; on the CPU, the same seed gives the same model."
+    )
+    device: Device = Field("auto", title="Device", description="Hardware for training. auto: the fastest available.")
+    precision: Precision = Field(
+        "auto", title="Precision", description="Number format. auto: the fastest one that agrees with float32."
+    )
     keep_awake: bool = Field(
-        True, title="Keep awake", description="The computer does not fall asleep during a run. Its screen may go dark."
+        True, title="Keep awake", description="Prevent sleep during training; the screen may turn off."
     )
     tensorboard: bool = Field(
         False,
         title="TensorBoard",
-        description="Write the curves for TensorBoard too, into the run folder. Needs the package tensorboard.",
+        description="Also write the curves for TensorBoard to the run folder. Needs the package tensorboard.",
     )
 
     @property
     def budget_seconds(self) -> float | None:
-        """The time budget in seconds; None where there is none."""
+        """The time budget in seconds, or None if there is none."""
         return float(self.budget[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.budget[-1]] if self.budget else None
 
 
 class RunConfig(FiniteModel):
-    """All settings of a run but the folder of its images."""
+    """All settings of a run except the dataset folder."""
 
     data: DataConfig = Field(DataConfig(), title="Images")
-    model: ModelConfig = Field(ModelConfig(), title="Network")
+    model: ModelConfig = Field(ModelConfig(), title="Model")
     training: TrainingConfig = Field(TrainingConfig(), title="Training")
     optim: OptimConfig = Field(OptimConfig(), title="Optimizer")
     schedule: ScheduleConfig = Field(ScheduleConfig(), title="Schedule")
     augment: AugmentConfig = Field(AugmentConfig(), title="Augmentation")
 
     def changed(self, section: str, **values: object) -> "RunConfig":
-        """Return a copy with fields of one section replaced and checked."""
+        """Return a copy with validated new values for fields of one section.
+
+        Args:
+            section: Name of the section, such as "optim".
+            values: New values by field name.
+
+        Raises:
+            pydantic.ValidationError: A value is not allowed.
+        """
         return RunConfig.model_validate(self.model_dump() | {section: getattr(self, section).model_dump() | values})
 
 
 def read_config(path: Path) -> RunConfig:
-    """Read a run's settings from JSON; raise EngineError where the file is none."""
+    """Read settings from a JSON file; raise EngineError if the file cannot be read or is not valid."""
     try:
-        return RunConfig.model_validate_json(read_text(path, max_bytes=_MOST_BYTES))
+        return RunConfig.model_validate_json(read_text(path, max_bytes=_MAX_BYTES))
     except OSError as error:
         raise EngineError(f"The settings file could not be read: {error.strerror or error}.", path) from error
     except (ValidationError, UnicodeDecodeError) as error:
@@ -206,9 +270,9 @@ def read_config(path: Path) -> RunConfig:
 
 
 def validation_message(error: ValidationError | UnicodeDecodeError) -> str:
-    """Return what is wrong with a value as one sentence that names its dotted path."""
+    """Return the first validation error as one sentence that begins with the dotted path of the field."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not text."
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])[:_MOST_LETTERS]
-    return f"{place}: {first['msg']}." if place else f"{first['msg']}."
+    field = ".".join(str(part) for part in first["loc"])[:_MAX_PATH_CHARACTERS]
+    return f"{field}: {first['msg']}." if field else f"{first['msg']}."

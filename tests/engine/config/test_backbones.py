@@ -1,4 +1,4 @@
-"""Tests of engine.config.backbones: every row against torchvision."""
+"""Tests that each row of the backbone table agrees with torchvision."""
 
 import pytest
 from torchvision import models
@@ -15,12 +15,12 @@ def default_weights(name):
     return models.get_model_weights(name).DEFAULT
 
 
-def test_no_classification_network_of_torchvision_is_missing():
+def test_all_classification_models_of_torchvision_are_listed():
     assert sorted(IMAGENET) == sorted(models.list_models(module=models))
 
 
 @pytest.mark.parametrize("name", IMAGENET)
-def test_figures_are_torchvisions(name):
+def test_the_values_are_those_of_torchvision(name):
     row, meta = BACKBONES[name], default_weights(name).meta
     assert row.num_parameters == meta["num_params"]
     assert row.multiply_adds == round(meta["_ops"] * 1000)
@@ -29,7 +29,7 @@ def test_figures_are_torchvisions(name):
 
 
 @pytest.mark.parametrize("name", IMAGENET)
-def test_the_weights_are_torchvisions_default_ones(name):
+def test_the_weights_are_the_defaults_of_torchvision(name):
     weights = default_weights(name)
     assert BACKBONES[name].weights_url == weights.url
     assert weights.url.startswith(f"https://{WEIGHTS_HOST}/models/")
@@ -37,7 +37,7 @@ def test_the_weights_are_torchvisions_default_ones(name):
 
 
 @pytest.mark.parametrize("name", IMAGENET)
-def test_images_are_prepared_as_the_weights_expect(name):
+def test_size_mean_and_std_are_those_of_the_weights(name):
     row, transform = BACKBONES[name], default_weights(name).transforms()
     assert [row.image_size] == transform.crop_size
     assert list(row.mean) == transform.mean
@@ -45,7 +45,7 @@ def test_images_are_prepared_as_the_weights_expect(name):
 
 
 @pytest.mark.parametrize("row", BACKBONES.values(), ids=lambda row: row.name)
-def test_every_row_takes_its_own_sizes(row):
+def test_image_sizes_outside_the_limits_are_rejected(row):
     row.check_image_size(row.image_size)
     with pytest.raises(EngineError, match=f"at least {row.min_size} pixels"):
         row.check_image_size(row.min_size - 1)
@@ -54,7 +54,7 @@ def test_every_row_takes_its_own_sizes(row):
             row.check_image_size(row.image_size + 1)
 
 
-def test_our_own_row_is_true():
+def test_the_row_of_se_resnet_agrees_with_the_model():
     row = BACKBONES["se_resnet"]
     num_parameters = sum(parameter.numel() for parameter in SEResNet(1000).parameters())
     assert row.num_parameters == num_parameters
@@ -63,7 +63,7 @@ def test_our_own_row_is_true():
     assert (row.top1, row.weights_file) == (None, "")
 
 
-def test_an_unknown_name_is_answered_with_near_ones():
+def test_an_unknown_name_raises_an_error_with_similar_names():
     with pytest.raises(EngineError, match="mobilenet_v2"):
         find_backbone("mobilenetv2")
     with pytest.raises(EngineError, match="se_resnet"):

@@ -1,4 +1,4 @@
-"""Tests of the settings chosen for a dataset."""
+"""Tests of the default settings for a dataset."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ def _dataset(num_images: int) -> Dataset:
     return Dataset(Path("/data"), ("a", "b"), tuple(Sample(f"a/{i}.png", i % 2) for i in range(num_images)))
 
 
-def test_nothing_is_ever_downloaded_by_default() -> None:
+def test_default_settings_never_download_weights() -> None:
     assert not is_downloaded(find_backbone(PRETRAINED_BACKBONE))
     assert suggest_config(_dataset(100)).model.weights == "none"
 
 
-def test_weights_that_are_on_this_machine_are_used() -> None:
+def test_downloaded_weights_are_used() -> None:
     path = weights_folder() / find_backbone(PRETRAINED_BACKBONE).weights_file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
@@ -29,5 +29,5 @@ def test_a_small_dataset_gets_more_epochs_than_a_large_one() -> None:
     assert small.training.epochs > large.training.epochs >= 1
 
 
-def test_the_demo_starts_from_scratch() -> None:
+def test_the_demo_trains_from_scratch() -> None:
     assert demo_config().model.weights == "none"

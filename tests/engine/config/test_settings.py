@@ -9,14 +9,14 @@ from engine.config.settings import RunConfig, read_config
 from engine.core.errors import EngineError
 
 
-def test_settings_survive_the_way_through_a_file(tmp_path: Path) -> None:
+def test_settings_survive_writing_and_reading(tmp_path: Path) -> None:
     config = RunConfig().changed("optim", lr=0.02).changed("training", epochs=7)
     path = tmp_path / "config.json"
     path.write_text(config.model_dump_json())
     assert read_config(path) == config
 
 
-def test_settings_cannot_be_changed_in_place() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
         RunConfig().training.epochs = 3  # type: ignore[misc]
 
@@ -31,7 +31,7 @@ def test_settings_cannot_be_changed_in_place() -> None:
         ("model", {"backbon": "resnet18"}),
     ],
 )
-def test_values_beyond_their_limits_and_unknown_names_are_refused(section: str, values: dict[str, object]) -> None:
+def test_values_outside_their_limits_and_unknown_names_are_rejected(section: str, values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         RunConfig().changed(section, **values)
 
@@ -51,7 +51,7 @@ def test_a_missing_settings_file_is_one_sentence(tmp_path: Path) -> None:
         read_config(tmp_path / "none.json")
 
 
-def test_every_setting_has_a_title_and_a_help_text() -> None:
+def test_every_setting_has_a_title_and_a_description() -> None:
     for section in RunConfig.model_fields.values():
         model = section.annotation
         assert section.title
