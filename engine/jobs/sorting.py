@@ -5,7 +5,8 @@ from pathlib import Path
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.sorting.file_transfer import TransferMode
-from engine.sorting.sorter import Sorter, SortResult, UndoResult, files_to_sort, sort_predictions, undo
+from engine.sorting.sorter import Sorter, SortResult, files_to_sort, sort_predictions
+from engine.sorting.undo import UndoResult, undo
 
 
 def sort(

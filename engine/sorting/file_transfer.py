@@ -1,4 +1,4 @@
-"""Put files into other folders such that nothing is ever overwritten and no instant loses a byte."""
+"""Copy, move or link files without overwriting; crash-safe."""
 
 import contextlib
 import errno
@@ -12,22 +12,22 @@ from typing import Literal, TypeAlias
 
 TransferMode: TypeAlias = Literal["copy", "move", "link"]
 
-_MOST_LETTERS = 100
+_MAX_NAME_LENGTH = 100
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EINVAL)
 
 
 def folder_name(name: str) -> str:
-    """Return the name of a folder for a class, one that every system allows."""
-    cleaned = _FORBIDDEN.sub("_", name)[:_MOST_LETTERS].strip().rstrip(". ")
+    """Return a folder name for a class that is valid on Windows, macOS and Linux."""
+    cleaned = _FORBIDDEN.sub("_", name)[:_MAX_NAME_LENGTH].strip().rstrip(". ")
     if not cleaned or cleaned.startswith(".") or _RESERVED.fullmatch(cleaned):
         return f"_{cleaned}"
     return cleaned
 
 
 def free_path(folder: Path, name: str) -> Path:
-    """Return where a file of this name can lie in `folder`: with a number behind its stem where one is there."""
+    """Return an unused path in `folder`, with a number after the stem if the name is taken."""
     stem, suffix = os.path.splitext(name)
     candidate, number = folder / name, 1
     while os.path.lexists(candidate):
@@ -36,22 +36,26 @@ def free_path(folder: Path, name: str) -> Path:
     return candidate
 
 
-def transfer_file(source: Path, target: Path, way: TransferMode) -> None:
-    """Copy, move or link a file to `target`, where nothing lies; raise OSError, FileExistsError among them.
+def transfer_file(source: Path, target: Path, mode: TransferMode) -> None:
+    """Copy, move or link a file.
 
-    Killed at any instant, `source` is whole, or `target` is. Copies keep their time of change. Where the file system
-    has no second names for a file, a link is a symbolic one.
+    If the process is killed at any time, either `source` or `target` is complete. Copies keep their modification time.
+    A link is a hard link, or a symbolic link where the file system has no hard links.
+
+    Raises:
+        FileExistsError: `target` exists.
+        OSError: The transfer failed.
     """
-    if way == "copy":
+    if mode == "copy":
         _copy(source, target)
-    elif way == "link":
+    elif mode == "link":
         _link(source, target)
     else:
         move_file(source, target)
 
 
 def move_file(source: Path, target: Path) -> None:
-    """Move a file to where nothing lies, also to another disk; raise OSError where that cannot be."""
+    """Move a file, also across disks, without overwriting; raises OSError if it fails or `target` exists."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
@@ -62,7 +66,7 @@ def move_file(source: Path, target: Path) -> None:
 
 
 def has_same_content(first: Path, second: Path) -> bool:
-    """Say whether two paths lead to one file, or to two of the same content; no where one cannot be read."""
+    """Return True if both paths are the same file or have equal content; False if one cannot be read."""
     try:
         return os.path.samefile(first, second) or filecmp.cmp(first, second, shallow=False)
     except OSError:
@@ -73,8 +77,8 @@ def _copy(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
     try:
         shutil.copy2(source, temporary)
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
+        with open(temporary, "rb+") as copy:
+            os.fsync(copy.fileno())
         _rename(temporary, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -83,7 +87,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _rename(source: Path, target: Path) -> None:
     try:
-        os.link(source, target)  # unlike a rename, it fails where something lies
+        os.link(source, target)  # unlike a rename, it fails if the target exists
     except OSError as error:
         if error.errno not in _CANNOT_LINK:
             raise

@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from engine.core.formatting import count
 from engine.sorting.file_transfer import TransferMode
-from engine.sorting.sorter import SortResult, UndoResult, default_target
+from engine.sorting.sorter import SortResult, default_target
+from engine.sorting.undo import UndoResult
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState

@@ -1,4 +1,4 @@
-"""Tests of sorting files by answers and of taking that back, cut off anywhere."""
+"""Tests of sorting files by prediction and of undoing it, also after interruptions at any point."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,26 +14,17 @@ from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.core.path_text import path_to_text
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
-from engine.sorting import file_transfer as placing
-from engine.sorting import sorter as sorting
+from engine.sorting import file_transfer, sorter
+from engine.sorting import undo as undo_module
 from engine.sorting.file_transfer import TransferMode, folder_name
-from engine.sorting.sorter import (
-    REVIEW,
-    UNDO_NAME,
-    Sorter,
-    SortResult,
-    UndoResult,
-    default_target,
-    files_to_sort,
-    sort_predictions,
-    undo,
-)
+from engine.sorting.sorter import REVIEW, Sorter, SortResult, default_target, files_to_sort, sort_predictions
+from engine.sorting.undo import UNDO_NAME, UndoResult, undo
 
-WAYS: tuple[TransferMode, ...] = get_args(TransferMode)
+MODES: tuple[TransferMode, ...] = get_args(TransferMode)
 
 
 class PowerCutError(BaseException):
-    """Nothing of the program goes on behind it."""
+    """Simulates the end of the process: it is not handled by any code under test."""
 
 
 def _write(root: Path, *names: str) -> Path:
@@ -46,27 +37,26 @@ def _write(root: Path, *names: str) -> Path:
 
 
 def _tree(root: Path) -> dict[str, tuple[bytes, int] | None]:
-    """Return every folder, and every file with its bytes and its time of change."""
+    """Return all folders, and all files with content and modification time."""
     return {
         str(path.relative_to(root)): None if path.is_dir() else (path.read_bytes(), path.stat().st_mtime_ns)
         for path in root.rglob("*")
     }
 
 
-def _answer(path: Path, label: str = "ant", decision: str | None = None) -> Prediction:
+def _prediction(path: Path, label: str = "ant", decision: str | None = None) -> Prediction:
     return Prediction(path_to_text(str(path)), ((label, 0.9),), decision=decision or label)
 
 
 def _sort(
     source: Path,
     target: Path,
-    by: TransferMode,
-    answer: Callable[[Path], Prediction] = _answer,
-    told: Callable[[Event], None] = print,
+    mode: TransferMode,
+    predict: Callable[[Path], Prediction] = _prediction,
 ) -> SortResult:
     files = files_to_sort(source, target)
-    answers: Iterator[Event | Prediction] = iter([answer(path) for path in files])
-    return run_to_end(sort_predictions(files, Sorter(source, target, by), answers))
+    predictions: Iterator[Event | Prediction] = iter([predict(path) for path in files])
+    return run_to_end(sort_predictions(files, Sorter(source, target, mode), predictions))
 
 
 @pytest.fixture
@@ -74,44 +64,46 @@ def source(tmp_path: Path) -> Path:
     return _write(tmp_path / "photos", "a.jpg", "b.jpg", "deep/a.jpg", "deep/deeper/c.png", "notes.txt")
 
 
-@pytest.mark.parametrize("by", WAYS)
-def test_images_go_to_their_class_and_doubtful_ones_to_review(source: Path, tmp_path: Path, by: TransferMode) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_images_are_sorted_by_class_and_unsure_ones_into_review(
+    source: Path, tmp_path: Path, mode: TransferMode
+) -> None:
     before = _tree(source)
     decisions = {"a.jpg": "ant", "b.jpg": UNSURE, "c.png": UNKNOWN}
-    result = _sort(source, tmp_path / "out", by, lambda path: _answer(path, "ant", decisions[path.name]))
-    placed = {path for path in _tree(tmp_path / "out") if "." in path}
-    assert placed == {"ant/a.jpg", "ant/a-2.jpg", "review/b.jpg", "review/c.png", UNDO_NAME}
+    result = _sort(source, tmp_path / "out", mode, lambda path: _prediction(path, "ant", decisions[path.name]))
+    sorted_paths = {path for path in _tree(tmp_path / "out") if "." in path}
+    assert sorted_paths == {"ant/a.jpg", "ant/a-2.jpg", "review/b.jpg", "review/c.png", UNDO_NAME}
     assert result.num_per_folder == {"ant": 2, REVIEW: 2}
-    assert (_tree(source) == before) == (by != "move")
+    assert (_tree(source) == before) == (mode != "move")
     assert (source / "notes.txt").exists()
 
 
-@pytest.mark.parametrize("by", WAYS)
-def test_undoing_restores_every_byte_name_and_time(source: Path, tmp_path: Path, by: TransferMode) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_undo_restores_every_byte_name_and_modification_time(source: Path, tmp_path: Path, mode: TransferMode) -> None:
     before = _tree(tmp_path / "photos")
-    result = _sort(source, tmp_path / "out", by)
+    result = _sort(source, tmp_path / "out", mode)
     undone = run_to_end(undo(result.undo_path))
     assert undone == UndoResult(4, ())
     assert _tree(source) == before
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("by", WAYS)
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("primitive", ["link", "unlink", "fsync", "mkdir", "rmdir"])
 @pytest.mark.parametrize("is_after", [False, True])
-def test_cut_off_anywhere_undoing_restores_everything(
-    tmp_path: Path, by: TransferMode, primitive: str, is_after: bool
+def test_undo_restores_everything_after_an_interruption_at_any_point(
+    tmp_path: Path, mode: TransferMode, primitive: str, is_after: bool
 ) -> None:
-    num_cut_off = 0
+    num_interrupted = 0
     for call in range(40):
         root = tmp_path / str(call)
         source = _write(root / "photos", "a.jpg", "b.jpg", "deep/a.jpg")
         before = _tree(source)
-        is_cut_off = _cut_off(primitive, call, is_after, lambda r=root, s=source: _sort(s, r / "out", by))
+        was_interrupted = _interrupted(primitive, call, is_after, lambda r=root, s=source: _sort(s, r / "out", mode))
         undo_path = root / "out" / UNDO_NAME
         if undo_path.exists() and undo_path.stat().st_size:
-            # Taking back is cut off too, again and again, before it may come to its end
-            while undo_path.exists() and _cut_off(
+            # Undoing is interrupted repeatedly too, before it is allowed to finish
+            while undo_path.exists() and _interrupted(
                 primitive, 1, is_after, lambda path=undo_path: run_to_end(undo(path))
             ):
                 pass
@@ -119,16 +111,16 @@ def test_cut_off_anywhere_undoing_restores_everything(
                 run_to_end(undo(undo_path))
             assert not any((root / "out").rglob("*"))
         assert _tree(source) == before
-        num_cut_off += is_cut_off
-        if not is_cut_off:
+        num_interrupted += was_interrupted
+        if not was_interrupted:
             break
     else:
-        pytest.fail("it was never done")
-    assert num_cut_off > 0 or primitive in ("unlink", "rmdir")  # which sorting may not need
+        pytest.fail("it never finished")
+    assert num_interrupted > 0 or primitive in ("unlink", "rmdir")  # sorting may not call these
 
 
-def _cut_off(primitive: str, call: int, is_after: bool, work: Callable[[], object]) -> bool:
-    """Do work that is cut off before or after the call of a primitive of this number; say whether it was."""
+def _interrupted(primitive: str, call: int, is_after: bool, work: Callable[[], object]) -> bool:
+    """Run `work`, interrupted before or after the given call of a function of os; return True if it was interrupted."""
     real = getattr(os, primitive)
     num_calls = 0
 
@@ -151,11 +143,11 @@ def _cut_off(primitive: str, call: int, is_after: bool, work: Callable[[], objec
     return False
 
 
-@pytest.mark.parametrize("by", WAYS)
-def test_what_the_user_changed_since_is_left_and_named(source: Path, tmp_path: Path, by: TransferMode) -> None:
-    result = _sort(source, tmp_path / "out", by)
+@pytest.mark.parametrize("mode", MODES)
+def test_files_changed_since_are_skipped_and_listed(source: Path, tmp_path: Path, mode: TransferMode) -> None:
+    result = _sort(source, tmp_path / "out", mode)
     changed = tmp_path / "out" / "ant" / "b.jpg"
-    if by == "move":
+    if mode == "move":
         (source / "b.jpg").write_bytes(b"another picture")
     else:
         changed.unlink()
@@ -170,7 +162,7 @@ def test_what_the_user_changed_since_is_left_and_named(source: Path, tmp_path: P
     assert again == UndoResult(0, undone.skipped)
 
 
-def test_a_folder_sorted_into_its_own_inside_is_not_sorted_again(source: Path) -> None:
+def test_a_target_inside_the_source_is_not_sorted_again(source: Path) -> None:
     _sort(source, source / "sorted", "copy")
     second = _sort(source, source / "sorted", "copy")
     assert second.num_sorted == 4
@@ -180,33 +172,37 @@ def test_a_folder_sorted_into_its_own_inside_is_not_sorted_again(source: Path) -
     assert not (source / "sorted").exists()
 
 
-def test_nothing_that_lies_there_is_overwritten_or_taken_back(source: Path, tmp_path: Path) -> None:
+def test_existing_files_are_neither_overwritten_nor_undone(source: Path, tmp_path: Path) -> None:
     _write(tmp_path / "out", "ant/a.jpg", "ant/old.jpg")
     before = _tree(tmp_path / "out")
     result = _sort(source, tmp_path / "out", "move")
-    assert {name: kept for name, kept in _tree(tmp_path / "out").items() if name in before} == before
+    assert {name: content for name, content in _tree(tmp_path / "out").items() if name in before} == before
     run_to_end(undo(result.undo_path))
     assert _tree(tmp_path / "out") == before
 
 
-def test_unreadable_images_and_links_stay_and_are_named(source: Path, tmp_path: Path) -> None:
+def test_unreadable_images_and_symbolic_links_are_skipped_and_listed(source: Path, tmp_path: Path) -> None:
     (source / "link.jpg").symlink_to("a.jpg")
-    told: list[Event] = []
+    warnings: list[Event] = []
     files = files_to_sort(source, tmp_path / "out")
-    answers = [Prediction(str(path), error="It is empty.") if path.name == "b.jpg" else _answer(path) for path in files]
-    result = run_to_end(sort_predictions(files, Sorter(source, tmp_path / "out", "move"), iter(answers)), told.append)
+    predictions = [
+        Prediction(str(path), error="It is empty.") if path.name == "b.jpg" else _prediction(path) for path in files
+    ]
+    result = run_to_end(
+        sort_predictions(files, Sorter(source, tmp_path / "out", "move"), iter(predictions)), warnings.append
+    )
     assert {Path(path).name for path, _ in result.skipped} == {"b.jpg", "link.jpg"}
     assert (source / "b.jpg").exists()
     assert (source / "link.jpg").is_symlink()
-    assert len(told) == 2
+    assert len(warnings) == 2
 
 
-def test_where_nothing_can_be_sorted_no_folder_is_made(source: Path, tmp_path: Path) -> None:
+def test_no_folder_is_created_if_no_image_can_be_sorted(source: Path, tmp_path: Path) -> None:
     _sort(source, tmp_path / "out", "copy", lambda path: Prediction(str(path), error="It is empty."))
     assert not (tmp_path / "out").exists()
 
 
-def test_names_that_are_no_text_are_sorted_and_restored(tmp_path: Path) -> None:
+def test_file_names_that_are_not_utf8_are_sorted_and_restored(tmp_path: Path) -> None:
     source = _write(tmp_path / "photos", "a\udcff.jpg", "a\\xff.jpg")
     before = _tree(source)
     result = _sort(source, tmp_path / "out", "move")
@@ -215,7 +211,7 @@ def test_names_that_are_no_text_are_sorted_and_restored(tmp_path: Path) -> None:
     assert _tree(source) == before
 
 
-def test_moving_to_another_disk_loses_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moving_to_another_disk_can_be_undone(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
@@ -228,7 +224,7 @@ def test_moving_to_another_disk_loses_nothing(source: Path, tmp_path: Path, monk
 
 
 @given(names=st.lists(st.text(max_size=30), min_size=1, max_size=8))
-def test_folders_of_classes_are_safe_names_and_no_two_are_one(names: Sequence[str]) -> None:
+def test_folder_names_are_valid_on_every_system(names: Sequence[str]) -> None:
     for name in names:
         made = folder_name(name)
         assert made == os.path.basename(made) not in ("", ".", "..")
@@ -238,16 +234,16 @@ def test_folders_of_classes_are_safe_names_and_no_two_are_one(names: Sequence[st
 
 
 @pytest.mark.parametrize("name", ["CON", "nul", "com1", "lpt9.txt", "AUX.x", "..", "", ".hidden", " . "])
-def test_names_that_a_system_keeps_for_itself_are_changed(name: str) -> None:
+def test_reserved_names_get_a_prefix(name: str) -> None:
     assert folder_name(name).startswith("_")
 
 
-def test_classes_whose_folders_would_be_one_get_folders_of_their_own(tmp_path: Path) -> None:
+def test_classes_with_colliding_folder_names_get_separate_folders(tmp_path: Path) -> None:
     labels = {"a.jpg": "a/b", "b.jpg": "a:b", "c.jpg": "A_B", "d.jpg": "review", "e.jpg": "ok"}
     source = _write(tmp_path / "photos", *labels)
     unsure = {"e.jpg": UNSURE}
     result = _sort(
-        source, tmp_path / "out", "copy", lambda path: _answer(path, labels[path.name], unsure.get(path.name))
+        source, tmp_path / "out", "copy", lambda path: _prediction(path, labels[path.name], unsure.get(path.name))
     )
     assert result.num_per_folder == {"a_b": 1, "a_b-2": 1, "A_B-3": 1, "review-2": 1, "review": 1}
 
@@ -262,7 +258,7 @@ def test_classes_whose_folders_would_be_one_get_folders_of_their_own(tmp_path: P
         "nonsense",
     ],
 )
-def test_an_undo_file_that_leads_out_of_its_folders_moves_nothing(source: Path, tmp_path: Path, line: str) -> None:
+def test_an_undo_file_with_paths_outside_its_folders_is_rejected(source: Path, tmp_path: Path, line: str) -> None:
     result = _sort(source, tmp_path / "out", "move")
     before = _tree(tmp_path)
     lines = result.undo_path.read_text().splitlines()
@@ -271,12 +267,12 @@ def test_an_undo_file_that_leads_out_of_its_folders_moves_nothing(source: Path, 
         run_to_end(undo(result.undo_path))
     result.undo_path.write_text("\n".join(lines) + "\n")
     after = _tree(tmp_path)
-    assert {name: kept for name, kept in after.items() if UNDO_NAME not in name} == {
-        name: kept for name, kept in before.items() if UNDO_NAME not in name
+    assert {name: content for name, content in after.items() if UNDO_NAME not in name} == {
+        name: content for name, content in before.items() if UNDO_NAME not in name
     }
 
 
-def test_an_undo_file_cannot_plant_what_is_no_image(source: Path, tmp_path: Path) -> None:
+def test_an_undo_file_can_only_restore_images(source: Path, tmp_path: Path) -> None:
     result = _sort(source, tmp_path / "out", "move")
     text = result.undo_path.read_text().replace('"deep/deeper/c.png"', '".bashrc"')
     result.undo_path.write_text(text)
@@ -285,7 +281,7 @@ def test_an_undo_file_cannot_plant_what_is_no_image(source: Path, tmp_path: Path
     assert not (source / ".bashrc").exists()
 
 
-def test_a_link_planted_in_the_target_leads_nowhere(source: Path, tmp_path: Path) -> None:
+def test_undo_does_not_follow_a_symbolic_link_in_the_target(source: Path, tmp_path: Path) -> None:
     outside = _write(tmp_path / "outside", "a.jpg")
     result = _sort(source, tmp_path / "out", "move")
     for path in (tmp_path / "out" / "ant").iterdir():
@@ -297,7 +293,7 @@ def test_a_link_planted_in_the_target_leads_nowhere(source: Path, tmp_path: Path
     assert (outside / "a.jpg").exists()
 
 
-def test_a_folder_without_images_or_undo_file_is_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_images_or_undo_file_raises_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(EngineError, match="no images"):
         files_to_sort(tmp_path / "empty", tmp_path / "out")
@@ -305,28 +301,36 @@ def test_a_folder_without_images_or_undo_file_is_a_sentence(tmp_path: Path) -> N
         run_to_end(undo(tmp_path / "empty"))
 
 
-def test_the_usual_target_is_new_and_beside_the_folder(source: Path) -> None:
+def test_the_default_target_is_a_new_sibling_folder(source: Path) -> None:
     assert default_target(source) == source.with_name("photos sorted")
     source.with_name("photos sorted").mkdir()
     assert default_target(source) == source.with_name("photos sorted-2")
 
 
-def test_modules_are_the_ones_that_are_cut_off() -> None:
-    assert placing.os is sorting.os is os
+def test_the_interrupted_functions_are_those_that_the_modules_call() -> None:
+    assert file_transfer.os is sorter.os is undo_module.os is os
 
 
-def test_an_image_that_is_gone_meanwhile_is_named_and_the_others_are_sorted(source: Path, tmp_path: Path) -> None:
+def test_an_image_deleted_meanwhile_is_skipped_and_the_rest_is_sorted(source: Path, tmp_path: Path) -> None:
     before = _tree(source)
     before.pop("b.jpg")
 
-    def answer(path: Path) -> Prediction:
+    def predict(path: Path) -> Prediction:
         if path.name == "b.jpg":
             path.unlink()
-        return _answer(path)
+        return _prediction(path)
 
-    result = _sort(source, tmp_path / "out", "move", answer)
+    result = _sort(source, tmp_path / "out", "move", predict)
     assert result.num_sorted == 3
     assert [Path(path).name for path, _ in result.skipped] == ["b.jpg"]
     undone = run_to_end(undo(result.undo_path))
     assert undone.num_restored == 3
+    assert _tree(source) == before
+
+
+def test_undo_files_of_earlier_versions_are_read(source: Path, tmp_path: Path) -> None:
+    before = _tree(source)
+    result = _sort(source, tmp_path / "out", "move")
+    result.undo_path.write_text(result.undo_path.read_text().replace('{"mode":', '{"by":', 1))
+    assert run_to_end(undo(result.undo_path)).num_restored == 4
     assert _tree(source) == before

@@ -1,4 +1,4 @@
-"""Tests of a sorting whose process is killed, with a real model on real files."""
+"""Tests of killing the process that sorts, with a real model."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.runs.run_folder import Run
-from engine.sorting.sorter import UNDO_NAME
+from engine.sorting.undo import UNDO_NAME
 from tests.pictures import write_classes
 
 CONFIG = (
@@ -33,20 +33,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by", ["copy", "move", "link"])
+@pytest.mark.parametrize("mode", ["copy", "move", "link"])
 @pytest.mark.parametrize("num_lines", [2, 150])
-def test_killed_half_way_sorting_is_taken_back_to_every_byte_and_name(
-    run: Run, tmp_path: Path, by: str, num_lines: int
+def test_undo_restores_every_byte_and_name_after_sorting_was_killed(
+    run: Run, tmp_path: Path, mode: str, num_lines: int
 ) -> None:
     photos = write_classes(tmp_path / "photos", {"red": 150, "blue": 150}, seed=3)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.*")}
     undo_path = tmp_path / "out" / UNDO_NAME
-    command = ["sort", str(run.model_path), str(photos), "--mode", by, "--out", str(tmp_path / "out")]
+    command = ["sort", str(run.model_path), str(photos), "--mode", mode, "--out", str(tmp_path / "out")]
     process = subprocess.Popen([sys.executable, "-m", "engine", *command], stderr=subprocess.DEVNULL)
     while process.poll() is None and _num_lines(undo_path) < num_lines:
         pass
     os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL  # it was not done yet
+    assert process.wait() == -signal.SIGKILL  # it had not finished
     undone = subprocess.Popen(
         [sys.executable, "-m", "engine", "sort", "--undo", str(undo_path)], stdout=subprocess.DEVNULL
     )
