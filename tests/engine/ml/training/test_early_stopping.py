@@ -18,7 +18,7 @@ def test_higher_accuracy_is_better_and_lower_loss_breaks_a_tie() -> None:
     assert stopping.best.epoch == 3
 
 
-def test_it_stops_after_as_many_epochs_without_a_better_one_as_the_patience_says() -> None:
+def test_it_stops_after_as_many_epochs_without_improvement_as_the_patience() -> None:
     stopping = EarlyStopping(patience=2)
     stopping.update(1, _scores(0.5, 1.0))
     stopping.update(2, _scores(0.4, 1.0))
@@ -27,7 +27,7 @@ def test_it_stops_after_as_many_epochs_without_a_better_one_as_the_patience_says
     assert stopping.should_stop
 
 
-def test_no_patience_means_it_never_stops() -> None:
+def test_a_patience_of_0_never_stops() -> None:
     stopping = EarlyStopping(patience=0)
     for epoch in range(1, 100):
         stopping.update(epoch, _scores(0.5, 1.0))

@@ -1,4 +1,4 @@
-"""Tests of engine.ml.training.optim."""
+"""Tests of stages, parameter groups and optimizers."""
 
 import pytest
 import torch
@@ -6,7 +6,8 @@ from torch import nn
 
 from engine.config.backbones import BACKBONES
 from engine.ml.models.build import Classifier, Head, build_model, set_trainable
-from engine.ml.training.optim import NUM_STAGES, make_optimizer, parameter_groups, set_lr, stages
+from engine.ml.training.optim import NUM_STAGES, make_optimizer, make_run_optimizer, parameter_groups, set_lr, stages
+from engine.ml.training.options import OptimizerOptions
 from tests.engine.ml.networks import SMALL, make_meta_model
 
 
@@ -28,22 +29,22 @@ def test_every_parameter_is_in_exactly_one_stage(networks, name):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_backbone_has_five_stages_and_then_the_head(networks, name):
-    cut = stages(networks[name])
-    assert len(cut) == NUM_STAGES + 1
-    assert [key for key, _ in cut[-1]] == ["head.weight", "head.bias"]
+    all_stages = stages(networks[name])
+    assert len(all_stages) == NUM_STAGES + 1
+    assert [key for key, _ in all_stages[-1]] == ["head.weight", "head.bias"]
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_stages_are_in_the_order_in_which_the_network_runs(networks, name):
+def test_stages_are_in_execution_order(networks, name):
     model = networks[name]
     stage_of = {id(parameter): number for number, stage in enumerate(stages(model)) for _, parameter in stage}
     order: list[int] = []
 
-    def note(module, _inputs):
+    def record(module, _inputs):
         order.extend(stage_of[id(parameter)] for parameter in module.parameters(recurse=False))
 
     leaves = [module for module in model.modules() if next(module.children(), None) is None]
-    hooks = [module.register_forward_pre_hook(note) for module in leaves]
+    hooks = [module.register_forward_pre_hook(record) for module in leaves]
     size = BACKBONES[name].image_size
     model(torch.empty(2, 3, size, size, device="meta"))
     for hook in hooks:
@@ -53,7 +54,7 @@ def test_stages_are_in_the_order_in_which_the_network_runs(networks, name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_blocks_stay_whole(networks, name):
+def test_a_block_is_never_divided_between_stages(networks, name):
     stage_of = {key: number for number, stage in enumerate(stages(networks[name])) for key, _ in stage}
     for path, module in networks[name].named_modules():
         if hasattr(module, "downsample") or type(module).__name__ in ("InvertedResidual", "EncoderBlock", "SEBlock"):
@@ -61,7 +62,7 @@ def test_blocks_stay_whole(networks, name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_weight_decay_spares_all_but_kernels_and_matrices(networks, name):
+def test_weight_decay_applies_to_kernels_and_matrices_only(networks, name):
     model = networks[name]
     groups = parameter_groups(model, 1e-3, 0.05, 0.7)
     decayed = {id(parameter) for group in groups if group["weight_decay"] for parameter in group["params"]}
@@ -71,7 +72,7 @@ def test_weight_decay_spares_all_but_kernels_and_matrices(networks, name):
     assert decayed == kernels
 
 
-def test_the_rate_falls_by_the_layer_decay_from_the_head_down():
+def test_the_learning_rate_is_multiplied_by_the_layer_decay_at_each_stage_below_the_head():
     model = tiny()
     groups = parameter_groups(model, 0.1, 0.0, 0.5)
     rate_of = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
@@ -80,7 +81,7 @@ def test_the_rate_falls_by_the_layer_decay_from_the_head_down():
     assert groups[-1]["lr"] == 0.1
 
 
-def test_frozen_parameters_are_left_out_and_no_group_is_empty():
+def test_frozen_parameters_are_in_no_group_and_no_group_is_empty():
     model = tiny()
     set_trainable(model, head_only=True)
     groups = parameter_groups(model, 0.1, 0.05, 0.5)
@@ -88,25 +89,25 @@ def test_frozen_parameters_are_left_out_and_no_group_is_empty():
     assert all(group["params"] for group in parameter_groups(make_meta_model("vgg11"), 0.1, 0.05, 0.5))
 
 
-def test_any_other_network_is_cut_into_stages_too():
+def test_a_network_outside_the_catalogue_is_divided_into_stages_too():
     backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    cut = stages(Classifier(backbone, Head(4, 2, 0.0), "fc"))
-    assert [[key for key, _ in stage] for stage in cut] == [
+    all_stages = stages(Classifier(backbone, Head(4, 2, 0.0), "fc"))
+    assert [[key for key, _ in stage] for stage in all_stages] == [
         ["backbone.0.weight", "backbone.0.bias", "backbone.1.weight", "backbone.1.bias"],
         ["head.weight", "head.bias"],
     ]
 
 
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
-def test_every_optimizer_keeps_the_rates_and_decays_of_its_groups(name):
+def test_every_optimizer_keeps_learning_rate_and_weight_decay_of_its_groups(name):
     groups = parameter_groups(tiny(), 0.1, 0.05, 0.5)
-    wanted = [(group["lr"], group["weight_decay"]) for group in groups]
+    expected = [(group["lr"], group["weight_decay"]) for group in groups]
     optimizer = make_optimizer(name, groups, 0.1, 0.9)
     assert type(optimizer).__name__.lower() == name
-    assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == wanted
+    assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == expected
 
 
-def test_sgd_without_momentum_is_the_plain_gradient_step():
+def test_sgd_without_momentum_subtracts_the_gradient():
     weight = nn.Parameter(torch.tensor([1.0]))
     optimizer = make_optimizer("sgd", [{"params": [weight], "weight_decay": 0.0}], 0.1, 0.0)
     for _ in range(2):
@@ -115,7 +116,7 @@ def test_sgd_without_momentum_is_the_plain_gradient_step():
     assert weight.item() == pytest.approx(1 - 2 * 0.1 * 2)
 
 
-def test_adamw_decays_weights_apart_from_the_gradient_and_adam_does_not():
+def test_adamw_decouples_weight_decay_from_the_gradient_and_adam_does_not():
     steps = {}
     for name in ("adamw", "adam"):
         weight = nn.Parameter(torch.tensor([1.0]))
@@ -124,12 +125,21 @@ def test_adamw_decays_weights_apart_from_the_gradient_and_adam_does_not():
         optimizer.step()
         steps[name] = 1 - weight.item()
     assert steps["adamw"] == pytest.approx(0.1 * 0.5)
-    assert steps["adam"] == pytest.approx(0.1, rel=1e-3)  # Adam scales whatever gradient to 1
+    assert steps["adam"] == pytest.approx(0.1, rel=1e-3)  # Adam normalises any gradient to 1
 
 
-def test_setting_the_rate_scales_each_group_from_its_first_one():
+def test_setting_the_learning_rate_scales_the_initial_one_of_each_group():
     optimizer = make_optimizer("adamw", parameter_groups(tiny(), 0.1, 0.05, 0.5), 0.1, 0.9)
-    first = [group["lr"] for group in optimizer.param_groups]
+    initial = [group["lr"] for group in optimizer.param_groups]
     set_lr(optimizer, 0.3)
     set_lr(optimizer, 0.5)
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.5 * rate for rate in first])
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.5 * rate for rate in initial])
+
+
+def test_the_optimizer_of_a_run_has_the_options_of_the_run_with_a_scaled_learning_rate():
+    options = OptimizerOptions("sgd", lr=0.1, weight_decay=0.05, momentum=0.8, layer_decay=0.5)
+    optimizer = make_run_optimizer(tiny(), options, lr_scale=0.3)
+    assert optimizer.param_groups[-1]["lr"] == pytest.approx(0.03)
+    assert optimizer.param_groups[-1]["weight_decay"] == 0.05
+    assert optimizer.defaults["momentum"] == 0.8
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.03 * 0.5**NUM_STAGES)
