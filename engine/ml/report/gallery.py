@@ -1,4 +1,4 @@
-"""Pictures and words of images for a report, made from pixels, with paths below the data set and no others."""
+"""Image tiles of the report. Their paths are relative to the dataset, so that no other path is published."""
 
 import os
 from collections.abc import Iterable
@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from engine.core.errors import EngineError
+from engine.core.formatting import percent
 from engine.data.decode import Pixels, decode, thumbnail
-from engine.ml.report.charts import heat_picture, picture
+from engine.ml.report.embedded_images import heat_map_url, jpeg_url
 from engine.results.evaluation import ImageResult
 from engine.results.explanation import Explanation
 
@@ -19,72 +20,77 @@ _SIDE, _SMALL_SIDE, _LARGE_SIDE = 160, 96, 320
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One image with its words. `source` is a `data:` address; None where the file can no longer be read."""
+    """One image with a caption."""
 
-    source: str | None
-    words: str
+    url: str | None
+    """`data:` URL; None if the file can no longer be read."""
+    caption: str
     path: str
+    """Relative to the dataset."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """One image, where the network looked in it, and the training images that are nearest to it."""
+class ExplainedImage:
+    """One image with its heat map and the most similar training images."""
 
-    words: str
+    caption: str
     is_wrong: bool
     path: str
-    plain: str
-    heat: str
+    """Relative to the dataset."""
+    image_url: str
+    heat_map_url: str
     neighbours: tuple[Tile, ...]
 
 
 class Gallery:
-    """Makes the pictures of the data set at `root`."""
+    """Creates the tiles of the dataset at `root`."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def tile(self, path: str, words: str, is_small: bool = False) -> Tile:
-        """Return the middle square of an image of the data set with its words."""
+    def tile(self, path: str, caption: str, is_small: bool = False) -> Tile:
+        """Return the centre square of an image of the dataset with a caption."""
         try:
-            source = picture(thumbnail(self._root / path, _SMALL_SIDE if is_small else _SIDE))
-        except EngineError:  # moved or deleted since training: its name is still told
-            source = None
-        return Tile(source, words, path)
+            url = jpeg_url(thumbnail(self._root / path, _SMALL_SIDE if is_small else _SIDE))
+        except EngineError:  # moved or deleted since training; its name is still shown
+            url = None
+        return Tile(url, caption, path)
 
-    def judged(self, images: Iterable[ImageResult]) -> list[Tile]:
-        """Return images that were judged, each with what it was taken for and how surely."""
-        return [self.tile(image.path, in_words(image)) for image in images]
+    def predictions(self, images: Iterable[ImageResult]) -> list[Tile]:
+        """Return tiles of evaluated images with true class, predicted class and confidence."""
+        return [self.tile(image.path, describe_prediction(image)) for image in images]
 
-    def reason(self, image: ImageResult, explanation: Explanation) -> Reason:
-        """Return an image with where the network looked in it; raise EngineError where it can no longer be read."""
-        pixels = _resized(decode(self._root / image.path, _LARGE_SIDE))
-        near = tuple(
-            self.tile(self._below(neighbour.path), f"{neighbour.label}, {neighbour.similarity:.2f}", is_small=True)
+    def explained(self, image: ImageResult, explanation: Explanation) -> ExplainedImage:
+        """Return an image with its heat map and neighbours; raise EngineError if it can no longer be read."""
+        pixels = _resize(decode(self._root / image.path, _LARGE_SIDE))
+        neighbours = tuple(
+            self.tile(
+                self._relative_path(neighbour.path), f"{neighbour.label}, {neighbour.similarity:.2f}", is_small=True
+            )
             for neighbour in explanation.neighbours
         )
-        return Reason(
-            words=in_words(image),
+        return ExplainedImage(
+            caption=describe_prediction(image),
             is_wrong=image.is_wrong,
             path=image.path,
-            plain=picture(pixels),
-            heat=heat_picture(explanation, pixels),
-            neighbours=near,
+            image_url=jpeg_url(pixels),
+            heat_map_url=heat_map_url(explanation, pixels),
+            neighbours=neighbours,
         )
 
-    def _below(self, path: str) -> str:
-        # Of a data set that was moved, the model's run may still name the old place: the file's name is enough then
+    def _relative_path(self, path: str) -> str:
+        # After the dataset was moved, the run still has the old absolute paths; then only the file name is shown
         relative = Path(os.path.relpath(path, self._root.absolute()))
         return relative.name if ".." in relative.parts or relative.is_absolute() else relative.as_posix()
 
 
-def in_words(image: ImageResult) -> str:
-    """Say what an image was taken for, and how surely (0..1)."""
-    what = f"{image.label} taken for {image.predicted}" if image.is_wrong else image.label
-    return f"{what}, {image.confidence:.2f}"
+def describe_prediction(image: ImageResult) -> str:
+    """Return true and predicted class with the confidence: `ants → bees, 85 %`, or `ants, 85 %` if correct."""
+    classes = f"{image.label} → {image.predicted}" if image.is_wrong else image.label
+    return f"{classes}, {percent(image.confidence)}"
 
 
-def _resized(pixels: Pixels) -> Pixels:
+def _resize(pixels: Pixels) -> Pixels:
     image = Image.fromarray(pixels)
     scale = _LARGE_SIDE / max(image.size)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))

@@ -1,4 +1,4 @@
-"""Static pictures of a run."""
+"""Plot of the training history: loss and accuracy over the epochs."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from engine.core.atomic_write import write_atomic
 from engine.runs.history import History
 
-# Okabe and Ito's colours, told apart by colour-blind eyes (Color Universal Design, 2008)
+# Palette of Okabe and Ito (Color Universal Design, 2008), distinguishable with colour blindness
 TRAIN_COLOUR, VAL_COLOUR = "#E69F00", "#0072B2"
 
 
 def draw_history(history: History, path: Path) -> None:
-    """Draw loss and accuracy of both splits over the epochs into a PNG file; draw nothing where no epoch ended."""
+    """Write the plot as a PNG file; do nothing if no epoch has ended."""
     if history.epochs:
         write_atomic(path, lambda temporary: history_figure(history).savefig(temporary, dpi=150))
 
 
 def history_figure(history: History) -> Figure:
-    """Return loss and accuracy of both splits over the epochs, side by side."""
-    # No pyplot: its current figure is shared between threads
+    """Return a figure with loss and accuracy of training and validation, with the best epoch marked."""
+    # pyplot is avoided because its current figure is shared between threads
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     loss_axes, accuracy_axes = figure.subplots(1, 2)
@@ -37,7 +37,7 @@ def history_figure(history: History) -> Figure:
         [epoch.train.plain_accuracy for epoch in history.epochs],
         [epoch.val.accuracy for epoch in history.epochs],
     )
-    # Corners that learning leaves free; matplotlib's own search warns where the computer is busy
+    # Fixed corners that curves rarely reach, because loc="best" emits a warning when it is slow
     loss_axes.legend(frameon=False, loc="upper right")
     accuracy_axes.legend(frameon=False, loc="lower right")
     accuracy_axes.set_ylim(0, 1.02)

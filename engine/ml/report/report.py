@@ -1,4 +1,4 @@
-"""Put all that is known of a run into one page that can be read without the program."""
+"""HTML report of a run: everything known about it on one page that opens in any browser."""
 
 from collections.abc import Generator
 from functools import partial
@@ -16,119 +16,124 @@ from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.data.dataset import Dataset
+from engine.ml.evaluation.label_errors import review_labels
 from engine.ml.evaluation.out_of_distribution import OOD_QUANTILE
-from engine.ml.report import charts as report_figures
-from engine.ml.report import sections as report_parts
-from engine.ml.report import tables as report_views
-from engine.ml.report.gallery import Gallery, Reason
-from engine.ml.report.sections import GONE, Part, attempt
+from engine.ml.report import audit_tables, charts, sections, tables
+from engine.ml.report.gallery import ExplainedImage, Gallery, Tile
+from engine.ml.report.run_summary import summarize_run
+from engine.ml.report.sections import IMAGES_MISSING, Section, try_section
 from engine.results.calibration import reliability_bins
 from engine.results.evaluation import Evaluation, read_evaluation
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 
-NUM_TILES = 24
-"""Images shown at most, of mistakes and of doubted labels."""
+MAX_TILES = 24
+"""Largest number of misclassified images and of suspected wrong labels on the page."""
 _NUM_STEPS = 6
 
 
 def write_report(run: Run, path: Path, audit: Audit | None) -> Generator[Event, None, Path]:
-    """Write the report of a run as one HTML file without scripts or links to elsewhere; return its path.
+    """Write the report of a run as one HTML file without scripts or external links; return its path.
 
-    `audit` is what is odd about the run's data set, None where that is gone. What is missing is measured and kept in
-    the run folder; what cannot be measured is said so in a sentence. Raises EngineError where the run has no results
-    or the file cannot be written.
+    The learning curve and the robustness report are computed if the run folder does not have them. A section that
+    cannot be computed holds the reason instead.
+
+    Args:
+        run: The run.
+        path: The HTML file.
+        audit: Findings about the dataset; None if its folder is gone.
+
+    Raises:
+        EngineError: The run has no results, or the file cannot be written.
     """
     if not path.parent.is_dir():
-        raise EngineError("The folder for the report does not exist.", path.parent)
+        raise EngineError("The folder for the report does not exist. Choose another one.", path.parent)
     evaluation, dataset = read_evaluation(run.results_path), run.dataset
     gallery = Gallery(dataset.root)
     ticker = Ticker("report", _NUM_STEPS)
-    page = _known(run, evaluation, dataset)
+    page = _stored_results(run, evaluation, dataset)
     yield from ticker.at(1)
-    page |= {
-        "mistakes": gallery.judged(evaluation.misclassified[:NUM_TILES]),
-        "num_wrong": len(evaluation.misclassified),
-    }
-    page |= _audited(audit, dataset, gallery)
+    misclassified = evaluation.misclassified
+    page |= {"misclassified": gallery.predictions(misclassified[:MAX_TILES]), "num_misclassified": len(misclassified)}
+    page |= _dataset_section(audit, dataset, gallery)
     yield from ticker.at(2)
-    if report_parts.has_images(dataset):
-        page["reasons"] = yield from attempt(report_parts.explanations(run, evaluation, gallery))
+    explained = Section[list[ExplainedImage]](error=IMAGES_MISSING)
+    review = Section[Review](error=IMAGES_MISSING)
+    if sections.has_images(dataset):
+        explained = yield from try_section(sections.explain_examples(run, evaluation, gallery))
         yield from ticker.at(3)
-        review = yield from attempt(report_parts.doubted_labels(run, dataset, audit))
-    else:
-        page["reasons"], review = Part[list[Reason]](missing=GONE), Part[Review](missing=GONE)
-    label_issues = review.found.label_issues if review.found else ()
-    page |= {
-        "review": review,
-        "doubted": [
-            gallery.tile(each.path, f"{each.given}, looks like {each.suggested} ({each.probability:.2f})")
-            for each in label_issues[:NUM_TILES]
-        ],
-    }
+        review = yield from try_section(review_labels(dataset, run.model_path, audit or Audit()))
+    page |= {"explained": explained, "review": review, "label_issues": _label_issue_tiles(review.result, gallery)}
     yield from ticker.at(4)
-    growth = yield from attempt(report_parts.learning_curve(run))
-    page |= {"growth": growth, "growth_chart": report_figures.growth_chart(growth.found) if growth.found else ""}
+    curve = yield from try_section(sections.read_or_compute_learning_curve(run))
+    chart = charts.learning_curve_chart(curve.result) if curve.result else ""
+    page |= {"learning_curve": curve, "learning_curve_chart": chart}
     yield from ticker.at(5)
-    card = yield from attempt(report_parts.robustness_card(run))
-    rows = list(report_parts.robustness_rows(card.found, gallery)) if card.found else []
-    page |= {"robustness": card, "robustness_rows": rows}
+    robustness = yield from try_section(sections.read_or_measure_robustness(run))
+    rows = list(sections.robustness_rows(robustness.result, gallery)) if robustness.result else []
+    page |= {"robustness": robustness, "robustness_rows": rows}
     _write(path, render(page))
     yield from ticker.at(_NUM_STEPS)
     return path
 
 
 def render(page: dict[str, object]) -> str:
-    """Return the page as HTML, every name and path in it escaped."""
+    """Return the page as HTML with all values escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "percent": partial(formatting.percent, decimals=1),
-        "count": formatting.count,
-    }
+    environment.filters |= {"percent": partial(formatting.percent, decimals=1), "count": formatting.count}
     template = (files("resources") / "report.html").read_text(encoding="utf-8")
     return environment.from_string(template).render(page)
 
 
-def _known(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[str, object]:
-    """Return what the files of the run say without any image."""
-    card, history, calibration = read_metadata(run.model_path), run.history, evaluation.calibration
-    test = read_evaluation(run.test_path) if run.test_path.is_file() else None
-    found = reliability_bins(evaluation.confidences, evaluation.is_right)
+def _stored_results(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[str, object]:
+    """Return the template values that come from the files of the run alone."""
+    metadata, history, calibration = read_metadata(run.model_path), run.history, evaluation.calibration
     return {
         "title": run.name,
         "version": __version__,
         "evaluation": evaluation,
-        "facts": report_views.facts(card, run.config, dataset, history),
-        "history_chart": report_figures.history_chart(history) if history.epochs else "",
-        "test": test,
+        "summary": summarize_run(metadata, run.config, dataset, history),
+        "history_chart": charts.history_chart(history) if history.epochs else "",
+        "test": read_evaluation(run.test_path) if run.test_path.is_file() else None,
         "num_test": len(dataset.of_split("test")),
-        "matrix": report_views.matrix(evaluation),
-        "confused": report_views.most_confused(evaluation),
-        "class_rows": report_views.class_rows(evaluation),
+        "matrix": tables.matrix_rows(evaluation),
+        "most_confused": tables.most_confused(evaluation),
+        "class_rows": tables.class_rows(evaluation),
         "calibration": calibration,
-        # The bound comes with the embeddings of the training images, so the model file has the last word
-        "unknown_below": card.calibration.ood_threshold if card.calibration else None,
-        "unknown_share": OOD_QUANTILE,
-        "reliability_chart": report_figures.reliability_chart(found),
-        "coverage_chart": report_figures.coverage_chart(calibration.coverage) if calibration else "",
-        "budgets": list(report_views.budget_rows(calibration)) if calibration else [],
+        # Read from the model file, because the threshold is valid only with the reference embeddings there
+        "ood_threshold": metadata.calibration.ood_threshold if metadata.calibration else None,
+        "ood_quantile": OOD_QUANTILE,
+        "reliability_chart": charts.reliability_chart(reliability_bins(evaluation.confidences, evaluation.is_right)),
+        "coverage_chart": charts.coverage_chart(calibration.coverage) if calibration else "",
+        "error_limits": list(tables.error_limit_rows(calibration)) if calibration else [],
     }
 
 
-def _audited(audit: Audit | None, dataset: Dataset, gallery: Gallery) -> dict[str, object]:
+def _dataset_section(audit: Audit | None, dataset: Dataset, gallery: Gallery) -> dict[str, object]:
     if audit is None or len(audit.unreadable) == len(dataset.samples):
-        return {"audit": Part[Audit](missing=GONE), "num_leaks": 0, "audit_rows": [], "copies": [], "imbalance": ""}
+        missing = Section[Audit](error=IMAGES_MISSING)
+        return {"audit": missing, "num_leaks": 0, "audit_rows": [], "duplicate_groups": [], "balance": ""}
     return {
-        "audit": Part(audit),
+        "audit": Section(audit),
         "num_leaks": sum(group.crosses_splits for group in audit.duplicates),
-        "audit_rows": report_views.audit_rows(audit),
-        "copies": report_views.duplicate_tiles(audit, dataset, gallery),
-        "imbalance": report_views.imbalance_words(audit),
+        "audit_rows": audit_tables.audit_rows(audit),
+        "duplicate_groups": audit_tables.duplicate_tiles(audit, dataset, gallery),
+        "balance": audit_tables.describe_balance(audit),
     }
+
+
+def _label_issue_tiles(review: Review | None, gallery: Gallery) -> list[Tile]:
+    return [
+        gallery.tile(
+            issue.path,
+            f"labelled {issue.given}, model says {issue.suggested} ({formatting.percent(issue.probability)})",
+        )
+        for issue in (review.label_issues[:MAX_TILES] if review else ())
+    ]
 
 
 def _write(path: Path, text: str) -> None:
-    # File names that are no text come as halves of characters, which UTF-8 has no bytes for
+    # File names that are not valid Unicode contain surrogates, which UTF-8 cannot encode
     content = text.encode("utf-8", "backslashreplace")
     with saving("The report", path):
         write_atomic(path, lambda temporary: temporary.write_bytes(content))

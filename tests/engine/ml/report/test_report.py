@@ -1,4 +1,4 @@
-"""Tests of the report of a run."""
+"""Tests of the HTML report of a run."""
 
 import base64
 import io
@@ -22,37 +22,37 @@ from engine.core.event_stream import run_to_end
 from engine.core.formatting import percent
 from engine.data.dataset import scan
 from engine.data.splits import split
-from engine.ml.report.charts import heat_picture
-from engine.ml.report.tables import MOST_IN_MATRIX, matrix, most_confused
+from engine.ml.report.embedded_images import heat_map_url
+from engine.ml.report.tables import MAX_MATRIX_CLASSES, matrix_rows, most_confused
 from engine.results.evaluation import read_evaluation, write_evaluation
 from engine.results.explanation import Box, Explanation
 from engine.runs.run_folder import Run
 from tests.pictures import write_classes
 
 HEADINGS = [
-    "How good is it?",
-    "What was trained",
-    "How it learnt",
-    "The test",
-    "What was taken for what",
-    "Class by class",
-    "The surest mistakes",
-    "Can it be believed?",
-    "Leaving the unsure ones to a person",
-    "What is called unknown",
-    "Where it looked",
-    "The images behind it",
-    "Labels to look at again",
-    "Would more images help?",
-    "Worse pictures",
+    "Validation accuracy",
+    "Run summary",
+    "Training history",
+    "Test accuracy",
+    "Confusion matrix",
+    "Precision, recall and F1",
+    "Misclassified images",
+    "Calibration",
+    "Maximum error rate",
+    "Out-of-distribution detection",
+    "Explanations",
+    "Dataset",
+    "Suspected wrong labels",
+    "Learning curve",
+    "Robustness",
 ]
-NASTY = "<script>alert(1)"
+MARKUP = "<script>alert(1)"
 SECRET = "52.5163 north, at home"
 _VOID = {"meta", "img", "br"}
 
 
 class Page(HTMLParser):
-    """Reads a page strictly: every tag that is opened is closed, in order."""
+    """Strict HTML parser: every tag must be closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -87,8 +87,8 @@ def _words(page: Page) -> str:
     return " ".join(page.text.split())
 
 
-def _with_place(root: Path) -> None:
-    """Make every picture a JPEG that says where it was taken."""
+def _add_gps(root: Path) -> None:
+    """Convert every image to a JPEG with GPS position and description in its EXIF data."""
     exif = Image.Exif()
     exif[0x010E] = SECRET
     exif[0x8825] = {1: "N", 2: (52.0, 30.0, 58.7), 3: "E", 4: (13.0, 22.0, 39.2)}
@@ -99,15 +99,15 @@ def _with_place(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """A run on four classes, of which the first and the last look the same, one with a nasty name."""
+    """A run on four classes; the first and the last look the same, and one name contains markup."""
     folder = tmp_path_factory.mktemp("report")
     root = write_classes(folder / "people's & pictures", dict.fromkeys(("first", "second", "third", "<i>fourth"), 10))
-    _with_place(root)
+    _add_gps(root)
     shutil.copy(root / "first" / "000.jpg", root / "second" / "copy.jpg")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLASSIFOLD_HOME", str(folder / "home"))
         data = scan(root)
-        data = replace(data, classes=tuple(NASTY if name == "first" else name for name in data.classes))
+        data = replace(data, classes=tuple(MARKUP if name == "first" else name for name in data.classes))
         config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
         config = config.changed("training", epochs=3, batch_size=8, device="cpu", precision="float32")
         yield run_to_end(jobs.train(split(data, 0.4, 0), config, folder / "run"))
@@ -115,7 +115,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 @pytest.fixture(scope="module")
 def text(run: Run) -> str:
-    """Its report."""
+    """The HTML report of the run."""
     path = run.path.parent / "report.html"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLASSIFOLD_HOME", str(run.path.parent / "home"))
@@ -123,7 +123,7 @@ def text(run: Run) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_a_report_holds_every_part_in_order(text: str, run: Run) -> None:
+def test_the_report_has_all_sections_in_order(text: str, run: Run) -> None:
     page = Page(text)
     assert page.headings == HEADINGS
     linked = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
@@ -132,22 +132,22 @@ def test_a_report_holds_every_part_in_order(text: str, run: Run) -> None:
     assert (run.path / "growth.json").is_file()
 
 
-def test_the_figures_are_those_of_the_evaluation(text: str, run: Run) -> None:
+def test_the_numbers_are_those_of_the_evaluation(text: str, run: Run) -> None:
     evaluation = read_evaluation(run.results_path)
     page = _words(Page(text))
     low, high = evaluation.interval
-    accuracy, low_words, high_words = (
+    accuracy, low_text, high_text = (
         percent(share, 1).replace("\xa0", " ") for share in (evaluation.accuracy, low, high)
     )
-    assert f"{accuracy} right; between {low_words} and {high_words} is likely" in page
-    assert f"{evaluation.macro_f1:.3f} of 1" in page
+    assert f"{accuracy} (95 % CI {low_text}–{high_text})" in page
+    assert f"Macro F1: {evaluation.macro_f1:.3f}" in page
     assert evaluation.misclassified
     worst = evaluation.misclassified[0]
-    assert f"{worst.label} taken for {worst.predicted}, {worst.confidence:.2f}" in page
+    assert f"{worst.label} → {worst.predicted}, {percent(worst.confidence)}".replace("\xa0", " ") in page
     assert "first/000.jpg, second/copy.jpg" in page
 
 
-def test_a_report_needs_nothing_from_elsewhere_and_runs_no_script(text: str) -> None:
+def test_the_report_has_no_external_resources_and_no_scripts(text: str) -> None:
     page = Page(text)
     assert len(page.sources) > 12
     assert all(source.startswith("data:image/") for source in page.sources)
@@ -156,16 +156,16 @@ def test_a_report_needs_nothing_from_elsewhere_and_runs_no_script(text: str) -> 
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
 
 
-def test_names_are_text_and_never_markup(text: str) -> None:
+def test_names_are_escaped(text: str) -> None:
     page = Page(text)
-    assert NASTY in page.text
+    assert MARKUP in page.text
     assert "&lt;script&gt;alert(1)" in text
     assert "<script" not in text
     assert "i" not in [tag for tag, attrs in page.tags if "style" not in attrs]
     assert "people's & pictures" in page.text
 
 
-def test_no_picture_tells_where_it_was_taken(text: str, run: Run) -> None:
+def test_images_have_no_exif_data(text: str, run: Run) -> None:
     original = next(run.dataset.root.rglob("*.jpg"))
     assert SECRET.encode() in original.read_bytes()
     contents = [base64.b64decode(source.split(",", 1)[1]) for source in Page(text).sources]
@@ -175,34 +175,34 @@ def test_no_picture_tells_where_it_was_taken(text: str, run: Run) -> None:
     assert not any(Image.open(io.BytesIO(content)).getexif() for content in jpegs)
 
 
-def test_no_path_outside_the_data_set_is_told(text: str, run: Run) -> None:
-    everything = text + "".join(
+def test_no_path_outside_the_dataset_is_published(text: str, run: Run) -> None:
+    content = text + "".join(
         base64.b64decode(source.split(",", 1)[1]).decode("latin-1") for source in Page(text).sources
     )
-    assert str(run.path.parent) not in everything
-    assert run.path.parent.parent.name not in everything
+    assert str(run.path.parent) not in content
+    assert run.path.parent.parent.name not in content
 
 
 @pytest.mark.parametrize("is_folder_left", [False, True])
-def test_a_run_whose_images_are_gone_gets_a_report_all_the_same(run: Run, tmp_path: Path, is_folder_left: bool) -> None:
-    lonely, elsewhere = Run(tmp_path / "run"), tmp_path / "gone"
-    shutil.copytree(run.path, lonely.path, ignore=shutil.ignore_patterns("growth.json", "robustness.json"))
-    document = json.loads(lonely.split_path.read_text()) | {"root": str(elsewhere)}
-    lonely.split_path.write_text(json.dumps(document))
-    write_evaluation(read_evaluation(run.results_path), lonely.test_path)
+def test_a_run_without_its_images_has_a_report(run: Run, tmp_path: Path, is_folder_left: bool) -> None:
+    moved, missing = Run(tmp_path / "run"), tmp_path / "gone"
+    shutil.copytree(run.path, moved.path, ignore=shutil.ignore_patterns("growth.json", "robustness.json"))
+    document = json.loads(moved.split_path.read_text()) | {"root": str(missing)}
+    moved.split_path.write_text(json.dumps(document))
+    write_evaluation(read_evaluation(run.results_path), moved.test_path)
     if is_folder_left:
-        elsewhere.mkdir()
-    page = Page(run_to_end(jobs.report(lonely, tmp_path / "report.html")).read_text(encoding="utf-8"))
+        missing.mkdir()
+    page = Page(run_to_end(jobs.report(moved, tmp_path / "report.html")).read_text(encoding="utf-8"))
     assert page.headings == HEADINGS
     words = _words(page)
-    assert words.count("The images are no longer where they were when the model was trained") == 3
-    assert words.count("so only their names are told") == 1
+    assert words.count("The images are no longer in the folder that the model was trained on") == 3
+    assert words.count("so only their names are listed") == 1
     assert words.count("could be read") >= 2
-    assert "kept aside until the end" in words
+    assert "The test images were evaluated once" in words
     assert all(source.startswith("data:image/svg+xml") for source in page.sources)
 
 
-def test_a_run_that_was_stopped_is_told_so(run: Run, tmp_path: Path) -> None:
+def test_the_report_of_a_stopped_run_gives_the_reason_for_missing_sections(run: Run, tmp_path: Path) -> None:
     stopped = Run(tmp_path / "run")
     shutil.copytree(run.path, stopped.path)
     evaluation = read_evaluation(run.results_path)
@@ -214,23 +214,23 @@ def test_a_run_that_was_stopped_is_told_so(run: Run, tmp_path: Path) -> None:
     page = Page(run_to_end(jobs.report(stopped, tmp_path / "report.html")).read_text(encoding="utf-8"))
     words = _words(page)
     assert page.headings == HEADINGS
-    assert "The journal of this run is missing" in words
-    assert "no image to measure on" in words
-    assert words.count("never named") == 1
-    assert words.count("since training was stopped before its end") == 2
+    assert "The event log of this run is missing" in words
+    assert "no validation images" in words
+    assert words.count("never predicted") == 1
+    assert words.count("because training was stopped before its end") == 2
 
 
-def test_many_classes_are_told_by_what_is_mixed_up_most(run: Run) -> None:
-    names = tuple(f"kind {number}" for number in range(MOST_IN_MATRIX + 1))
+def test_many_classes_have_a_list_of_confusions_instead_of_a_matrix(run: Run) -> None:
+    names = tuple(f"kind {number}" for number in range(MAX_MATRIX_CLASSES + 1))
     counts = np.diag(np.full(len(names), 9))
     counts[2, 5], counts[7, 1] = 3, 4
     confusion = tuple(map(tuple, counts.tolist()))
     evaluation = read_evaluation(run.results_path).model_copy(update={"classes": names, "confusion": confusion})
-    assert matrix(evaluation) == []
+    assert matrix_rows(evaluation) == []
     assert most_confused(evaluation) == [("kind 7", "kind 1", 4), ("kind 2", "kind 5", 3)]
 
 
-def test_a_run_without_results_or_a_folder_that_is_not_there_is_a_sentence(
+def test_missing_results_and_a_missing_folder_raise_errors(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", str(run.path), "--out", str(tmp_path / "none" / "report.html")]) == 1
@@ -240,13 +240,13 @@ def test_a_run_without_results_or_a_folder_that_is_not_there_is_a_sentence(
         run_to_end(jobs.report(Run(tmp_path / "run"), tmp_path / "report.html"))
 
 
-def test_heat_lies_where_the_network_looked() -> None:
+def test_the_heat_map_is_placed_in_the_visible_box() -> None:
     heat = np.zeros((8, 8), np.float32)
     heat[:4, :4] = 1
-    # The network saw the middle square of a wide picture
+    # The visible box is the centre square of a wide image
     explanation = Explanation("x.png", "bee", "bee", 1.0, heat, Box(0.25, 0, 0.75, 1))
-    source = heat_picture(explanation, np.full((100, 200, 3), 60, np.uint8))
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))), np.float32)
-    assert shown[10:40, 60:90].mean() > 130
-    assert shown[60:, :].mean() == pytest.approx(60, abs=4)
-    assert shown[:, :45].mean() == pytest.approx(60, abs=4)
+    url = heat_map_url(explanation, np.full((100, 200, 3), 60, np.uint8))
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))), np.float32)
+    assert pixels[10:40, 60:90].mean() > 130
+    assert pixels[60:, :].mean() == pytest.approx(60, abs=4)
+    assert pixels[:, :45].mean() == pytest.approx(60, abs=4)

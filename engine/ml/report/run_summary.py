@@ -1,0 +1,62 @@
+"""Summary table of a run: data, network, device, duration and versions."""
+
+import platform
+from pathlib import Path, PureWindowsPath
+
+import torch
+
+from engine.config.settings import RunConfig
+from engine.core.formatting import duration, percent
+from engine.data.dataset import SPLIT_FOLDERS, Dataset
+from engine.results.model_metadata import ModelMetadata
+from engine.runs.history import History
+
+
+def summarize_run(
+    metadata: ModelMetadata, config: RunConfig, dataset: Dataset, history: History
+) -> list[tuple[str, str]]:
+    """Return pairs of a label and a value; values that are not available are left out."""
+    started, done = history.started, history.done
+    sizes = ", ".join(
+        f"{len(samples):,} {name}"
+        for name, samples in (
+            ("training", dataset.of_split("train")),
+            ("validation", dataset.of_split("val")),
+            ("test", dataset.of_split("test")),
+        )
+        if samples
+    )
+    rows = [
+        ("Dataset", dataset.root.name),
+        ("Images", sizes),
+        ("Classes", str(len(dataset.classes))),
+        ("Split", _describe_split(dataset, config)),
+        ("Backbone", metadata.backbone),
+        ("Pretrained weights", _describe_weights(config.model.weights)),
+        ("Image size", f"{metadata.image_size} px"),
+        ("Epochs", f"{len(history.epochs)}, best: epoch {history.best.epoch}" if history.best else ""),
+        ("Seed", str(config.training.seed)),
+        ("Device", f"{started.device}, {started.precision}" if started else ""),
+        ("Duration", duration(done.seconds) + (", stopped by the user" if done.stopped else "") if done else ""),
+        ("Model created", metadata.created.replace("T", " ").replace("+00:00", " UTC")),
+        ("Versions", f"model: Classifold {metadata.program}; report: {_versions()}"),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _describe_weights(weights: str) -> str:
+    # Only the file name is published, because a path can hold private information
+    descriptions = {"none": "none (random initialisation)", "default": "ImageNet"}
+    return descriptions.get(weights, PureWindowsPath(Path(weights).name).name)
+
+
+def _versions() -> str:
+    return f"torch {torch.__version__}, Python {platform.python_version()} on {platform.system()}"
+
+
+def _describe_split(dataset: Dataset, config: RunConfig) -> str:
+    top_folders = ((sample.path.split("/")[0].lower(), sample.split) for sample in dataset.samples)
+    if all(SPLIT_FOLDERS.get(folder) == split for folder, split in top_folders):
+        return "by the folders of the dataset"
+    groups = ", duplicates and bursts on the same side" if config.data.group_duplicates else ""
+    return f"{percent(config.data.val_fraction)} of each class for validation, seed {config.data.seed}{groups}"
