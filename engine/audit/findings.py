@@ -1,4 +1,4 @@
-"""What an audit of a data set finds, as plain data that the window, the report and the command line read alike."""
+"""Findings of a dataset audit: duplicates, image-quality outliers, shortcut features and class imbalance."""
 
 from typing import Literal, TypeAlias
 
@@ -10,40 +10,42 @@ OutlierKind: TypeAlias = Literal["blurred", "dark", "bright", "tiny", "shape"]
 
 
 class DuplicateGroup(FrozenModel):
-    """Images that show the same: copies byte for byte, the same picture otherwise saved, or shots of one burst."""
+    """A group of exact duplicates, near-duplicates or photos of one burst."""
 
     paths: tuple[str, ...]
     kind: DuplicateKind
     is_conflict: bool
-    """Whether they stand in different classes. Never so for a burst: shots seconds apart may show different things."""
+    """True if the images have different labels; never for a burst, whose photos may show different objects."""
     crosses_splits: bool
-    """Whether some are learnt from and some measured on."""
+    """True if the images are in different splits, which leaks training images into validation."""
 
 
 class Outlier(FrozenModel):
-    """An image that is hard to learn from, and why in words."""
+    """An image with an image-quality issue, compared with the rest of the dataset."""
 
     path: str
     kind: OutlierKind
     reason: str
+    """One sentence."""
 
 
 class Shortcut(FrozenModel):
-    """A cue beside what the images show that gives the class away."""
+    """A feature unrelated to the image content that predicts the class, such as the file size or a border."""
 
     feature: str
     accuracy: float
-    """Balanced accuracy (0..1) of a small model that sees this cue alone, cross-validated."""
+    """Cross-validated balanced accuracy (0..1) of a decision tree on this feature alone."""
     chance: float
-    """What guessing reaches."""
+    """Balanced accuracy of guessing."""
     sentence: str
 
 
 class Audit(FrozenModel):
-    """All that is odd about a data set. `imbalance` is the size of the largest class over that of the smallest."""
+    """All findings about a dataset."""
 
     unreadable: tuple[Unreadable, ...] = ()
     duplicates: tuple[DuplicateGroup, ...] = ()
     outliers: tuple[Outlier, ...] = ()
     shortcuts: tuple[Shortcut, ...] = ()
     imbalance: float = 1.0
+    """Size of the largest class divided by that of the smallest."""

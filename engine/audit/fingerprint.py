@@ -1,4 +1,4 @@
-"""One image file as a compact record: what tells copies, odd pictures and shortcuts, made in one decode."""
+"""Fingerprint of an image file: hashes, thumbnail, quality measures and camera data, computed in one decode."""
 
 import hashlib
 from pathlib import Path
@@ -15,38 +15,38 @@ from engine.core.safe_read import open_image_file
 from engine.data.decode import decode_with_header, unreadable_reason
 
 SIDE = 32
-"""Side in pixels of the grey thumbnail that duplicates are verified on."""
+"""Side in pixels of the grey thumbnail that verifies duplicates."""
 _WORK_SIDE = 160
-"""Shorter side in pixels of the picture that all figures are measured on."""
+"""Shorter side in pixels of the image on which all measures are computed."""
 _INNER_CROP = 0.035
-"""Share cut off each side before the second hash, so that a slightly cropped copy has a hash to be met by."""
+"""Fraction cropped from each side before the second hash, which then matches slightly cropped duplicates."""
 
 RECORD = np.dtype(
     [
-        ("key", "i8", 3),  # the file's number, size and time of change
+        ("key", "i8", 3),  # inode, size and modification time of the file
         ("digest", "u8", 2),  # BLAKE2b of the bytes
-        ("hashes", "u8", 2),  # perceptual hashes of the whole picture and of its inner part
+        ("hashes", "u8", 2),  # perceptual hashes of the whole image and of its inner part
         ("thumbnail", "u1", (SIDE, SIDE)),
-        ("width", "u4"),  # as shown, in pixels
+        ("width", "u4"),  # in pixels, after EXIF rotation
         ("height", "u4"),
         ("colour", "f4", 3),  # mean red, green, blue, 0..255
         ("brightness", "f4"),  # mean grey, 0..255
         ("contrast", "f4"),  # standard deviation of grey
-        ("sharpness", "f4"),  # finest detail over the next coarser one; falls with blur
-        ("border", "f4", 4),  # share of the height or width that is one plain strip: top, bottom, left, right
+        ("sharpness", "f4"),  # finest detail divided by the next coarser one; falls with blur
+        ("border", "f4", 4),  # width of a plain border as a fraction of height or width: top, bottom, left, right
         ("quality", "i2"),  # JPEG quality, -1 for none
         ("camera", "S48"),
-        ("taken", "f8"),  # seconds since 1970 by the camera's clock, NaN for none
+        ("taken", "f8"),  # capture time in seconds since 1970 by the camera's clock, NaN for none
     ]
 )
-"""About 1.3 kB an image, so 60,000 of them take 75 MB."""
+"""About 1.3 kB per image: 60,000 images take 75 MB."""
 
 Records: TypeAlias = npt.NDArray[np.void]
 Grey: TypeAlias = npt.NDArray[np.float32]
 
 
 def file_key(path: Path) -> tuple[int, int, int]:
-    """Return number, size in bytes and time of change of a file; raise EngineError where it is not there."""
+    """Return inode, size in bytes and modification time of a file; raises EngineError if it does not exist."""
     try:
         status = path_from_text(path).stat()
     except OSError as error:
@@ -55,7 +55,7 @@ def file_key(path: Path) -> tuple[int, int, int]:
 
 
 def fingerprint(path: Path) -> Records:
-    """Return the record of an image file, shape () of RECORD; raise EngineError where it is no readable image."""
+    """Return the record of an image file, shape () of RECORD; raises EngineError if the file cannot be read."""
     key = file_key(path)
     pixels, header = decode_with_header(path, _WORK_SIDE)
     image = Image.fromarray(pixels)
@@ -70,13 +70,13 @@ def fingerprint(path: Path) -> Records:
     record["digest"] = np.frombuffer(_digest(path), np.uint64)
     record["hashes"] = _hash(grey), _hash(_inner(grey))
     record["thumbnail"] = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))
-    is_turned = header.orientation > 4
-    record["width"] = header.height if is_turned else header.width
-    record["height"] = header.width if is_turned else header.height
+    is_rotated = header.orientation > 4
+    record["width"] = header.height if is_rotated else header.width
+    record["height"] = header.width if is_rotated else header.height
     record["colour"] = np.asarray(image.resize((1, 1), Image.Resampling.BOX))[0, 0]
     record["brightness"], record["contrast"] = values.mean(), values.std()
     record["sharpness"] = _sharpness(values)
-    record["border"] = [_plain_share(side) for side in (values, values[::-1], values.T, values.T[::-1])]
+    record["border"] = [_border_fraction(side) for side in (values, values[::-1], values.T, values.T[::-1])]
     record["quality"] = header.quality
     record["camera"] = header.camera.encode("utf-8", "replace")[:48]
     record["taken"] = header.taken
@@ -92,7 +92,7 @@ def _digest(path: Path) -> bytes:
 
 
 def empty_records(num_records: int) -> Records:
-    """Return records to be filled, shape (num_records,)."""
+    """Return zeroed records, shape (num_records,)."""
     return np.zeros(num_records, RECORD)
 
 
@@ -107,7 +107,7 @@ def _inner(grey: Image.Image) -> Image.Image:
 
 
 def _sharpness(grey: Grey) -> float:
-    """Return how strong detail of one pixel is beside detail of two: 0 for a blurred picture, about 1 for noise."""
+    """Return the ratio of gradients over one pixel to those over four: near 0 if blurred, about 1 for noise."""
     if min(grey.shape) < 8:
         return 1.0
     fine = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
@@ -115,7 +115,7 @@ def _sharpness(grey: Grey) -> float:
     return float(fine / (coarse + 0.5))
 
 
-def _plain_share(rows: Grey) -> float:
-    """Return which share of the rows, from the first on, are all of the first one's colour: 0 without a plain edge."""
+def _border_fraction(rows: Grey) -> float:
+    """Return the fraction of rows, counted from the first, that have the colour of the first; 0 without a border."""
     is_plain = (rows.std(1) < 5) & (np.abs(rows.mean(1) - rows[0].mean()) < 8)
     return float(len(rows) if is_plain.all() else np.argmin(is_plain)) / len(rows)

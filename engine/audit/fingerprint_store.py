@@ -1,4 +1,4 @@
-"""The records of a folder's images, kept between runs, so that a second audit opens no file."""
+"""On-disk cache of image fingerprints, so that a second audit opens no unchanged file."""
 
 import hashlib
 import logging
@@ -12,13 +12,13 @@ from engine.core.atomic_write import write_atomic
 from engine.core.cache import cache_folder, reserve_space
 
 _VERSION = 1
-"""Goes up when a record means something else, so that those kept before are not taken for it."""
+"""Increased when the meaning of a record changes, so that old caches are ignored."""
 
 logger = logging.getLogger(__name__)
 
 
 class FingerprintStore:
-    """Finds records by number, size and time of change of their file: a moved image is known, an edited one is not."""
+    """Cached records by inode, size and modification time: moved images are found, edited ones are not."""
 
     def __init__(self, root: Path) -> None:
         name = hashlib.blake2b(repr((str(root.resolve()), _VERSION, RECORD.descr)).encode(), digest_size=16).hexdigest()
@@ -27,12 +27,12 @@ class FingerprintStore:
         self._rows = {tuple(key): row for row, key in enumerate(self._records["key"].tolist())}
 
     def find(self, key: tuple[int, int, int]) -> Records | None:
-        """Return the record of a file, shape (), or None where none is kept."""
+        """Return the cached record of a file, shape (), or None."""
         row = self._rows.get(key)
         return None if row is None else self._records[row]
 
-    def keep(self, records: Records) -> None:
-        """Replace what is kept by these records, where there is room."""
+    def save(self, records: Records) -> None:
+        """Replace the cache by these records, if there is enough disk space."""
         if len(records) == len(self._rows) and all(tuple(key) in self._rows for key in records["key"].tolist()):
             return
         if not reserve_space(records.nbytes):
@@ -40,13 +40,13 @@ class FingerprintStore:
         try:
             write_atomic(cache_folder() / self._name, lambda path: np.save(path, records, allow_pickle=False))
         except OSError as error:
-            logger.warning("The records of the images are not kept: %s", error)
+            logger.warning("The image fingerprints could not be cached: %s", error)
 
     def _load(self) -> Records:
         try:
             path = cache_folder() / self._name
             records: Records = np.load(path, allow_pickle=False)
-            os.utime(path)  # used now, so the last to be evicted
+            os.utime(path)  # the cache evicts the least recently used files first
         except (OSError, ValueError, EOFError):
             return np.zeros(0, RECORD)
         return records if records.dtype == RECORD and records.ndim == 1 else np.zeros(0, RECORD)

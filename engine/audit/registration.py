@@ -1,4 +1,4 @@
-"""Lay two thumbnails over one another and say how alike they are, for many pairs at once."""
+"""Image registration of thumbnail pairs: similarity before and after alignment, vectorised over pairs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,84 +9,98 @@ _Numbers = npt.NDArray[np.float64]
 
 _SCALES = (1.0, 0.93, 1 / 0.93)
 _NUM_STEPS = 6
-_LARGEST_STEP = 0.04
+_MAX_STEP = 0.04
 _SCALE_RANGE, _SHIFT_RANGE = (0.84, 1.19), (-0.08, 0.08)
 
 
 def similarity(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
-    """Return how alike pairs of thumbnails are as they lie, each shape (P,): correlation, and that of fine detail.
+    """Return the similarity of thumbnail pairs without alignment.
 
-    The better of three scales counts, so that a copy whose edges were cut off looks alike before it is aligned.
+    The best of three scales is used, so that cropped duplicates are similar before alignment.
+
+    Args:
+        ours: First thumbnails, float32, shape (P, S, S).
+        theirs: Second thumbnails, float32, shape (P, S, S).
+
+    Returns:
+        Pearson correlations of the thumbnails and of their fine detail, each shape (P,).
     """
-    correlation, placed = _best_scale(ours, theirs)
-    warped, valid = _warp(ours, placed)
+    correlation, parameters = _best_scale(ours, theirs)
+    warped, valid = _warp(ours, parameters)
     return correlation, _correlate(_detail(warped), _detail(theirs), valid)
 
 
 def aligned_similarity(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
-    """Return the same once each pair is aligned in scale and shift along both axes.
+    """Return the similarity of thumbnail pairs after alignment in scale and shift along both axes.
 
-    The steps are those of Lucas and Kanade (1981) with gain and offset of the brightness solved for beside them.
+    The alignment is that of Lucas and Kanade (1981), which also estimates gain and offset of the brightness.
+
+    Args:
+        ours: First thumbnails, float32, shape (P, S, S).
+        theirs: Second thumbnails, float32, shape (P, S, S).
+
+    Returns:
+        Pearson correlations of the thumbnails and of their fine detail, each shape (P,).
     """
-    best, best_placed = _best_scale(ours, theirs)
+    best, best_parameters = _best_scale(ours, theirs)
     num_pairs, side, _ = ours.shape
-    placed = best_placed.copy()
+    parameters = best_parameters.copy()
     along = ((np.arange(side) + 0.5) / side - 0.5).astype(np.float32)
     right = theirs.reshape(num_pairs, -1, 1)
     for _ in range(_NUM_STEPS):
-        warped, valid = _warp(ours, placed)
-        across = np.gradient(warped, axis=2) * (side / placed[:, 0, None, None])
-        down = np.gradient(warped, axis=1) * (side / placed[:, 2, None, None])
-        parts = (across * along, across, down * along[:, None], down, warped, np.ones_like(warped))
-        slopes = np.stack(parts, -1).reshape(num_pairs, -1, len(parts))
+        warped, valid = _warp(ours, parameters)
+        across = np.gradient(warped, axis=2) * (side / parameters[:, 0, None, None])
+        down = np.gradient(warped, axis=1) * (side / parameters[:, 2, None, None])
+        columns = (across * along, across, down * along[:, None], down, warped, np.ones_like(warped))
+        slopes = np.stack(columns, -1).reshape(num_pairs, -1, len(columns))
         weighted = (slopes * valid.reshape(num_pairs, -1, 1)).transpose(0, 2, 1)
-        solved = np.linalg.solve(weighted @ slopes + 1e-3 * np.eye(len(parts)), weighted @ right)[:, :, 0]
+        solved = np.linalg.solve(weighted @ slopes + 1e-3 * np.eye(len(columns)), weighted @ right)[:, :, 0]
         gain = np.maximum(solved[:, 4], 0.2)
-        placed = placed + np.clip(solved[:, :4] / gain[:, None], -_LARGEST_STEP, _LARGEST_STEP)
-        placed[:, ::2] = np.clip(placed[:, ::2], *_SCALE_RANGE)
-        placed[:, 1::2] = np.clip(placed[:, 1::2], *_SHIFT_RANGE)
-        now = _correlate(*_warped_pair(ours, theirs, placed))
+        parameters = parameters + np.clip(solved[:, :4] / gain[:, None], -_MAX_STEP, _MAX_STEP)
+        parameters[:, ::2] = np.clip(parameters[:, ::2], *_SCALE_RANGE)
+        parameters[:, 1::2] = np.clip(parameters[:, 1::2], *_SHIFT_RANGE)
+        now = _correlate(*_warped_pair(ours, theirs, parameters))
         is_better = now > best
         best = np.where(is_better, now, best)
-        best_placed[is_better] = placed[is_better]
-    warped, valid = _warp(ours, best_placed)
+        best_parameters[is_better] = parameters[is_better]
+    warped, valid = _warp(ours, best_parameters)
     return best, _correlate(_detail(warped), _detail(theirs), valid)
 
 
 def _best_scale(ours: Grey, theirs: Grey) -> tuple[_Numbers, _Numbers]:
-    """Return the correlation at the best of the fixed scales and the placing: scale and shift across, then down."""
-    tried = []
+    """Return correlations (P,) at the best fixed scale, and parameters (P, 4): x scale, x shift, y scale, y shift."""
+    correlations = []
     for scale in _SCALES:
-        placed = np.tile([scale, 0.0, scale, 0.0], (len(ours), 1))
-        tried.append(_correlate(*_warped_pair(ours, theirs, placed)))
-    chosen = np.argmax(tried, axis=0)
-    placed = np.zeros((len(ours), 4))
-    placed[:, 0] = placed[:, 2] = np.array(_SCALES)[chosen]
-    return np.max(tried, axis=0), placed
+        parameters = np.tile([scale, 0.0, scale, 0.0], (len(ours), 1))
+        correlations.append(_correlate(*_warped_pair(ours, theirs, parameters)))
+    chosen = np.argmax(correlations, axis=0)
+    parameters = np.zeros((len(ours), 4))
+    parameters[:, 0] = parameters[:, 2] = np.array(_SCALES)[chosen]
+    return np.max(correlations, axis=0), parameters
 
 
-def _warped_pair(ours: Grey, theirs: Grey, placed: _Numbers) -> tuple[Grey, Grey, Grey]:
-    warped, valid = _warp(ours, placed)
+def _warped_pair(ours: Grey, theirs: Grey, parameters: _Numbers) -> tuple[Grey, Grey, Grey]:
+    warped, valid = _warp(ours, parameters)
     return warped, theirs, valid
 
 
-def _warp(images: Grey, placed: _Numbers) -> tuple[Grey, Grey]:
-    """Return images sampled at other places, and 1 where a place was inside, 0 where not."""
-    across, is_inside_across = _sampling(placed[:, 0], placed[:, 1], images.shape[2])
-    down, is_inside_down = _sampling(placed[:, 2], placed[:, 3], images.shape[1])
+def _warp(images: Grey, parameters: _Numbers) -> tuple[Grey, Grey]:
+    """Return resampled images and masks, both (P, S, S); a mask is 1 where the position is inside the image."""
+    across, is_inside_across = _sampling(parameters[:, 0], parameters[:, 1], images.shape[2])
+    down, is_inside_down = _sampling(parameters[:, 2], parameters[:, 3], images.shape[1])
     valid = is_inside_down[:, :, None] & is_inside_across[:, None, :]
     warped = np.asarray(down @ images @ across.transpose(0, 2, 1), np.float32)
     return warped, valid.astype(np.float32)
 
 
 def _sampling(scale: _Numbers, shift: _Numbers, side: int) -> tuple[Grey, npt.NDArray[np.bool_]]:
-    """Return matrices (P, S, S) that sample rows linearly, and which of the places lie inside."""
+    """Return matrices (P, S, S) for linear interpolation along one axis, and which positions are inside (P, S)."""
     middle = (np.arange(side) + 0.5) / side - 0.5
-    places = (middle * scale[:, None] + shift[:, None] + 0.5) * side - 0.5
-    is_inside = (places >= -0.5) & (places <= side - 0.5)
-    places = np.clip(places, 0, side - 1)
-    before = np.minimum(places.astype(np.int64), side - 2)
-    share = (places - before).astype(np.float32)
+    positions = (middle * scale[:, None] + shift[:, None] + 0.5) * side - 0.5
+    is_inside = (positions >= -0.5) & (positions <= side - 0.5)
+    positions = np.clip(positions, 0, side - 1)
+    before = np.minimum(positions.astype(np.int64), side - 2)
+    share = (positions - before).astype(np.float32)
     matrices = np.zeros((len(scale), side, side), np.float32)
     pairs, rows = np.arange(len(scale))[:, None], np.arange(side)[None]
     matrices[pairs, rows, before] = 1 - share
@@ -95,7 +109,7 @@ def _sampling(scale: _Numbers, shift: _Numbers, side: int) -> tuple[Grey, npt.ND
 
 
 def _correlate(ours: Grey, theirs: Grey, valid: Grey) -> _Numbers:
-    """Return Pearson's correlation over the valid pixels, shape (P,); 0 where a picture is of one colour."""
+    """Return Pearson correlations over the valid pixels, shape (P,); 0 for a constant image."""
     num_valid = valid.sum((1, 2))
     ours = ours - ((ours * valid).sum((1, 2)) / num_valid)[:, None, None]
     theirs = theirs - ((theirs * valid).sum((1, 2)) / num_valid)[:, None, None]
@@ -105,7 +119,7 @@ def _correlate(ours: Grey, theirs: Grey, valid: Grey) -> _Numbers:
 
 
 def _detail(images: Grey) -> Grey:
-    """Return what the mean of 3 x 3 pixels leaves."""
+    """Return images minus their 3 x 3 box blur."""
     side = images.shape[1]
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)), mode="edge")
     smooth = sum(padded[:, row : row + side, column : column + side] for row in range(3) for column in range(3))

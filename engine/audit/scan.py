@@ -1,4 +1,4 @@
-"""Open every image of a dataset once: name those that cannot be read, and keep a record of the others."""
+"""Scan of a dataset: fingerprint every image once and list unreadable files."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from engine.results.evaluation import Unreadable
 
 @dataclass(frozen=True, slots=True)
 class FingerprintResult:
-    """One image after the check: its record, or `reason` says why it is unreadable."""
+    """Record of one image, or the reason why it cannot be read."""
 
     sample: Sample
     record: Records | None
@@ -25,25 +25,25 @@ class FingerprintResult:
 
 
 def fingerprint_samples(dataset: Dataset, store: FingerprintStore | None = None) -> Iterator[FingerprintResult]:
-    """Yield every sample of the dataset, in order, with what is wrong with its file or with its record.
+    """Yield the record or the read error of every sample, in order.
 
-    An image whose record is in the store is not opened again, unless its file has changed.
+    Unchanged images whose record is in the store are not opened.
     """
 
-    def check_one(sample: Sample) -> FingerprintResult:
+    def fingerprint_one(sample: Sample) -> FingerprintResult:
         path = dataset.root / sample.path
         try:
-            known = store.find(file_key(path)) if store is not None else None
-            return FingerprintResult(sample, fingerprint(path) if known is None else known, None)
+            cached = store.find(file_key(path)) if store is not None else None
+            return FingerprintResult(sample, fingerprint(path) if cached is None else cached, None)
         except EngineError as error:
             return FingerprintResult(sample, None, error.message)
 
-    return map_in_threads(check_one, dataset.samples, ahead=256)
+    return map_in_threads(fingerprint_one, dataset.samples, ahead=256)
 
 
 @dataclass(frozen=True)
 class DatasetScan:
-    """What was read of a dataset: the readable samples, their records in the same order, and the others."""
+    """Readable samples of a dataset, their records in the same order, and the unreadable images."""
 
     samples: tuple[Sample, ...]
     records: Records
@@ -51,25 +51,25 @@ class DatasetScan:
 
 
 def fingerprint_dataset(dataset: Dataset) -> Generator[Event, None, DatasetScan]:
-    """Read the records of all images, telling how far it is, and keep them for the next time."""
+    """Fingerprint all images and save the records in the cache; yields progress."""
     store = FingerprintStore(dataset.root)
     records = empty_records(len(dataset.samples))
     samples: list[Sample] = []
     unreadable: list[Unreadable] = []
     ticker = Ticker("check", len(dataset.samples))
-    for num_done, checked in enumerate(fingerprint_samples(dataset, store), start=1):
-        if checked.reason is not None:
-            unreadable.append(Unreadable(path=checked.sample.path, reason=checked.reason))
+    for num_done, result in enumerate(fingerprint_samples(dataset, store), start=1):
+        if result.reason is not None:
+            unreadable.append(Unreadable(path=result.sample.path, reason=result.reason))
         else:
-            records[len(samples)] = checked.record
-            samples.append(checked.sample)
+            records[len(samples)] = result.record
+            samples.append(result.sample)
         yield from ticker.at(num_done)
     records = records[: len(samples)]
-    store.keep(records)
+    store.save(records)
     return DatasetScan(tuple(samples), records, tuple(unreadable))
 
 
 def find_duplicates_in_scan(scanned: DatasetScan) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
-    """Find the duplicates among images that were read, telling how far it is."""
+    """Find duplicates among the scanned images; yields progress."""
     ticker = Ticker("compare", len(scanned.samples))
     return (yield from with_progress(find_duplicates(scanned.samples, scanned.records), ticker))

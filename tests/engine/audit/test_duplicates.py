@@ -1,4 +1,4 @@
-"""Tests of finding images that show the same."""
+"""Tests of finding exact duplicates, near-duplicates and bursts."""
 
 import io
 import math
@@ -28,7 +28,7 @@ def _groups(root: Path) -> tuple[DuplicateGroup, ...]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Eight different pictures in two classes."""
+    """Eight different images in two classes."""
     for number in range(8):
         path = tmp_path / "data" / ("ant" if number < 4 else "bee") / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,11 +36,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_different_pictures_are_no_duplicates(folder: Path) -> None:
+def test_different_images_are_not_duplicates(folder: Path) -> None:
     assert _groups(folder) == ()
 
 
-def test_a_copy_byte_for_byte_is_exact_and_in_another_class_a_conflict(folder: Path) -> None:
+def test_a_copied_file_is_an_exact_duplicate_and_in_another_class_a_conflict(folder: Path) -> None:
     shutil.copyfile(folder / "ant" / "0.png", folder / "ant" / "copy.png")
     shutil.copyfile(folder / "ant" / "1.png", folder / "bee" / "copy.png")
     inside, across = _groups(folder)
@@ -65,13 +65,13 @@ def _at_another_quality(picture: Image.Image) -> Image.Image:
         pytest.param(lambda picture: ImageEnhance.Brightness(picture).enhance(0.8), id="darker"),
     ],
 )
-def test_a_picture_saved_otherwise_is_found(folder: Path, change) -> None:  # type: ignore[no-untyped-def]
+def test_a_modified_copy_is_a_near_duplicate(folder: Path, change) -> None:  # type: ignore[no-untyped-def]
     change(Image.open(folder / "ant" / "2.png")).save(folder / "ant" / "again.png")
     (group,) = _groups(folder)
     assert (group.paths, group.kind) == (("ant/2.png", "ant/again.png"), "near")
 
 
-def test_the_same_shapes_in_other_colours_are_no_duplicate(folder: Path) -> None:
+def test_the_same_shapes_in_different_colours_are_not_duplicates(folder: Path) -> None:
     grey = Image.open(folder / "ant" / "0.png").convert("L")
     (folder / "ant" / "0.png").unlink()
     dim = grey.point(lambda value: value // 2)
@@ -80,7 +80,7 @@ def test_the_same_shapes_in_other_colours_are_no_duplicate(folder: Path) -> None
     assert _groups(folder) == ()
 
 
-def test_like_hashes_alone_make_no_duplicate() -> None:
+def test_equal_hashes_alone_do_not_make_duplicates() -> None:
     records = empty_records(2)
     records["digest"] = [[1, 1], [2, 2]]
     records["taken"] = math.nan
@@ -91,13 +91,13 @@ def test_like_hashes_alone_make_no_duplicate() -> None:
     assert run_to_end(find_duplicates(samples, records)) == ()
 
 
-def test_the_same_sign_shown_by_other_hands_is_no_duplicate(shared: Path) -> None:
+def test_the_same_sign_by_different_hands_is_not_a_duplicate(shared: Path) -> None:
     assert [group.paths for group in _groups(shared / "data" / "sign_digits") if group.kind != "burst"] == []
 
 
-def test_what_is_learnt_from_and_measured_on_is_a_leak(folder: Path, tmp_path: Path) -> None:
-    for part in ("train", "val"):
-        shutil.copytree(folder, tmp_path / "own" / part)
+def test_duplicates_in_train_and_val_cross_splits(folder: Path, tmp_path: Path) -> None:
+    for split_name in ("train", "val"):
+        shutil.copytree(folder, tmp_path / "own" / split_name)
     for path in (tmp_path / "own" / "val" / "bee").iterdir():
         draw_scene(100 + int(path.stem)).save(path)
     groups = _groups(tmp_path / "own")
@@ -106,7 +106,7 @@ def test_what_is_learnt_from_and_measured_on_is_a_leak(folder: Path, tmp_path: P
 
 
 def _shots(*rows: tuple[str, float, str]) -> tuple[DuplicateGroup, ...]:
-    """Find groups among pictures that differ, by path, time and camera."""
+    """Find groups among different images, given path, capture time and camera."""
     records = empty_records(len(rows))
     records["digest"] = np.arange(2 * len(rows)).reshape(-1, 2)
     records["hashes"] = np.random.default_rng(0).integers(0, 2**63, (len(rows), 2))
@@ -116,7 +116,7 @@ def _shots(*rows: tuple[str, float, str]) -> tuple[DuplicateGroup, ...]:
     return run_to_end(find_duplicates(samples, records))
 
 
-def test_shots_of_one_camera_within_seconds_are_a_burst_and_never_a_conflict() -> None:
+def test_photos_of_one_camera_within_seconds_are_a_burst_and_never_a_conflict() -> None:
     burst, other = _shots(
         ("a/1", 10, "X"), ("b/2", 11, "X"), ("a/3", 13, "X"), ("a/4", 16, "X"), ("a/5", 11, "Y"), ("a/6", 12, "Y")
     )
@@ -124,16 +124,16 @@ def test_shots_of_one_camera_within_seconds_are_a_burst_and_never_a_conflict() -
     assert other.paths == ("a/5", "a/6")
 
 
-def test_where_the_camera_is_unknown_a_burst_stays_inside_a_folder() -> None:
+def test_without_a_camera_name_a_burst_stays_within_one_folder() -> None:
     (burst,) = _shots(("a/1", 10, ""), ("b/2", 10, ""), ("a/3", 10, ""), ("a/4", math.nan, ""))
     assert burst.paths == ("a/1", "a/3")
 
 
-def test_a_clock_that_stands_still_makes_no_burst() -> None:
+def test_a_stopped_camera_clock_does_not_make_a_burst() -> None:
     assert _shots(*((f"a/{number}", 0.0, "X") for number in range(100))) == ()
 
 
-def test_the_split_keeps_every_group_on_one_side(folder: Path) -> None:
+def test_the_split_keeps_each_group_on_one_side(folder: Path) -> None:
     for number in range(4):
         draw_scene(number).save(folder / "ant" / f"{number}.jpg", quality=60)
     dataset = scan(folder)
@@ -141,18 +141,18 @@ def test_the_split_keeps_every_group_on_one_side(folder: Path) -> None:
     groups = run_to_end(find_duplicates(scanned.samples, scanned.records))
     assert len(groups) == 4
     for seed in range(5):
-        parts = split(dataset, 0.3, seed, [group.paths for group in groups])
-        assert parts.counts("val") == [2, 1]
-        assert _is_kept_together(parts, groups)
+        divided = split(dataset, 0.3, seed, [group.paths for group in groups])
+        assert divided.counts("val") == [2, 1]
+        assert _is_on_one_side(divided, groups)
 
 
-def _is_kept_together(parts: Dataset, groups: Sequence[DuplicateGroup]) -> bool:
-    sides = {sample.path: sample.split for sample in parts.samples}
+def _is_on_one_side(dataset: Dataset, groups: Sequence[DuplicateGroup]) -> bool:
+    sides = {sample.path: sample.split for sample in dataset.samples}
     return all(len({sides[path] for path in group.paths}) == 1 for group in groups)
 
 
 @pytest.mark.parametrize("name", ["weather", "flowers_small"])
-def test_all_files_that_are_the_same_byte_for_byte_are_found(shared: Path, name: str) -> None:
+def test_all_identical_files_are_found(shared: Path, name: str) -> None:
     dataset = scan(shared / "data" / name)
     by_size: dict[int, list[str]] = {}
     for sample in dataset.samples:
@@ -169,7 +169,7 @@ def test_all_files_that_are_the_same_byte_for_byte_are_found(shared: Path, name:
 
 
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits", "flowers_small"])
-def test_planted_copies_of_real_images_are_found(shared: Path, tmp_path: Path, name: str) -> None:
+def test_planted_near_duplicates_of_real_images_are_found(shared: Path, tmp_path: Path, name: str) -> None:
     dataset = plant(shared / "data" / name, tmp_path / "planted", 40)
     scanned = run_to_end(fingerprint_dataset(dataset))
     for kind in CHANGES:

@@ -1,4 +1,4 @@
-"""Tests of the record of an image."""
+"""Tests of image fingerprints."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def _hamming(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.bitwise_count(one["hashes"][0] ^ other["hashes"][0]))
 
 
-def test_a_file_saved_again_has_another_digest_and_nearly_the_same_hash(tmp_path: Path) -> None:
+def test_a_recompressed_image_has_a_different_digest_and_a_similar_hash(tmp_path: Path) -> None:
     draw_scene(1).save(tmp_path / "a.png")
     draw_scene(1).save(tmp_path / "b.jpg", quality=60)
     draw_scene(2).save(tmp_path / "c.png")
@@ -26,7 +26,7 @@ def test_a_file_saved_again_has_another_digest_and_nearly_the_same_hash(tmp_path
     assert (int(one["quality"]), int(again["quality"])) == (-1, 60)
 
 
-def test_size_is_the_size_as_shown(tmp_path: Path) -> None:
+def test_width_and_height_are_those_after_exif_rotation(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     draw_scene(0, (200, 100)).save(tmp_path / "turned.jpg", exif=exif)
@@ -41,14 +41,14 @@ def test_blur_lowers_sharpness(tmp_path: Path) -> None:
     assert blurred < 0.27 < sharp
 
 
-def test_a_plain_frame_is_measured_on_all_four_sides_and_a_picture_has_none(tmp_path: Path) -> None:
+def test_a_plain_border_is_measured_on_all_four_sides(tmp_path: Path) -> None:
     draw_scene(0, (400, 400)).save(tmp_path / "a.jpg")
     ImageOps.expand(draw_scene(0, (400, 400)), 20, "white").save(tmp_path / "b.jpg")
     assert (fingerprint(tmp_path / "a.jpg")["border"] == 0).all()
     assert fingerprint(tmp_path / "b.jpg")["border"] == pytest.approx([20 / 440] * 4, abs=0.02)
 
 
-def test_figures_are_those_of_the_picture(tmp_path: Path) -> None:
+def test_colour_contrast_and_border_of_a_plain_image(tmp_path: Path) -> None:
     Image.new("RGB", (40, 30), (200, 100, 50)).save(tmp_path / "plain.png")
     record = fingerprint(tmp_path / "plain.png")
     assert record["colour"].tolist() == [200, 100, 50]
@@ -56,7 +56,7 @@ def test_figures_are_those_of_the_picture(tmp_path: Path) -> None:
     assert (record["border"] == 1).all()
 
 
-def test_a_broken_or_missing_file_raises_a_sentence(tmp_path: Path) -> None:
+def test_a_damaged_or_missing_file_raises_an_error(tmp_path: Path) -> None:
     draw_scene(0).save(tmp_path / "a.png")
     break_file(tmp_path / "a.png")
     with pytest.raises(EngineError, match=r"truncated|damaged"):

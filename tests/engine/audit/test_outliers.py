@@ -1,4 +1,4 @@
-"""Tests of naming odd images."""
+"""Tests of image-quality outliers."""
 
 from collections import Counter
 from pathlib import Path
@@ -22,13 +22,13 @@ def _records(num_images: int = 20) -> Records:
     return records
 
 
-def _found(records: Records) -> list[tuple[str, str]]:
+def _find(records: Records) -> list[tuple[str, str]]:
     samples = [Sample(f"ant/{number}.png", 0) for number in range(len(records))]
-    return [(odd.path, odd.kind) for odd in find_outliers(samples, records)]
+    return [(outlier.path, outlier.kind) for outlier in find_outliers(samples, records)]
 
 
-def test_images_that_are_alike_are_not_odd_and_none_is_fine() -> None:
-    assert _found(_records()) == []
+def test_equal_images_are_not_outliers_and_an_empty_dataset_has_none() -> None:
+    assert _find(_records()) == []
     assert find_outliers([], empty_records(0)) == ()
 
 
@@ -43,17 +43,17 @@ def test_images_that_are_alike_are_not_odd_and_none_is_fine() -> None:
         ("shape", {"width": 375, "height": 1000}),
     ],
 )
-def test_one_that_differs_is_named_but_not_where_all_are_so(kind: str, values: dict[str, float]) -> None:
+def test_a_single_deviating_image_is_found_unless_all_images_deviate(kind: str, values: dict[str, float]) -> None:
     records = _records()
     for name, value in values.items():
         records[name][3] = value
-    assert _found(records) == [("ant/3.png", kind)]
+    assert _find(records) == [("ant/3.png", kind)]
     for name, value in values.items():
         records[name] = value
-    assert _found(records) == []
+    assert _find(records) == []
 
 
-def test_real_files_made_odd_are_named(tmp_path: Path) -> None:
+def test_modified_image_files_are_find(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for number in range(12):
         draw_scene(number, (400, 300)).save(tmp_path / "a" / f"{number}.png")
@@ -62,14 +62,14 @@ def test_real_files_made_odd_are_named(tmp_path: Path) -> None:
     Image.new("RGB", (400, 300), "white").save(tmp_path / "a" / "bright.png")
     draw_scene(22, (40, 30)).save(tmp_path / "a" / "tiny.png")
     scanned = run_to_end(fingerprint_dataset(scan(tmp_path)))
-    kinds = {(odd.path, odd.kind) for odd in find_outliers(scanned.samples, scanned.records)}
+    kinds = {(outlier.path, outlier.kind) for outlier in find_outliers(scanned.samples, scanned.records)}
     assert {(f"a/{kind}.png", kind) for kind in ("blurred", "dark", "bright", "tiny")} <= kinds
     assert len({path for path, _ in kinds}) == 4
 
 
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits"])
-def test_of_ordinary_photos_at_most_two_in_a_hundred_are_odd_in_a_way(shared: Path, name: str) -> None:
+def test_at_most_two_percent_of_ordinary_photos_are_outliers_of_one_kind(shared: Path, name: str) -> None:
     scanned = run_to_end(fingerprint_dataset(scan(shared / "data" / name)))
-    kinds = Counter(odd.kind for odd in find_outliers(scanned.samples, scanned.records))
+    kinds = Counter(outlier.kind for outlier in find_outliers(scanned.samples, scanned.records))
     assert max(kinds.values(), default=0) <= 0.02 * len(scanned.samples)
     assert np.isfinite(scanned.records["sharpness"]).all()

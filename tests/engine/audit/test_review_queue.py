@@ -1,4 +1,4 @@
-"""Tests of the queue of what to look at."""
+"""Tests of the review queue."""
 
 from pathlib import Path
 
@@ -16,45 +16,45 @@ def _group(*paths: str, kind: str = "exact", is_conflict: bool = False) -> Dupli
     return DuplicateGroup(paths=paths, kind=kind, is_conflict=is_conflict, crosses_splits=False)  # type: ignore[arg-type]
 
 
-def _doubt(path: str, given: str, suggested: str, score: float = 0.9) -> LabelIssue:
+def _issue(path: str, given: str, suggested: str, score: float = 0.9) -> LabelIssue:
     return LabelIssue(path=path, given=given, suggested=suggested, probability=0.97, score=score)
 
 
-def test_conflicts_come_first_then_unreadable_files_then_labels_then_copies() -> None:
+def test_conflicts_come_first_then_unreadable_files_then_label_issues_then_duplicates() -> None:
     audit = Audit(
         unreadable=(Unreadable(path="c", reason="It is empty."),),
         duplicates=(_group("d", "e"), _group("a", "b", is_conflict=True)),
     )
-    queue = build_queue(DATASET, audit, [_doubt("d", "bee", "ant")], ())
+    queue = build_queue(DATASET, audit, [_issue("d", "bee", "ant")], ())
     assert [(item.path, item.kind) for item in queue] == [
         ("a", "duplicate"), ("b", "duplicate"), ("c", "unreadable"), ("d", "label"), ("e", "duplicate"),
     ]  # fmt: skip
-    assert queue[0].reason == "The same file stands as ant and as bee."
+    assert queue[0].reason == "Same file in ant and bee"
     assert (queue[0].suggested, queue[0].duplicates) == ("bee", ("b",))
-    assert queue[3].reason == "Stands as bee, looks like ant (0.97)."
-    assert queue[4].reason == "The same file as d."
+    assert queue[3].reason == "Labelled bee, model says ant (97 %)"
+    assert queue[4].reason == "Same file as d"
 
 
-def test_what_was_decided_is_left_out() -> None:
+def test_reviewed_images_are_left_out() -> None:
     audit = Audit(duplicates=(_group("a", "b", is_conflict=True),))
     assert [item.path for item in build_queue(DATASET, audit, (), {"a"})] == ["b"]
 
 
-def test_a_conflict_that_was_settled_is_no_conflict_any_more() -> None:
+def test_a_resolved_conflict_is_not_a_conflict() -> None:
     audit = Audit(duplicates=(_group("a", "b", kind="near", is_conflict=True),))
     alone = DATASET.without(frozenset({"a"}))
     assert build_queue(alone, audit, (), ()) == ()
     agreed = Dataset(Path("/data"), ("ant", "bee"), (Sample("a", 1), Sample("b", 1)))
-    assert [item.reason for item in build_queue(agreed, audit, (), {"a"})] == ["Nearly the same picture as a."]
+    assert [item.reason for item in build_queue(agreed, audit, (), {"a"})] == ["Nearly the same image as a"]
 
 
-def test_shots_of_a_burst_are_no_work_unless_they_stand_in_two_classes() -> None:
+def test_a_burst_is_reviewed_only_if_its_photos_have_different_labels() -> None:
     assert build_queue(DATASET, Audit(duplicates=(_group("a", "c", kind="burst"),)), (), ()) == ()
     assert len(build_queue(DATASET, Audit(duplicates=(_group("a", "b", kind="burst"),)), (), ())) == 2
 
 
-def test_what_the_probe_sees_is_suggested_in_a_conflict() -> None:
+def test_a_conflict_suggests_the_class_of_the_probe() -> None:
     audit = Audit(duplicates=(_group("a", "b", is_conflict=True),))
-    (first, second) = build_queue(DATASET, audit, [_doubt("b", "bee", "ant")], ())
-    assert second.reason == "The same file stands as bee and as ant; looks like ant (0.97)."
+    (first, second) = build_queue(DATASET, audit, [_issue("b", "bee", "ant")], ())
+    assert second.reason == "Same file in bee and ant; model says ant (97 %)"
     assert first.suggested == "bee"

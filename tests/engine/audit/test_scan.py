@@ -1,4 +1,4 @@
-"""Tests of opening every file once, and of keeping what was seen."""
+"""Tests of scanning a dataset and of the fingerprint cache."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from engine.data.dataset import scan
 from tests.pictures import break_file, draw_picture, write_classes
 
 
-def test_every_unreadable_file_is_named_once_with_its_reason(tmp_path: Path) -> None:
+def test_every_unreadable_file_is_listed_once_with_its_reason(tmp_path: Path) -> None:
     root = write_classes(tmp_path, {"red": 6, "blue": 6})
     break_file(root / "red" / "002.png")
     (root / "blue" / "000.png").write_bytes(b"")
     dataset = scan(root)
-    checked = list(fingerprint_samples(dataset))
-    assert [one.sample for one in checked] == list(dataset.samples)
-    reasons = {one.sample.path: one.reason for one in checked if one.reason}
+    results = list(fingerprint_samples(dataset))
+    assert [result.sample for result in results] == list(dataset.samples)
+    reasons = {result.sample.path: result.reason for result in results if result.reason}
     assert reasons.keys() == {"red/002.png", "blue/000.png"}
     assert reasons["blue/000.png"] == "It is empty."
 
@@ -32,7 +32,7 @@ def _opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return opened
 
 
-def test_a_second_audit_opens_only_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_scan_opens_only_changed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = scan(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
     first = run_to_end(fingerprint_dataset(dataset))
     opened = _opened(monkeypatch)
@@ -45,11 +45,11 @@ def test_a_second_audit_opens_only_what_has_changed(tmp_path: Path, monkeypatch:
     assert changed.records["brightness"].min() < 20
 
 
-def test_records_kept_in_a_damaged_file_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_cache_is_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = scan(write_classes(tmp_path / "data", {"red": 2, "blue": 2}))
     run_to_end(fingerprint_dataset(dataset))
-    (kept,) = cache_folder().glob("records-*.npy")
-    kept.write_bytes(kept.read_bytes()[:100])
+    (cache_file,) = cache_folder().glob("records-*.npy")
+    cache_file.write_bytes(cache_file.read_bytes()[:100])
     opened = _opened(monkeypatch)
     run_to_end(fingerprint_dataset(dataset))
     assert len(opened) == 4

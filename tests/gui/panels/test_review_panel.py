@@ -70,7 +70,7 @@ def test_each_key_decides_and_the_open_folder_follows(qtbot: QtBot, panel: Revie
     assert _paths(panel) == ["blue/003.png", "red/002.png"]  # the conflict is settled by that
     qtbot.keyClick(panel, Qt.Key.Key_K)
     assert panel.item is not None
-    assert panel.item.reason == "Stands as red, looks like blue (0.97)."
+    assert panel.item.reason == "Labelled red, model says blue (97 %)"
     qtbot.keyClick(panel, Qt.Key.Key_R)
     assert panel.items == ()
     dataset = panel._state.dataset

@@ -92,7 +92,7 @@ def test_the_command_line_lists_and_corrects_labels(
 ) -> None:
     assert main(["review", str(data), "--model", str(model), "--most", "2"]) == 0
     output = capsys.readouterr().out
-    assert "red/lost.png: Stands as red, looks like blue" in output
+    assert "red/lost.png: Labelled red, model says blue" in output
     assert "cross-validated accuracy" in output
     assert main(["relabel", str(data), "red/lost.png", "--to", "blue"]) == 0
     assert main(["relabel", str(data), str(data / "blue" / "lost.png"), "--exclude"]) == 0
