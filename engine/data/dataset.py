@@ -1,4 +1,4 @@
-"""Read a folder of images into an immutable index of files, classes and splits."""
+"""Dataset index: image files, classes and splits of a folder."""
 
 import os
 from collections import Counter
@@ -28,79 +28,81 @@ SPLIT_FOLDERS: dict[str, Split] = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image file: its path below the root, the index of its class and its split."""
+    """One image: path below the root with '/', index of its class, and split."""
 
     path: str
     label: int
     split: Split = "train"
     group: int | None = None
-    """Number of the copies or shots that stay together in a split."""
+    """Number of the group of duplicates that stays on one side of the split."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A scanned folder. `classes` are the names of the training split; every other split is matched by name."""
+    """A scanned folder. `classes` are those of the training split; other splits are matched by class name."""
 
     root: Path
     classes: tuple[str, ...]
     samples: tuple[Sample, ...]
     notes: tuple[str, ...] = ()
-    """Sentences about what was left out and what looks odd."""
+    """Sentences about skipped files and other irregularities."""
     has_val: bool = False
-    """Whether the folder brings its own validation split."""
+    """True if the folder has its own validation split."""
 
     def of_split(self, split: Split) -> tuple[Sample, ...]:
         """Return the samples of one split."""
         return tuple(sample for sample in self.samples if sample.split == split)
 
     def counts(self, split: Split | None = None) -> list[int]:
-        """Return the number of images per class, of one split or of all."""
+        """Return the number of images per class, for one split or for all splits."""
         counter = Counter(sample.label for sample in self.samples if split in (None, sample.split))
         return [counter[label] for label in range(len(self.classes))]
 
     def without(self, paths: frozenset[str]) -> "Dataset":
-        """Return the dataset without the samples of these paths."""
+        """Return the dataset without the samples at `paths`."""
         return replace(self, samples=tuple(sample for sample in self.samples if sample.path not in paths))
 
     def relabelled(self, path: str, class_name: str) -> "Dataset":
-        """Return the dataset with one sample in another of its classes."""
+        """Return the dataset with one sample moved to another class."""
         label = self.classes.index(class_name)
         return replace(self, samples=tuple(replace(s, label=label) if s.path == path else s for s in self.samples))
 
 
 def scan(root: Path, is_corrected: bool = True) -> Dataset:
-    """Read the folder at `root`, whose layout is class/*.jpg or train/class/*.jpg with val/ and perhaps test/.
+    """Scan a dataset folder. Images are recognised by file name and not opened.
 
-    Files are judged by their names and not opened. What the journal of corrections says holds, see
-    `engine.data.label_overrides`, unless `is_corrected` is False. Raises EngineError where no class can be found.
+    Args:
+        root: Folder with the layout class/*.jpg, or train/class/*.jpg with val/ and optionally test/.
+        is_corrected: Apply the label log, see `engine.data.label_overrides`.
+
+    Raises:
+        EngineError: The folder cannot be read or contains no classes.
     """
     return run_to_end(scan_in_steps(root, is_corrected))
 
 
 def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None, Dataset]:
-    """Do what `scan` does, yielding the number of images found after every folder."""
+    """Scan as `scan` does and yield the number of images found so far after each class."""
     if not os.path.exists(root):
         raise EngineError("This folder does not exist.", root)
     if not os.path.isdir(root):
-        raise EngineError(
-            "This is a file, not a folder. Choose the folder that holds one folder of images a class.", root
-        )
+        raise EngineError("This is a file, not a folder. Choose a folder that contains one folder per class.", root)
     require_utf8_path(root)
     splits = _split_folders(_subfolders(root))
     notes: list[str] = []
     samples: list[tuple[str, str, Split]] = []
     for folder, split in splits or [(root, "train")]:
         yield from _scan_classes(root, folder, split, samples, notes)
-    return _build(root, _corrected(root, samples, notes) if is_corrected else samples, notes)
+    return _build(root, _apply_label_log(root, samples, notes) if is_corrected else samples, notes)
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Return every visible image below `folder`, sorted, and the folders that cannot be read, as if they were some."""
+    """Return all visible images below `folder`, sorted; folders that cannot be read are returned like images."""
     return sorted((Path(path) for path, kind in _walk(folder) if kind != "other"), key=Path.as_posix)
 
 
 def require_trainable(dataset: Dataset) -> None:
-    """Raise EngineError where the dataset cannot be trained on and validated with."""
+    """Raise EngineError if the dataset has too few or too many classes or no validation images."""
     if len(dataset.classes) < 2:
         raise EngineError(
             f"There is only one class, '{dataset.classes[0]}'. Add a folder of images for at least one more.",
@@ -108,15 +110,15 @@ def require_trainable(dataset: Dataset) -> None:
         )
     if len(dataset.classes) > MAX_CLASSES:
         raise EngineError(
-            f"There are {len(dataset.classes):,} classes, and {MAX_CLASSES:,} are the most that can be learnt.",
+            f"There are {len(dataset.classes):,} classes. The limit is {MAX_CLASSES:,}.",
             dataset.root,
         )
     if not dataset.of_split("val"):
-        raise EngineError("No image is left to validate on: add images, at least two in one class.", dataset.root)
+        raise EngineError("There are no validation images. Add images, at least two in one class.", dataset.root)
 
 
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
-    """Return what is visible in a folder; raise EngineError where it cannot be read."""
+    """Return the visible entries of a folder; raise EngineError if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not is_hidden(entry.name)]
@@ -131,7 +133,7 @@ def _subfolders(folder: Path) -> list[Path]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads back to itself, or where nobody may look
+    except OSError:  # a link to itself, or missing permissions
         return False
 
 
@@ -140,14 +142,15 @@ def _num_loose_images(folder: Path) -> int:
 
 
 def _split_folders(tops: list[Path]) -> list[tuple[Path, Split]]:
-    """Return the split folders, or nothing where the folders are classes.
+    """Return the split folders, or an empty list if the folders are classes.
 
-    A class may be called "train": only a `train` with folders inside and none but splits beside it is a split.
+    A class may be called "train": the folders are splits only if all of them are named like splits and `train` has
+    subfolders.
     """
-    found = [(path, SPLIT_FOLDERS[path.name.lower()]) for path in tops if path.name.lower() in SPLIT_FOLDERS]
-    trains = [path for path, split in found if split == "train"]
-    is_split = len(found) == len(tops) and len(trains) == 1 and bool(_subfolders(trains[0]))
-    return sorted(found, key=lambda pair: pair[1] != "train") if is_split else []
+    splits = [(path, SPLIT_FOLDERS[path.name.lower()]) for path in tops if path.name.lower() in SPLIT_FOLDERS]
+    trains = [path for path, split in splits if split == "train"]
+    is_split = len(splits) == len(tops) and len(trains) == 1 and bool(_subfolders(trains[0]))
+    return sorted(splits, key=lambda pair: pair[1] != "train") if is_split else []
 
 
 def _scan_classes(
@@ -156,38 +159,37 @@ def _scan_classes(
     num_loose = _num_loose_images(folder)
     if num_loose:
         notes.append(
-            f"{num_loose} {_images(num_loose)} directly in '{path_to_text(folder.name)}' left out: "
-            "no class folder says what they show."
+            f"{num_loose} {_images(num_loose)} skipped in '{path_to_text(folder.name)}': not in a class folder."
         )
-    num_strays = 0
+    num_other_files = 0
     for class_folder in _subfolders(folder):
         num_before, class_name = len(samples), path_to_text(class_folder.name)
-        for found, kind in _walk(class_folder):
-            path = path_to_text(os.path.relpath(found, root).replace(os.sep, "/"))
+        for file, kind in _walk(class_folder):
+            path = path_to_text(os.path.relpath(file, root).replace(os.sep, "/"))
             if kind == "image":
                 samples.append((path, class_name, split))
-            elif kind == "locked":
-                notes.append(f"The folder '{path}' cannot be read and is left out.")
+            elif kind == "unreadable":
+                notes.append(f"The folder '{path}' cannot be read.")
             else:
-                num_strays += 1
+                num_other_files += 1
         if len(samples) == num_before:
-            notes.append(f"The folder '{class_name}' holds no images and is left out.")
+            notes.append(f"The folder '{class_name}' contains no images.")
         yield len(samples)
-    if num_strays:
-        notes.append(f"{num_strays} {'file is' if num_strays == 1 else 'files are'} left out: no images.")
+    if num_other_files:
+        notes.append(f"{num_other_files} other {'file' if num_other_files == 1 else 'files'} skipped.")
 
 
 def _images(count: int) -> str:
     return "image" if count == 1 else "images"
 
 
-_Kind: TypeAlias = Literal["image", "locked", "other"]
+_Kind: TypeAlias = Literal["image", "unreadable", "other"]
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, _Kind]]:
-    """Yield each visible thing below `folder` that is no folder one can look into; links in circles are walked once.
+    """Yield the visible files and unreadable folders below `folder`; circular links are followed once.
 
-    What is named like an image counts as one, be it a pipe: whoever opens it finds out, and says so by its name.
+    Files are selected by name only; unreadable ones are reported when they are opened.
     """
     seen: set[str] = set()
     waiting = [os.fspath(folder)]
@@ -200,7 +202,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, _Kind]]:
         try:
             entries = _entries(current)
         except EngineError:
-            yield current, "locked"
+            yield current, "unreadable"
             continue
         for entry in entries:
             if _is_folder(entry):
@@ -209,40 +211,42 @@ def _walk(folder: Path) -> Iterator[tuple[str, _Kind]]:
                 yield entry.path, "image" if is_image_name(entry.name) else "other"
 
 
-def _corrected(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) -> list[tuple[str, str, Split]]:
+def _apply_label_log(
+    root: Path, images: list[tuple[str, str, Split]], notes: list[str]
+) -> list[tuple[str, str, Split]]:
     decisions = read_decisions(root)
     if not decisions:
-        return found
-    classes = frozenset(name for _, name, split in found if split == "train")
-    names, told = apply_decisions([(path, name) for path, name, _ in found], decisions, classes)
-    notes += told
-    kept = [(path, name, split) for (path, _, split), name in zip(found, names) if name is not None]
-    left = {name for _, name, split in kept if split == "train"}
-    notes += [f"Class '{name}' has no training images left." for name in sorted(classes - left)]
+        return images
+    classes = frozenset(name for _, name, split in images if split == "train")
+    names, log_notes = apply_decisions([(path, name) for path, name, _ in images], decisions, classes)
+    notes += log_notes
+    kept = [(path, name, split) for (path, _, split), name in zip(images, names) if name is not None]
+    remaining = {name for _, name, split in kept if split == "train"}
+    notes += [f"Class '{name}' has no training images left." for name in sorted(classes - remaining)]
     return kept
 
 
-def _build(root: Path, found: list[tuple[str, str, Split]], notes: list[str]) -> Dataset:
-    classes = tuple(sorted({name for _, name, split in found if split == "train"}))
+def _build(root: Path, images: list[tuple[str, str, Split]], notes: list[str]) -> Dataset:
+    classes = tuple(sorted({name for _, name, split in images if split == "train"}))
     if not classes:
-        raise EngineError(_why_no_classes(root), root)
+        raise EngineError(_no_classes_message(root), root)
     labels = {name: label for label, name in enumerate(classes)}
-    splits = {split for _, _, split in found}
+    splits = {split for _, _, split in images}
     for split in splits - {"train"}:
-        here = {name for _, name, other in found if other == split}
+        present = {name for _, name, other in images if other == split}
         notes += [
-            f"Class '{name}' of {split} is left out: it has no training images." for name in sorted(here - set(classes))
+            f"Class '{name}' of {split} skipped: it has no training images." for name in sorted(present - set(classes))
         ]
-        notes += [f"Class '{name}' has no images in {split}." for name in sorted(set(classes) - here)]
-    samples = sorted((path, labels[name], split) for path, name, split in found if name in labels)
+        notes += [f"Class '{name}' has no images in {split}." for name in sorted(set(classes) - present)]
+    samples = sorted((path, labels[name], split) for path, name, split in images if name in labels)
     counts = Counter(label for _, label, split in samples if split == "train")
-    alone = [classes[label] for label, count in sorted(counts.items()) if count == 1]
-    notes += [f"Class '{name}' has a single training image." for name in alone]
+    single = [classes[label] for label, count in sorted(counts.items()) if count == 1]
+    notes += [f"Class '{name}' has only one training image." for name in single]
     return Dataset(root, classes, tuple(Sample(*row) for row in samples), tuple(notes), "val" in splits)
 
 
-def _why_no_classes(root: Path) -> str:
-    advice = "Make one folder a class and put its images inside."
+def _no_classes_message(root: Path) -> str:
+    advice = "Create one folder per class and put its images inside."
     if _num_loose_images(root):
-        return f"The images lie directly in this folder, so nothing says what they show. {advice}"
+        return f"This folder has no class folders. {advice}"
     return f"There are no images in this folder. {advice}"

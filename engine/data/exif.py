@@ -1,4 +1,4 @@
-"""What an image file says of itself beside its pixels: size, JPEG quality, camera, time. Places are never read."""
+"""Image metadata: stored size, JPEG quality, camera and time. GPS positions are never read."""
 
 import math
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 _EXIF_IFD = 0x8769
-_MAKE, _MODEL, _ORIENTATION, _CHANGED, _TAKEN = 0x010F, 0x0110, 0x0112, 0x0132, 0x9003
-_NO_QUALITY = -1
+_MAKE, _MODEL, _ORIENTATION, _DATE_TIME, _DATE_TIME_ORIGINAL = 0x010F, 0x0110, 0x0112, 0x0132, 0x9003
+_UNKNOWN_QUALITY = -1
 
 # The luminance table of the JPEG standard (ITU-T T.81, annex K.1), row by row
 _STANDARD_TABLE = np.array(
@@ -24,28 +24,28 @@ _STANDARD_TABLE = np.array(
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """Facts of an opened image. Width and height are those stored, before it is turned by its EXIF tag."""
+    """Metadata of an image. Width and height are those of the file, before rotation by the EXIF orientation."""
 
     width: int
     height: int
     orientation: int
-    """1 to 8 as EXIF counts; from 5 on, width and height change places when the picture is shown."""
+    """EXIF orientation, 1 to 8; from 5 on, width and height are swapped for display."""
     quality: int
-    """JPEG quality 1..100 as the common encoder counts it; -1 where the file is no JPEG."""
+    """Estimated JPEG quality, 1..100 as in libjpeg; -1 for other formats."""
     camera: str
-    """Maker and model; empty where unknown."""
+    """Maker and model; empty if unknown."""
     taken: float
-    """Seconds since 1970 of the camera's clock; NaN where unknown."""
+    """Time of the camera clock in seconds since 1970; NaN if unknown."""
 
 
 def read_image_header(image: Image.Image) -> ImageHeader:
-    """Return the facts of an image that was opened and not decoded yet. Of EXIF only the tags named above are read."""
+    """Return the metadata of an opened image, before it is decoded. Only the EXIF tags listed above are read."""
     tags: dict[int, object] = {}
     try:
         exif = image.getexif()
-        tags = {tag: exif.get(tag) for tag in (_MAKE, _MODEL, _ORIENTATION, _CHANGED)}
-        tags[_TAKEN] = exif.get_ifd(_EXIF_IFD).get(_TAKEN)
-    except Exception:  # noqa: BLE001 - a broken tag must not cost the picture
+        tags = {tag: exif.get(tag) for tag in (_MAKE, _MODEL, _ORIENTATION, _DATE_TIME)}
+        tags[_DATE_TIME_ORIGINAL] = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL)
+    except Exception:  # noqa: BLE001 - a broken tag must not make the image unreadable
         tags.setdefault(_ORIENTATION, 1)
     orientation = tags.get(_ORIENTATION)
     return ImageHeader(
@@ -54,18 +54,19 @@ def read_image_header(image: Image.Image) -> ImageHeader:
         orientation if isinstance(orientation, int) else 1,
         _quality(getattr(image, "quantization", None)),
         " ".join(text for text in (_text(tags.get(_MAKE)), _text(tags.get(_MODEL))) if text),
-        _seconds(tags.get(_TAKEN) or tags.get(_CHANGED)),
+        _seconds(tags.get(_DATE_TIME_ORIGINAL) or tags.get(_DATE_TIME)),
     )
 
 
 def _quality(tables: dict[int, list[int]] | None) -> int:
-    """Estimate the quality from the luminance table, by inverting the scaling of the Independent JPEG Group's encoder.
+    """Estimate the JPEG quality from the luminance table.
 
-    There a quality q below 50 scales the standard table by 50 / q and one above by 2 - q / 50.
+    This inverts the scaling of libjpeg, which multiplies the standard table by 50 / q for a quality q below 50 and by
+    2 - q / 50 above.
     """
     table = np.asarray((tables or {}).get(0, ()))
     if table.size != _STANDARD_TABLE.size:
-        return _NO_QUALITY
+        return _UNKNOWN_QUALITY
     scale = float(np.mean(table / _STANDARD_TABLE))
     quality = (2 - scale) * 50 if scale <= 1 else 50 / scale
     return min(100, max(1, round(quality)))

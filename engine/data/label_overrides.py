@@ -1,4 +1,4 @@
-"""The journal of corrected labels beside the images: one JSON line a decision, and no image is ever touched."""
+"""Label log: corrections of labels, one JSON line each, stored in the dataset folder. Images are never changed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,72 +18,83 @@ LABEL_LOG_NAME = "classifold-labels.jsonl"
 
 Action: TypeAlias = Literal["relabel", "exclude", "keep"]
 GivenLabel: TypeAlias = tuple[str, str]
-"""Path of an image below the root, with '/', and the class it stands in."""
+"""Path of an image below the root with '/', and its class according to the folders."""
 
 
 class Decision(ExtensibleModel):
-    """What the user decided about one image. `keep` says that its label was looked at and stands."""
+    """A decision of the user about one image. `keep` confirms the label."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     path: RelativePath
     action: Action
     class_name: str | None = Field(default=None, alias="class")
-    """The class it gets; only of `relabel`."""
+    """The new class; only for `relabel`."""
     time: str = ""
 
     @model_validator(mode="after")
     def _check(self) -> "Decision":
         if (self.action == "relabel") != (self.class_name is not None):
-            raise ValueError("a class belongs to a relabelling and to nothing else")
+            raise ValueError("a class is needed for relabel and not allowed for other actions")
         return self
 
 
 def label_log_path(root: Path) -> Path:
-    """Return where the journal of a folder lies."""
+    """Return the path of the label log of a dataset folder."""
     return root / LABEL_LOG_NAME
 
 
 def read_decisions(root: Path) -> dict[str, Decision]:
-    """Return what holds now of each image, by path: the last decision that was not undone, the oldest first.
+    """Return the last decision for each image that was not undone, by path, oldest first.
 
-    Lines that are none, such as a last one torn by a crash, and paths that lead out of the folder are passed over.
-    Raises EngineError where the journal is there and cannot be read.
+    Invalid lines, such as an incomplete last one after a crash, and paths outside the folder are skipped.
+
+    Raises:
+        EngineError: The label log exists but cannot be read.
     """
     decisions: dict[str, Decision] = {}
-    for decision in _standing(root):
+    for decision in _active_decisions(root):
         decisions.pop(decision.path, None)
         decisions[decision.path] = decision
     return decisions
 
 
 def append_decision(root: Path, path: str, action: Action, class_name: str | None = None) -> Decision:
-    """Write a decision to the journal and return it; raise EngineError where that cannot be."""
+    """Append a decision to the label log and return it; raise EngineError if it is invalid or cannot be written."""
     try:
         decision = Decision(path=path, action=action, class_name=class_name, time=_now())
     except ValidationError as error:
-        raise EngineError("This image is not in the folder, or no class was named for it.", Path(path)) from error
+        raise EngineError("This image is not in the folder, or it needs a class.", Path(path)) from error
     _write_line(root, decision.model_dump(by_alias=True, exclude_none=True))
     return decision
 
 
 def undo_last_decision(root: Path) -> Decision | None:
-    """Take back the last decision that stands and return it, or None where there is none."""
-    standing = _standing(root)
-    if not standing:
+    """Undo the last active decision and return it, or None if there is none."""
+    active = _active_decisions(root)
+    if not active:
         return None
     _write_line(root, {"action": "undo", "time": _now()})
-    return standing[-1]
+    return active[-1]
 
 
 def apply_decisions(
-    filed: Sequence[GivenLabel], decisions: Mapping[str, Decision], classes: frozenset[str]
+    given: Sequence[GivenLabel], decisions: Mapping[str, Decision], classes: frozenset[str]
 ) -> tuple[list[str | None], list[str]]:
-    """Return the class of each image after the decisions, None for one that is left out, and notes about them."""
+    """Apply decisions to labels.
+
+    Args:
+        given: Path and given label of each image.
+        decisions: Decisions by path.
+        classes: Names of all classes.
+
+    Returns:
+        The new class of each image, None for an excluded one, and notes for the user.
+    """
     result: list[str | None] = []
     num_excluded = num_relabelled = 0
     unknown: dict[str, int] = {}
-    for path, name in filed:
+    for path, name in given:
         decision = decisions.get(path)
         if decision is None or decision.action == "keep" or decision.class_name == name:
             result.append(name)
@@ -100,14 +111,12 @@ def apply_decisions(
 
 
 def _summary(num_excluded: int, num_relabelled: int) -> list[str]:
-    parts = [
-        f"{num} {'image is' if num == 1 else 'images are'} {word}" if num else ""
-        for num, word in ((num_excluded, "excluded"), (num_relabelled, "relabelled"))
+    counts = [
+        f"{num} {'image' if num == 1 else 'images'} {action}"
+        for num, action in ((num_excluded, "excluded"), (num_relabelled, "relabelled"))
+        if num
     ]
-    if num_excluded and num_relabelled:
-        parts = [parts[0], f"{num_relabelled} relabelled"]
-    told = " and ".join(part for part in parts if part)
-    return [f"{told} by {LABEL_LOG_NAME}."] if told else []
+    return [f"{' and '.join(counts)} by {LABEL_LOG_NAME}."] if counts else []
 
 
 def _unknown_note(entry: tuple[str, int]) -> str:
@@ -116,18 +125,18 @@ def _unknown_note(entry: tuple[str, int]) -> str:
     return f"{images}: there is no class '{name}', to which {LABEL_LOG_NAME} moves {'it' if num == 1 else 'them'}."
 
 
-def _standing(root: Path) -> list[Decision]:
-    standing: list[Decision] = []
+def _active_decisions(root: Path) -> list[Decision]:
+    active: list[Decision] = []
     for line in _lines(root):
         try:
             entry = json.loads(line)
             if isinstance(entry, dict) and entry.get("action") == "undo":
-                del standing[-1:]
+                del active[-1:]
             else:
-                standing.append(Decision.model_validate(entry))
+                active.append(Decision.model_validate(entry))
         except (ValueError, RecursionError):
             continue
-    return standing
+    return active
 
 
 def _lines(root: Path) -> list[str]:
@@ -136,7 +145,7 @@ def _lines(root: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        sentence = f"The corrected labels cannot be read: {error.strerror or error}."
+        sentence = f"The label log cannot be read: {error.strerror or error}."
         raise EngineError(sentence, label_log_path(root)) from error
 
 
@@ -145,7 +154,7 @@ def _write_line(root: Path, entry: Mapping[str, object]) -> None:
     try:
         append_line(path, json.dumps(entry, ensure_ascii=False))
     except OSError as error:
-        sentence = "Corrections are kept beside the images, and this folder cannot be written to. Copy it elsewhere."
+        sentence = "Corrections are saved in the dataset folder, which cannot be written to. Copy it elsewhere."
         raise EngineError(sentence, path) from error
 
 

@@ -1,7 +1,7 @@
-"""Draw the sample data set: six classes of shapes and textures, from a seed.
+"""Generation of the sample dataset: six classes of shapes and textures, drawn from a seed.
 
-Place, size, angle, colours and background are random in every class, so that a linear model on pixels does badly:
-what tells the classes apart is form alone.
+Position, size, angle, colours and background are random in every class. Only the shape distinguishes the classes, so a
+linear model on pixels performs badly.
 """
 
 import math
@@ -26,9 +26,9 @@ Painter: TypeAlias = Callable[[ImageDraw.ImageDraw, np.random.Generator, Colour]
 
 
 def write_sample_dataset(folder: Path, seed: int = 0) -> Generator[Event, None, Path]:
-    """Write train/, val/ and test/ with a folder for each class below `folder`; return `folder`.
+    """Write train/, val/ and test/ with one folder per class below `folder`; return `folder`.
 
-    Images that are there already are written again, with the same content for the same seed.
+    Existing images are overwritten; the same seed gives the same images.
     """
     ticker = Ticker("prepare", sum(NUM_PER_CLASS.values()) * len(PAINTERS))
     num_done = 0
@@ -45,7 +45,7 @@ def write_sample_dataset(folder: Path, seed: int = 0) -> Generator[Event, None, 
 
 
 def draw_sample(painter: Painter, generator: np.random.Generator) -> Image.Image:
-    """Return one image of `SIDE` x `SIDE` pixels."""
+    """Draw one image of `SIDE` x `SIDE` pixels."""
     back, front = _two_colours(generator)
     canvas = Image.new("RGB", (_CANVAS, _CANVAS), back)
     draw = ImageDraw.Draw(canvas)
@@ -58,7 +58,7 @@ def draw_sample(painter: Painter, generator: np.random.Generator) -> Image.Image
 
 
 def _two_colours(generator: np.random.Generator) -> tuple[Colour, Colour]:
-    """Return two colours that differ enough to be seen, either one the lighter."""
+    """Return two colours with a visible difference in brightness."""
     while True:
         first, second = generator.integers(20, 236, (2, 3))
         if abs(int(first.sum()) - int(second.sum())) > 180:
@@ -66,21 +66,21 @@ def _two_colours(generator: np.random.Generator) -> tuple[Colour, Colour]:
 
 
 def _scribble(draw: ImageDraw.ImageDraw, generator: np.random.Generator, colour: Colour) -> None:
-    """Cross the background with a few thin lines that belong to no class."""
+    """Draw up to three thin lines that are independent of the class."""
     for _ in range(int(generator.integers(0, 4))):
         ends = generator.uniform(0, _CANVAS, 4).tolist()
         draw.line(ends, fill=colour, width=_OVERSAMPLING)
 
 
-def _place(generator: np.random.Generator) -> tuple[float, float, float, float]:
-    """Return centre, radius and angle of a shape that lies inside the canvas."""
+def _random_position(generator: np.random.Generator) -> tuple[float, float, float, float]:
+    """Return x, y, radius and angle of a shape inside the canvas."""
     radius = float(generator.uniform(0.2, 0.38)) * _CANVAS
     x, y = generator.uniform(radius, _CANVAS - radius, 2).tolist()
     return x, y, radius, float(generator.uniform(0, 2 * math.pi))
 
 
 def _polygon(draw: ImageDraw.ImageDraw, generator: np.random.Generator, colour: Colour, radii: list[float]) -> None:
-    x, y, radius, angle = _place(generator)
+    x, y, radius, angle = _random_position(generator)
     step = 2 * math.pi / len(radii)
     points = [
         (x + radius * r * math.cos(angle + i * step), y + radius * r * math.sin(angle + i * step))
@@ -90,7 +90,7 @@ def _polygon(draw: ImageDraw.ImageDraw, generator: np.random.Generator, colour: 
 
 
 def _paint_ring(draw: ImageDraw.ImageDraw, generator: np.random.Generator, colour: Colour) -> None:
-    x, y, radius, _ = _place(generator)
+    x, y, radius, _ = _random_position(generator)
     width = round(radius * float(generator.uniform(0.25, 0.5)))
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=width)
 
@@ -104,7 +104,7 @@ def _paint_star(draw: ImageDraw.ImageDraw, generator: np.random.Generator, colou
 
 
 def _grid_points(generator: np.random.Generator) -> tuple[list[tuple[float, float]], float]:
-    """Return the points of a turned square grid that covers the canvas, and their distance."""
+    """Return the points of a rotated square grid that covers the canvas, and their spacing."""
     distance = float(generator.uniform(0.14, 0.24)) * _CANVAS
     angle = float(generator.uniform(0, math.pi / 2))
     shift = generator.uniform(0, distance, 2)

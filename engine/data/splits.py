@@ -1,4 +1,4 @@
-"""Set images of each class aside to measure on."""
+"""Seeded training and validation split, stratified by class and grouped by duplicates."""
 
 import json
 from collections import Counter
@@ -21,89 +21,94 @@ from engine.data.dataset import Dataset, Sample, Split
 
 
 def split(dataset: Dataset, val_fraction: float, seed: int, groups: Sequence[Sequence[str]] = ()) -> Dataset:
-    """Return the dataset with a share of every class's training images moved to validation.
+    """Return the dataset with a fraction of the training images of each class moved to validation.
 
-    A dataset that brings its own validation split is returned as it is. The paths of each of `groups` stay on one side,
-    so do those of groups that share a path. A class gives at least one image, where its groups allow, and keeps at
-    least one; a single image stays in training. The draw of a class depends on `seed`, its name and its groups alone,
-    so adding a class moves no other but by groups that reach into both.
+    Each class with two or more images gets at least one validation image, unless its groups prevent it, and keeps at
+    least one training image. The split of a class depends only on `seed`, its name and its groups. Adding a class
+    therefore does not change the split of other classes, except through groups that contain images of both.
+
+    Args:
+        dataset: Returned unchanged if it has its own validation split.
+        val_fraction: Fraction of each class (0..1).
+        seed: Random seed.
+        groups: Paths that stay on the same side. Groups that share a path are merged.
     """
     if dataset.has_val:
         return dataset
     units, numbers = _units(dataset, groups)
     counts = dataset.counts("train")
-    wanted = [min(max(1, round(count * val_fraction)), count - 1) for count in counts]
-    draw = _Draw(dataset.samples, wanted)
-    own: dict[int, list[list[int]]] = {}
+    quotas = [min(max(1, round(count * val_fraction)), count - 1) for count in counts]
+    selection = _Selection(dataset.samples, quotas)
+    units_of_class: dict[int, list[list[int]]] = {}
     for unit in units:
         labels = {dataset.samples[position].label for position in unit}
         if len(labels) == 1:
-            own.setdefault(labels.pop(), []).append(unit)
-        # What reaches over classes is drawn by itself, so that it ties no class to the draw of another
+            units_of_class.setdefault(labels.pop(), []).append(unit)
+        # Units with several classes are drawn independently, so that the split of one class does not affect another
         elif np.random.default_rng(stable_seed(seed, dataset.samples[unit[0]].path)).random() < val_fraction:
-            draw.take(unit)
-    for label, of_class in own.items():
+            selection.take(unit)
+    for label, own_units in units_of_class.items():
         generator = np.random.default_rng(stable_seed(seed, dataset.classes[label]))
-        for number in generator.permutation(len(of_class)):
-            draw.take(of_class[number])
-    _give_at_least_one(draw, units, counts)
+        for number in generator.permutation(len(own_units)):
+            selection.take(own_units[number])
+    _ensure_one_per_class(selection, units, counts)
     samples = tuple(
-        replace(sample, split="val" if position in draw.chosen else sample.split, group=numbers.get(position))
+        replace(sample, split="val" if position in selection.chosen else sample.split, group=numbers.get(position))
         for position, sample in enumerate(dataset.samples)
     )
     return replace(dataset, samples=samples)
 
 
 def unsplit(dataset: Dataset) -> Dataset:
-    """Return the dataset with its validation images back in training."""
+    """Return the dataset with its validation images moved back to training."""
     samples = tuple(replace(sample, split="train") if sample.split == "val" else sample for sample in dataset.samples)
     return replace(dataset, samples=samples)
 
 
-class _Draw:
-    """Images chosen for validation, never more of a class than wanted."""
+class _Selection:
+    """Images chosen for validation, up to a quota for each class."""
 
-    def __init__(self, samples: Sequence[Sample], wanted: list[int]) -> None:
+    def __init__(self, samples: Sequence[Sample], quotas: list[int]) -> None:
         self._samples = samples
-        self._left = wanted
+        self._remaining = quotas
         self.chosen: set[int] = set()
 
     def label(self, position: int) -> int:
-        """Return the class of an image."""
+        """Return the class index of an image."""
         return self._samples[position].label
 
     def take(self, unit: Sequence[int]) -> None:
-        """Choose all of the unit, or none where one of its classes has no room for it."""
+        """Choose the whole unit if the quotas of all its classes allow it, else nothing."""
         needed = Counter(self.label(position) for position in unit)
-        if all(self._left[label] >= number for label, number in needed.items()):
+        if all(self._remaining[label] >= number for label, number in needed.items()):
             self.chosen.update(unit)
             for label, number in needed.items():
-                self._left[label] -= number
+                self._remaining[label] -= number
 
 
-def _give_at_least_one(draw: _Draw, units: Sequence[Sequence[int]], counts: Sequence[int]) -> None:
-    """Let a class whose units were all too large for its share give its smallest, so that it is measured at all."""
-    given = {draw.label(position) for position in draw.chosen}
+def _ensure_one_per_class(selection: _Selection, units: Sequence[Sequence[int]], counts: Sequence[int]) -> None:
+    """Choose the smallest unit of each class whose units all exceed the quota, so that it has validation images."""
+    labels_with_val = {selection.label(position) for position in selection.chosen}
     for label, count in enumerate(counts):
-        fitting = [unit for unit in units if {draw.label(position) for position in unit} == {label}]
-        fitting = [unit for unit in fitting if len(unit) < count]
-        if label not in given and fitting:
-            smallest = min(fitting, key=len)
-            draw.chosen.update(smallest)
+        own_units = [unit for unit in units if {selection.label(position) for position in unit} == {label}]
+        smaller_units = [unit for unit in own_units if len(unit) < count]
+        if label not in labels_with_val and smaller_units:
+            smallest = min(smaller_units, key=len)
+            selection.chosen.update(smallest)
 
 
 def _units(dataset: Dataset, groups: Sequence[Sequence[str]]) -> tuple[list[list[int]], dict[int, int]]:
-    """Return what is drawn as a whole, as positions of training images in order, and the number of each in a group."""
+    """Return the units of the draw as sorted positions of training images, and the group number by position."""
     positions = {sample.path: position for position, sample in enumerate(dataset.samples) if sample.split == "train"}
     present = [[positions[path] for path in group if path in positions] for group in groups]
-    tied = _merged(present) if any(present) else []
-    numbers = {position: number for number, group in enumerate(tied) for position in group}
+    merged = _merged(present) if any(present) else []
+    numbers = {position: number for number, group in enumerate(merged) for position in group}
     units: list[list[int]] = []
     for position in positions.values():
         if position not in numbers:
             units.append([position])
-        elif tied[numbers[position]][0] == position:
-            units.append(tied[numbers[position]])
+        elif merged[numbers[position]][0] == position:
+            units.append(merged[numbers[position]])
     return units, numbers
 
 
@@ -117,7 +122,7 @@ def _merged(groups: Iterable[Sequence[int]]) -> list[list[int]]:
 
 
 def write_split(dataset: Dataset, path: Path) -> None:
-    """Write every file with its class, its split and the number of its group of copies, or null, as JSON."""
+    """Write path, class, split and group number (or null) of every image as JSON."""
     files = [
         {"path": sample.path, "class": dataset.classes[sample.label], "split": sample.split, "group": sample.group}
         for sample in dataset.samples
@@ -127,7 +132,7 @@ def write_split(dataset: Dataset, path: Path) -> None:
 
 
 def read_split(path: Path) -> Dataset:
-    """Read a dataset back from `split.json`; raise EngineError where the file is damaged."""
+    """Read a dataset from `split.json`; raise EngineError if the file is missing or damaged."""
     try:
         document = _SplitFile.model_validate_json(read_text(path))
         labels = {name: label for label, name in enumerate(document.classes)}

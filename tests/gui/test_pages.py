@@ -108,7 +108,7 @@ def test_answers_come_as_they_are_made_and_a_bad_file_is_one_of_them(
     ) -> Generator[Event | Prediction, None, int]:
         yield Progress(stage="predict", done=0, total=2)
         yield Prediction("/x/a.png", (("bee", 0.75), ("ant", 0.25)))
-        yield Prediction("/x/b.png", error="It is empty.")
+        yield Prediction("/x/b.png", error="This file is empty.")
         return 2
 
     monkeypatch.setattr(jobs, "predict", answer)
@@ -119,9 +119,9 @@ def test_answers_come_as_they_are_made_and_a_bad_file_is_one_of_them(
     qtbot.waitUntil(lambda: not operations.running_jobs and page.model.rowCount() == 2, timeout=20_000)
     assert page.prediction_view.title.text().startswith("bee, 75")
     page.table.selectRow(1)
-    assert page.prediction_view.title.text() == "It is empty."
+    assert page.prediction_view.title.text() == "This file is empty."
     page.save_table(tmp_path / "answers.csv")
-    assert "It is empty." in (tmp_path / "answers.csv").read_text(encoding="utf-8-sig")
+    assert "This file is empty." in (tmp_path / "answers.csv").read_text(encoding="utf-8-sig")
 
 
 def test_a_folder_is_described_and_its_unreadable_files_are_named(
@@ -131,7 +131,7 @@ def test_a_folder_is_described_and_its_unreadable_files_are_named(
     qtbot.addWidget(page)
     samples = (Sample("ant/1.png", 0), Sample("ant/2.png", 0), Sample("bee/1.png", 1), Sample("bee/2.png", 1, "val"))
     dataset = Dataset(Path("/photos"), ("ant", "bee"), samples)
-    state.set_dataset(dataset, Audit(unreadable=(Unreadable(path="ant/2.png", reason="It is empty."),)))
+    state.set_dataset(dataset, Audit(unreadable=(Unreadable(path="ant/2.png", reason="This file is empty."),)))
     assert "2 classes" in page.sentence.text().replace("\N{NO-BREAK SPACE}", " ")
     assert "ant/2.png" in page.notes.text()
     assert len(page.grid.items) == 4

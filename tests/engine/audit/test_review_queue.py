@@ -22,7 +22,7 @@ def _issue(path: str, given: str, suggested: str, score: float = 0.9) -> LabelIs
 
 def test_conflicts_come_first_then_unreadable_files_then_label_issues_then_duplicates() -> None:
     audit = Audit(
-        unreadable=(Unreadable(path="c", reason="It is empty."),),
+        unreadable=(Unreadable(path="c", reason="This file is empty."),),
         duplicates=(_group("d", "e"), _group("a", "b", is_conflict=True)),
     )
     queue = build_queue(DATASET, audit, [_issue("d", "bee", "ant")], ())

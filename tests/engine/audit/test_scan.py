@@ -23,7 +23,7 @@ def test_every_unreadable_file_is_listed_once_with_its_reason(tmp_path: Path) ->
     assert [result.sample for result in results] == list(dataset.samples)
     reasons = {result.sample.path: result.reason for result in results if result.reason}
     assert reasons.keys() == {"red/002.png", "blue/000.png"}
-    assert reasons["blue/000.png"] == "It is empty."
+    assert reasons["blue/000.png"] == "This file is empty."
 
 
 def _opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tests of reading a folder into an index."""
+"""Tests of scanning a dataset folder."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from engine.data.dataset import find_images, require_trainable, scan
 from tests.pictures import write_classes
 
 
-def test_a_folder_of_folders_is_one_class_a_folder(tmp_path: Path) -> None:
+def test_each_subfolder_is_a_class(tmp_path: Path) -> None:
     dataset = scan(write_classes(tmp_path, {"red": 3, "blue": 2}))
     assert dataset.classes == ("blue", "red")
     assert dataset.counts() == [2, 3]
@@ -31,11 +31,11 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     assert scan(write_classes(tmp_path, {"train": 2, "bus": 2})).classes == ("bus", "train")
 
 
-def test_classes_named_like_splits_without_folders_inside_are_classes(tmp_path: Path) -> None:
+def test_folders_named_like_splits_without_class_folders_are_classes(tmp_path: Path) -> None:
     assert scan(write_classes(tmp_path, {"train": 2, "test": 2})).classes == ("test", "train")
 
 
-def test_labels_of_a_split_that_lacks_a_class_do_not_shift(tmp_path: Path) -> None:
+def test_a_class_that_is_missing_in_a_split_does_not_shift_labels(tmp_path: Path) -> None:
     write_classes(tmp_path / "train", {"ant": 2, "bee": 2, "cat": 2})
     write_classes(tmp_path / "val", {"ant": 1, "cat": 1})
     dataset = scan(tmp_path)
@@ -45,7 +45,7 @@ def test_labels_of_a_split_that_lacks_a_class_do_not_shift(tmp_path: Path) -> No
     assert "Class 'bee' has no images in val." in dataset.notes
 
 
-def test_a_class_without_training_images_is_left_out_and_named(tmp_path: Path) -> None:
+def test_a_class_without_training_images_is_skipped_with_a_note(tmp_path: Path) -> None:
     write_classes(tmp_path / "train", {"ant": 2, "bee": 2})
     write_classes(tmp_path / "val", {"ant": 1, "bee": 1, "wasp": 1})
     dataset = scan(tmp_path)
@@ -54,7 +54,7 @@ def test_a_class_without_training_images_is_left_out_and_named(tmp_path: Path) -
     assert any("'wasp'" in note for note in dataset.notes)
 
 
-def test_hidden_stray_and_empty_things_are_no_classes(tmp_path: Path) -> None:
+def test_hidden_and_empty_folders_and_other_files_are_skipped(tmp_path: Path) -> None:
     write_classes(tmp_path, {"red": 2, "blue": 2, ".ipynb_checkpoints": 2, "__MACOSX": 2})
     (tmp_path / "empty").mkdir()
     (tmp_path / "red" / "notes.txt").write_text("x")
@@ -62,19 +62,19 @@ def test_hidden_stray_and_empty_things_are_no_classes(tmp_path: Path) -> None:
     dataset = scan(tmp_path)
     assert dataset.classes == ("blue", "red")
     assert len(dataset.samples) == 4
-    assert "The folder 'empty' holds no images and is left out." in dataset.notes
-    assert "1 file is left out: no images." in dataset.notes
+    assert "The folder 'empty' contains no images." in dataset.notes
+    assert "1 other file skipped." in dataset.notes
 
 
-def test_images_in_the_root_are_counted_and_left_out(tmp_path: Path) -> None:
+def test_images_in_the_root_are_skipped_with_a_note(tmp_path: Path) -> None:
     write_classes(tmp_path, {"red": 2, "blue": 2})
     (tmp_path / "red" / "000.png").rename(tmp_path / "loose.png")
     dataset = scan(tmp_path)
     assert len(dataset.samples) == 3
-    assert any(note.startswith("1 image directly in") for note in dataset.notes)
+    assert any(note.startswith("1 image skipped") for note in dataset.notes)
 
 
-def test_folders_inside_a_class_belong_to_it(tmp_path: Path) -> None:
+def test_subfolders_of_a_class_belong_to_it(tmp_path: Path) -> None:
     write_classes(tmp_path / "red", {"monday": 2, "tuesday": 1})
     write_classes(tmp_path, {"blue": 2})
     assert scan(tmp_path).counts() == [2, 3]
@@ -86,25 +86,25 @@ def test_names_with_spaces_and_unicode_are_kept(tmp_path: Path) -> None:
     assert all((dataset.root / sample.path).is_file() for sample in dataset.samples)
 
 
-def test_links_in_circles_end(tmp_path: Path) -> None:
+def test_circular_links_are_followed_once(tmp_path: Path) -> None:
     write_classes(tmp_path, {"red": 2, "blue": 2})
     os.symlink(tmp_path / "red", tmp_path / "red" / "again")
     assert scan(tmp_path).counts() == [2, 2]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
-def test_a_pipe_named_like_an_image_is_listed_so_that_the_check_can_name_it(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_named_like_an_image_is_listed(tmp_path: Path) -> None:
     write_classes(tmp_path, {"red": 2, "blue": 2})
     os.mkfifo(tmp_path / "red" / "pipe.jpg")
     assert scan(tmp_path).counts() == [2, 3]
 
 
-def test_a_single_image_of_a_class_is_noted(tmp_path: Path) -> None:
-    assert "Class 'blue' has a single training image." in scan(write_classes(tmp_path, {"red": 3, "blue": 1})).notes
+def test_a_class_with_one_training_image_is_noted(tmp_path: Path) -> None:
+    assert "Class 'blue' has only one training image." in scan(write_classes(tmp_path, {"red": 3, "blue": 1})).notes
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "empty", "loose"])
-def test_a_folder_without_classes_says_what_to_do(tmp_path: Path, kind: str) -> None:
+def test_a_folder_without_classes_raises_an_error(tmp_path: Path, kind: str) -> None:
     root = tmp_path / "data"
     if kind == "file":
         root.write_text("x")
@@ -112,18 +112,18 @@ def test_a_folder_without_classes_says_what_to_do(tmp_path: Path, kind: str) -> 
         root.mkdir()
     if kind == "loose":
         (root / "a.png").write_bytes(b"x")
-    sentence = {"missing": "does not exist", "file": "not a folder", "empty": "no images", "loose": "directly"}[kind]
-    with pytest.raises(EngineError, match=sentence) as caught:
+    sentences = {"missing": "does not exist", "file": "not a folder", "empty": "no images", "loose": "no class folders"}
+    with pytest.raises(EngineError, match=sentences[kind]) as caught:
         scan(root)
     assert caught.value.path == root
 
 
-def test_one_class_cannot_be_trained_on(tmp_path: Path) -> None:
+def test_a_dataset_with_one_class_cannot_be_trained(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="only one class, 'red'"):
         require_trainable(scan(write_classes(tmp_path, {"red": 3})))
 
 
-def test_images_below_a_folder_come_sorted(tmp_path: Path) -> None:
+def test_images_of_a_folder_are_found_in_sorted_order(tmp_path: Path) -> None:
     write_classes(tmp_path, {"red": 2, "blue": 1})
     assert [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)] == [
         "blue/000.png",
@@ -132,7 +132,7 @@ def test_images_below_a_folder_come_sorted(tmp_path: Path) -> None:
     ]
 
 
-def test_the_shared_sets_are_read_as_their_notes_say(shared: Path) -> None:
+def test_the_shared_datasets_have_their_documented_counts(shared: Path) -> None:
     hymenoptera = scan(shared / "data" / "hymenoptera")
     assert hymenoptera.classes == ("ants", "bees")
     assert len(hymenoptera.samples) == 244 + 153

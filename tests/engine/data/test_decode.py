@@ -1,4 +1,4 @@
-"""Tests of the one function that turns files into pixels."""
+"""Tests of image decoding."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ def _corners(width: int = 24, height: int = 16) -> Image.Image:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_all_orientations_of_a_camera_show_the_same_picture(tmp_path: Path, orientation: int) -> None:
+def test_images_of_all_exif_orientations_are_turned_upright(tmp_path: Path, orientation: int) -> None:
     upright = _corners()
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -44,17 +44,17 @@ def test_all_orientations_of_a_camera_show_the_same_picture(tmp_path: Path, orie
     assert np.array_equal(decode(path), np.asarray(upright))
 
 
-def test_transparent_parts_become_white(tmp_path: Path) -> None:
+def test_transparent_areas_become_white(tmp_path: Path) -> None:
     path = _save(Image.new("RGBA", (4, 4), (0, 0, 0, 0)), tmp_path / "clear.png")
     assert tuple(decode(path)[0, 0]) == WHITE
 
 
-def test_grey_with_alpha_becomes_white_where_it_is_clear(tmp_path: Path) -> None:
+def test_transparent_areas_of_a_grey_image_become_white(tmp_path: Path) -> None:
     path = _save(Image.new("LA", (4, 4), (10, 0)), tmp_path / "clear.png")
     assert tuple(decode(path)[0, 0]) == WHITE
 
 
-def test_a_palette_with_a_transparent_colour_becomes_white_there(tmp_path: Path) -> None:
+def test_a_transparent_palette_colour_becomes_white(tmp_path: Path) -> None:
     image = Image.new("P", (4, 4), 0)
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.putpixel((1, 0), 1)
@@ -63,7 +63,7 @@ def test_a_palette_with_a_transparent_colour_becomes_white_there(tmp_path: Path)
     assert tuple(decode(path)[0, 1]) == (200, 100, 50)
 
 
-def test_16_bit_grey_is_scaled_and_not_cut_off(tmp_path: Path) -> None:
+def test_16_bit_grey_is_scaled_to_8_bits(tmp_path: Path) -> None:
     values = np.array([[0, 30000, 65535]], dtype=np.uint16)
     path = _save(Image.fromarray(values), tmp_path / "deep.png")
     assert decode(path)[0, :, 0].tolist() == [0, round(30000 / 257), 255]
@@ -74,53 +74,53 @@ def test_floats_from_0_to_1_are_scaled(tmp_path: Path) -> None:
     assert decode(path)[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_floats_of_any_range_are_stretched(tmp_path: Path) -> None:
+def test_floats_of_another_range_are_stretched(tmp_path: Path) -> None:
     values = np.array([[-5.0, 0.0, 5.0, np.nan]], dtype=np.float32)
     path = _save(Image.fromarray(values), tmp_path / "float.tif")
     assert decode(path)[0, :3, 0].tolist() == [0, 128, 255]
 
 
-def test_cmyk_becomes_its_colour(tmp_path: Path) -> None:
+def test_cmyk_is_converted_to_rgb(tmp_path: Path) -> None:
     path = _save(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), tmp_path / "print.jpg", quality=95)
     red, green, blue = decode(path)[4, 4].tolist()
     assert red > 200
     assert max(green, blue) < 60
 
 
-def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
+def test_one_bit_images_become_black_and_white(tmp_path: Path) -> None:
     image = Image.new("1", (2, 1), 0)
     image.putpixel((1, 0), 1)
     assert decode(_save(image, tmp_path / "fax.png"))[0, :, 1].tolist() == [0, 255]
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
-def test_of_an_animation_the_first_frame_is_taken(tmp_path: Path, suffix: str) -> None:
+def test_the_first_frame_of_an_animation_is_decoded(tmp_path: Path, suffix: str) -> None:
     first, second = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
     path = tmp_path / f"film{suffix}"
     first.save(path, save_all=True, append_images=[second], lossless=True)
     assert decode(path)[4, 4, 0] > 200
 
 
-def test_a_file_is_judged_by_its_content_and_not_by_its_suffix(tmp_path: Path) -> None:
+def test_the_format_is_detected_by_content_and_not_by_suffix(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     _corners().save(path, format="PNG")
     assert np.array_equal(decode(path), np.asarray(_corners()))
 
 
-def test_avif_is_read(tmp_path: Path) -> None:
+def test_avif_is_decoded(tmp_path: Path) -> None:
     assert features.check("avif")
     path = _save(Image.new("RGB", (16, 16), "red"), tmp_path / "photo.avif")
     assert decode(path)[8, 8, 0] > 200
 
 
-def test_a_large_jpeg_comes_reduced_but_no_smaller_than_asked(tmp_path: Path) -> None:
+def test_a_large_jpeg_is_reduced_but_not_below_the_minimum(tmp_path: Path) -> None:
     path = _save(Image.new("RGB", (1600, 1200), "green"), tmp_path / "large.jpg")
     height, width, _ = decode(path, min_side=100).shape
     assert 100 <= height < 1200
     assert width / height == pytest.approx(4 / 3, abs=0.02)
 
 
-def test_a_small_picture_is_not_enlarged(tmp_path: Path) -> None:
+def test_a_small_image_is_not_enlarged(tmp_path: Path) -> None:
     path = _save(Image.new("RGB", (30, 20)), tmp_path / "small.jpg")
     assert decode(path, min_side=100).shape == (20, 30, 3)
 
@@ -128,12 +128,12 @@ def test_a_small_picture_is_not_enlarged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "It is empty."),
-        (b"this is text", "not an image"),
-        (b"\xff\xd8\xff\xe0" + bytes(40), "not an image"),
+        (b"", "This file is empty."),
+        (b"this is text", "damaged or not in a supported"),
+        (b"\xff\xd8\xff\xe0" + bytes(40), "damaged or not in a supported"),
     ],
 )
-def test_a_file_that_is_no_image_is_refused_with_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+def test_a_file_that_is_not_an_image_raises_an_error(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "bad.jpg"
     path.write_bytes(content)
     with pytest.raises(EngineError, match=sentence) as caught:
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_image_is_refused_with_a_sentence(tmp_path: Path, cont
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
-def test_a_truncated_image_is_refused_even_when_reduced(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_image_is_rejected_even_when_reduced(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
     path = _save(Image.fromarray(noise), tmp_path / f"cut{suffix}")
     content = path.read_bytes()
@@ -152,12 +152,12 @@ def test_a_truncated_image_is_refused_even_when_reduced(tmp_path: Path, suffix: 
             decode(path, min_side)
 
 
-def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="no longer there"):
+def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no longer exists"):
         decode(tmp_path / "gone.jpg")
 
 
-def test_a_picture_beyond_the_limit_is_refused_before_it_is_decoded(
+def test_an_image_above_the_memory_limit_is_rejected_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _save(Image.new("1", (400, 400)), tmp_path / "bomb.png")
@@ -166,7 +166,7 @@ def test_a_picture_beyond_the_limit_is_refused_before_it_is_decoded(
         decode(path)
 
 
-def test_a_thumbnail_is_the_middle_square(tmp_path: Path) -> None:
+def test_a_thumbnail_is_the_central_square(tmp_path: Path) -> None:
     image = Image.new("RGB", (300, 100), "white")
     image.paste((255, 0, 0), (100, 0, 200, 100))
     small = thumbnail(_save(image, tmp_path / "wide.png"), 20)
@@ -175,7 +175,7 @@ def test_a_thumbnail_is_the_middle_square(tmp_path: Path) -> None:
     assert small[10, 1].tolist()[1] < 60
 
 
-def test_the_phone_photos_among_the_hand_signs_stand_upright(shared: Path) -> None:
+def test_phone_photos_of_hand_signs_are_turned_upright(shared: Path) -> None:
     num_turned = 0
     for path in (shared / "data" / "sign_digits" / "7").iterdir():
         with Image.open(path) as stored:
@@ -186,15 +186,15 @@ def test_the_phone_photos_among_the_hand_signs_stand_upright(shared: Path) -> No
 
 
 @pytest.mark.parametrize("failure", [errno.ENOTCONN, errno.ESTALE, errno.EIO])
-def test_a_drive_that_goes_away_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: int) -> None:
+def test_a_disconnected_drive_raises_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: int) -> None:
     path = _save(_corners(), tmp_path / "photo.png")
     real = os.stat
 
-    def stat(asked: object, *arguments: object, **options: object) -> os.stat_result:
-        if str(asked) == str(path):
+    def stat(requested: object, *arguments: object, **options: object) -> os.stat_result:
+        if str(requested) == str(path):
             raise OSError(failure, os.strerror(failure))
-        return real(asked, *arguments, **options)  # type: ignore[call-overload]
+        return real(requested, *arguments, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(os, "stat", stat)
-    with pytest.raises(EngineError, match=f"It cannot be read now: {os.strerror(failure)}"):
+    with pytest.raises(EngineError, match=f"This file cannot be read: {os.strerror(failure)}"):
         decode(path)

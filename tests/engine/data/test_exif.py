@@ -1,4 +1,4 @@
-"""Tests of what a file says of itself."""
+"""Tests of image metadata."""
 
 import io
 import math
@@ -24,7 +24,7 @@ def test_the_quality_of_a_jpeg_is_estimated_within_two(quality: int) -> None:
     assert abs(_saved(format="JPEG", quality=quality).quality - quality) <= 2
 
 
-def test_what_is_no_jpeg_has_no_quality_no_camera_and_no_time() -> None:
+def test_a_png_without_exif_has_unknown_metadata() -> None:
     header = _saved(format="PNG")
     assert (header.quality, header.camera, header.orientation) == (-1, "", 1)
     assert math.isnan(header.taken)
@@ -44,18 +44,18 @@ def test_camera_and_time_are_read() -> None:
     assert header.taken == datetime(2020, 5, 4, 3, 2, 1, tzinfo=UTC).timestamp()
 
 
-def test_the_place_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gps_position_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.BytesIO()
     draw_scene(0).save(file, "JPEG", exif=_exif())
-    asked: list[int] = []
+    requested: list[int] = []
     original = Image.Exif.get_ifd
-    monkeypatch.setattr(Image.Exif, "get_ifd", lambda exif, tag: asked.append(tag) or original(exif, tag))
+    monkeypatch.setattr(Image.Exif, "get_ifd", lambda exif, tag: requested.append(tag) or original(exif, tag))
     read_image_header(Image.open(file))
-    assert asked
-    assert _GPS not in asked
+    assert requested
+    assert _GPS not in requested
 
 
-def test_a_time_that_is_none_is_unknown() -> None:
+def test_an_invalid_time_is_unknown() -> None:
     exif = _exif()
     exif.get_ifd(0x8769)[0x9003] = "0000:00:00 00:00:00"
     assert math.isnan(_saved(format="JPEG", exif=exif).taken)

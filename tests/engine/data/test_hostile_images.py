@@ -1,4 +1,4 @@
-"""Each hostile file is read right or refused with a sentence, and no memory is lost over it."""
+"""Tests that hostile image files are decoded correctly or rejected with an error, in bounded memory."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ from engine.data.decode import decode, thumbnail
 from tests.hostile_images import Shown, write_readable, write_unreadable
 from tests.image_bytes import picture, saved
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def _wrong(pixels: np.ndarray, shown: Shown) -> str | None:
     return None if far <= 12 else f"{halves[0]} {halves[1]}"
 
 
-def test_each_readable_file_shows_what_it_should(hostile: tuple[Path, dict[str, Shown], list[str]]) -> None:
+def test_each_readable_file_is_decoded_correctly(hostile: tuple[Path, dict[str, Shown], list[str]]) -> None:
     folder, readable, _ = hostile
     wrong = {}
     for name, shown in readable.items():
@@ -43,7 +43,7 @@ def test_each_readable_file_shows_what_it_should(hostile: tuple[Path, dict[str, 
     assert not wrong
 
 
-def test_reduced_each_shows_the_same_and_is_no_smaller_than_asked(
+def test_each_readable_file_is_decoded_correctly_at_reduced_size(
     hostile: tuple[Path, dict[str, Shown], list[str]],
 ) -> None:
     folder, readable, _ = hostile
@@ -55,7 +55,7 @@ def test_reduced_each_shows_the_same_and_is_no_smaller_than_asked(
         assert int(fingerprint(folder / name)["width"]) == shown.size[0], name
 
 
-def test_each_unreadable_file_is_refused_with_a_sentence_and_its_path(
+def test_each_unreadable_file_raises_an_error_with_its_path(
     hostile: tuple[Path, dict[str, Shown], list[str]],
 ) -> None:
     folder, _, unreadable = hostile
@@ -70,32 +70,32 @@ def test_each_unreadable_file_is_refused_with_a_sentence_and_its_path(
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("truncated.png", "truncated"),
+        ("truncated.png", "incomplete"),
         ("zero.jpg", "empty"),
-        ("text.jpg", "not an image"),
-        ("postscript.jpg", "not an image"),
+        ("text.jpg", "damaged or not in a supported"),
+        ("postscript.jpg", "damaged or not in a supported"),
         ("bomb.png", "more than 200 million pixels"),
         ("bomb.ico", "more than 200 million pixels"),
         ("bomb.tif", "its tiles have 40000 x 40000 pixels"),
         ("bomb.webp", "more than 200 million pixels"),
-        ("slow.ppm", "too large for a file of its kind"),
+        ("slow.ppm", "too large for its file format"),
         ("scans.jpg", "too many parts"),
         ("comments.jpg", "too many parts"),
-        ("loop-a.jpg", "leads back to itself"),
-        ("nowhere.jpg", "leads nowhere"),
+        ("loop-a.jpg", "points to itself"),
+        ("nowhere.jpg", "points to a missing file"),
         ("endless.jpg", "a pipe or a device"),
         ("pipe.jpg", "a pipe or a device"),
         ("socket.jpg", "a pipe or a device"),
     ],
 )
-def test_the_sentence_says_what_is_wrong(
+def test_the_error_names_the_problem(
     hostile: tuple[Path, dict[str, Shown], list[str]], name: str, sentence: str
 ) -> None:
     with pytest.raises(EngineError, match=sentence):
         decode(hostile[0] / name)
 
 
-def test_a_name_that_is_no_text_is_found_by_the_text_that_stands_for_it(
+def test_a_file_whose_name_is_not_utf8_is_found_by_its_path_text(
     hostile: tuple[Path, dict[str, Shown], list[str]],
 ) -> None:
     folder = hostile[0]
@@ -107,20 +107,20 @@ def test_a_name_that_is_no_text_is_found_by_the_text_that_stands_for_it(
         assert np.array_equal(decode(folder / text), decode(folder / os.fsdecode(name)))
 
 
-def test_no_program_is_run_for_postscript(
+def test_postscript_never_starts_ghostscript(
     hostile: tuple[Path, dict[str, Shown], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ghostscript = tmp_path / "gs"
     ghostscript.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
     ghostscript.chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # not looked for yet
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # as if Pillow had not searched for it yet
     with pytest.raises(EngineError):
         decode(hostile[0] / "postscript.jpg")
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_picture_too_large_for_the_memory_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_too_large_for_memory_raises_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(saved(picture(), "PNG"))
 
@@ -132,39 +132,37 @@ def test_a_picture_too_large_for_the_memory_is_a_sentence(tmp_path: Path, monkey
         decode(path)
 
 
-class _Noting(WeightedSemaphore):
+class _RecordingSemaphore(WeightedSemaphore):
     def __init__(self) -> None:
         super().__init__(10**12)
-        self.taken: list[int] = []
+        self.requests: list[int] = []
 
     def acquire_units(self, amount: int) -> AbstractContextManager[None]:
-        self.taken.append(amount)
+        self.requests.append(amount)
         return super().acquire_units(amount)
 
 
-def test_each_picture_takes_its_share_of_the_memory_that_all_have(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    budget = _Noting()
-    monkeypatch.setattr("engine.data.decode._budget", budget)
-    monkeypatch.setattr("engine.data.decode._LARGE", 1000)
+def test_each_image_reserves_the_memory_that_its_format_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = _RecordingSemaphore()
+    monkeypatch.setattr("engine.data.decode._memory", memory)
+    monkeypatch.setattr("engine.data.decode._LARGE_PIXELS", 1000)
     for kind, options in (("PNG", {}), ("WEBP", {}), ("JPEG", {}), ("JPEG", {"progressive": True})):
         (tmp_path / "a.jpg").write_bytes(saved(picture((400, 400)), kind, **options))
         decode(tmp_path / "a.jpg", min_side=50)
-    # Only of a JPEG of one scan less is held than the whole
-    assert budget.taken == [160_000 * 10, 160_000 * 16, 10_000 * 10, 160_000 * 10]
+    # Only a JPEG with a single scan is decoded at reduced size without buffering the whole image
+    assert memory.requests == [160_000 * 10, 160_000 * 16, 10_000 * 10, 160_000 * 10]
 
 
-def test_a_large_picture_comes_reduced_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_image_is_reduced_in_strips_without_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     across = np.linspace(0, 255, 300, dtype=np.uint8)
     grey = np.add.outer(across[:200] // 2, across // 2)
     for suffix, values in ((".png", grey), (".tif", grey.astype(np.uint16) * 257), (".tiff", grey / np.float32(255))):
         Image.fromarray(values).save(tmp_path / f"a{suffix}")
         whole = decode(tmp_path / f"a{suffix}")
         with monkeypatch.context() as patch:
-            patch.setattr("engine.data.decode._STRIP", 3000)
+            patch.setattr("engine.data.decode._STRIP_PIXELS", 3000)
             assert np.array_equal(decode(tmp_path / f"a{suffix}"), whole)
-            patch.setattr("engine.data.decode._LARGE", 1000)
+            patch.setattr("engine.data.decode._LARGE_PIXELS", 1000)
             reduced = decode(tmp_path / f"a{suffix}", min_side=20)
         assert reduced.shape == (40, 60, 3)
         assert np.abs(reduced.astype(int) - whole.reshape(40, 5, 60, 5, 3).mean((1, 3))).max() <= 1

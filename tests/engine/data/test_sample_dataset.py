@@ -1,4 +1,4 @@
-"""Tests of the sample data set."""
+"""Tests of the sample dataset."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def _pixels(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     return pixels, np.array([sample.label for sample in samples])
 
 
-def test_the_sample_is_a_dataset_of_six_classes_in_three_splits(tmp_path: Path) -> None:
+def test_the_sample_dataset_has_six_classes_in_three_splits(tmp_path: Path) -> None:
     list(write_sample_dataset(tmp_path))
     dataset = scan(tmp_path)
     assert len(dataset.classes) == len(PAINTERS) == 6
@@ -31,7 +31,7 @@ def test_the_same_seed_draws_the_same_images(tmp_path: Path) -> None:
     assert np.array_equal(one[0], two[0])
 
 
-def test_a_linear_model_on_pixels_does_badly(tmp_path: Path) -> None:
+def test_a_linear_model_on_pixels_performs_badly(tmp_path: Path) -> None:
     list(write_sample_dataset(tmp_path))
     model = LogisticRegression(max_iter=300, C=0.01).fit(*_pixels(tmp_path, "train"))
     assert model.score(*_pixels(tmp_path, "val")) < 0.5

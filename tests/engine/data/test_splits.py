@@ -1,4 +1,4 @@
-"""Tests of setting images aside."""
+"""Tests of the training and validation split."""
 
 import json
 from pathlib import Path
@@ -17,35 +17,35 @@ def _dataset(**counts: int) -> Dataset:
     return Dataset(Path("/data"), names, tuple(samples))
 
 
-def test_each_class_gives_its_share() -> None:
+def test_each_class_gives_its_fraction() -> None:
     parts = split(_dataset(ant=10, bee=40), 0.2, seed=0)
     assert parts.counts("val") == [2, 8]
     assert parts.counts("train") == [8, 32]
 
 
-def test_a_class_of_two_gives_one_and_keeps_one() -> None:
+def test_a_class_with_two_images_is_split_evenly() -> None:
     assert split(_dataset(ant=2, bee=2), 0.01, seed=0).counts("val") == [1, 1]
     assert split(_dataset(ant=2, bee=2), 0.99, seed=0).counts("val") == [1, 1]
 
 
-def test_a_class_of_one_stays_in_training() -> None:
+def test_a_class_with_one_image_stays_in_training() -> None:
     parts = split(_dataset(ant=1, bee=5), 0.4, seed=0)
     assert parts.counts("train") == [1, 3]
 
 
-def test_the_same_seed_draws_the_same_split_and_another_seed_another() -> None:
+def test_the_split_depends_on_the_seed_only() -> None:
     dataset = _dataset(ant=50, bee=50)
     assert split(dataset, 0.2, 1) == split(dataset, 0.2, 1)
     assert split(dataset, 0.2, 1) != split(dataset, 0.2, 2)
 
 
-def test_another_class_does_not_change_the_split_of_the_first() -> None:
+def test_adding_a_class_does_not_change_the_split_of_others() -> None:
     two, three = split(_dataset(bee=50, cat=50), 0.2, 0), split(_dataset(ant=9, bee=50, cat=50), 0.2, 0)
     of_bees = [{s.path for s in parts.of_split("val") if s.path.startswith("bee")} for parts in (two, three)]
     assert of_bees[0] == of_bees[1]
 
 
-def test_groups_stay_on_one_side_and_the_share_is_kept() -> None:
+def test_groups_stay_on_one_side_and_the_fraction_is_kept() -> None:
     dataset = _dataset(ant=50, bee=50)
     groups = [[f"ant/{number}.png", f"ant/{number + 1}.png"] for number in range(0, 50, 2)]
     parts = split(dataset, 0.2, 3, groups)
@@ -54,30 +54,30 @@ def test_groups_stay_on_one_side_and_the_share_is_kept() -> None:
     assert parts.counts("val") == [10, 10]
 
 
-def test_groups_that_share_an_image_are_one_and_are_numbered() -> None:
+def test_groups_that_share_an_image_are_merged_and_numbered() -> None:
     parts = split(_dataset(ant=10, bee=4), 0.3, 0, [["ant/0.png", "ant/5.png"], ["ant/5.png", "ant/7.png"]])
-    tied = {sample.path: sample.split for sample in parts.samples if sample.group is not None}
-    assert tied.keys() == {"ant/0.png", "ant/5.png", "ant/7.png"}
-    assert len(set(tied.values())) == 1
+    sides = {sample.path: sample.split for sample in parts.samples if sample.group is not None}
+    assert sides.keys() == {"ant/0.png", "ant/5.png", "ant/7.png"}
+    assert len(set(sides.values())) == 1
 
 
-def test_a_group_larger_than_the_share_stays_in_training() -> None:
+def test_a_group_larger_than_the_quota_stays_in_training() -> None:
     parts = split(_dataset(ant=20, bee=20), 0.2, 0, [[f"ant/{number}.png" for number in range(15)]])
     assert parts.counts("val") == [4, 4]
     assert all(sample.split == "train" for sample in parts.samples if sample.group == 0)
 
 
-def test_a_class_whose_groups_are_all_too_large_gives_its_smallest() -> None:
+def test_a_class_with_only_large_groups_gives_its_smallest_group() -> None:
     groups = [[f"ant/{number}.png" for number in numbers] for numbers in (range(6), range(6, 10))]
     assert split(_dataset(ant=10, bee=10), 0.2, 0, groups).counts("val") == [4, 2]
 
 
-def test_a_class_that_is_one_group_stays_in_training() -> None:
+def test_a_class_with_a_single_group_stays_in_training() -> None:
     groups = [[f"ant/{number}.png" for number in range(10)]]
     assert split(_dataset(ant=10, bee=10), 0.2, 0, groups).counts("val") == [0, 2]
 
 
-def test_groups_over_classes_stay_together_and_no_class_gives_more_than_its_share() -> None:
+def test_groups_over_several_classes_stay_together_within_the_quotas() -> None:
     dataset = _dataset(ant=40, bee=40)
     groups = [[f"ant/{number}.png", f"bee/{number}.png"] for number in range(30)]
     drawn = []
@@ -90,7 +90,7 @@ def test_groups_over_classes_stay_together_and_no_class_gives_more_than_its_shar
     assert min(drawn) < max(drawn)
 
 
-def test_another_class_moves_no_draw_of_a_class_with_groups() -> None:
+def test_adding_a_class_does_not_change_the_split_of_classes_with_groups() -> None:
     groups = [["bee/0.png", "bee/1.png"], ["bee/7.png", "bee/9.png", "bee/11.png"]]
     more = [*groups, ["ant/0.png", "ant/1.png"]]
     two, three = split(_dataset(bee=50, cat=50), 0.2, 0, groups), split(_dataset(ant=9, bee=50, cat=50), 0.2, 0, more)
@@ -99,14 +99,14 @@ def test_another_class_moves_no_draw_of_a_class_with_groups() -> None:
         assert drawn[0] == drawn[1]
 
 
-def test_a_split_with_groups_is_the_same_for_a_seed() -> None:
+def test_a_split_with_groups_depends_on_the_seed_only() -> None:
     groups = [[f"ant/{number}.png", f"bee/{number}.png"] for number in range(5)]
     dataset = _dataset(ant=50, bee=50)
     assert split(dataset, 0.2, 1, groups) == split(dataset, 0.2, 1, groups)
     assert split(dataset, 0.2, 1, groups) != split(dataset, 0.2, 2, groups)
 
 
-def test_a_split_file_tells_the_group_of_each_file_and_one_without_groups_is_read(tmp_path: Path) -> None:
+def test_a_split_file_contains_groups_and_one_without_groups_is_readable(tmp_path: Path) -> None:
     parts = split(_dataset(ant=4, bee=4), 0.25, 0, [["ant/0.png", "ant/1.png"]])
     write_split(parts, tmp_path / "split.json")
     assert read_split(tmp_path / "split.json").samples == parts.samples
@@ -118,14 +118,14 @@ def test_a_split_file_tells_the_group_of_each_file_and_one_without_groups_is_rea
     assert {sample.group for sample in read_split(tmp_path / "split.json").samples} == {None}
 
 
-def test_a_folder_with_its_own_validation_images_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_with_its_own_validation_split_is_unchanged(tmp_path: Path) -> None:
     for name in ("train", "val"):
         write_classes(tmp_path / name, {"red": 3, "blue": 3})
     dataset = scan(tmp_path)
     assert split(dataset, 0.5, 0) == dataset
 
 
-def test_a_split_survives_the_way_through_its_file(tmp_path: Path) -> None:
+def test_a_split_survives_writing_and_reading(tmp_path: Path) -> None:
     parts = split(scan(write_classes(tmp_path / "Ünï 测试", {"red": 4, "blue": 4})), 0.25, 0)
     write_split(parts, tmp_path / "split.json")
     again = read_split(tmp_path / "split.json")
@@ -133,7 +133,7 @@ def test_a_split_survives_the_way_through_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"root": "/", "classes": ["a"], "files": [{"path": "x"}]}'])
-def test_a_damaged_split_file_is_a_sentence(tmp_path: Path, text: str) -> None:
+def test_a_damaged_split_file_raises_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "split.json"
     path.write_text(text)
     with pytest.raises(EngineError, match="damaged"):

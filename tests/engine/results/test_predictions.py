@@ -7,7 +7,7 @@ import json
 from engine.results.predictions import CSV_COLUMNS, Prediction, to_csv
 
 GOOD = Prediction("a b/ü,1.jpg", (("bee", 0.75), ("ant", 0.25)), decision="bee", similarity=0.5)
-BAD = Prediction("x.jpg", error="It is empty.")
+BAD = Prediction("x.jpg", error="This file is empty.")
 
 
 def test_the_json_line_has_the_fields_that_programs_rely_on() -> None:
@@ -24,14 +24,14 @@ def test_the_json_line_has_the_fields_that_programs_rely_on() -> None:
 
 def test_an_unreadable_file_fills_error_alone() -> None:
     line = json.loads(BAD.to_json())
-    assert (line["label"], line["confidence"], line["top"], line["error"]) == (None, None, [], "It is empty.")
+    assert (line["label"], line["confidence"], line["top"], line["error"]) == (None, None, [], "This file is empty.")
 
 
 def test_the_table_has_the_same_columns() -> None:
     rows = list(csv.reader(io.StringIO(to_csv([GOOD, BAD]))))
     assert tuple(rows[0]) == CSV_COLUMNS
     assert rows[1] == ["a b/ü,1.jpg", "bee", "bee", "0.750000", "0.5000", "bee 0.750000; ant 0.250000", ""]
-    assert rows[2] == ["x.jpg", "", "", "", "", "", "It is empty."]
+    assert rows[2] == ["x.jpg", "", "", "", "", "", "This file is empty."]
 
 
 def test_no_cell_can_become_a_formula() -> None:

@@ -29,7 +29,7 @@ def _story() -> list[Event]:
             parameters=9, trainable=9, epochs=1,
         ),
         Progress(stage="train", done=1, total=2, epoch=1, loss=1.5),
-        Warned(message="Left out: It is empty.", path="b.jpg"),
+        Warned(message="Left out: This file is empty.", path="b.jpg"),
         EpochDone(
             epoch=1, epochs=1, train=scores, val=Scores(loss=1, accuracy=0.75), lr=0.1, seconds=1, best=True,
         ),

@@ -29,7 +29,7 @@ def _group(kind: DuplicateKind, *paths: str, conflict: bool = False, leak: bool 
 
 
 AUDIT = Audit(
-    unreadable=(Unreadable(path="ant/4.png", reason="It is empty."),),
+    unreadable=(Unreadable(path="ant/4.png", reason="This file is empty."),),
     duplicates=(
         _group("burst", "ant/2.png", "ant/3.png"),
         _group("near", "ant/1.png", "ant/2.png"),

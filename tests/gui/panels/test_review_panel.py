@@ -26,7 +26,7 @@ from tests.pictures import write_classes
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
 
 AUDIT = Audit(
-    unreadable=(Unreadable(path="blue/003.png", reason="It is empty."),),
+    unreadable=(Unreadable(path="blue/003.png", reason="This file is empty."),),
     duplicates=(
         DuplicateGroup(paths=("blue/000.png", "red/000.png"), kind="exact", is_conflict=True, crosses_splits=False),
     ),

@@ -192,7 +192,7 @@ def test_an_image_deleted_during_a_run_is_named_once_and_the_run_goes_on(tmp_pat
         if not events:
             (root / images.of_split("train")[0].path).unlink()
         events.append(event)
-    assert _warnings(events) == ["Left out: It is no longer there."]
+    assert _warnings(events) == ["Left out: This file no longer exists."]
     assert Run(tmp_path / "run").is_finished
 
 
