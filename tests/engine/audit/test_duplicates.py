@@ -49,20 +49,20 @@ def test_a_copied_file_is_an_exact_duplicate_and_in_another_class_a_conflict(fol
     assert not inside.crosses_splits
 
 
-def _at_another_quality(picture: Image.Image) -> Image.Image:
+def _recompress(image: Image.Image) -> Image.Image:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=30)
+    image.save(file, "JPEG", quality=30)
     return Image.open(file)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(_at_another_quality, id="at another quality"),
-        pytest.param(lambda picture: picture.resize((80, 60)), id="at another size"),
-        pytest.param(lambda picture: picture.crop((7, 3, 192, 146)), id="slightly cropped"),
-        pytest.param(lambda picture: picture.convert("L"), id="without colour"),
-        pytest.param(lambda picture: ImageEnhance.Brightness(picture).enhance(0.8), id="darker"),
+        pytest.param(_recompress, id="at another quality"),
+        pytest.param(lambda image: image.resize((80, 60)), id="at another size"),
+        pytest.param(lambda image: image.crop((7, 3, 192, 146)), id="slightly cropped"),
+        pytest.param(lambda image: image.convert("L"), id="without colour"),
+        pytest.param(lambda image: ImageEnhance.Brightness(image).enhance(0.8), id="darker"),
     ],
 )
 def test_a_modified_copy_is_a_near_duplicate(folder: Path, change) -> None:  # type: ignore[no-untyped-def]

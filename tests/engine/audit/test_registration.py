@@ -9,16 +9,16 @@ from tests.pictures import draw_scene
 Box = tuple[float, float, float, float]
 
 
-def _thumbnails(*pictures: Image.Image) -> np.ndarray:
-    small = [picture.convert("L").resize((32, 32), Image.Resampling.BOX) for picture in pictures]
-    return np.stack([np.asarray(picture, np.float32) for picture in small])
+def _thumbnails(*images: Image.Image) -> np.ndarray:
+    small = [image.convert("L").resize((32, 32), Image.Resampling.BOX) for image in images]
+    return np.stack([np.asarray(image, np.float32) for image in small])
 
 
-def _crop(picture: Image.Image, fractions: Box) -> Image.Image:
-    width, height = picture.size
+def _crop(image: Image.Image, fractions: Box) -> Image.Image:
+    width, height = image.size
     left, top, right, bottom = fractions
     edges = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
-    return picture.crop(tuple(map(round, edges)))  # type: ignore[arg-type]
+    return image.crop(tuple(map(round, edges)))  # type: ignore[arg-type]
 
 
 def test_an_image_is_similar_to_itself_at_any_brightness() -> None:

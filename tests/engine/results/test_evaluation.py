@@ -1,4 +1,4 @@
-"""Tests of what an evaluation found."""
+"""Tests of evaluations and their file."""
 
 import json
 from pathlib import Path
@@ -31,21 +31,21 @@ EVALUATION = Evaluation(
 )
 
 
-def test_the_surest_mistake_comes_first() -> None:
+def test_misclassified_images_are_sorted_by_falling_confidence() -> None:
     assert [image.path for image in EVALUATION.misclassified] == ["2", "1"]
 
 
-def test_a_cell_of_the_matrix_has_its_images() -> None:
+def test_images_in_a_cell_of_the_confusion_matrix() -> None:
     assert [image.path for image in EVALUATION.images_in_cell("ant", "bee")] == ["1"]
     assert [image.path for image in EVALUATION.images_in_cell("bee", "bee")] == ["4"]
 
 
-def test_an_evaluation_survives_the_way_through_its_file(tmp_path: Path) -> None:
+def test_an_evaluation_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_evaluation(EVALUATION, tmp_path / "results.json")
     assert read_evaluation(tmp_path / "results.json") == EVALUATION
 
 
-def test_macro_f1_is_the_mean_over_classes_that_have_images_also_in_an_old_file(tmp_path: Path) -> None:
+def test_macro_f1_of_a_file_without_it_is_computed_over_classes_with_images(tmp_path: Path) -> None:
     rows = [
         ClassResult(name=name, precision=1, recall=1, f1=f1, num_images=number)
         for name, f1, number in (("ant", 0.9, 50), ("bee", 0.4, 2), ("cat", 0.0, 0))
@@ -60,7 +60,7 @@ def test_macro_f1_is_the_mean_over_classes_that_have_images_also_in_an_old_file(
     assert read_evaluation(tmp_path / "old.json").macro_f1 == pytest.approx(0.65)
 
 
-def test_a_missing_or_damaged_file_is_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_file_raises_an_error(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text("{")
     for name in ("results.json", "none.json"):
         with pytest.raises(EngineError, match="missing or damaged"):

@@ -1,4 +1,4 @@
-"""A model file and a file of weights are data, whoever made them."""
+"""Tests of model and weight files from untrusted sources."""
 
 import json
 import os
@@ -39,11 +39,11 @@ ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("whole") / "model.safetensors"
-    card = make_metadata(
+    metadata = make_metadata(
         CONFIG, ("ant", "bee"), Preprocessing(SIDE, "crop", (0.5,) * 3, (0.2,) * 3), torch.float32, None, None
     )
     reference = torch.nn.functional.normalize(torch.randn(4, 512), dim=1).half()
-    save_model(path, build_model("squeezenet1_1", 2, SIDE, 0.1), card, reference)
+    save_model(path, build_model("squeezenet1_1", 2, SIDE, 0.1), metadata, reference)
     return path.read_bytes()
 
 
@@ -55,28 +55,28 @@ def model(tmp_path: Path, whole: bytes) -> Path:
 
 
 def forge(path: Path, **changes: object) -> Path:
-    """Change entries of the card in a model file."""
+    """Change fields of the metadata in a model file."""
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    card = json.loads(header["__metadata__"][METADATA_KEY]) | changes
-    header["__metadata__"][METADATA_KEY] = json.dumps(card)
+    metadata = json.loads(header["__metadata__"][METADATA_KEY]) | changes
+    header["__metadata__"][METADATA_KEY] = json.dumps(metadata)
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
     return path
 
 
 def forge_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
-    """Change the tensors in a model file, its card staying."""
+    """Change the tensors in a model file and keep its metadata."""
     tensors = load_file(path)
-    card = read_metadata(path)
+    metadata = read_metadata(path)
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     change(tensors)
-    save_file(tensors, path, {METADATA_KEY: card.model_dump_json()})
+    save_file(tensors, path, {METADATA_KEY: metadata.model_dump_json()})
     return path
 
 
-# The card of a model
+# Model metadata
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def forge_tensors(path: Path, change: Callable[[dict[str, torch.Tensor]], object
         ({"program": None}, "program"),
     ],
 )
-def test_a_card_that_cannot_be_is_a_sentence(model: Path, changes: dict[str, object], words: str) -> None:
+def test_invalid_metadata_raises_an_error(model: Path, changes: dict[str, object], words: str) -> None:
     forge(model, **changes)
     for read in (read_metadata, load_model):
         with pytest.raises(EngineError, match=words) as caught:
@@ -127,7 +127,7 @@ def test_a_card_that_cannot_be_is_a_sentence(model: Path, changes: dict[str, obj
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-300, -1.0, 1e300])
-def test_a_temperature_that_makes_no_probabilities_is_refused(model: Path, temperature: float) -> None:
+def test_a_temperature_out_of_range_is_rejected(model: Path, temperature: float) -> None:
     calibration = Calibration(temperature=1, error_before=0, error_after=0, num_images=1, coverage=())
     forge(model, calibration=calibration.model_dump() | {"temperature": temperature})
     with pytest.raises(EngineError, match="temperature"):
@@ -150,7 +150,7 @@ def test_a_temperature_that_makes_no_probabilities_is_refused(model: Path, tempe
     ],
     ids=range(10),
 )
-def test_what_is_no_model_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_raises_an_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     for read in (read_metadata, load_model, read_embeddings):
@@ -158,12 +158,12 @@ def test_what_is_no_model_is_a_sentence(tmp_path: Path, content: bytes) -> None:
             read(path)
 
 
-def test_a_card_that_promises_gigabytes_takes_no_memory(model: Path, tmp_path: Path) -> None:
-    card = read_metadata(model).model_copy(
+def test_metadata_of_a_huge_model_allocates_no_memory(model: Path, tmp_path: Path) -> None:
+    metadata = read_metadata(model).model_copy(
         update={"backbone": "vit_h_14", "image_size": 224, "classes": tuple(map(str, range(MAX_CLASSES)))}
     )
     small = tmp_path / "small.safetensors"
-    save_file({"head.weight": torch.zeros(1)}, small, {METADATA_KEY: card.model_dump_json()})
+    save_file({"head.weight": torch.zeros(1)}, small, {METADATA_KEY: metadata.model_dump_json()})
     before = _peak_megabytes()
     with pytest.raises(EngineError, match="damaged or of another network"):
         load_model(small)
@@ -171,12 +171,12 @@ def test_a_card_that_promises_gigabytes_takes_no_memory(model: Path, tmp_path: P
 
 
 def _peak_megabytes() -> float:
-    resource = pytest.importorskip("resource", reason="this system does not tell the peak of memory")
+    resource = pytest.importorskip("resource", reason="this system does not report peak memory")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-# The weights of a model
+# Weights
 
 
 @pytest.mark.parametrize(
@@ -191,42 +191,42 @@ def _peak_megabytes() -> float:
     ],
     ids=["missing", "more", "longer", "deeper", "wider type", "whole numbers"],
 )
-def test_layers_of_another_network_are_a_sentence(model: Path, change: Any) -> None:
+def test_tensors_of_another_network_raise_an_error(model: Path, change: Any) -> None:
     forge_tensors(model, change)
     with pytest.raises(EngineError, match="damaged or of another network"):
         load_model(model)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_weights_that_are_not_numbers_are_a_sentence(model: Path, number: float) -> None:
+def test_non_finite_weights_raise_an_error(model: Path, number: float) -> None:
     forge_tensors(model, lambda tensors: tensors["head.bias"].fill_(number))
     with pytest.raises(EngineError, match="not numbers"):
         load_model(model)
 
 
-def test_answers_that_are_not_numbers_are_told_for_each_image(
+def test_non_finite_outputs_are_reported_for_each_image(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     forge_tensors(
         model, lambda tensors: [tensor.fill_(3e38) for name, tensor in tensors.items() if name != TENSOR_NAME]
     )
     assert main(["predict", str(model), str(write_classes(tmp_path / "data", {"ant": 4, "bee": 4})), "--json"]) == 0
-    answers = [json.loads(line, parse_constant=pytest.fail) for line in capsys.readouterr().out.splitlines()]
-    assert len(answers) == 8
-    assert all("not finite numbers" in answer["error"] and answer["top"] == [] for answer in answers)
+    predictions = [json.loads(line, parse_constant=pytest.fail) for line in capsys.readouterr().out.splitlines()]
+    assert len(predictions) == 8
+    assert all("not finite numbers" in prediction["error"] and prediction["top"] == [] for prediction in predictions)
     image = next((tmp_path / "data").rglob("*.png"))
     with pytest.raises(EngineError, match="not finite numbers"):
         run_to_end(jobs.explain(model, image))
 
 
 @pytest.mark.parametrize("cut", [9, 100, 4000, 100_000, -1])
-def test_a_model_that_is_cut_short_is_a_sentence(model: Path, whole: bytes, cut: int) -> None:
+def test_a_truncated_model_raises_an_error(model: Path, whole: bytes, cut: int) -> None:
     model.write_bytes(whole[:cut])
     with pytest.raises(EngineError):
         load_model(model)
 
 
-def test_a_model_with_something_behind_it_is_a_sentence(model: Path, whole: bytes) -> None:
+def test_a_model_with_trailing_bytes_raises_an_error(model: Path, whole: bytes) -> None:
     model.write_bytes(whole + b"more")
     with pytest.raises(EngineError, match="damaged"):
         load_model(model)
@@ -244,13 +244,13 @@ def test_a_model_with_something_behind_it_is_a_sentence(model: Path, whole: byte
     ],
     ids=["narrow", "flat", "empty", "many", "wide type", "no numbers"],
 )
-def test_embeddings_that_do_not_fit_are_a_sentence(model: Path, reference: torch.Tensor) -> None:
+def test_invalid_reference_embeddings_raise_an_error(model: Path, reference: torch.Tensor) -> None:
     forge_tensors(model, lambda tensors: tensors.update({TENSOR_NAME: reference}))
     with pytest.raises(EngineError, match="damaged"):
         read_embeddings(model)
 
 
-def test_tables_that_a_network_computes_are_not_taken_from_files() -> None:
+def test_integer_buffers_are_not_loaded_from_weight_files() -> None:
     network = torch.nn.Linear(2, 2)
     network.register_buffer("positions", torch.arange(4))
     model = build_model("squeezenet1_1", 2, SIDE, 0.0)
@@ -264,12 +264,12 @@ def test_tables_that_a_network_computes_are_not_taken_from_files() -> None:
     assert left_out == []
 
 
-# What lies at a path
+# File types
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 @pytest.mark.parametrize("name", ["model.safetensors", "weights.pth"])
-def test_a_pipe_a_folder_and_a_device_are_a_sentence_at_once(tmp_path: Path, name: str) -> None:
+def test_pipes_folders_and_devices_raise_an_error_without_blocking(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("/dev/zero")
@@ -291,12 +291,12 @@ def test_a_pipe_a_folder_and_a_device_are_a_sentence_at_once(tmp_path: Path, nam
     ids=["repeated", "sparse", "complex", "empty", "words"],
 )
 @pytest.mark.filterwarnings("ignore:.*sparse")
-def test_what_is_no_plain_tensor_is_left_out_or_refused(tmp_path: Path, strange: object) -> None:
+def test_objects_other_than_dense_tensors_are_skipped_or_rejected(tmp_path: Path, strange: object) -> None:
     torch.save({"weight": torch.ones(2), "strange": strange}, tmp_path / "weights.pth")
     try:
         tensors = read_tensors(tmp_path / "weights.pth")
     except EngineError as error:
-        assert "not a file of plain weights" in error.message  # noqa: PT017 - either is right
+        assert "not a file of plain weights" in error.message  # noqa: PT017 - both results are allowed
     else:
         assert list(tensors) == ["weight"]
 
@@ -304,7 +304,7 @@ def test_what_is_no_plain_tensor_is_left_out_or_refused(tmp_path: Path, strange:
 # Names
 
 
-def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
+def test_class_names_with_markup_and_control_characters_are_escaped(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = list(ODD_NAMES)
@@ -316,11 +316,11 @@ def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
     forge(forge_tensors(model, widen), classes=names)
     image = next(write_classes(tmp_path / "data", {"ant": 4, "bee": 4}).rglob("*.png"))
     assert main(["predict", str(model), str(image), "--json", "--top", "100"]) == 0
-    told = capsys.readouterr().out
-    assert [name for name, _ in json.loads(told)["top"]] == names
+    json_output = capsys.readouterr().out
+    assert [name for name, _ in json.loads(json_output)["top"]] == names
     assert main(["predict", str(model), str(image), "--max-error", "1"]) == 0
-    spoken = capsys.readouterr()
-    for text in (told, spoken.out, spoken.err):
+    text_output = capsys.readouterr()
+    for text in (json_output, text_output.out, text_output.err):
         assert len(text.splitlines()) <= 1
         assert not {"\x1b", "\u202e"} & set(text)
     assert main(["explain", str(model), str(image), "--out", str(tmp_path / "why.png"), "--label", "$\\frac$"]) == 0
@@ -329,7 +329,7 @@ def test_names_with_markup_and_control_characters_work_and_are_shown_harmless(
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "ant/../../x", ".."])
-def test_neighbours_outside_of_the_data_set_are_not_shown(model: Path, path: str) -> None:
+def test_reference_paths_outside_the_dataset_are_rejected(model: Path, path: str) -> None:
     (model.parent / "reference.json").write_text(json.dumps({"root": "/data", "files": [[path, "ant"]] * 4}))
     with pytest.raises(EngineError, match="has no reference images"):
         read_reference_embeddings(model.parent)
@@ -337,8 +337,8 @@ def test_neighbours_outside_of_the_data_set_are_not_shown(model: Path, path: str
     assert len(read_reference_embeddings(model.parent).paths) == 4
 
 
-def test_every_name_a_folder_can_have_passes_through_the_card() -> None:
-    card = ModelMetadata.model_validate_json(
+def test_metadata_preserves_unusual_class_names() -> None:
+    metadata = ModelMetadata.model_validate_json(
         ModelMetadata(
             program="1",
             classes=ODD_NAMES,
@@ -352,4 +352,4 @@ def test_every_name_a_folder_can_have_passes_through_the_card() -> None:
             created="",
         ).model_dump_json()
     )
-    assert card.classes == ODD_NAMES
+    assert metadata.classes == ODD_NAMES

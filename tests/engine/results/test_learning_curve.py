@@ -1,4 +1,4 @@
-"""Tests of what is said of more images."""
+"""Tests of the learning curve file and of the gain as text."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from engine.results.learning_curve import (
 
 NOW = LearningCurvePoint(num_images=100, accuracy=0.8, low=0.8, high=0.8)
 THEN = LearningCurvePoint(num_images=200, accuracy=0.82, low=0.81, high=0.84)
-GROWTH = LearningCurve(
+CURVE = LearningCurve(
     points=(NOW,), forecast=(NOW, THEN), per_class=(), gain=0.02, low=0.01, high=0.04, num_val=50, sentence="It helps."
 )
 
@@ -30,14 +30,14 @@ GROWTH = LearningCurve(
         (0.0, -0.01, 0.0, "little"),
     ],
 )
-def test_a_gain_is_told_in_points_with_its_range(gain: float, low: float, high: float, words: str) -> None:
+def test_a_gain_is_described_in_points_with_its_interval(gain: float, low: float, high: float, words: str) -> None:
     assert describe_gain(gain, low, high) == words
 
 
-def test_a_curve_is_kept_in_the_run_folder(tmp_path: Path) -> None:
+def test_a_curve_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_learning_curve(tmp_path) is None
-    write_learning_curve(GROWTH, tmp_path)
-    assert read_learning_curve(tmp_path) == GROWTH
+    write_learning_curve(CURVE, tmp_path)
+    assert read_learning_curve(tmp_path) == CURVE
     (tmp_path / LEARNING_CURVE_NAME).write_text("{")
     with pytest.raises(EngineError, match="damaged"):
         read_learning_curve(tmp_path)

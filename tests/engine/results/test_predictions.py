@@ -1,4 +1,4 @@
-"""Tests of the forms of an answer."""
+"""Tests of predictions as JSON and CSV."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ GOOD = Prediction("a b/ü,1.jpg", (("bee", 0.75), ("ant", 0.25)), decision="bee"
 BAD = Prediction("x.jpg", error="This file is empty.")
 
 
-def test_the_json_line_has_the_fields_that_programs_rely_on() -> None:
+def test_the_json_line_has_the_documented_fields() -> None:
     assert json.loads(GOOD.to_json()) == {
         "path": "a b/ü,1.jpg",
         "decision": "bee",
@@ -22,19 +22,19 @@ def test_the_json_line_has_the_fields_that_programs_rely_on() -> None:
     }
 
 
-def test_an_unreadable_file_fills_error_alone() -> None:
+def test_an_unreadable_file_has_only_an_error() -> None:
     line = json.loads(BAD.to_json())
     assert (line["label"], line["confidence"], line["top"], line["error"]) == (None, None, [], "This file is empty.")
 
 
-def test_the_table_has_the_same_columns() -> None:
+def test_the_csv_table_has_the_documented_columns() -> None:
     rows = list(csv.reader(io.StringIO(to_csv([GOOD, BAD]))))
     assert tuple(rows[0]) == CSV_COLUMNS
     assert rows[1] == ["a b/ü,1.jpg", "bee", "bee", "0.750000", "0.5000", "bee 0.750000; ant 0.250000", ""]
     assert rows[2] == ["x.jpg", "", "", "", "", "", "This file is empty."]
 
 
-def test_no_cell_can_become_a_formula() -> None:
+def test_no_csv_cell_is_a_formula() -> None:
     for start in "=+-@\t\r":
         rows = list(csv.reader(io.StringIO(to_csv([Prediction(f"{start}cmd", ((f"{start}x", 1.0),))]), newline="")))
         assert all(not cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in rows[1])

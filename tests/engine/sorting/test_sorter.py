@@ -148,7 +148,7 @@ def test_files_changed_since_are_skipped_and_listed(source: Path, tmp_path: Path
     result = _sort(source, tmp_path / "out", mode)
     changed = tmp_path / "out" / "ant" / "b.jpg"
     if mode == "move":
-        (source / "b.jpg").write_bytes(b"another picture")
+        (source / "b.jpg").write_bytes(b"another image")
     else:
         changed.unlink()
         changed.write_bytes(b"edited")
