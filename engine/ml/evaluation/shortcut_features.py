@@ -50,10 +50,7 @@ def shortcut_features(records: Records) -> list[ShortcutFeature]:
             advice="Crop the borders.",
         ),
         ShortcutFeature(
-            "aspect",
-            "the aspect ratio",
-            _column(width / height),
-            advice="Crop all images to the same aspect ratio.",
+            "aspect", "the aspect ratio", _column(width / height), advice="Crop all images to the same aspect ratio."
         ),
         ShortcutFeature(
             "size",

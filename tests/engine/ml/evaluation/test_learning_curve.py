@@ -14,7 +14,6 @@ from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.ml.evaluation.learning_curve import ProbeData, measure_learning_curve
-from engine.ml.evaluation.learning_curve_forecast import fit_power_laws, forecast_curve
 from engine.results.learning_curve import LearningCurve, read_learning_curve
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.pictures import write_classes
@@ -25,27 +24,6 @@ CLASSES = ("a", "b", "c")
 def _curve(vectors: np.ndarray, labels: np.ndarray, val_vectors: np.ndarray, val_labels: np.ndarray) -> LearningCurve:
     data = ProbeData(vectors, labels, val_vectors, val_labels, 3)
     return run_to_end(measure_learning_curve(data.reduced(), CLASSES))
-
-
-def test_a_power_law_is_fitted_and_extrapolated() -> None:
-    counts = np.array([100.0, 200.0, 400.0, 800.0])
-    errors = 0.2 * (counts / 800) ** -0.5 + 0.05
-    scales, exponents = fit_power_laws(counts / 800, errors[None])
-    assert scales[0] == pytest.approx(0.2, rel=0.02)
-    assert exponents[0] == pytest.approx(0.5, abs=0.03)
-    forecast = forecast_curve(counts, 1 - errors[None], 0.75)
-    assert forecast.points[-1].num_images == 1600
-    assert forecast.points[-1].accuracy == pytest.approx(1 - (0.2 * 2**-0.5 + 0.05), abs=0.003)
-    assert forecast.gain_ratio == pytest.approx(2**-0.5, abs=0.02)
-
-
-def test_a_curve_that_does_not_rise_has_no_forecast_gain() -> None:
-    counts = np.array([100.0, 200.0, 400.0, 800.0])
-    forecast = forecast_curve(counts, np.full((5, 4), 0.9), 0.9)
-    assert forecast.points[-1].accuracy == pytest.approx(0.9)
-    assert forecast.gain == pytest.approx((0, 0, 0))
-    falling = forecast_curve(counts, np.linspace(0.9, 0.8, 4)[None], 0.8)
-    assert falling.points[-1].accuracy == pytest.approx(0.8)
 
 
 def test_a_rising_curve_is_forecast_to_rise_within_its_range() -> None:
