@@ -126,7 +126,7 @@ class MainWindow(QMainWindow):
         self.predict_page.train_requested.connect(lambda: self.show_page(TRAIN))
         self.export_page.train_requested.connect(lambda: self.show_page(TRAIN))
         self.runs_page.run_opened.connect(lambda: self.show_page(RESULTS))
-        self.runs_page.settings_taken.connect(lambda: self.show_page(TRAIN))
+        self.runs_page.settings_reused.connect(lambda: self.show_page(TRAIN))
 
     def _on_job_started(self, description: str, job: Job) -> None:
         self.error_bar.clear()
@@ -178,7 +178,7 @@ class MainWindow(QMainWindow):
             self.operations.datasets.open(paths[0])
         else:
             self.show_page(PREDICT)
-            self.predict_page.ask(paths)
+            self.predict_page.classify(paths)
 
     def _opens_as_dataset(self) -> bool:
         return self.state.model is None or self.stack.currentIndex() in (DATASET, TRAIN)

@@ -1,1 +1,1 @@
-"""The pages of the window. Pages never import pages."""
+"""The pages of the window. A page never imports another page."""

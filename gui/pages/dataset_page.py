@@ -1,4 +1,4 @@
-"""The folder of images: its classes, its faces, and what is odd about it."""
+"""Dataset page: images by class, findings and label review."""
 
 from pathlib import Path
 
@@ -28,16 +28,16 @@ from gui.widgets.resume_panel import ResumePanel
 from gui.widgets.tabs import Tabs
 from gui.widgets.welcome import Welcome
 
-_SPLIT_WORDS: dict[Split, str] = {"train": "to learn from", "val": "to measure on", "test": "kept for a last test"}
-_MOST_NOTES = 6
+_SPLIT_NAMES: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
+_MAX_NOTES = 6
 
 
 class DatasetPage(QWidget):
-    """An invitation while no folder is open, then the folder."""
+    """Shows the open dataset, or a start page while there is none."""
 
     train_requested = Signal()
     resume_requested = Signal(object)
-    """A Run to go on with."""
+    """The Run to resume."""
 
     def __init__(
         self, state: AppState, operations: Operations, preferences: Preferences, parent: QWidget | None = None
@@ -45,15 +45,15 @@ class DatasetPage(QWidget):
         super().__init__(parent)
         self._state, self._operations, self._preferences = state, operations, preferences
         self._root: Path | None = None
-        self._has_looked = False
+        self._has_searched = False
         self.resume_panel = ResumePanel(self)
         self.title = TitleLabel(parent=self)
-        self.sentence = MutedLabel(parent=self)
+        self.summary = MutedLabel(parent=self)
         self.notes = NoteLabel(parent=self)
         self.classes = ClassList(self)
         self.split_box = SplitBox(self)
         self.grid = ImageGrid(self)
-        self.tabs = Tabs("Parts of the data set", self)
+        self.tabs = Tabs("Dataset views", self)
         self.findings = FindingsPanel(state, operations, self)
         self.review = ReviewPanel(state, operations, self)
         self._stack = QStackedWidget(self)
@@ -61,37 +61,37 @@ class DatasetPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._stack)
-        self._stack.addWidget(self._build_invitation())
-        self._stack.addWidget(self._build_folder())
+        self._stack.addWidget(self._build_start_page())
+        self._stack.addWidget(self._build_dataset_view())
         self._connect()
 
-    def _build_invitation(self) -> QWidget:
+    def _build_start_page(self) -> QWidget:
         page = QWidget(self)
         column = QVBoxLayout(page)
         column.setContentsMargins(4 * GRID, 4 * GRID, 4 * GRID, 4 * GRID)
-        self.invitation = DropArea(
+        self.drop_area = DropArea(
             "drop",
             "Drop a folder of images",
-            "One folder for each kind of thing, with its images inside. Nothing leaves this computer.",
+            "One folder per class, with its images inside. Nothing leaves this computer.",
             page,
         )
-        choose = self.invitation.add_button("Choose a folder…", "folder", "Choose a folder of images", is_accent=True)
+        choose = self.drop_area.add_button("Choose a folder…", "folder", "Choose a folder of images", is_accent=True)
         choose.clicked.connect(self._on_choose)
-        sample = self.invitation.add_button("Try the sample", "sample", "Draw six classes of shapes and use those")
+        sample = self.drop_area.add_button("Try the sample", "sample", "Create a dataset of six shapes and open it")
         sample.clicked.connect(self._operations.datasets.open_sample)
-        self.invitation.paths_dropped.connect(self._on_dropped)
+        self.drop_area.paths_dropped.connect(self._on_dropped)
         self.welcome = Welcome(page)
         self.welcome.skipped.connect(self._on_welcomed)
         self.welcome.setHidden(self._preferences.is_welcomed or bool(self._preferences.recent_folders))
         column.addWidget(self.welcome)
         column.addSpacing(GRID)
-        column.addWidget(self.invitation, 1)
+        column.addWidget(self.drop_area, 1)
         column.addSpacing(GRID)
         column.addWidget(self.resume_panel)
         recent = self._preferences.recent_folders
         if recent:
             column.addSpacing(GRID)
-            column.addWidget(MutedLabel("Opened before", page))
+            column.addWidget(MutedLabel("Recent", page))
             row = QHBoxLayout()
             for folder in recent[:4]:
                 button = QPushButton(as_button_text(folder.name), page)
@@ -103,22 +103,22 @@ class DatasetPage(QWidget):
             column.addLayout(row)
         return page
 
-    def _build_folder(self) -> QWidget:
+    def _build_dataset_view(self) -> QWidget:
         page = QWidget(self)
         column = QVBoxLayout(page)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
         head = QHBoxLayout()
-        words = QVBoxLayout()
-        words.setSpacing(GRID // 2)
-        words.addWidget(self.title)
-        words.addWidget(self.sentence)
-        head.addLayout(words, 1)
+        titles = QVBoxLayout()
+        titles.setSpacing(GRID // 2)
+        titles.addWidget(self.title)
+        titles.addWidget(self.summary)
+        head.addLayout(titles, 1)
         self.open_button = QPushButton("Open another…", page)
         self.open_button.setToolTip("Choose another folder of images")
-        self.train_button = QPushButton("Train…", page)
+        self.train_button = QPushButton("Train", page)
         self.train_button.setProperty("accent", True)
-        self.train_button.setToolTip("Go on to training a network on these images")
+        self.train_button.setToolTip("Go to the Train page")
         head.addWidget(self.open_button)
         head.addWidget(self.train_button)
         column.addLayout(head)
@@ -143,41 +143,41 @@ class DatasetPage(QWidget):
         self._state.dataset_changed.connect(self._on_dataset_changed)
         self._state.training_changed.connect(self._on_training_changed)
         self.resume_panel.resume_requested.connect(self.resume_requested)
-        self.resume_panel.dismiss_requested.connect(self._on_give_up)
+        self.resume_panel.dismiss_requested.connect(self._on_dismiss)
         self.open_button.clicked.connect(self._on_choose)
         self.train_button.clicked.connect(self.train_requested)
-        self.review.count_changed.connect(lambda left: self.tabs.show_count(self.review, "Review", left))
+        self.review.count_changed.connect(lambda num_left: self.tabs.show_count(self.review, "Review", num_left))
         self.classes.class_chosen.connect(self._on_class_chosen)
         self.split_box.fraction_chosen.connect(self._operations.datasets.set_val_fraction)
         self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
         self.viewer.closed.connect(self.grid.setFocus)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """CamResult for what was cut off once the window is there."""
+        """Search for interrupted runs when the page is shown for the first time."""
         super().showEvent(event)
-        if not self._has_looked:
-            self._has_looked = True
-            QTimer.singleShot(0, self._look_for_interrupted)
+        if not self._has_searched:
+            self._has_searched = True
+            QTimer.singleShot(0, self._find_interrupted)
 
-    def _look_for_interrupted(self) -> None:
+    def _find_interrupted(self) -> None:
         self._operations.runs.find_interrupted().succeeded.connect(self._on_interrupted_found)
 
     def _on_interrupted_found(self, records: list[RunRecord]) -> None:
         if self._state.training is None:
             self.resume_panel.show_records(records)
 
-    def _on_give_up(self, run: Run) -> None:
+    def _on_dismiss(self, run: Run) -> None:
         if self._operations.runs.dismiss(run):
             self.resume_panel.remove(run)
 
     def _on_training_changed(self) -> None:
         if self._state.training is not None:
             self.resume_panel.hide()
-        elif self._has_looked:
-            self._look_for_interrupted()
+        elif self._has_searched:
+            self._find_interrupted()
 
     def show_welcome(self) -> None:
-        """Show the three steps of the first start again, on the start page."""
+        """Show the three steps of the first start on the start page."""
         self.welcome.show()
         self._stack.setCurrentIndex(0)
 
@@ -195,7 +195,7 @@ class DatasetPage(QWidget):
         if DropArea.is_folder(paths):
             self._operations.datasets.open(paths[0])
         else:
-            self.invitation.set_texts("A folder, please", "Drop the folder that holds one folder of images a class.")
+            self.drop_area.set_texts("Not a folder", "Drop a folder that contains one folder per class.")
 
     def _on_dataset_changed(self) -> None:
         dataset = self._state.dataset
@@ -205,8 +205,8 @@ class DatasetPage(QWidget):
         self._describe(dataset)
         self.classes.show_dataset(dataset)
         self.tabs.show_count(self.findings, "Findings", self.findings.num_findings)
-        num_tied = sum(sample.group is not None for sample in dataset.samples)
-        self.split_box.show_fraction(self._state.config.data.val_fraction, dataset.has_val, num_tied)
+        num_grouped = sum(sample.group is not None for sample in dataset.samples)
+        self.split_box.show_fraction(self._state.config.data.val_fraction, dataset.has_val, num_grouped)
         if dataset.root != self._root:
             self._root = dataset.root
             self._on_welcomed()
@@ -216,21 +216,17 @@ class DatasetPage(QWidget):
     def _describe(self, dataset: Dataset) -> None:
         self.title.setText(dataset.root.resolve().name)
         self.title.setToolTip(str(dataset.root))
-        parts = [
-            f"{count(len(dataset.of_split(name)), 'image').split()[0]} {words}"
-            for name, words in _SPLIT_WORDS.items()
-            if dataset.of_split(name)
-        ]
-        self.sentence.setText(
+        sizes = {name: len(dataset.of_split(split)) for split, name in _SPLIT_NAMES.items()}
+        self.summary.setText(
             f"{count(len(dataset.samples), 'image')} in {count(len(dataset.classes), 'class', 'classes')}: "
-            + ", ".join(parts)
+            + ", ".join(f"{size:,} {name}" for name, size in sizes.items() if size)
         )
-        unreadable = [f"Unreadable, left out: {bad.path}. {bad.reason}" for bad in self._state.audit.unreadable]
+        unreadable = [f"Unreadable, skipped: {bad.path}. {bad.reason}" for bad in self._state.audit.unreadable]
         notes = [*unreadable, *dataset.notes]
         if len(dataset.classes) < 2:
-            notes.insert(0, "There is only one class. Add a folder of images for at least one more.")
-        more = [f"and {len(notes) - _MOST_NOTES} more"] if len(notes) > _MOST_NOTES else []
-        self.notes.setText("\n".join(notes[:_MOST_NOTES] + more))
+            notes.insert(0, "There is only one class. Add a folder with images of at least one more class.")
+        more = [f"and {len(notes) - _MAX_NOTES} more"] if len(notes) > _MAX_NOTES else []
+        self.notes.setText("\n".join(notes[:_MAX_NOTES] + more))
         self.notes.setToolTip("\n".join(notes[:100]))
         self.notes.setVisible(bool(notes))
         self.train_button.setEnabled(len(dataset.classes) > 1)
@@ -243,5 +239,5 @@ class DatasetPage(QWidget):
         self.grid.set_items([self._item(dataset, sample) for sample in samples])
 
     def _item(self, dataset: Dataset, sample: Sample) -> GridItem:
-        tooltip = f"{sample.path}\n{_SPLIT_WORDS[sample.split]}"
+        tooltip = f"{sample.path}\n{_SPLIT_NAMES[sample.split]}"
         return GridItem(dataset.root / sample.path, dataset.classes[sample.label], tooltip)

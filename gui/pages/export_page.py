@@ -1,4 +1,4 @@
-"""Take the model away: as a file, as sorted folders, or as answers to other programs."""
+"""Export page: model files, sorted folders and a local server."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
@@ -17,24 +17,24 @@ from gui.widgets.labels import MutedLabel, TitleLabel
 
 
 class ExportPage(QWidget):
-    """Three cards about the opened model, or an invitation while there is none."""
+    """Shows the export, sort and server panels of the open model, or a hint while there is none."""
 
     train_requested = Signal()
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
-        self.title = TitleLabel("Take the model away", self)
+        self.title = TitleLabel("Export", self)
         self.model_label = MutedLabel("", self)
         self.export = ExportPanel(state, operations, self)
         self.sort = SortPanel(state, operations, self)
         self.serve = ServePanel(state, operations, self)
-        self.invitation = DropArea("export", "No model yet", "Train one, or open one on the Predict page.", self)
-        train = self.invitation.add_button("Go to training", "train", "Train a model first", True)
+        self.empty_view = DropArea("export", "No model yet", "Train one, or open one on the Predict page.", self)
+        train = self.empty_view.add_button("Go to training", "train", "Train a model first", True)
         train.clicked.connect(self.train_requested)
         self._stack = QStackedWidget(self)
-        self._stack.addWidget(self.invitation)
-        self._stack.addWidget(self._build_cards())
+        self._stack.addWidget(self.empty_view)
+        self._stack.addWidget(self._build_panels())
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID // 2)
@@ -45,7 +45,7 @@ class ExportPage(QWidget):
         state.model_changed.connect(self._refresh)
         self._refresh()
 
-    def _build_cards(self) -> QWidget:
+    def _build_panels(self) -> QWidget:
         inside = QWidget(self)
         row = QHBoxLayout(inside)
         row.setContentsMargins(0, 0, GRID, 0)
@@ -66,12 +66,14 @@ class ExportPage(QWidget):
     def _refresh(self) -> None:
         model = self._state.model
         self._stack.setCurrentIndex(0 if model is None else 1)
-        words = ""
+        description = ""
         if model is not None:
             try:
-                card = read_metadata(model)
-                words = f"{model.parent.name}: {network_name(card.backbone)}, {len(card.classes):,} classes"
-            except EngineError:  # gone since; whatever is asked of it says so
-                words = str(model)
-        self.model_label.setText(words)
-        self.model_label.setVisible(bool(words))
+                metadata = read_metadata(model)
+                description = (
+                    f"{model.parent.name}: {network_name(metadata.backbone)}, {len(metadata.classes):,} classes"
+                )
+            except EngineError:  # the file has been removed; each action on it reports the error
+                description = str(model)
+        self.model_label.setText(description)
+        self.model_label.setVisible(bool(description))

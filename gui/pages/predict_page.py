@@ -1,4 +1,4 @@
-"""Put images to the model and read its answers."""
+"""Predict page: classify images and inspect the predictions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,11 +28,12 @@ from gui.widgets.inputs.error_limit_box import ErrorLimitBox
 from gui.widgets.labels import MutedLabel, TitleLabel
 from gui.widgets.tables import make_table
 
+_MAX_CLASSES = 6
 _IMAGE_FILTER = "Images (" + " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)) + ")"
 
 
 class PredictPage(QWidget):
-    """An invitation to drop images, then their answers. Follows the latest model."""
+    """Shows the predictions for the chosen images, or a drop area while there are none. Uses the open model."""
 
     train_requested = Signal()
 
@@ -43,22 +44,22 @@ class PredictPage(QWidget):
         self._job: Job | None = None
         self._explaining: Job | None = None
         self._num_pasted = 0
-        self._model_words = ""
+        self._model_summary = ""
         self.title = TitleLabel("Predict", self)
         self.model_label = MutedLabel("", self)
-        self.budget_words = MutedLabel("", self)
+        self.operating_point = MutedLabel("", self)
         self.error_limit_box = ErrorLimitBox(state, self)
         self._threshold = 0.0
         self.model = PredictionModel()
         self._sorted = QSortFilterProxyModel(self)
         self._sorted.setSourceModel(self.model)
         self._sorted.setSortRole(PredictionModel.SortRole)
-        self.table = make_table(self._sorted, "Answers", "Choose a row to see its image", stretched=PREDICTION)
+        self.table = make_table(self._sorted, "Predictions", "Choose a row to see its image", stretched=PREDICTION)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.prediction_view = PredictionView(self)
         self.viewer = ImageViewer(self)
-        self.invitation = DropArea("predict", "", "", self)
+        self.drop_area = DropArea("predict", "", "", self)
         self._stack = QStackedWidget(self)
         self._lay_out()
         self._connect()
@@ -69,30 +70,30 @@ class PredictPage(QWidget):
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(2 * GRID)
         head = QHBoxLayout()
-        words = QVBoxLayout()
-        words.setSpacing(GRID // 2)
-        words.addWidget(self.title)
-        words.addWidget(self.model_label)
-        head.addLayout(words, 1)
-        self.save_button = self._button("Save table…", "Save all answers as a CSV table")
+        titles = QVBoxLayout()
+        titles.setSpacing(GRID // 2)
+        titles.addWidget(self.title)
+        titles.addWidget(self.model_label)
+        head.addLayout(titles, 1)
+        self.save_button = self._button("Save table…", "Save all predictions as a CSV table")
         self.choose_button = self._button("Choose images…", "Choose images to classify")
-        self.open_button = self._button("Open another model…", "Open a model.safetensors file made by Classifold")
+        self.open_button = self._button("Open a model…", "Open a model.safetensors file of Classifold")
         for button in (self.save_button, self.choose_button, self.open_button):
             head.addWidget(button)
         column.addLayout(head)
         row = QHBoxLayout()
-        row.addWidget(self.budget_words, 1)
+        row.addWidget(self.operating_point, 1)
         row.addWidget(self.error_limit_box)
         column.addLayout(row)
-        self.first_choose = self.invitation.add_button("Choose images…", "images", "Choose images to classify", True)
-        self.train_button = self.invitation.add_button("Go to training", "train", "Train a model first", True)
+        self.first_choose = self.drop_area.add_button("Choose images…", "images", "Choose images to classify", True)
+        self.train_button = self.drop_area.add_button("Go to training", "train", "Go to the Train page", True)
         splitter = QSplitter(Qt.Orientation.Horizontal, self)
         splitter.addWidget(self.prediction_view)
         splitter.addWidget(self.table)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
         splitter.setChildrenCollapsible(False)
-        self._stack.addWidget(self.invitation)
+        self._stack.addWidget(self.drop_area)
         self._stack.addWidget(splitter)
         column.addWidget(self._stack, 1)
 
@@ -103,23 +104,23 @@ class PredictPage(QWidget):
 
     def _connect(self) -> None:
         self._state.model_changed.connect(self._on_model_changed)
-        self._state.max_error_changed.connect(self._on_budget_changed)
-        self.invitation.paths_dropped.connect(self.ask)
+        self._state.max_error_changed.connect(self._on_max_error_changed)
+        self.drop_area.paths_dropped.connect(self.classify)
         self.first_choose.clicked.connect(self._on_choose)
         self.choose_button.clicked.connect(self._on_choose)
         self.train_button.clicked.connect(self.train_requested)
         self.open_button.clicked.connect(self._on_open_model)
         self.save_button.clicked.connect(self._on_save)
         self.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
-        self.prediction_view.explanation_requested.connect(self._on_explanation_wanted)
+        self.prediction_view.explanation_requested.connect(self._on_explanation_requested)
         strip = self.prediction_view.neighbours
         strip.opened.connect(lambda row: self.viewer.show_item(strip.items, row))
         self.viewer.closed.connect(self.prediction_view.why_button.setFocus)
         self._paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
         self._paste.activated.connect(self._on_paste)
 
-    def ask(self, paths: Sequence[Path]) -> None:
-        """Classify these files and folders; the answers take the place of the last ones."""
+    def classify(self, paths: Sequence[Path]) -> None:
+        """Classify these files and folders; the predictions replace the earlier ones."""
         if not paths:
             self._operations.report_error(
                 EngineError("Only files and folders on this computer can be dropped. Save the image first.")
@@ -158,7 +159,7 @@ class PredictPage(QWidget):
         if current.isValid():
             self.prediction_view.show_prediction(self.model.predictions[self._sorted.mapToSource(current).row()])
 
-    def _on_explanation_wanted(self, path: str, label: str) -> None:
+    def _on_explanation_requested(self, path: str, label: str) -> None:
         if self._state.model is None:
             return
         if self._explaining is not None:
@@ -166,35 +167,33 @@ class PredictPage(QWidget):
         job = self._operations.models.explain(Path(path), label)
         self._explaining = job
         job.succeeded.connect(lambda explanation: self._on_explained(job, explanation))
-        job.finished.connect(lambda: self._on_explaining_over(job))
+        job.finished.connect(lambda: self._on_explaining_finished(job))
 
     def _on_explained(self, job: Job, explanation: Explanation) -> None:
         if job is self._explaining:
             self.prediction_view.show_explanation(explanation)
 
-    def _on_explaining_over(self, job: Job) -> None:
+    def _on_explaining_finished(self, job: Job) -> None:
         if job is self._explaining:
             self._explaining = None
 
     def _on_model_changed(self) -> None:
-        self._model_words = self._describe_model()
+        self._model_summary = self._describe_model()
         self._describe()
         has_model = self._state.model is not None
         for button in (self.choose_button, self.first_choose):
             button.setVisible(has_model)
         self.train_button.setVisible(not has_model)
         if has_model:
-            self.invitation.set_texts(
-                "Drop images or folders here", "Or paste a picture with Ctrl+V. The answers come at once."
-            )
+            self.drop_area.set_texts("Drop images or folders here", "Or paste an image with Ctrl+V.")
         else:
-            self.invitation.set_texts("There is no model yet", "Train one first, or open a model file.")
+            self.drop_area.set_texts("No model yet", "Train a model first, or open a model file.")
         self.save_button.setEnabled(self.model.rowCount() > 0)
         if has_model and self._paths:
-            self.ask(self._paths)
+            self.classify(self._paths)
 
-    def _on_budget_changed(self) -> None:
-        self._model_words = self._describe_model()
+    def _on_max_error_changed(self) -> None:
+        self._model_summary = self._describe_model()
         self.model.apply_threshold(self._threshold)
         self._on_row_changed(self.table.currentIndex())
         self._describe()
@@ -203,37 +202,38 @@ class PredictPage(QWidget):
         path = self._state.model
         self.model_label.setToolTip(str(path or ""))
         self.error_limit_box.setVisible(path is not None)
-        self.budget_words.setText("")
+        self.operating_point.setText("")
         self._threshold = 0.0
         if path is None:
             return "No model is open."
         try:
-            card = read_metadata(path)
+            metadata = read_metadata(path)
         except EngineError as error:
             return error.message
-        if card.calibration is not None:
-            budget = choose_operating_point(card.calibration.coverage, self._state.max_error)
-            self._threshold = budget.threshold
-            self.budget_words.setText(operating_point_text(budget, self._state.max_error))
-        words = f"{network_name(card.backbone)} that knows {', '.join(card.classes[:6])}"
-        if len(card.classes) > 6:
-            words += f" and {len(card.classes) - 6} more"
-        if card.best is not None:
-            num_images = card.calibration.num_images if card.calibration else 0
-            words += f"; right on {percent_with_interval(card.best.accuracy, num_images)} of images it had not seen"
-        return f"{words}."
+        if metadata.calibration is not None:
+            point = choose_operating_point(metadata.calibration.coverage, self._state.max_error)
+            self._threshold = point.threshold
+            self.operating_point.setText(operating_point_text(point, self._state.max_error))
+        names = ", ".join(metadata.classes[:_MAX_CLASSES])
+        num_more = len(metadata.classes) - _MAX_CLASSES
+        more = f" and {num_more:,} more" if num_more > 0 else ""
+        items = [network_name(metadata.backbone), f"{count(len(metadata.classes), 'class', 'classes')}: {names}{more}"]
+        if metadata.best is not None:
+            num_images = metadata.calibration.num_images if metadata.calibration else 0
+            items.append(f"{percent_with_interval(metadata.best.accuracy, num_images)} validation accuracy")
+        return " \N{MIDDLE DOT} ".join(items)
 
     def _describe(self) -> None:
-        num_answers = self.model.rowCount()
+        num_images = self.model.rowCount()
         num_unsure = self.model.num_unsure()
-        left = f", {num_unsure:,} of them left to you" if num_unsure else ""
-        predictions = f" {count(num_answers, 'answer')}{left}." if num_answers > 1 else ""
-        self.model_label.setText(self._model_words + predictions)
+        unsure = f", {num_unsure:,} unsure" if num_unsure else ""
+        predictions = f"\n{count(num_images, 'image')}{unsure}" if num_images > 1 else ""
+        self.model_label.setText(self._model_summary + predictions)
 
     def _on_choose(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", _IMAGE_FILTER)
         if names:
-            self.ask([Path(name) for name in names])
+            self.classify([Path(name) for name in names])
 
     def _on_open_model(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors)")
@@ -243,20 +243,20 @@ class PredictPage(QWidget):
     def _on_paste(self) -> None:
         data = QGuiApplication.clipboard().mimeData()
         if data.hasUrls():
-            self.ask([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()])
+            self.classify([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()])
         elif data.hasImage():
             self._num_pasted += 1
             folder = home_folder() / "pasted"
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"pasted picture {self._num_pasted}.png"
+            path = folder / f"pasted image {self._num_pasted}.png"
             QGuiApplication.clipboard().image().save(str(path))
-            self.ask([path])
+            self.classify([path])
 
     def _on_save(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the answers", "answers.csv", "Tables (*.csv)")
+        name, _ = QFileDialog.getSaveFileName(self, "Save the predictions", "predictions.csv", "Tables (*.csv)")
         if name:
             self.save_table(Path(name))
 
     def save_table(self, path: Path) -> None:
-        """Write all answers as CSV."""
+        """Write all predictions as CSV."""
         self._operations.delivery.save_table(path, to_csv(self.model.predictions))

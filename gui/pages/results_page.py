@@ -1,4 +1,4 @@
-"""How good the model is, and where it is wrong."""
+"""Results page: accuracy, confusion matrix and misclassified images of the shown run."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
-from engine.core.formatting import count
+from engine.core.formatting import count, percent
 from engine.results.evaluation import Evaluation, ImageResult, images_to_csv, read_evaluation
-from gui.formatting import percent_with_interval
+from gui.formatting import validation_accuracy
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem
 from gui.operations import Operations
@@ -28,7 +28,7 @@ from gui.widgets.tabs import Tabs
 
 
 class ResultsPage(QWidget):
-    """Headline, confusion matrix, per-class table and the wrong images."""
+    """Shows the evaluation of the shown run on its validation images."""
 
     train_requested = Signal()
 
@@ -48,7 +48,7 @@ class ResultsPage(QWidget):
         self._state.run_changed.connect(self._on_run_changed)
         self._state.training_changed.connect(self._on_run_changed)
         self.confusion.cell_chosen.connect(self._on_cell)
-        self.back_button.clicked.connect(self._show_wrong)
+        self.back_button.clicked.connect(self._show_misclassified)
         self.save_button.clicked.connect(self._on_save)
         self.train_button.clicked.connect(self.train_requested)
         self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
@@ -57,17 +57,19 @@ class ResultsPage(QWidget):
 
     def _lay_out(self) -> None:
         self.train_button = QPushButton("Go to training", self)
-        self.train_button.setToolTip("Train a model first")
-        self.back_button = QPushButton("All wrong ones", self)
-        self.back_button.setToolTip("Show all images that were taken for something else")
+        self.train_button.setToolTip("Go to the Train page")
+        self.back_button = QPushButton("Show all errors", self)
+        self.back_button.setToolTip("Show all misclassified images")
         self.save_button = QPushButton("Save list…", self)
-        self.save_button.setToolTip("Save the images shown here with class, answer and confidence as a CSV table")
+        self.save_button.setToolTip("Save these images with actual class, prediction and confidence as CSV")
         left, right = QWidget(self), QWidget(self)
         left_column = QVBoxLayout(left)
         left_column.setContentsMargins(0, GRID, GRID, 0)
-        left_column.addWidget(HeadingLabel("What was taken for what", left))
+        matrix_title = HeadingLabel("Confusion matrix", left)
+        matrix_title.setToolTip("Images of each actual class (row) by predicted class (column)")
+        left_column.addWidget(matrix_title)
         left_column.addWidget(self.confusion, 3)
-        left_column.addWidget(make_table(self.classes, "Classes", "How well each class is recognised"), 2)
+        left_column.addWidget(make_table(self.classes, "Classes", "Recall, precision and F1 of each class"), 2)
         right_column = QVBoxLayout(right)
         right_column.setContentsMargins(GRID, GRID, 0, 0)
         row = QHBoxLayout()
@@ -81,8 +83,8 @@ class ResultsPage(QWidget):
         body.addWidget(right)
         body.setChildrenCollapsible(False)
         body.setSizes([480, 560])
-        self.tabs = Tabs("Parts of the results", self)
-        self.tabs.addTab(body, "Wrong images")
+        self.tabs = Tabs("Result views", self)
+        self.tabs.addTab(body, "Misclassified")
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
@@ -98,11 +100,11 @@ class ResultsPage(QWidget):
         column.addStretch()
 
     def _add_panels(self) -> None:
-        # Not before there is something to see: plots take a tenth of the time the window needs to open
+        # Created only when there are results, because the plots would slow down the start of the window
         self.calibration = CalibrationPanel(self._state, self)
-        self.tabs.addTab(self.calibration, "How sure")
+        self.tabs.addTab(self.calibration, "Calibration")
         self.learning_curve = LearningCurvePanel(self._state, self._operations, self)
-        self.tabs.addTab(self.learning_curve, "More images")
+        self.tabs.addTab(self.learning_curve, "Learning curve")
         self.robustness = RobustnessPanel(self._state, self._operations, self)
         self.tabs.addTab(self.robustness, "Robustness")
 
@@ -111,7 +113,7 @@ class ResultsPage(QWidget):
         self._evaluation = None
         if run is None or not run.results_path.is_file():
             self.title.setText("No results yet")
-            self.note.setText("They are here after the first epoch of a training.")
+            self.note.setText("Results appear after the first epoch of a training.")
         else:
             try:
                 self._evaluation = read_evaluation(run.results_path)
@@ -129,24 +131,23 @@ class ResultsPage(QWidget):
             self._show(self._evaluation, run.name)
 
     def _show(self, evaluation: Evaluation, name: str) -> None:
-        share = percent_with_interval(evaluation.accuracy, len(evaluation.images))
-        self.title.setText(f"Accuracy on images it has not seen: {share}")
-        skipped = f", {len(evaluation.unreadable)} unreadable left out" if evaluation.unreadable else ""
+        self.title.setText(validation_accuracy(evaluation.accuracy, len(evaluation.images)))
+        self.title.setToolTip("Share of correct predictions on images that were not used for training")
+        skipped = f", {len(evaluation.unreadable)} unreadable skipped" if evaluation.unreadable else ""
         self.note.setText(
-            f"{name}: measured on {count(len(evaluation.images), 'image')}{skipped}. "
-            f"All classes counted alike: {evaluation.macro_f1:.2f}."
+            f"{name}: {count(len(evaluation.images), 'validation image')}{skipped}. Macro F1 {evaluation.macro_f1:.2f}."
         )
-        self.note.setToolTip("The last figure is macro F1: the mean over classes of the harmonic mean of two shares")
+        self.note.setToolTip("Macro F1 is the mean of the F1 of all classes, so that all classes count equally")
         self.classes.show_rows(evaluation.per_class)
-        self._show_wrong()
+        self._show_misclassified()
 
-    def _show_wrong(self) -> None:
+    def _show_misclassified(self) -> None:
         if self._evaluation is not None:
             wrong = self._evaluation.misclassified
             self.confusion.choose(None)
             self.back_button.hide()
-            words = count(len(wrong), "wrong image") + ", the surest mistakes first"
-            self._show_images(words if wrong else "Not one image is wrong", wrong)
+            title = count(len(wrong), "misclassified image") + ", most confident first"
+            self._show_images(title if wrong else "No misclassified images", wrong)
 
     def _on_cell(self, row: int, column: int) -> None:
         if self._evaluation is not None:
@@ -171,10 +172,10 @@ class ResultsPage(QWidget):
             self.save_list(Path(name))
 
     def save_list(self, path: Path) -> None:
-        """Write the images shown as CSV."""
+        """Write the shown images as CSV."""
         self._operations.delivery.save_table(path, images_to_csv(self._shown))
 
 
 def _item(root: Path, image: ImageResult) -> GridItem:
-    words = f"{image.label} taken for {image.predicted}" if image.is_wrong else image.label
-    return GridItem(root / image.path, f"{words}, {image.confidence:.2f}", image.path, image.is_wrong)
+    names = f"{image.label} \N{RIGHTWARDS ARROW} {image.predicted}" if image.is_wrong else image.label
+    return GridItem(root / image.path, f"{names}, {percent(image.confidence)}", image.path, image.is_wrong)

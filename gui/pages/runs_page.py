@@ -1,4 +1,4 @@
-"""Every training so far: open it, compare it, take it up again, take its settings, delete it."""
+"""Runs page: open, compare, resume and delete runs, and reuse their settings."""
 
 from PySide6.QtCore import QSortFilterProxyModel, Signal
 from PySide6.QtGui import QShowEvent
@@ -22,12 +22,12 @@ from gui.widgets.tables import make_table
 
 
 class RunsPage(QWidget):
-    """A table of runs and the curves of the chosen ones."""
+    """Shows a table of runs and the curves of the selected ones."""
 
     run_opened = Signal()
-    settings_taken = Signal()
+    settings_reused = Signal()
     resume_requested = Signal(object)
-    """A Run to go on with."""
+    """The Run to resume."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,12 +38,12 @@ class RunsPage(QWidget):
         self.model = RunModel()
         self._sorted = QSortFilterProxyModel(self)
         self._sorted.setSourceModel(self.model)
-        self.table = make_table(self._sorted, "Runs", "Choose runs to compare their curves; Ctrl chooses several")
+        self.table = make_table(self._sorted, "Runs", "Select runs to compare them (Ctrl selects several)")
         self.comparison = MutedLabel("", self)
         self.plot = LivePlot(self)
-        self.open_button = self._button("Open", "See the results of this run and use its model")
-        self.resume_button = self._button("Resume", "Go on with this run where it was cut off or stopped")
-        self.settings_button = self._button("Use its settings", "Take the settings of this run for the next one")
+        self.open_button = self._button("Open", "Show the results of this run and use its model")
+        self.resume_button = self._button("Resume", "Continue this run after its last saved step")
+        self.settings_button = self._button("Reuse settings", "Use the settings of this run for the next one")
         self.delete_button = self._button("Delete…", "Move this run to the trash")
         buttons = QHBoxLayout()
         for button in (self.open_button, self.resume_button, self.settings_button, self.delete_button):
@@ -73,7 +73,7 @@ class RunsPage(QWidget):
         self.table.doubleClicked.connect(self._on_open)
         self.open_button.clicked.connect(self._on_open)
         self.resume_button.clicked.connect(self._on_resume)
-        self.settings_button.clicked.connect(self._on_use_settings)
+        self.settings_button.clicked.connect(self._on_reuse_settings)
         self.delete_button.clicked.connect(self._on_delete)
 
     def refresh(self) -> None:
@@ -84,57 +84,57 @@ class RunsPage(QWidget):
         self.note.setToolTip(str(default_runs_folder()))
         self._on_selection_changed()
 
-    def chosen(self) -> list[Run]:
-        """Return the chosen runs."""
+    def selected_runs(self) -> list[Run]:
+        """Return the selected runs."""
         rows = self.table.selectionModel().selectedRows()
         return [self._runs[self._sorted.mapToSource(index).row()] for index in rows]
 
     def _on_selection_changed(self) -> None:
-        runs = self.chosen()
+        runs = self.selected_runs()
         self._refresh_buttons()
-        self.comparison.setText(_compared(*runs) if len(runs) == 2 else "")
+        self.comparison.setText(_comparison_text(*runs) if len(runs) == 2 else "")
         self.plot.setVisible(bool(runs))
         if runs:
             self.plot.show_history(runs[0].history, runs[0].config)
             self.plot.show_earlier_runs([run.history for run in runs[1:]] or [History()])
 
     def _refresh_buttons(self) -> None:
-        runs = self.chosen()
+        runs = self.selected_runs()
         for button in (self.open_button, self.settings_button, self.delete_button):
             button.setEnabled(len(runs) == 1)
         record = self.model.record(runs[0]) if len(runs) == 1 else None
         self.resume_button.setEnabled(record is not None and record.can_resume and self._state.training is None)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """CamResult again: other windows train too, and the start page lets runs be."""
+        """Read the list again, because other windows and the start page can change it."""
         super().showEvent(event)
         self.refresh()
 
     def _on_open(self) -> None:
-        for run in self.chosen()[:1]:
+        for run in self.selected_runs()[:1]:
             self._operations.runs.open(run)
             self.run_opened.emit()
 
     def _on_resume(self) -> None:
-        for run in self.chosen()[:1]:
+        for run in self.selected_runs()[:1]:
             self.resume_requested.emit(run)
 
-    def _on_use_settings(self) -> None:
-        for run in self.chosen()[:1]:
+    def _on_reuse_settings(self) -> None:
+        for run in self.selected_runs()[:1]:
             self._operations.runs.use_settings(run)
-            self.settings_taken.emit()
+            self.settings_reused.emit()
 
     def _on_delete(self) -> None:
-        for run in self.chosen()[:1]:
+        for run in self.selected_runs()[:1]:
             question = f"Move the run '{run.name}' with its model to the trash?"
             if QMessageBox.question(self, "Delete a run", as_plain(question)) == QMessageBox.StandardButton.Yes:
                 self._operations.runs.delete(run)
                 self.refresh()
 
 
-def _compared(first: Run, second: Run) -> str:
+def _comparison_text(first: Run, second: Run) -> str:
     try:
-        found = compare(read_evaluation(first.results_path), read_evaluation(second.results_path))
-    except EngineError:  # a run without results is told apart by its row
+        comparison = compare(read_evaluation(first.results_path), read_evaluation(second.results_path))
+    except EngineError:  # a run without results
         return ""
-    return found.sentence(first.name, second.name)
+    return comparison.sentence(first.name, second.name)

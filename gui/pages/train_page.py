@@ -1,4 +1,4 @@
-"""Choose a network, train it and watch it learn."""
+"""Train page: choose settings, train, and follow the curves."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -11,7 +11,7 @@ from engine.core.formatting import millions, size
 from engine.core.paths import default_runs_folder
 from engine.runs.history import History
 from engine.runs.run_folder import Run, list_runs
-from gui.formatting import device_text, network_name, percent_with_interval, plan_text
+from gui.formatting import device_text, network_name, plan_text, validation_accuracy
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
@@ -22,12 +22,12 @@ from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
 from gui.widgets.model_summary import ModelSummary
 from gui.widgets.plots.live_plot import LivePlot
 
-_NUM_EARLIER = 3
+_NUM_EARLIER_RUNS = 3
 _SECTIONS = ("data", "training", "optim", "schedule", "augment")
 
 
 class TrainPage(QWidget):
-    """What will happen in one sentence, one large button, live curves; everything else behind Adjust."""
+    """Shows a summary of the settings, the Train button and live curves; all settings are behind Adjust."""
 
     dataset_requested = Signal()
     results_requested = Signal()
@@ -57,7 +57,7 @@ class TrainPage(QWidget):
     def _build_adjust(self) -> QScrollArea:
         for row in BACKBONES.values():
             score = f", {row.top1:.1f} % ImageNet" if row.top1 is not None else ""
-            cost = f"{millions(row.num_parameters)} parameters, {row.multiply_adds:,} M multiply-adds"
+            cost = f"{millions(row.num_parameters)} parameters, {row.multiply_adds:,} M MACs"
             self.backbones.addItem(f"{network_name(row.name)}   {cost}{score}", row.name)
         self.backbones.setEditable(True)
         self.backbones.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
@@ -66,8 +66,10 @@ class TrainPage(QWidget):
             completer.setFilterMode(Qt.MatchFlag.MatchContains)
             completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
         self.backbones.setMinimumContentsLength(16)
-        self.backbones.setToolTip("The network to train (backbone); type to search")
-        self.backbones.setAccessibleName("Network")
+        self.backbones.setToolTip(
+            "Backbone: the network architecture to train. Type to search. MACs: multiply-accumulates per image"
+        )
+        self.backbones.setAccessibleName("Backbone")
         inside = QWidget(self)
         column = QVBoxLayout(inside)
         column.setSpacing(2 * GRID)
@@ -85,19 +87,19 @@ class TrainPage(QWidget):
         return area
 
     def _lay_out(self) -> None:
-        self.train_button = self._button("Train", "Train a model by these settings")
+        self.train_button = self._button("Train", "Train a model with these settings")
         self.train_button.setProperty("accent", True)
-        self.adjust_button = self._button("Adjust", "Change the network and all settings")
+        self.adjust_button = self._button("Adjust", "Change the backbone and all settings")
         self.adjust_button.setCheckable(True)
-        self.dataset_button = self._button("Choose images…", "Go to the dataset page")
-        self.results_button = self._button("See results", "See what the model gets right and wrong")
-        self.predict_button = self._button("Try it on an image", "Drop images on the model")
+        self.dataset_button = self._button("Choose images…", "Go to the Dataset page")
+        self.results_button = self._button("See results", "Show accuracy, confusion matrix and misclassified images")
+        self.predict_button = self._button("Try it on an image", "Classify images with this model")
         head = QHBoxLayout()
-        words = QVBoxLayout()
-        words.setSpacing(GRID // 2)
-        words.addWidget(self.title)
-        words.addWidget(self.note)
-        head.addLayout(words, 1)
+        titles = QVBoxLayout()
+        titles.setSpacing(GRID // 2)
+        titles.addWidget(self.title)
+        titles.addWidget(self.note)
+        head.addLayout(titles, 1)
         for button in (self.results_button, self.predict_button, self.dataset_button, self.adjust_button):
             head.addWidget(button)
         head.addWidget(self.train_button)
@@ -127,17 +129,17 @@ class TrainPage(QWidget):
     def _on_backbone(self) -> None:
         name = self.backbones.currentData()
         weights = self._state.config.model.weights
-        fits = weights == "none" or (weights == "default" and bool(find_backbone(name).weights_file))
-        self._change_model(backbone=name, weights=weights if fits else "none")
+        is_available = weights == "none" or (weights == "default" and bool(find_backbone(name).weights_file))
+        self._change_model(backbone=name, weights=weights if is_available else "none")
 
     def _change_model(self, **values: object) -> None:
         self._state.set_config(self._state.config.changed("model", **values))
         self._refresh()
 
     def resume(self, run: Run) -> None:
-        """Go on with a run that was cut off or stopped, its curves so far shown."""
+        """Resume an interrupted or stopped run and show its curves so far."""
         history = run.history
-        history.warnings.clear()  # what still holds is told again
+        history.warnings.clear()  # warnings that still apply are emitted again
         self.plot.show_history(history, self._state.config)
         self.plot.show_earlier_runs([])
         self.warnings.setText("")
@@ -148,16 +150,16 @@ class TrainPage(QWidget):
             self._operations.runs.stop()
             return
         self.plot.begin(self._state.config)
-        self.plot.show_earlier_runs(self._earlier())
+        self.plot.show_earlier_runs(self._earlier_runs())
         self.warnings.setText("")
         self._operations.runs.train()
 
-    def _earlier(self) -> list[History]:
-        """Return the histories of the latest runs on the same folder, by the names such runs get."""
+    def _earlier_runs(self) -> list[History]:
+        """Return the histories of the latest runs on this folder, which are recognised by their names."""
         dataset = self._state.dataset
         name = dataset.root.resolve().name if dataset is not None else ""
         runs = [run for run in list_runs(default_runs_folder()) if run.name.startswith(f"{name} ")]
-        return [run.history for run in runs[:_NUM_EARLIER]]
+        return [run.history for run in runs[:_NUM_EARLIER_RUNS]]
 
     def _on_training_changed(self) -> None:
         if self._state.training is not None:
@@ -166,9 +168,10 @@ class TrainPage(QWidget):
 
     def _on_events(self, events: list[object]) -> None:
         self.plot.add_events(events)  # type: ignore[arg-type]
-        named = [f"{w.path}: {w.message}" if w.path else w.message for w in self.plot.history.warnings]
-        self.warnings.setText("\n".join(named[:4] + ([f"and {len(named) - 4} more"] if len(named) > 4 else [])))
-        self.warnings.setVisible(bool(named))
+        messages = [f"{w.path}: {w.message}" if w.path else w.message for w in self.plot.history.warnings]
+        more = [f"and {len(messages) - 4} more"] if len(messages) > 4 else []
+        self.warnings.setText("\n".join(messages[:4] + more))
+        self.warnings.setVisible(bool(messages))
         if any(isinstance(event, RunStarted | RunDone | Warned) for event in events):
             self._refresh()
 
@@ -184,8 +187,8 @@ class TrainPage(QWidget):
         if not is_training:
             self.plot.show_plan(config)
         needs_download = config.model.weights == "default" and not is_downloaded(row)
-        start = f"Download {size(row.weights_mb)} and train" if needs_download else "Train"
-        self.train_button.setText("Stop and keep best" if is_training else start)
+        train_text = f"Download {size(row.weights_mb)} and train" if needs_download else "Train"
+        self.train_button.setText("Stop and keep best" if is_training else train_text)
         self.train_button.setEnabled(is_training or (dataset is not None and len(dataset.classes) > 1))
         self.adjust.setEnabled(not is_training)
         self.dataset_button.setVisible(dataset is None and not is_training)
@@ -195,16 +198,19 @@ class TrainPage(QWidget):
         self.predict_button.setVisible(has_result)
         self.warnings.setVisible(bool(self.warnings.text()))
         if has_result and best is not None and started is not None:
-            share = percent_with_interval(best.accuracy, started.num_val)
-            self.title.setText(f"Accuracy on images it has not seen: {share}")
+            self.title.setText(validation_accuracy(best.accuracy, started.num_val))
         else:
-            self.title.setText("Learning …" if is_training else "Train a model" if dataset else "Choose images first")
-        words = device_text(started) if started is not None and is_training else ""
-        sentence = plan_text(config, self._num_images())
-        self.note.setText(f"{sentence}. {words}" if words else sentence)
+            self.title.setText("Training…" if is_training else "Train a model" if dataset else "Open a dataset first")
+        plan = plan_text(config, self._num_images())
+        if started is not None and is_training:
+            self.note.setText(f"{plan}. {device_text(started)}")
+            self.note.setToolTip(started.precision_reason)
+        else:
+            self.note.setText(plan)
+            self.note.setToolTip("")
 
     def _num_images(self) -> int | None:
         started, dataset = self.plot.history.started, self._state.dataset
         if started is not None and self._state.training is not None:
-            return started.num_train + started.num_val  # a run that is resumed need not be about the opened folder
+            return started.num_train + started.num_val  # a resumed run may use another folder than the open one
         return None if dataset is None else len(dataset.of_split("train")) + len(dataset.of_split("val"))

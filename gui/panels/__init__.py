@@ -1,1 +1,1 @@
-"""Parts of pages: each follows the state and starts its own work."""
+"""Panels of pages. Each follows the state and calls operations itself."""

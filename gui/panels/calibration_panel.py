@@ -1,9 +1,9 @@
-"""How far the confidences of a model can be believed, and what an error budget costs."""
+"""Calibration of the confidences, and the coverage at a maximum error rate."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from engine.core.formatting import count
+from engine.core.formatting import count, percent
 from engine.results.calibration import Calibration, choose_operating_point
 from engine.results.evaluation import Evaluation
 from gui.formatting import operating_point_text
@@ -16,16 +16,16 @@ from gui.widgets.plots.reliability_plot import ReliabilityPlot
 
 
 class CalibrationPanel(QWidget):
-    """A reliability diagram, a curve of accuracy against coverage, and the budget in words."""
+    """Shows a reliability diagram and the accuracy-coverage curve with the operating point."""
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
         self._evaluation: Evaluation | None = None
-        self.sentence = HeadingLabel("", self)
+        self.summary = HeadingLabel("", self)
         self.note = MutedLabel("", self)
-        self.budget_sentence = HeadingLabel("", self)
-        self.unknown_note = MutedLabel("", self)
+        self.operating_point = HeadingLabel("", self)
+        self.ood_note = MutedLabel("", self)
         self.error_limit_box = ErrorLimitBox(state, self)
         self.reliability = ReliabilityPlot(self)
         self.coverage = CoveragePlot(self)
@@ -34,16 +34,16 @@ class CalibrationPanel(QWidget):
 
     def _lay_out(self) -> None:
         body = QSplitter(Qt.Orientation.Horizontal, self)
-        for words, small, plot in (
-            (self.sentence, self.note, self.reliability),
-            (self.budget_sentence, self.unknown_note, self.coverage),
+        for heading, note, plot in (
+            (self.summary, self.note, self.reliability),
+            (self.operating_point, self.ood_note, self.coverage),
         ):
             side = QWidget(body)
             column = QVBoxLayout(side)
             column.setContentsMargins(0 if plot is self.reliability else 2 * GRID, GRID, 2 * GRID, 0)
             column.setSpacing(GRID // 2)
-            column.addWidget(words)
-            column.addWidget(small)
+            column.addWidget(heading)
+            column.addWidget(note)
             column.addSpacing(GRID)
             column.addWidget(plot, 1)
             body.addWidget(side)
@@ -58,41 +58,37 @@ class CalibrationPanel(QWidget):
         column.addWidget(body, 1)
 
     def show_evaluation(self, evaluation: Evaluation | None) -> None:
-        """Show the confidences of an evaluation, or nothing."""
+        """Show the calibration of an evaluation, or nothing for None."""
         self._evaluation = evaluation
         self.reliability.show_evaluation(evaluation)
         self._refresh()
 
     def _refresh(self) -> None:
         calibration = self._evaluation.calibration if self._evaluation else None
-        budget = choose_operating_point(calibration.coverage, self._state.max_error) if calibration else None
-        self.coverage.show_calibration(calibration, budget)
-        if calibration is None or budget is None:
-            self.sentence.setText("This run is older than calibration: its confidences are as the network gave them.")
-            for label in (self.note, self.budget_sentence, self.unknown_note):
+        point = choose_operating_point(calibration.coverage, self._state.max_error) if calibration else None
+        self.coverage.show_calibration(calibration, point)
+        if calibration is None or point is None:
+            self.summary.setText("This run was made before calibration existed: its confidences are not calibrated.")
+            for label in (self.note, self.operating_point, self.ood_note):
                 label.setText("")
             return
-        self.sentence.setText(
-            f"Its confidences are off by {_points(calibration.error_after)} on average, "
-            f"from {_points(calibration.error_before)} before calibration."
+        self.summary.setText(
+            f"Calibration error {percent(calibration.error_after, 1)} "
+            f"({percent(calibration.error_before, 1)} before calibration)"
         )
-        self.sentence.setToolTip("Expected calibration error; each half of the images has the other half's temperature")
+        self.summary.setToolTip(
+            "Expected calibration error: the mean difference of confidence and accuracy. It is cross-validated: the "
+            "temperature of each half of the images is fitted on the other half."
+        )
         self.note.setText(
-            f"Measured on {count(calibration.num_images, 'image')} it has not learnt from. "
-            f"Temperature {calibration.temperature:.2f}, kept in the model file."
+            f"{count(calibration.num_images, 'validation image')}. "
+            f"Temperature {calibration.temperature:.2f}, saved in the model file."
         )
-        self.budget_sentence.setText(operating_point_text(budget, self._state.max_error))
-        self.unknown_note.setText(_unknown_words(calibration))
+        self.operating_point.setText(operating_point_text(point, self._state.max_error))
+        self.ood_note.setText(_ood_text(calibration))
 
 
-def _unknown_words(calibration: Calibration) -> str:
+def _ood_text(calibration: Calibration) -> str:
     if calibration.ood_threshold is None:
-        return "It does not keep its training images, so it cannot tell what is unlike them."
-    return (
-        f"Images less than {calibration.ood_threshold:.2f} like the nearest training images are answered 'unlike "
-        "anything in training'."
-    )
-
-
-def _points(error: float) -> str:
-    return f"{100 * error:.1f} points"
+        return "This model has no embeddings of its training images, so it cannot detect images that are unlike them."
+    return f'Images with similarity below {calibration.ood_threshold:.2f} are marked "unknown".'

@@ -1,4 +1,4 @@
-"""Write the model for other programs, and show how well the file agrees."""
+"""Export the model to a file and show its verification record."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
 from gui.widgets.panel import Panel, chosen_key, open_externally
 
 _FORMATS = (
-    ("onnx", "ONNX", "Runs nearly everywhere: C++, C#, Java, JavaScript, phones. A short Python script comes with it."),
+    ("onnx", "ONNX", "Runs in C++, C#, Java, JavaScript and on phones. A short Python script comes with it."),
     (
         "int8",
-        "ONNX, small and fast",
-        "8-bit integers, a third of the size. Refused where it costs over 2 % of accuracy.",
+        "ONNX int8",
+        "8-bit integers, a third of the size. Not written if accuracy drops by more than 2 points.",
     ),
     ("pt2", "PyTorch", "A .pt2 file for programs that use torch (torch.export.load)."),
 )
@@ -31,79 +31,80 @@ _OPTIONS = {
 }
 
 
-def _verdict(certificate: ExportVerification) -> str:
-    if certificate.int8:
-        return "It keeps its accuracy" if certificate.passed else "It loses too much accuracy"
-    return f"It {'answers' if certificate.passed else 'does not answer'} as Classifold does"
+def _verdict(verification: ExportVerification) -> str:
+    if verification.int8:
+        return "Verified: accuracy kept" if verification.passed else "Not verified: accuracy drops too much"
+    matches = f"{verification.num_equal:,} of {verification.num_images:,} predictions match"
+    return f"{'Verified' if verification.passed else 'Not verified'}: {matches}"
 
 
 class ExportPanel(Panel):
-    """Asks for a kind of file and a place, has it written and proved, and shows the certificate."""
+    """Exports the model in the chosen format and shows how the file compares with the model."""
 
     exported = Signal(object)
-    """A ExportVerification."""
+    """The ExportVerification."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(
-            "A file for other programs",
-            "The file is run in a process of its own on validation images, and its answers compared with those here.",
+            "Export model",
+            "The exported file is run in a separate process on validation images, and its predictions are compared.",
             parent,
         )
         self._state, self._operations = state, operations
         self._job: Job | None = None
         self._path: Path | None = None
         self.formats = self.add_choice(_FORMATS)
-        self.normalises = QCheckBox("It takes pixels as they are, from 0 to 255", self)
+        self.normalises = QCheckBox("Include normalisation (input RGB 0\N{EN DASH}255)", self)
         self.normalises.setChecked(True)
-        self.normalises.setToolTip("Off: the program that uses the file has to normalise the pixels before.")
+        self.normalises.setToolTip("If off, the program that uses the file must normalise the pixels itself.")
         self.column.addWidget(self.normalises)
-        self.export_button = self.make_button("Export…", "Choose where the file goes, and write it", "accent")
+        self.export_button = self.make_button("Export…", "Choose a file name and export the model", "accent")
         self.add_row(self.export_button)
         self.verdict = TitleLabel("", self)
         self.details = MutedLabel("", self)
         self.notes = NoteLabel("", self)
-        self.show_button = self.make_button("Show in folder", "Open the folder that the file lies in", "flat")
-        self.copy_button = self.make_button("Copy certificate", "Copy all figures of the certificate", "flat")
+        self.show_button = self.make_button("Show in folder", "Open the folder of the exported file", "flat")
+        self.copy_button = self.make_button("Copy verification", "Copy the verification record as JSON", "flat")
         for widget in (self.verdict, self.details, self.notes):
             self.column.addWidget(widget)
         self.add_row(self.show_button, self.copy_button)
         self.export_button.clicked.connect(self._on_export)
         self.show_button.clicked.connect(lambda: open_externally(str(self._path.parent)) if self._path else None)
         self.copy_button.clicked.connect(self._on_copy)
-        state.model_changed.connect(self._forget)
-        self._forget()
+        state.model_changed.connect(self._clear)
+        self._clear()
 
     def options(self) -> ExportOptions:
-        """Return what the user has chosen."""
+        """Return the chosen options."""
         chosen = _OPTIONS[chosen_key(self.formats)]
         return chosen.model_copy(update={"normalises": self.normalises.isChecked()})
 
     def export_to(self, path: Path) -> Job:
-        """Write the file to `path`."""
-        self._forget()
+        """Export the model to `path`."""
+        self._clear()
         self._job = self._operations.delivery.export(path, self.options())
-        self._job.succeeded.connect(lambda certificate: self.show_certificate(certificate, path))
+        self._job.succeeded.connect(lambda verification: self.show_verification(verification, path))
         self._job.failed.connect(self._on_failed)
         self._job.finished.connect(self._on_finished)
         self.export_button.setEnabled(False)
         return self._job
 
-    def show_certificate(self, certificate: ExportVerification, path: Path) -> None:
-        """Show how the file at `path` compares with the program."""
+    def show_verification(self, verification: ExportVerification, path: Path) -> None:
+        """Show the verification record of the file at `path`."""
         self._path = path
-        self.verdict.setText(_verdict(certificate))
+        self.verdict.setText(_verdict(verification))
         lines = [
-            certificate.sentence(),
-            f"{path.name} in {path.parent.name}, {size(certificate.num_bytes / 1e6)}, run by {certificate.runtime}",
+            verification.sentence(),
+            f"{path.name} in {path.parent.name}, {size(verification.num_bytes / 1e6)}, run by {verification.runtime}",
         ]
-        if certificate.script_num_images is not None:
-            same = f"{certificate.script_num_equal:,} of {count(certificate.script_num_images, 'image file')}"
-            lines.append(f"predict.py gave the class of the file for {same}")
+        if verification.script_num_images is not None:
+            matches = f"{verification.script_num_equal:,} of {count(verification.script_num_images, 'image file')}"
+            lines.append(f"predict.py matches on {matches}")
         self.details.setText("\n".join(lines))
-        self.notes.setText("\n".join(certificate.notes))
+        self.notes.setText("\n".join(verification.notes))
         self._show(True)
         self.notes.setVisible(bool(self.notes.text()))
-        self.exported.emit(certificate)
+        self.exported.emit(verification)
 
     def _on_export(self) -> None:
         options = self.options()
@@ -118,7 +119,7 @@ class ExportPanel(Panel):
     def _on_failed(self, error: Exception) -> None:
         if isinstance(error, EngineError) and error.path is not None and verification_path(Path(error.path)).is_file():
             path = Path(error.path)
-            self.show_certificate(read_verification(path), path)
+            self.show_verification(read_verification(path), path)
 
     def _on_finished(self) -> None:
         self._job = None
@@ -129,11 +130,11 @@ class ExportPanel(Panel):
             QGuiApplication.clipboard().setText(read_verification(self._path).model_dump_json(indent=2))
             self.copy_button.setText("Copied")
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._path = None
-        self.copy_button.setText("Copy certificate")
+        self.copy_button.setText("Copy verification")
         self._show(False)
 
-    def _show(self, is_there: bool) -> None:
+    def _show(self, is_visible: bool) -> None:
         for widget in (self.verdict, self.details, self.notes, self.show_button, self.copy_button):
-            widget.setVisible(is_there)
+            widget.setVisible(is_visible)

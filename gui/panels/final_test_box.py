@@ -1,4 +1,4 @@
-"""The last test, on images that nothing was chosen by."""
+"""Final evaluation of a run on the test split."""
 
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
@@ -13,18 +13,20 @@ from gui.widgets.labels import MutedLabel
 
 
 class FinalTestBox(QWidget):
-    """A button while the test images of the run are untouched, then what they said. Hidden where there are none."""
+    """Shows a button until the test images have been evaluated, then the result. Hidden without test images."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
-        self.words = MutedLabel("", self)
+        self.summary = MutedLabel("", self)
         self.button = QPushButton("Final test…", self)
-        self.button.setToolTip("Measure once on the images in test/. Do it last: a test looked at twice is no test.")
+        self.button.setToolTip(
+            "Evaluate the model once on the images in test/. Do this last: choosing a model by this result biases it."
+        )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2 * GRID)
-        row.addWidget(self.words, 1)
+        row.addWidget(self.summary, 1)
         row.addWidget(self.button)
         self.button.clicked.connect(self._on_clicked)
         state.run_changed.connect(self._refresh)
@@ -38,21 +40,21 @@ class FinalTestBox(QWidget):
             return
         try:
             if run.test_path.is_file():
-                self._show(read_evaluation(run.test_path))
+                self._show_result(read_evaluation(run.test_path))
                 return
             num_images = len(run.dataset.of_split("test"))
         except EngineError as error:
-            self.words.setText(error.message)
+            self.summary.setText(error.message)
             self.button.hide()
             self.show()
             return
-        self.words.setText(f"{count(num_images, 'test image')} untouched so far.")
+        self.summary.setText(f"{count(num_images, 'test image')}, not evaluated yet")
         self.button.show()
         self.setVisible(num_images > 0)
 
-    def _show(self, evaluation: Evaluation) -> None:
+    def _show_result(self, evaluation: Evaluation) -> None:
         share = percent_with_interval(evaluation.accuracy, len(evaluation.images))
-        self.words.setText(f"Final test on {count(len(evaluation.images), 'image')}: {share} right.")
+        self.summary.setText(f"Test accuracy {share} on {count(len(evaluation.images), 'image')}")
         self.button.hide()
         self.show()
 

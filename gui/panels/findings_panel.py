@@ -1,4 +1,4 @@
-"""What is odd about the data set: sentences on the left, the images of the chosen one on the right."""
+"""Findings about the dataset: a list on the left, the images of the selected finding on the right."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from gui.widgets.labels import HeadingLabel, MutedLabel
 
 
 class FindingsPanel(QWidget):
-    """Follows the audit of the state; the arrow keys walk through the findings, a click opens an image large."""
+    """Shows the audit of the open dataset. A click on an image enlarges it."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -25,7 +25,7 @@ class FindingsPanel(QWidget):
         self.list = QListWidget(self)
         self.list.setObjectName("Findings")
         self.list.setAccessibleName("Findings")
-        self.list.setToolTip("Choose a finding to see its images")
+        self.list.setToolTip("Select a finding to see its images")
         self.list.setWordWrap(True)
         self.list.setMinimumWidth(24 * GRID)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -35,14 +35,14 @@ class FindingsPanel(QWidget):
         self._lay_out()
         self.viewer = ImageViewer(self)
         self._state.dataset_changed.connect(self._on_dataset_changed)
-        self.list.currentRowChanged.connect(self._on_chosen)
+        self.list.currentRowChanged.connect(self._on_row_changed)
         self.grid.opened.connect(lambda row: self.viewer.show_item(self.grid.items, row))
         self.viewer.closed.connect(self.grid.setFocus)
         self._on_dataset_changed()
 
     @property
     def num_findings(self) -> int:
-        """How many sentences there are."""
+        """Number of findings."""
         return len(self._rows)
 
     def _lay_out(self) -> None:
@@ -59,7 +59,7 @@ class FindingsPanel(QWidget):
 
     def _on_dataset_changed(self) -> None:
         dataset = self._state.dataset
-        before = self._rows[self.list.currentRow()].title if self.list.currentRow() >= 0 else ""
+        selected = self._rows[self.list.currentRow()].title if self.list.currentRow() >= 0 else ""
         self._rows = make_finding_rows(dataset, self._state.audit) if dataset is not None else ()
         titles = [row.title for row in self._rows]
         self.list.blockSignals(True)
@@ -68,14 +68,14 @@ class FindingsPanel(QWidget):
             item = QListWidgetItem(row.title)
             item.setToolTip(as_plain(row.explanation))
             self.list.addItem(item)
-        chosen = titles.index(before) if before in titles else 0 if titles else -1
+        chosen = titles.index(selected) if selected in titles else 0 if titles else -1
         self.list.setCurrentRow(chosen)
         self.list.blockSignals(False)
         self.list.setVisible(bool(titles))
-        self._on_chosen(chosen)
+        self._on_row_changed(chosen)
 
-    def _on_chosen(self, number: int) -> None:
+    def _on_row_changed(self, number: int) -> None:
         row = self._rows[number] if 0 <= number < len(self._rows) else None
-        self.title.setText(row.title if row else "Nothing odd was found so far")
-        self.explanation.setText(row.explanation if row else "Copies, unreadable and odd images would be listed here.")
+        self.title.setText(row.title if row else "No findings so far")
+        self.explanation.setText(row.explanation if row else "Duplicates, unreadable files and outliers appear here.")
         self.grid.set_items(row.items if row else ())

@@ -1,4 +1,4 @@
-"""How many more images, and of which class."""
+"""Learning curve: expected gain from more images, overall and by class."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
@@ -14,40 +14,37 @@ from gui.widgets.labels import HeadingLabel, MutedLabel
 from gui.widgets.plots.learning_curve_plot import LearningCurvePlot
 from gui.widgets.tables import make_table
 
-_NOTE = (
-    "Measured with a quick model on what this network sees of the images. A longer training on more images may gain "
-    "more than this."
-)
+_NOTE = "Estimated with a quick classifier on this network's features. A full training on more images may gain more."
 
 
 class LearningCurvePanel(QWidget):
-    """A learning curve with its forecast, and a table of what more images of each class alone would bring."""
+    """Shows the learning curve with its forecast, and the expected gain from more images of each class."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
-        self._is_drawing = False
-        self.sentence = HeadingLabel("", self)
+        self._is_computing = False
+        self.summary = HeadingLabel("", self)
         self.note = MutedLabel("", self)
-        self.draw_button = QPushButton("Draw the learning curve", self)
-        self.draw_button.setToolTip("Learn from an eighth, a quarter, half and all of the images; takes some seconds")
+        self.compute_button = QPushButton("Compute learning curve", self)
+        self.compute_button.setToolTip("Train on an eighth, a quarter, half and all of the images (some seconds)")
         self.plot = LearningCurvePlot(self)
         self.classes = LearningCurveModel()
-        self.table = make_table(self.classes, "Gain of each class", "The most promising class first")
+        self.table = make_table(self.classes, "Expected gain by class", "Largest expected gain first")
         self._lay_out()
-        self.draw_button.clicked.connect(self._on_draw)
+        self.compute_button.clicked.connect(self._on_compute)
         state.run_changed.connect(self._refresh)
         state.training_changed.connect(self._refresh)
         self._refresh()
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
-        words = QVBoxLayout()
-        words.setSpacing(GRID // 2)
-        words.addWidget(self.sentence)
-        words.addWidget(self.note)
-        head.addLayout(words, 1)
-        head.addWidget(self.draw_button)
+        titles = QVBoxLayout()
+        titles.setSpacing(GRID // 2)
+        titles.addWidget(self.summary)
+        titles.addWidget(self.note)
+        head.addLayout(titles, 1)
+        head.addWidget(self.compute_button)
         self.body = QSplitter(Qt.Orientation.Horizontal, self)
         self.body.addWidget(self.plot)
         self.body.addWidget(self.table)
@@ -62,40 +59,40 @@ class LearningCurvePanel(QWidget):
 
     def _refresh(self) -> None:
         run = self._state.run
-        growth = None
+        curve = None
         try:
-            growth = read_learning_curve(run.path) if run is not None else None
+            curve = read_learning_curve(run.path) if run is not None else None
         except EngineError as error:
             self._show(None)
             self.note.setText(error.message)
         else:
-            self._show(growth)
-        can_draw = run is not None and run.model_path.is_file() and self._state.training is None
-        self.draw_button.setEnabled(can_draw and not self._is_drawing)
+            self._show(curve)
+        can_compute = run is not None and run.model_path.is_file() and self._state.training is None
+        self.compute_button.setEnabled(can_compute and not self._is_computing)
 
-    def _show(self, growth: LearningCurve | None) -> None:
-        self.sentence.setText(growth.sentence if growth else "How much would more images help, and of which class?")
+    def _show(self, curve: LearningCurve | None) -> None:
+        self.summary.setText(curve.sentence if curve else "Expected gain with twice the images: not computed yet")
         self.note.setText(_NOTE)
-        self.plot.show_learning_curve(growth)
-        self.classes.show_rows(growth.per_class if growth else ())
-        self.body.setVisible(growth is not None)
-        self.draw_button.setProperty("accent", growth is None)
-        self.draw_button.style().unpolish(self.draw_button)
-        self.draw_button.style().polish(self.draw_button)
-        self.draw_button.setText("Draw again" if growth else "Draw the learning curve")
+        self.plot.show_learning_curve(curve)
+        self.classes.show_rows(curve.per_class if curve else ())
+        self.body.setVisible(curve is not None)
+        self.compute_button.setProperty("accent", curve is None)
+        self.compute_button.style().unpolish(self.compute_button)
+        self.compute_button.style().polish(self.compute_button)
+        self.compute_button.setText("Compute again" if curve else "Compute learning curve")
 
-    def _on_draw(self) -> None:
+    def _on_compute(self) -> None:
         run = self._state.run
-        self._is_drawing = True
-        self.draw_button.setEnabled(False)
+        self._is_computing = True
+        self.compute_button.setEnabled(False)
         job = self._operations.runs.compute_learning_curve()
-        job.succeeded.connect(lambda growth: self._on_drawn(run, growth))
+        job.succeeded.connect(lambda curve: self._on_computed(run, curve))
         job.finished.connect(self._on_finished)
 
-    def _on_drawn(self, run: Run | None, growth: LearningCurve) -> None:
+    def _on_computed(self, run: Run | None, curve: LearningCurve) -> None:
         if run == self._state.run:
-            self._show(growth)
+            self._show(curve)
 
     def _on_finished(self) -> None:
-        self._is_drawing = False
+        self._is_computing = False
         self._refresh()

@@ -1,4 +1,4 @@
-"""A button that writes all that is known of the shown run into one page."""
+"""Button that saves the report of the shown run as one HTML file."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from gui.theme import GRID
 
 
 class ReportPanel(QWidget):
-    """Asks for a place, has the report written there, and then offers to open it."""
+    """Saves the report under a chosen name and then offers to open it."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,8 +24,8 @@ class ReportPanel(QWidget):
         self._path: Path | None = None
         self.save_button = QPushButton("Save report…", self)
         self.save_button.setToolTip(
-            "Write all figures, charts and examples of this run into one HTML file, readable without the program.\n"
-            "What was not measured yet is measured now, which takes some seconds to a minute."
+            "Save all figures, charts and examples of this run in one HTML file for any browser.\n"
+            "Missing evaluations are computed first, which takes some seconds to a minute."
         )
         self.open_button = QPushButton("", self)
         self.open_button.setProperty("flat", True)
@@ -52,7 +52,7 @@ class ReportPanel(QWidget):
         self.open_button.setVisible(self._path is not None)
         if self._path is not None:
             self.open_button.setText(as_button_text(f"Open {self._path.name}"))
-            self.open_button.setToolTip(as_plain(f"The report lies in {self._path}"))
+            self.open_button.setToolTip(as_plain(f"The report was saved to {self._path}"))
 
     def _on_save(self) -> None:
         run = self._state.run

@@ -1,4 +1,4 @@
-"""The queue of what to look at, one image at a time, each decision a key."""
+"""Review queue of label issues: one image at a time, each decision has a key."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QTa
 
 from engine.audit.review_queue import CorrectionGain, ReviewItem, build_queue
 from engine.core.errors import EngineError
-from engine.core.formatting import NBSP, count
+from engine.core.formatting import count, percent
 from engine.data.dataset import Dataset
 from engine.data.label_overrides import Action, read_decisions
 from engine.results.model_metadata import read_metadata
@@ -21,27 +21,27 @@ from gui.theme import GRID
 from gui.widgets.images.label_issue_view import LabelIssueView
 from gui.widgets.labels import MutedLabel
 
-_MOST_KEYS = 9
-_RESCORE_EVERY = 5
+_MAX_NUMBER_KEYS = 9
+_DECISIONS_PER_EVALUATION = 5
 
 
 class ReviewPanel(QWidget):
-    """Shows the image that most needs a look, and writes down what the user decides."""
+    """Shows the image with the most likely wrong label first, and records the decisions of the user."""
 
     count_changed = Signal(int)
-    """How many images are left."""
+    """Number of images left to review."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
         self._row = 0
-        self._wanted: str | None = None
+        self._requested_path: str | None = None
         self._root: Path | None = None
-        self._num_since_score = 0
-        self._is_scoring = False
+        self._num_new_decisions = 0
+        self._is_evaluating = False
         self.items: tuple[ReviewItem, ...] = ()
         self.note = MutedLabel("", self)
-        self.score = MutedLabel("", self)
+        self.accuracy = MutedLabel("", self)
         self.view = LabelIssueView(self)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Images to review")
@@ -53,22 +53,20 @@ class ReviewPanel(QWidget):
         self._refresh()
 
     def _build_buttons(self) -> None:
-        self.search_button = self._button(
-            "CamResult for wrong labels", self._on_search, "Ask the model which labels it doubts"
-        )
-        self.score_button = self._button("Score again", self._on_score, "Measure again on the labels as they are now")
-        self.relabel_button = self._button("Relabel", self._on_relabel, "Give it the suggested class (R)")
+        self.search_button = self._button("Find wrong labels", self._on_search, "Use the model to find wrong labels")
+        self.evaluate_button = self._button("Evaluate again", self._on_evaluate, "Measure with the current labels")
+        self.relabel_button = self._button("Relabel", self._on_relabel, "Assign the suggested class (R)")
         self.class_button = QPushButton("Another class", self)
-        self.class_button.setToolTip("Give it another class (keys 1 to 9)")
+        self.class_button.setToolTip("Assign another class (keys 1 to 9)")
         self.class_menu = QMenu(self)
         self.class_button.setMenu(self.class_menu)
-        self.exclude_button = self._button("Exclude   X", lambda: self._decide("exclude"), "Leave it out (X)")
-        self.keep_button = self._button("Keep   K", lambda: self._decide("keep"), "Its label is right (K)")
-        self.undo_button = self._button("Undo   Z", self._on_undo, "Take back the last decision (Z or Ctrl+Z)")
+        self.exclude_button = self._button("Exclude   X", lambda: self._decide("exclude"), "Exclude the image (X)")
+        self.keep_button = self._button("Keep   K", lambda: self._decide("keep"), "Confirm the label (K)")
+        self.undo_button = self._button("Undo   Z", self._on_undo, "Undo the last decision (Z or Ctrl+Z)")
         self.relabel_button.setProperty("accent", True)
 
-    def _button(self, words: str, on_click: Callable[[], None], tooltip: str) -> QPushButton:
-        button = QPushButton(words, self)
+    def _button(self, text: str, on_click: Callable[[], None], tooltip: str) -> QPushButton:
+        button = QPushButton(text, self)
         button.setToolTip(tooltip)
         button.clicked.connect(lambda: on_click())
         return button
@@ -88,8 +86,8 @@ class ReviewPanel(QWidget):
         foot.addWidget(self.note, 1)
         foot.addWidget(self.search_button)
         below = QHBoxLayout()
-        below.addWidget(self.score, 1)
-        below.addWidget(self.score_button)
+        below.addWidget(self.accuracy, 1)
+        below.addWidget(self.evaluate_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, GRID, 0, 0)
         column.setSpacing(GRID)
@@ -99,24 +97,24 @@ class ReviewPanel(QWidget):
 
     def _add_keys(self) -> None:
         inside = Qt.ShortcutContext.WidgetWithChildrenShortcut
-        window = Qt.ShortcutContext.WindowShortcut  # heard while the panel is seen, wherever the focus is
+        window = Qt.ShortcutContext.WindowShortcut  # active while the panel is visible, regardless of focus
         keys: dict[str, tuple[Callable[[], None], Qt.ShortcutContext]] = {
             "R": (self._on_relabel, window),
             "X": (lambda: self._decide("exclude"), window),
             "K": (lambda: self._decide("keep"), window),
             "Z": (self._on_undo, window),
             "Ctrl+Z": (self._on_undo, window),
-            "Left": (lambda: self._step(-1), inside),  # outside, the arrows walk through the tabs
+            "Left": (lambda: self._step(-1), inside),  # elsewhere, the arrow keys switch tabs
             "Right": (lambda: self._step(1), inside),
         }
-        for number in range(_MOST_KEYS):
+        for number in range(_MAX_NUMBER_KEYS):
             keys[str(number + 1)] = (partial(self._choose_class, number), window)
         for key, (on_key, context) in keys.items():
             QShortcut(QKeySequence(key), self, context=context).activated.connect(on_key)
 
     @property
     def item(self) -> ReviewItem | None:
-        """The image shown."""
+        """The shown image."""
         return self.items[self._row] if self.items else None
 
     def _refresh(self) -> None:
@@ -125,13 +123,13 @@ class ReviewPanel(QWidget):
             self.items = ()
         else:
             if dataset.root != self._root:
-                self._root, self._row, self._num_since_score = dataset.root, 0, 0
-                self.score.setText("")
+                self._root, self._row, self._num_new_decisions = dataset.root, 0, 0
+                self.accuracy.setText("")
             self.items = self._queue(dataset)
-        path = self._wanted or (shown.path if shown else None)
+        path = self._requested_path or (shown.path if shown else None)
         rows = [row for row, item in enumerate(self.items) if item.path == path]
         if rows:
-            self._row, self._wanted = rows[0], None
+            self._row, self._requested_path = rows[0], None
         self._row = max(0, min(self._row, len(self.items) - 1))
         self._describe(dataset)
         self._show()
@@ -147,25 +145,25 @@ class ReviewPanel(QWidget):
         return build_queue(dataset, self._state.audit, review.label_issues if review else (), decided)
 
     def _describe(self, dataset: Dataset | None) -> None:
-        why_not = _why_no_doubts(self._state, dataset)
+        reason = _unavailable_reason(self._state, dataset)
         has_review = self._state.review is not None
-        self.search_button.setVisible(not why_not)
+        self.search_button.setVisible(not reason)
         self.search_button.setProperty("accent", not has_review and not self.items)
-        self.search_button.setText("CamResult again" if has_review else "CamResult for wrong labels")
-        self.score_button.setVisible(not why_not and has_review)
-        if why_not:
-            self.note.setText(why_not)
+        self.search_button.setText("Find again" if has_review else "Find wrong labels")
+        self.evaluate_button.setVisible(not reason and has_review)
+        if reason:
+            self.note.setText(reason)
         elif has_review:
-            self.note.setText("Labels that the model doubts, copies in two classes and unreadable files.")
+            self.note.setText("Suspected wrong labels, duplicates in two classes and unreadable files.")
         else:
-            self.note.setText("Copies and unreadable files so far. The model can tell which labels it doubts, too.")
+            self.note.setText("Duplicates and unreadable files so far. Use the model to find wrong labels.")
 
     def _show(self) -> None:
         item, dataset = self.item, self._state.dataset
-        left = f"{self._row + 1} of {count(len(self.items), 'image')} to look at" if item else ""
-        self.view.show_item(item, dataset, left)
+        position = f"{self._row + 1} of {count(len(self.items), 'image')} to review" if item else ""
+        self.view.show_item(item, dataset, position)
         if item is None:
-            self.view.sentence.setText("Nothing is left to look at.")
+            self.view.sentence.setText("Nothing to review")
         for button in (self.relabel_button, self.class_button, self.exclude_button, self.keep_button):
             button.setEnabled(item is not None)
         can_relabel = item is not None and item.suggested is not None
@@ -175,8 +173,8 @@ class ReviewPanel(QWidget):
         )
         self.class_menu.clear()
         for number, name in enumerate(dataset.classes if dataset and item else ()):
-            words = f"{number + 1}   {name}" if number < _MOST_KEYS else name
-            action = self.class_menu.addAction(as_button_text(words))
+            text = f"{number + 1}   {name}" if number < _MAX_NUMBER_KEYS else name
+            action = self.class_menu.addAction(as_button_text(text))
             action.triggered.connect(partial(self._choose_class, number))
 
     def _step(self, distance: int) -> None:
@@ -203,59 +201,59 @@ class ReviewPanel(QWidget):
 
     def _on_undo(self) -> None:
         if self._state.dataset is not None:
-            taken_back = self._operations.labels.undo()
-            if taken_back is not None:
-                self._wanted = taken_back.path
+            decision = self._operations.labels.undo()
+            if decision is not None:
+                self._requested_path = decision.path
                 self._count_decision()
 
     def _count_decision(self) -> None:
-        self._num_since_score += 1
-        if self._num_since_score >= _RESCORE_EVERY and self._state.review is not None:
-            self._on_score()
+        self._num_new_decisions += 1
+        if self._num_new_decisions >= _DECISIONS_PER_EVALUATION and self._state.review is not None:
+            self._on_evaluate()
 
     def _on_search(self) -> None:
-        if not _why_no_doubts(self._state, self._state.dataset):
+        if not _unavailable_reason(self._state, self._state.dataset):
             self.search_button.setEnabled(False)
             job = self._operations.labels.find_label_issues()
             job.finished.connect(lambda: self.search_button.setEnabled(True))
 
-    def _on_score(self) -> None:
-        if self._is_scoring or _why_no_doubts(self._state, self._state.dataset):
+    def _on_evaluate(self) -> None:
+        if self._is_evaluating or _unavailable_reason(self._state, self._state.dataset):
             return
-        self._is_scoring, self._num_since_score = True, 0
+        self._is_evaluating, self._num_new_decisions = True, 0
         job = self._operations.labels.evaluate_corrections()
-        job.succeeded.connect(self._show_score)
-        job.finished.connect(self._on_scored)
+        job.succeeded.connect(self._show_gain)
+        job.finished.connect(self._on_evaluated)
 
-    def _on_scored(self) -> None:
-        self._is_scoring = False
+    def _on_evaluated(self) -> None:
+        self._is_evaluating = False
 
-    def _show_score(self, rescore: CorrectionGain) -> None:
-        before, after = (f"{100 * share:.1f}{NBSP}%" for share in (rescore.before, rescore.after))
-        self.score.setText(f"Score on checked labels: {before} \N{RIGHTWARDS ARROW} {after}")
-        self.score.setToolTip(
-            f"How often a quick model names images right that it has not learnt from (cross-validated accuracy on "
-            f"{rescore.num_images:,} images with the labels as they are now): having learnt from the labels of the "
-            f"folders, then from yours. Measured on the given labels it is {100 * rescore.accuracy_given:.1f} %."
+    def _show_gain(self, gain: CorrectionGain) -> None:
+        before, after = percent(gain.before, 1), percent(gain.after, 1)
+        self.accuracy.setText(f"Accuracy with your corrections: {before} \N{RIGHTWARDS ARROW} {after}")
+        self.accuracy.setToolTip(
+            f"Cross-validated accuracy of a quick classifier on {gain.num_images:,} images with the current labels: "
+            "trained on the given labels, then on your corrections. Evaluated on the given labels it is "
+            f"{percent(gain.accuracy_given, 1)}."
         )
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Listen to the arrow keys at once, unless the tabs are walked through by keys."""
+        """Take the focus, so that the arrow keys work at once, unless the user is switching tabs with the keyboard."""
         super().showEvent(event)
         if not isinstance(QApplication.focusWidget(), QTabBar):
             self.setFocus()
 
 
-def _why_no_doubts(state: AppState, dataset: Dataset | None) -> str:
-    """Return why the labels cannot be doubted now, or nothing where they can."""
+def _unavailable_reason(state: AppState, dataset: Dataset | None) -> str:
+    """Return why wrong labels cannot be searched for now, or an empty string if they can."""
     if dataset is None or state.model is None:
-        return "Copies and unreadable files only. Train a model on these images to find wrong labels, too."
+        return "Duplicates and unreadable files only. Train a model on these images to find wrong labels, too."
     if state.training is not None:
-        return "Wrong labels can be looked for when the training is over."
+        return "Wrong labels can be searched for after the training."
     try:
-        known = read_metadata(state.model).classes
+        model_classes = read_metadata(state.model).classes
     except EngineError as error:
         return error.message
-    if not set(dataset.classes) <= set(known):
-        return "Copies and unreadable files only. The open model knows other classes; train one on these images."
+    if not set(dataset.classes) <= set(model_classes):
+        return "Duplicates and unreadable files only. The open model has other classes; train one on these images."
     return ""

@@ -1,4 +1,4 @@
-"""How the model of a run does where pictures are worse than those it learnt from."""
+"""Robustness of the model of a run to degraded images."""
 
 from functools import partial
 from pathlib import Path
@@ -26,44 +26,44 @@ _THUMBNAIL = 56
 
 
 class RobustnessPanel(QWidget):
-    """A button that measures, or the card that lies in the run folder: a row for each kind of change."""
+    """Shows the robustness report of the run with one row per corruption, or a button that computes it."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
-        self._card: RobustnessReport | None = None
+        self._report: RobustnessReport | None = None
         self._job: Job | None = None
         self._body: QWidget | None = None
         self._buttons: dict[Path, list[QToolButton]] = {}
         self._broken: list[GridItem] = []
         self._decoder = Decoder(partial(thumbnail, side=2 * _THUMBNAIL), num_threads=1, max_waiting=16, parent=self)
         self._decoder.decoded.connect(self._on_decoded)
-        self.sentence = HeadingLabel("", self)
+        self.summary = HeadingLabel("", self)
         self.note = MutedLabel("", self)
         self.button = QPushButton("", self)
-        self.button.setToolTip("Change up to 100 validation images in seven ways at three strengths, and classify them")
+        self.button.setToolTip("Classify up to 100 validation images with seven corruptions at three levels each")
         self.button.clicked.connect(self._on_measure)
         self._area = QScrollArea(self)
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QScrollArea.Shape.NoFrame)
-        self._area.setAccessibleName("Accuracy on changed images")
+        self._area.setAccessibleName("Accuracy on corrupted images")
         self._lay_out()
         self.viewer = ImageViewer(self)
         state.run_changed.connect(self._on_run_changed)
         self._on_run_changed()
 
     @property
-    def card(self) -> RobustnessReport | None:
-        """The card shown."""
-        return self._card
+    def report(self) -> RobustnessReport | None:
+        """The shown report."""
+        return self._report
 
     def _lay_out(self) -> None:
-        words = QVBoxLayout()
-        words.setSpacing(GRID // 2)
-        words.addWidget(self.sentence)
-        words.addWidget(self.note)
+        titles = QVBoxLayout()
+        titles.setSpacing(GRID // 2)
+        titles.addWidget(self.summary)
+        titles.addWidget(self.note)
         head = QHBoxLayout()
-        head.addLayout(words, 1)
+        head.addLayout(titles, 1)
         head.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, GRID, 0, 0)
@@ -73,32 +73,32 @@ class RobustnessPanel(QWidget):
 
     def _on_run_changed(self) -> None:
         run = self._state.run
-        self._card = None
+        self._report = None
         message = ""
         if run is not None and run.robustness_path.is_file():
             try:
-                self._card = read_robustness(run.robustness_path)
+                self._report = read_robustness(run.robustness_path)
             except EngineError as error:
                 message = error.message
         self.button.setEnabled(self._job is None and run is not None and run.model_path.is_file())
         self._show(message)
 
     def _show(self, message: str) -> None:
-        card = self._card
+        report = self._report
         self._buttons, self._broken = {}, []
-        self._area.setVisible(card is not None)
-        if card is None:
+        self._area.setVisible(report is not None)
+        if report is None:
             self.button.setText("Measure (about 15 s)")
-            self.sentence.setText(message or "How well does it do on worse pictures?")
+            self.summary.setText(message or "How robust is it to poor images?")
             self.note.setText(
-                "Turned, blurred, noisy, dark, bright, compressed and small ones have not been tried yet."
+                "Rotation, blur, noise, brightness, JPEG compression and downscaling have not been measured yet."
             )
             return
         self.button.setText("Measure again")
-        self.sentence.setText(worst_in_words(card))
+        self.summary.setText(worst_corruption_text(report))
         self.note.setText(
-            f"Measured on {count(card.num_images, 'image')} drawn from validation, {percent(card.accuracy)} of them "
-            "right as they are. Beside each change stands the image that it breaks first."
+            f"{count(report.num_images, 'validation image')}, {percent(report.accuracy)} correct unmodified. "
+            "Each row also shows the first image that is misclassified."
         )
         self._body = QWidget(self)
         grid = QGridLayout(self._body)
@@ -107,35 +107,35 @@ class RobustnessPanel(QWidget):
         grid.setVerticalSpacing(GRID)
         grid.setColumnStretch(1, 3)
         grid.setColumnStretch(3, 2)
-        for row, kind in enumerate(card.kinds):
-            self._add_row(grid, row, card, kind)
-        grid.setRowStretch(len(card.kinds), 1)
+        for row, kind in enumerate(report.kinds):
+            self._add_row(grid, row, report, kind)
+        grid.setRowStretch(len(report.kinds), 1)
         self._area.setWidget(self._body)
 
-    def _add_row(self, grid: QGridLayout, row: int, card: RobustnessReport, kind: CorruptionKind) -> None:
-        levels = [(trial.words, trial.accuracy) for trial in card.of_kind(kind)]
+    def _add_row(self, grid: QGridLayout, row: int, report: RobustnessReport, kind: CorruptionKind) -> None:
+        levels = [(trial.words, trial.accuracy) for trial in report.of_kind(kind)]
         label = StyledLabel(CORRUPTION_NAMES[kind], self._body)
         label.setMinimumWidth(12 * GRID)
         grid.addWidget(label, row, 0)
-        grid.addWidget(LevelBars(levels, card.accuracy, self._body), row, 1)
-        trial = card.first_failure(kind)
-        words = MutedLabel(broken_in_words(trial) if trial else "No image breaks.", self._body)
-        words.setMinimumWidth(20 * GRID)
+        grid.addWidget(LevelBars(levels, report.accuracy, self._body), row, 1)
+        trial = report.first_failure(kind)
+        description = MutedLabel(broken_image_text(trial) if trial else "No image is misclassified.", self._body)
+        description.setMinimumWidth(20 * GRID)
         if trial is not None:
-            grid.addWidget(self._picture(Path(card.root), trial), row, 2)
-        grid.addWidget(words, row, 3)
+            grid.addWidget(self._make_thumbnail(Path(report.root), trial), row, 2)
+        grid.addWidget(description, row, 3)
 
-    def _picture(self, root: Path, trial: Trial) -> QToolButton:
+    def _make_thumbnail(self, root: Path, trial: Trial) -> QToolButton:
         assert trial.broken is not None
-        path, place = root / trial.broken.path, len(self._broken)
-        self._broken.append(GridItem(path, broken_in_words(trial), trial.broken.path))
+        path, index = root / trial.broken.path, len(self._broken)
+        self._broken.append(GridItem(path, broken_image_text(trial), trial.broken.path))
         button = QToolButton(self._body)
         button.setAutoRaise(True)
         button.setIconSize(QSize(_THUMBNAIL, _THUMBNAIL))
         button.setFixedSize(_THUMBNAIL + GRID, _THUMBNAIL + GRID)
-        button.setToolTip(as_plain(f"{trial.broken.path}\nClick to see it large, as it is"))
-        button.setAccessibleName(broken_in_words(trial))
-        button.clicked.connect(lambda: self.viewer.show_item(self._broken, place))
+        button.setToolTip(as_plain(f"{trial.broken.path}\nClick to enlarge the unmodified image"))
+        button.setAccessibleName(broken_image_text(trial))
+        button.clicked.connect(lambda: self.viewer.show_item(self._broken, index))
         self._buttons.setdefault(path, []).append(button)
         self._decoder.request(path)
         return button
@@ -157,17 +157,17 @@ class RobustnessPanel(QWidget):
         self._on_run_changed()
 
 
-def worst_in_words(card: RobustnessReport) -> str:
-    """Return the sentence about the change that costs most."""
-    worst = card.worst
+def worst_corruption_text(report: RobustnessReport) -> str:
+    """Return a sentence about the corruption that lowers the accuracy most."""
+    worst = report.worst
     if worst is None:
-        return "No change costs it anything."
-    return f"Most sensitive to {worst.words}: {percent(card.accuracy)} to {percent(worst.accuracy)}"
+        return "No corruption lowers the accuracy."
+    return f"Most sensitive to {worst.words}: {percent(report.accuracy)} to {percent(worst.accuracy)}"
 
 
-def broken_in_words(trial: Trial) -> str:
-    """Say what becomes of the image that breaks."""
+def broken_image_text(trial: Trial) -> str:
+    """Return a sentence about the first image that is misclassified."""
     broken = trial.broken
     if broken is None:
-        return "No image breaks."
+        return "No image is misclassified."
     return f"{broken.label} → {broken.predicted}, {trial.words}"

@@ -1,4 +1,4 @@
-"""Let other programs on this computer ask the model."""
+"""Local HTTP server for predictions."""
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
@@ -12,16 +12,16 @@ from gui.state import AppState
 from gui.widgets.labels import MutedLabel
 from gui.widgets.panel import Panel
 
-_USUAL_PORT = 8008
+_DEFAULT_PORT = 8008
 
 
 class ServePanel(Panel):
-    """Starts and stops the server, and shows where it is."""
+    """Starts and stops the server, and shows its address."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(
-            "Answer other programs",
-            "Programs on this computer send an image over HTTP and get its class. Other computers are not let in.",
+            "Local server (HTTP)",
+            "Programs on this computer send an image over HTTP and receive its class. This computer only.",
             parent,
         )
         self._operations = operations
@@ -31,24 +31,24 @@ class ServePanel(Panel):
         self.port = QSpinBox(self)
         self.port.setRange(1024, 65535)
         self.port.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.port.setValue(_USUAL_PORT)
+        self.port.setValue(_DEFAULT_PORT)
         self.port.setAccessibleName("Port")
         label.setBuddy(self.port)
-        self.start_button = self.make_button("Start", "Begin to answer")
+        self.start_button = self.make_button("Start", "Start the server")
         self.add_row(label, self.port, self.start_button)
-        self.open_button = self.make_button("", "Open the page of the model in the browser", "flat")
-        self.copy_button = self.make_button("Copy command", "Copy a line for the terminal that sends an image", "flat")
-        self.num_answered = MutedLabel("", self)
+        self.open_button = self.make_button("", "Open the web page of the server in the browser", "flat")
+        self.copy_button = self.make_button("Copy command", "Copy a terminal command that sends an image", "flat")
+        self.num_requests = MutedLabel("", self)
         self.add_row(self.open_button, self.copy_button)
-        self.column.addWidget(self.num_answered)
+        self.column.addWidget(self.num_requests)
         self.start_button.clicked.connect(self._on_start)
         self.open_button.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(self._url)))
         self.copy_button.clicked.connect(self._on_copy)
-        state.model_changed.connect(self.stop)  # it would go on with another model than the page shows
+        state.model_changed.connect(self.stop)  # the running server would keep using the previous model
         self._refresh()
 
     def start(self) -> Job:
-        """Begin to answer."""
+        """Start the server."""
         self._job = self._operations.delivery.serve(self.port.value())
         self._job.events_received.connect(self._on_events)
         self._job.finished.connect(self._on_finished)
@@ -56,7 +56,7 @@ class ServePanel(Panel):
         return self._job
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop the server."""
         if self._job is not None:
             self._job.stop()
 
@@ -71,7 +71,7 @@ class ServePanel(Panel):
             if isinstance(event, Serving):
                 self._url = event.url
             if isinstance(event, Progress):
-                self.num_answered.setText(f"{count(event.done, 'image')} answered so far")
+                self.num_requests.setText(count(event.done, "request"))
         self._refresh()
 
     def _on_copy(self) -> None:
@@ -88,7 +88,7 @@ class ServePanel(Panel):
         self.port.setEnabled(not is_running)
         self.open_button.setText(self._url)
         if not self._url:
-            self.num_answered.setText("")
+            self.num_requests.setText("")
             self.copy_button.setText("Copy command")
-        for widget in (self.open_button, self.copy_button, self.num_answered):
+        for widget in (self.open_button, self.copy_button, self.num_requests):
             widget.setVisible(bool(self._url))

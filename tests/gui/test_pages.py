@@ -1,4 +1,4 @@
-"""Tests of the results, runs, predict and dataset pages with scripted answers."""
+"""Tests of the Results, Runs, Predict and Dataset pages with scripted results."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -46,7 +46,7 @@ def operations(state: AppState) -> Operations:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """A finished run on four pictures, one of which is wrong."""
+    """A finished run on four images, one of which is misclassified."""
     root = write_classes(tmp_path / "data", {"ant": 2, "bee": 2})
     run = create_run(default_runs_folder() / "data 1", RunConfig(), scan(root))
     images = tuple(
@@ -73,7 +73,7 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def test_results_show_the_wrong_images_and_those_of_a_chosen_cell(
+def test_results_show_misclassified_images_and_those_of_a_chosen_cell(
     qtbot: QtBot, state: AppState, operations: Operations, run: Run
 ) -> None:
     page = ResultsPage(state, operations)
@@ -81,29 +81,29 @@ def test_results_show_the_wrong_images_and_those_of_a_chosen_cell(
     assert page.title.text() == "No results yet"
     state.set_run(run)
     assert "75" in page.title.text()
-    assert [item.caption for item in page.grid.items] == ["ant taken for bee, 0.90"]
+    assert [item.caption for item in page.grid.items] == ["ant → bee, 90\N{NO-BREAK SPACE}%"]
     page.confusion.cell_chosen.emit(1, 1)
-    assert [item.caption for item in page.grid.items] == ["bee, 0.90", "bee, 0.90"]
+    assert [item.caption for item in page.grid.items] == ["bee, 90\N{NO-BREAK SPACE}%"] * 2
     page.back_button.click()
     assert len(page.grid.items) == 1
 
 
-def test_settings_of_a_run_can_be_taken_again(qtbot: QtBot, state: AppState, operations: Operations, run: Run) -> None:
+def test_settings_of_a_run_can_be_reused(qtbot: QtBot, state: AppState, operations: Operations, run: Run) -> None:
     state.set_config(RunConfig().changed("training", epochs=99))
     page = RunsPage(state, operations)
     qtbot.addWidget(page)
     assert not page.open_button.isEnabled()
     page.table.selectRow(0)
-    assert page.chosen() == [run]
-    with qtbot.waitSignal(page.settings_taken):
+    assert page.selected_runs() == [run]
+    with qtbot.waitSignal(page.settings_reused):
         page.settings_button.click()
     assert state.config == run.config
 
 
-def test_answers_come_as_they_are_made_and_a_bad_file_is_one_of_them(
+def test_predictions_appear_one_by_one_and_include_unreadable_files(
     qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answer(
+    def predict(
         model: Path, paths: list[Path], num_top: int, max_error: float | None
     ) -> Generator[Event | Prediction, None, int]:
         yield Progress(stage="predict", done=0, total=2)
@@ -111,20 +111,20 @@ def test_answers_come_as_they_are_made_and_a_bad_file_is_one_of_them(
         yield Prediction("/x/b.png", error="This file is empty.")
         return 2
 
-    monkeypatch.setattr(jobs, "predict", answer)
+    monkeypatch.setattr(jobs, "predict", predict)
     page = PredictPage(state, operations)
     qtbot.addWidget(page)
     state.set_model(tmp_path / "model.safetensors")
-    page.ask([Path("/x")])
+    page.classify([Path("/x")])
     qtbot.waitUntil(lambda: not operations.running_jobs and page.model.rowCount() == 2, timeout=20_000)
     assert page.prediction_view.title.text().startswith("bee, 75")
     page.table.selectRow(1)
     assert page.prediction_view.title.text() == "This file is empty."
-    page.save_table(tmp_path / "answers.csv")
-    assert "This file is empty." in (tmp_path / "answers.csv").read_text(encoding="utf-8-sig")
+    page.save_table(tmp_path / "predictions.csv")
+    assert "This file is empty." in (tmp_path / "predictions.csv").read_text(encoding="utf-8-sig")
 
 
-def test_a_folder_is_described_and_its_unreadable_files_are_named(
+def test_the_dataset_page_shows_the_split_and_names_unreadable_files(
     qtbot: QtBot, state: AppState, operations: Operations
 ) -> None:
     page = DatasetPage(state, operations, Preferences())
@@ -132,24 +132,24 @@ def test_a_folder_is_described_and_its_unreadable_files_are_named(
     samples = (Sample("ant/1.png", 0), Sample("ant/2.png", 0), Sample("bee/1.png", 1), Sample("bee/2.png", 1, "val"))
     dataset = Dataset(Path("/photos"), ("ant", "bee"), samples)
     state.set_dataset(dataset, Audit(unreadable=(Unreadable(path="ant/2.png", reason="This file is empty."),)))
-    assert "2 classes" in page.sentence.text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "2 classes" in page.summary.text().replace("\N{NO-BREAK SPACE}", " ")
     assert "ant/2.png" in page.notes.text()
     assert len(page.grid.items) == 4
     page.classes.setCurrentRow(2)
     assert {item.caption for item in page.grid.items} == {"bee"}
 
 
-def test_another_budget_decides_anew_without_asking_the_model(
+def test_another_error_limit_updates_the_decisions_without_running_the_model(
     qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sure, close, strange = (
+    confident, close, unknown = (
         Prediction("/x/a.png", (("bee", 0.99),), decision="bee"),
         Prediction("/x/b.png", (("bee", 0.6),), decision="bee"),
         Prediction("/x/c.png", (("bee", 0.97),), decision=UNKNOWN),
     )
     page = PredictPage(state, operations)
     qtbot.addWidget(page)
-    page.model.add([sure, close, strange])
+    page.model.add([confident, close, unknown])
     monkeypatch.setattr(page, "_describe_model", lambda: setattr(page, "_threshold", 0.9) or "A model.")
     state.set_max_error(0.01)
     assert [answer.decision for answer in page.model.predictions] == ["bee", UNSURE, UNKNOWN]
@@ -157,10 +157,10 @@ def test_another_budget_decides_anew_without_asking_the_model(
     assert page.prediction_view.title.text().startswith("Not sure. Perhaps bee")
     page.table.selectRow(2)
     assert page.prediction_view.title.text().startswith("Unlike anything in training")
-    assert "2 of them left to you" in page.model_label.text()
+    assert "2 unsure" in page.model_label.text()
 
 
-def test_the_shown_list_of_images_is_saved_as_a_table(
+def test_the_shown_images_are_saved_as_csv(
     qtbot: QtBot, state: AppState, operations: Operations, run: Run, tmp_path: Path
 ) -> None:
     page = ResultsPage(state, operations)
@@ -173,7 +173,7 @@ def test_the_shown_list_of_images_is_saved_as_a_table(
     ]
 
 
-def test_two_chosen_runs_are_compared_on_the_same_images(
+def test_two_selected_runs_are_compared_on_the_same_images(
     qtbot: QtBot, state: AppState, operations: Operations, run: Run
 ) -> None:
     other = create_run(default_runs_folder() / "data 2", RunConfig(), run.dataset)
@@ -186,7 +186,7 @@ def test_two_chosen_runs_are_compared_on_the_same_images(
     assert not page.comparison.text()
 
 
-def test_the_final_test_is_offered_until_it_was_made(
+def test_the_final_test_is_offered_until_it_has_been_run(
     qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
@@ -198,8 +198,8 @@ def test_the_final_test_is_offered_until_it_was_made(
     qtbot.addWidget(page)
     box = page.findChild(FinalTestBox)
     state.set_run(run)
-    assert "8\N{NO-BREAK SPACE}test images untouched" in box.words.text()
+    assert "8\N{NO-BREAK SPACE}test images, not evaluated yet" in box.summary.text()
     box.button.click()
-    qtbot.waitUntil(lambda: "Final test on" in box.words.text(), timeout=30_000)
+    qtbot.waitUntil(lambda: "Test accuracy" in box.summary.text(), timeout=30_000)
     assert box.button.isHidden()
     qtbot.waitUntil(lambda: not operations.running_jobs, timeout=20_000)

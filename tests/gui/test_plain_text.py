@@ -1,4 +1,4 @@
-"""Tests of gui.plain_text, and that every page shows names as what they are."""
+"""Tests of gui.plain_text, and that every page shows names with markup unchanged."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -38,46 +38,46 @@ MARKUP = "<img src=x>"
 NAMES = (MARKUP, "<b>bold & <i>")
 
 
-def seen(text: str) -> str:
-    """Return what a tooltip makes of a text."""
+def displayed(text: str) -> str:
+    """Return the text that a tooltip displays."""
     return QTextDocumentFragment.fromHtml(text).toPlainText() if GuiQt.mightBeRichText(text) else text
 
 
 @pytest.mark.parametrize(
     "text", ["ant", "a & b", "1 < 2", *NAMES, f"name {MARKUP}\nmore  words", "&lt;b&gt;", "a\n<b>x"]
 )
-def test_a_tooltip_shows_every_letter(text: str) -> None:
-    assert seen(as_plain(text)) == text
+def test_a_tooltip_displays_the_text_unchanged(text: str) -> None:
+    assert displayed(as_plain(text)) == text
 
 
-def test_a_button_underlines_nothing() -> None:
+def test_a_button_displays_an_ampersand() -> None:
     assert as_button_text("salt & pepper") == "salt && pepper"
 
 
 def texts_of(widget: QWidget) -> Iterator[tuple[str, str]]:
-    """Yield each text of labels, tooltips and rows' tooltips, and what a person sees of it."""
+    """Yield the texts of labels, tooltips and table rows, each with the text that is displayed."""
     for child in (widget, *widget.findChildren(QWidget)):
-        yield child.toolTip(), seen(child.toolTip())
+        yield child.toolTip(), displayed(child.toolTip())
         if isinstance(child, QLabel):
             is_plain = child.textFormat() == Qt.TextFormat.PlainText
-            yield child.text(), child.text() if is_plain else seen(child.text())
+            yield child.text(), child.text() if is_plain else displayed(child.text())
         if isinstance(child, QAbstractItemView) and (model := child.model()) is not None:
             for row, column in product(
                 range(model.rowCount()), range(model.columnCount() if isinstance(child, QTableView) else 1)
             ):
                 tooltip = model.data(model.index(row, column), Qt.ItemDataRole.ToolTipRole) or ""
-                yield tooltip, seen(tooltip)
+                yield tooltip, displayed(tooltip)
 
 
 def shown(widget: QWidget) -> list[str]:
-    """Return what a person sees; fail where markup of a name was taken for markup."""
+    """Return the displayed texts; fail if the markup of a name was rendered."""
     texts = list(texts_of(widget))
-    assert not [text for text, seen_text in texts if "<b>" in text and "<b>" not in seen_text]
-    assert not [text for text, seen_text in texts if MARKUP in text and MARKUP not in seen_text]
-    return [seen_text for _, seen_text in texts]
+    assert not [text for text, displayed_text in texts if "<b>" in text and "<b>" not in displayed_text]
+    assert not [text for text, displayed_text in texts if MARKUP in text and MARKUP not in displayed_text]
+    return [displayed_text for _, displayed_text in texts]
 
 
-def test_names_with_markup_are_shown_letter_by_letter_on_every_page(qtbot: QtBot, tmp_path: Path) -> None:
+def test_every_page_displays_names_with_markup_unchanged(qtbot: QtBot, tmp_path: Path) -> None:
     root = write_classes(tmp_path / "<b>data", dict.fromkeys(NAMES, 2))
     dataset = scan(root)
     run = create_run(default_runs_folder() / "<b>run", RunConfig(), dataset)
@@ -113,7 +113,7 @@ def test_names_with_markup_are_shown_letter_by_letter_on_every_page(qtbot: QtBot
     assert sum("<b>run" in text for text in texts) >= 3
 
 
-def test_errors_and_captions_are_shown_letter_by_letter(qtbot: QtBot, tmp_path: Path) -> None:
+def test_errors_and_captions_display_markup_unchanged(qtbot: QtBot, tmp_path: Path) -> None:
     parent = QWidget()
     qtbot.addWidget(parent)
     bar, viewer = ErrorBar(parent), ImageViewer(parent)
@@ -124,6 +124,6 @@ def test_errors_and_captions_are_shown_letter_by_letter(qtbot: QtBot, tmp_path: 
     assert any(text.startswith(f"{MARKUP}, 0.90") for text in shown(viewer))
 
 
-def test_a_copied_table_has_no_formula_and_no_cell_is_two() -> None:
+def test_a_copied_table_escapes_formulas_and_tabs() -> None:
     figures = ChartTable(("Class", "Images"), (("=1+1", "-3"), ("a\tb\nc", "+4.5 %"), ("@x", "1,200")))
     assert figures.to_text() == "Class\tImages\n'=1+1\t-3\na b c\t+4.5 %\n'@x\t1,200"

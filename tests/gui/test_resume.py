@@ -1,4 +1,4 @@
-"""Runs that were cut off: they are offered, taken up again, or let be."""
+"""Tests of interrupted runs: they are offered, resumed or dismissed."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -24,7 +24,7 @@ from gui.widgets.resume_panel import ResumePanel
 from tests.journals import CONFIG, append, epoch, make_run, started
 from tests.pictures import write_classes
 
-pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(root: Path) -> Run:
-    """A run that was cut off after its second epoch."""
+    """A run that was interrupted after its second epoch."""
     return make_run(root, "data 1", epoch(1), epoch(2))
 
 
@@ -54,7 +54,7 @@ def _press(window: MainWindow, name: str) -> None:
     next(button for button in buttons if button.accessibleName() == name).click()
 
 
-def test_a_run_that_was_cut_off_says_how_far_it_had_come(run: Run, root: Path) -> None:
+def test_the_text_of_an_interrupted_run_contains_its_last_epoch(run: Run, root: Path) -> None:
     assert (
         interruption_text(run.name, run.history, CONFIG) == "The training “data 1” was interrupted after epoch 2 of 4."
     )
@@ -66,7 +66,7 @@ def test_a_run_that_was_cut_off_says_how_far_it_had_come(run: Run, root: Path) -
     assert "in its first epoch" in interruption_text(begun.name, begun.history, CONFIG)
 
 
-def test_the_start_page_offers_what_was_cut_off_and_lets_it_be(run: Run, window: MainWindow, qtbot: QtBot) -> None:
+def test_the_start_page_offers_interrupted_runs_and_dismisses_them(run: Run, window: MainWindow, qtbot: QtBot) -> None:
     card = window.dataset_page.resume_panel
     qtbot.waitUntil(card.isVisible, timeout=20_000)
     _press(window, "Let data 1 be")
@@ -75,12 +75,12 @@ def test_the_start_page_offers_what_was_cut_off_and_lets_it_be(run: Run, window:
     assert read_record(run).state == "stopped"
 
 
-def test_a_start_without_anything_cut_off_offers_nothing(window: MainWindow, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: window.dataset_page._has_looked and not window.operations.running_jobs, timeout=20_000)
+def test_a_start_without_interrupted_runs_offers_nothing(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.dataset_page._has_searched and not window.operations.running_jobs, timeout=20_000)
     assert window.dataset_page.resume_panel.isHidden()
 
 
-def test_at_most_three_are_offered_and_the_rest_are_counted(root: Path, qtbot: QtBot) -> None:
+def test_at_most_three_runs_are_offered_and_the_others_counted(root: Path, qtbot: QtBot) -> None:
     card = ResumePanel()
     qtbot.addWidget(card)
     runs = [make_run(root, f"data {number}", epoch(1)) for number in range(5)]
@@ -93,10 +93,10 @@ def test_at_most_three_are_offered_and_the_rest_are_counted(root: Path, qtbot: Q
     assert card.more.isHidden()
 
 
-def test_resume_leads_to_the_curve_so_far_which_goes_on(
+def test_resuming_shows_the_curve_so_far_and_continues_it(
     run: Run, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def go_on(path: Path) -> Generator[Event, None, Run]:
+    def resume(path: Path) -> Generator[Event, None, Run]:
         yield started(run)
         yield epoch(3)
         yield epoch(4)
@@ -104,7 +104,7 @@ def test_resume_leads_to_the_curve_so_far_which_goes_on(
         append(run, epoch(3), epoch(4), RunDone(model="m", best=best, seconds=4, stopped=False))
         return run
 
-    monkeypatch.setattr(jobs, "resume", go_on)
+    monkeypatch.setattr(jobs, "resume", resume)
     qtbot.waitUntil(window.dataset_page.resume_panel.isVisible, timeout=20_000)
     _press(window, "Resume data 1")
     assert window.stack.currentIndex() == TRAIN
@@ -121,7 +121,7 @@ def test_resume_leads_to_the_curve_so_far_which_goes_on(
     assert window.dataset_page.resume_panel.isHidden()
 
 
-def test_a_run_stopped_in_the_window_goes_on_to_its_end(window: MainWindow, root: Path, qtbot: QtBot) -> None:
+def test_a_run_stopped_in_the_window_can_be_resumed_to_its_end(window: MainWindow, root: Path, qtbot: QtBot) -> None:
     window.open_paths([root])
     qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs, timeout=20_000)
     window.state.set_config(CONFIG.changed("training", epochs=15))
@@ -145,7 +145,7 @@ def test_a_run_stopped_in_the_window_goes_on_to_its_end(window: MainWindow, root
 
 
 @pytest.mark.parametrize("reason", ["gone", "elsewhere", "over"])
-def test_what_cannot_go_on_is_a_sentence_that_stays(
+def test_a_run_that_cannot_be_resumed_shows_an_error(
     reason: str, run: Run, root: Path, window: MainWindow, qtbot: QtBot
 ) -> None:
     if reason == "gone":
@@ -165,7 +165,7 @@ def test_what_cannot_go_on_is_a_sentence_that_stays(
     assert window.state.training is None
 
 
-def test_the_runs_page_tells_states_apart_and_resumes_what_may_go_on(root: Path, qtbot: QtBot) -> None:
+def test_the_runs_page_offers_resuming_by_the_state_of_a_run(root: Path, qtbot: QtBot) -> None:
     done, stopped = (RunDone(model="m", seconds=4, stopped=is_stopped) for is_stopped in (False, True))
     runs = {
         "interrupted": make_run(root, "a", epoch(1)),
@@ -183,7 +183,7 @@ def test_the_runs_page_tells_states_apart_and_resumes_what_may_go_on(root: Path,
         offered = {}
         for row in range(4):
             page.table.selectRow(row)
-            (chosen,) = page.chosen()
+            (chosen,) = page.selected_runs()
             record = page.model.record(chosen)
             assert record is not None
             assert runs[record.state] == chosen
@@ -194,7 +194,7 @@ def test_the_runs_page_tells_states_apart_and_resumes_what_may_go_on(root: Path,
     qtbot.waitUntil(lambda: page.model.record(runs["running"]).state == "interrupted", timeout=20_000)
 
 
-def test_a_run_under_way_is_not_deleted(run: Run, qtbot: QtBot) -> None:
+def test_a_running_run_is_not_deleted(run: Run, qtbot: QtBot) -> None:
     state = AppState()
     operations = Operations(state, state)
     with locked(run.path), qtbot.waitSignal(operations.runner.failed) as caught:

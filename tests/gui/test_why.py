@@ -1,4 +1,4 @@
-"""Tests of asking why on the predict page, with scripted explanations."""
+"""Tests of explanations on the Predict page, with scripted results."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -22,19 +22,19 @@ TOP = (("bee", 0.75), ("ant", 0.25))
 
 
 @pytest.fixture
-def asked() -> list[tuple[str, str | None]]:
+def requests() -> list[tuple[str, str | None]]:
     return []
 
 
 @pytest.fixture
 def page(
-    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[tuple[str, str | None]]
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requests: list[tuple[str, str | None]]
 ) -> PredictPage:
-    """A page with two answered images, whose explanations are made up."""
+    """A page with two classified images and scripted explanations."""
     for name in ("a", "b", "near"):
         draw_picture((200, 40, 40), seed=1).save(tmp_path / f"{name}.png")
 
-    def answer(
+    def predict(
         model: Path, paths: list[Path], num_top: int, max_error: float | None
     ) -> Generator[Event | Prediction, None, int]:
         yield Prediction(str(tmp_path / "a.png"), TOP)
@@ -43,12 +43,12 @@ def page(
 
     def explain(model: Path, image: Path, label: str | None) -> Generator[Event, None, Explanation]:
         yield from ()
-        asked.append((image.name, label))
+        requests.append((image.name, label))
         near = (Neighbour(str(tmp_path / "near.png"), "bee", 0.9),)
         heat = np.eye(8, dtype=np.float32)
         return Explanation(str(image), label or "bee", "bee", 0.75, heat, Box(0, 0, 1, 1), near)
 
-    monkeypatch.setattr(jobs, "predict", answer)
+    monkeypatch.setattr(jobs, "predict", predict)
     monkeypatch.setattr(jobs, "explain", explain)
     state = AppState()
     operations = Operations(state, state)
@@ -56,19 +56,19 @@ def page(
     state.setParent(page)
     qtbot.addWidget(page)
     state.set_model(tmp_path / "model.safetensors")
-    page.ask([tmp_path])
+    page.classify([tmp_path])
     qtbot.waitUntil(lambda: not operations.running_jobs and page.model.rowCount() == 2, timeout=20_000)
     return page
 
 
-def test_why_is_a_key_away_and_shows_heat_and_near_images(
-    page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
+def test_a_shortcut_shows_the_heat_map_and_similar_images(
+    page: PredictPage, qtbot: QtBot, requests: list[tuple[str, str | None]]
 ) -> None:
     assert not page.prediction_view.view.has_heatmap
-    assert asked == []
+    assert requests == []
     page.prediction_view._shortcut.activated.emit()
     qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
-    assert asked == [("a.png", "bee")]
+    assert requests == [("a.png", "bee")]
     assert not page.prediction_view.neighbours.isHidden()
     assert [item.caption for item in page.prediction_view.neighbours.items] == ["bee, 0.90"]
     page.prediction_view.neighbours.buttons[0].click()
@@ -79,23 +79,23 @@ def test_why_is_a_key_away_and_shows_heat_and_near_images(
     assert page.prediction_view.neighbours.isHidden()
 
 
-def test_another_class_is_explained_by_a_click_on_its_bar(
-    page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
+def test_a_click_on_a_bar_explains_its_class(
+    page: PredictPage, qtbot: QtBot, requests: list[tuple[str, str | None]]
 ) -> None:
     bars = page.prediction_view.bars
     bars.resize(bars.sizeHint())
     qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, pos=QRect(0, bars.height() - 4, 8, 2).center())
     qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
     assert page.prediction_view.why_button.isChecked()
-    assert asked == [("a.png", "ant")]
+    assert requests == [("a.png", "ant")]
     qtbot.keyClick(bars, Qt.Key.Key_Up)
     qtbot.keyClick(bars, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: len(asked) == 2, timeout=20_000)
-    assert asked[-1] == ("a.png", "bee")
+    qtbot.waitUntil(lambda: len(requests) == 2, timeout=20_000)
+    assert requests[-1] == ("a.png", "bee")
 
 
-def test_while_why_is_on_the_next_image_is_explained_too(
-    page: PredictPage, qtbot: QtBot, asked: list[tuple[str, str | None]]
+def test_while_explanations_are_on_the_next_image_is_explained_too(
+    page: PredictPage, qtbot: QtBot, requests: list[tuple[str, str | None]]
 ) -> None:
     page.prediction_view.why_button.click()
     qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
@@ -107,15 +107,15 @@ def test_while_why_is_on_the_next_image_is_explained_too(
     page.prediction_view.show_explanation(late)
     assert not page.prediction_view.view.has_heatmap
     qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
-    assert asked[-1] == ("b.png", "bee")
+    assert requests[-1] == ("b.png", "bee")
 
 
-def test_heat_is_clear_where_the_network_did_not_look() -> None:
+def test_the_heat_map_is_transparent_where_attention_is_low() -> None:
     image = heatmap_image(np.array([[0, 1]], dtype=np.float32))
     assert image.pixelColor(0, 0).alpha() == 0
     assert image.pixelColor(1, 0).alpha() > 150
 
 
-def test_heat_lies_over_the_part_that_was_seen() -> None:
+def test_the_heat_map_covers_the_input_region() -> None:
     seen = input_rect(QRect(100, 50, 200, 100), Box(0.25, 0, 0.75, 1))
     assert (seen.left(), seen.top(), seen.width(), seen.height()) == (150, 50, 100, 100)

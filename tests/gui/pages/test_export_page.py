@@ -1,4 +1,4 @@
-"""Tests of the Export page, with the real engine where a file is written, and with scripted events elsewhere."""
+"""Tests of the Export page, with the real engine for one export and scripted results elsewhere."""
 
 import http.client
 import socket
@@ -58,36 +58,34 @@ def _certificate(path: Path, **changes: object) -> ExportVerification:
 
 
 def _script_export(monkeypatch: pytest.MonkeyPatch, outcome: ExportVerification | EngineError) -> list[ExportOptions]:
-    asked: list[ExportOptions] = []
+    requests: list[ExportOptions] = []
 
     def export(
         _model: Path, path: Path, options: ExportOptions, _data: Path | None = None
     ) -> Generator[object, None, ExportVerification]:
-        asked.append(options)
+        requests.append(options)
         yield from ()
         if isinstance(outcome, EngineError):
             raise outcome
         return outcome
 
     monkeypatch.setattr(jobs, "export", export)
-    return asked
+    return requests
 
 
-def test_without_a_model_the_page_leads_to_training(qtbot: QtBot) -> None:
+def test_without_a_model_the_page_links_to_training(qtbot: QtBot) -> None:
     window = MainWindow(Preferences())
     qtbot.addWidget(window)
     window.show()
     window.show_page(EXPORT)
     page = window.export_page
-    assert page.invitation.isVisible()
+    assert page.empty_view.isVisible()
     assert not page.export.isVisible()
     page.train_requested.emit()
     assert window.stack.currentIndex() == TRAIN
 
 
-def test_the_real_engine_writes_a_file_and_the_page_shows_its_certificate(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path
-) -> None:
+def test_a_real_export_shows_its_verification(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     panel = window.export_page.export
     assert not panel.verdict.isVisible()
     job = panel.export_to(tmp_path / "model.onnx")
@@ -95,7 +93,7 @@ def test_the_real_engine_writes_a_file_and_the_page_shows_its_certificate(
     qtbot.waitUntil(lambda: panel.verdict.isVisible(), timeout=120_000)
     qtbot.waitUntil(lambda: not job.is_running() and panel.export_button.isEnabled())
     certificate = read_verification(tmp_path / "model.onnx")
-    assert panel.verdict.text() == "It answers as Classifold does"
+    assert panel.verdict.text() == "Verified: 6 of 6 predictions match"
     assert certificate.sentence() in panel.details.text()
     panel.copy_button.click()
     assert ExportVerification.model_validate_json(QGuiApplication.clipboard().text()) == certificate
@@ -109,19 +107,19 @@ def test_the_real_engine_writes_a_file_and_the_page_shows_its_certificate(
         ("pt2", ExportOptions(format="pt2")),
     ],
 )
-def test_what_is_chosen_is_what_is_asked_for(
+def test_the_chosen_options_are_exported(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, expected: ExportOptions
 ) -> None:
-    asked = _script_export(monkeypatch, _certificate(tmp_path / "a.onnx"))
+    requests = _script_export(monkeypatch, _certificate(tmp_path / "a.onnx"))
     panel = window.export_page.export
     next(button for button in panel.formats.buttons() if button.objectName() == key).click()
     panel.normalises.setChecked(False)
     panel.export_to(tmp_path / "a.onnx")
     qtbot.waitUntil(lambda: panel.verdict.isVisible())
-    assert asked == [expected.model_copy(update={"normalises": False})]
+    assert requests == [expected.model_copy(update={"normalises": False})]
 
 
-def test_a_file_that_disagrees_is_shown_as_such_with_the_reason(
+def test_a_failed_verification_is_shown_with_the_reason(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.disagrees.onnx"
@@ -130,24 +128,24 @@ def test_a_file_that_disagrees_is_shown_as_such_with_the_reason(
     panel = window.export_page.export
     panel.export_to(tmp_path / "a.onnx")
     qtbot.waitUntil(lambda: panel.verdict.isVisible())
-    assert panel.verdict.text() == "It does not answer as Classifold does"
+    assert panel.verdict.text() == "Not verified: 2 of 6 predictions match"
     assert "a.disagrees.onnx" in panel.details.text()
     assert "Do not use it" in window.error_bar.label.text()
 
 
-def test_another_model_puts_the_certificate_away(window: MainWindow, tmp_path: Path) -> None:
+def test_another_model_hides_the_verification(window: MainWindow, tmp_path: Path) -> None:
     panel = window.export_page.export
-    panel.show_certificate(_certificate(tmp_path / "a.onnx"), tmp_path / "a.onnx")
+    panel.show_verification(_certificate(tmp_path / "a.onnx"), tmp_path / "a.onnx")
     window.state.set_model(None)
     assert not panel.verdict.isVisibleTo(panel)
 
 
 @pytest.mark.parametrize("way", ["copy", "move", "link"])
-def test_a_folder_is_sorted_and_taken_back(qtbot: QtBot, window: MainWindow, tmp_path: Path, way: str) -> None:
+def test_a_folder_is_sorted_and_restored(qtbot: QtBot, window: MainWindow, tmp_path: Path, way: str) -> None:
     photos = write_classes(tmp_path / "photos", {"red": 3, "blue": 3}, seed=4)
     before = {path: path.read_bytes() for path in photos.rglob("*.*")}
     panel = window.export_page.sort
-    next(button for button in panel.ways.buttons() if button.objectName() == way).click()
+    next(button for button in panel.modes.buttons() if button.objectName() == way).click()
     panel.sort(photos)
     qtbot.waitUntil(lambda: panel.undo_button.isVisible() and panel.undo_button.isEnabled(), timeout=60_000)
     assert panel.result.text().startswith("6")
@@ -159,7 +157,7 @@ def test_a_folder_is_sorted_and_taken_back(qtbot: QtBot, window: MainWindow, tmp
     assert not (tmp_path / "photos sorted").exists()
 
 
-def test_a_folder_without_images_is_a_sentence(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+def test_sorting_a_folder_without_images_shows_an_error(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     window.export_page.sort.sort(tmp_path / "empty")
     qtbot.waitUntil(window.error_bar.isVisible)
@@ -168,9 +166,7 @@ def test_a_folder_without_images_is_a_sentence(qtbot: QtBot, window: MainWindow,
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_other_programs_are_answered_until_it_is_stopped(
-    qtbot: QtBot, window: MainWindow, unused_port: Callable[[], int]
-) -> None:
+def test_the_server_runs_until_it_is_stopped(qtbot: QtBot, window: MainWindow, unused_port: Callable[[], int]) -> None:
     panel = window.export_page.serve
     panel.port.setValue(unused_port())
     panel.start_button.click()
@@ -189,7 +185,9 @@ def test_other_programs_are_answered_until_it_is_stopped(
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_the_window_closes_while_it_serves(qtbot: QtBot, window: MainWindow, unused_port: Callable[[], int]) -> None:
+def test_the_window_closes_while_the_server_runs(
+    qtbot: QtBot, window: MainWindow, unused_port: Callable[[], int]
+) -> None:
     panel = window.export_page.serve
     panel.port.setValue(unused_port())
     panel.start_button.click()

@@ -1,4 +1,4 @@
-"""Tests of the train page with scripted events."""
+"""Tests of the Train page with scripted events."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -21,7 +21,7 @@ from gui.widgets.inputs.editors import TextBox
 DATASET = Dataset(Path("/data"), ("ant", "bee"), (Sample("a", 0), Sample("b", 1), Sample("c", 0, "val")), has_val=True)
 
 
-def _story() -> list[Event]:
+def _scripted_events() -> list[Event]:
     scores = TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5)
     return [
         RunStarted(
@@ -60,15 +60,15 @@ def _play(page: TrainPage, qtbot: QtBot, work: Generator[Event, None, None]) -> 
     state.set_training(None)
 
 
-def test_a_finished_run_says_its_accuracy_and_leads_on(page: TrainPage, qtbot: QtBot) -> None:
-    _play(page, qtbot, _replay(_story()))
+def test_a_finished_run_shows_its_accuracy_and_offers_the_next_pages(page: TrainPage, qtbot: QtBot) -> None:
+    _play(page, qtbot, _replay(_scripted_events()))
     assert "75" in page.title.text()
     assert "b.jpg" in page.warnings.text()
     assert not page.results_button.isHidden()
     assert not page.predict_button.isHidden()
 
 
-def test_while_training_the_button_stops_and_settings_rest(page: TrainPage) -> None:
+def test_during_training_the_button_stops_and_settings_are_disabled(page: TrainPage) -> None:
     page._state.set_dataset(DATASET)
     assert page.train_button.text() == "Train"
     page._state.set_training(Job(_replay([]), page))
@@ -76,18 +76,18 @@ def test_while_training_the_button_stops_and_settings_rest(page: TrainPage) -> N
     assert not page.adjust.isEnabled()
 
 
-def test_weights_that_must_be_fetched_are_said_on_the_button(page: TrainPage) -> None:
+def test_the_button_shows_the_size_of_a_download(page: TrainPage) -> None:
     page._state.set_dataset(DATASET)
     page._state.set_config(page._state.config.changed("model", backbone="mobilenet_v2", weights="default"))
     assert page.train_button.text().startswith("Download 14")
 
 
-def test_without_images_training_cannot_begin(page: TrainPage) -> None:
+def test_training_cannot_start_without_a_dataset(page: TrainPage) -> None:
     assert not page.train_button.isEnabled()
     assert not page.dataset_button.isHidden()
 
 
-def test_a_job_that_fails_hands_on_its_error(qtbot: QtBot) -> None:
+def test_a_failed_job_emits_its_error(qtbot: QtBot) -> None:
     def fail() -> Generator[Event, None, None]:
         yield Progress(stage="train", done=1, total=2)
         raise EngineError("The disk is full.")
@@ -100,7 +100,7 @@ def test_a_job_that_fails_hands_on_its_error(qtbot: QtBot) -> None:
     assert caught.args[0].message == "The disk is full."
 
 
-def test_a_time_budget_is_typed_and_a_text_that_is_none_goes_back(page: TrainPage, qtbot: QtBot) -> None:
+def test_a_time_budget_can_be_typed_and_an_invalid_one_is_reset(page: TrainPage, qtbot: QtBot) -> None:
     box = page.form.editor("training", "budget")
     assert isinstance(box, TextBox)
     qtbot.keyClicks(box, "5m")
@@ -114,13 +114,13 @@ def test_a_time_budget_is_typed_and_a_text_that_is_none_goes_back(page: TrainPag
     assert page._state.config.training.budget == "5m"
 
 
-def test_while_training_the_page_says_what_it_computes_on_and_why(page: TrainPage, qtbot: QtBot) -> None:
-    seen = []
-    story = [_story()[0].model_copy(update={"precision_reason": "twice as fast"}), *_story()[1:]]
+def test_during_training_the_page_shows_device_and_precision(page: TrainPage, qtbot: QtBot) -> None:
+    shown = []
+    events = [_scripted_events()[0].model_copy(update={"precision_reason": "twice as fast"}), *_scripted_events()[1:]]
     page._state.set_dataset(DATASET)
-    job = Job(_replay(story), page)
+    job = Job(_replay(events), page)
     page._state.set_training(job)
-    job.events_received.connect(lambda _: seen.append(page.note.text()))
+    job.events_received.connect(lambda _: shown.append(page.note.text()))
     with qtbot.waitSignal(job.finished, timeout=20_000):
         job.start()
-    assert any("CPU, float32" in text for text in seen)
+    assert any("CPU, float32" in text for text in shown)

@@ -1,4 +1,4 @@
-"""Tests of the parts of the window that say how sure a model is, with scripted evaluations."""
+"""Tests of the calibration panel with scripted evaluations."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from gui.state import AppState
 
 
 def _evaluation(num_images: int = 200, num_wrong: int = 20) -> Evaluation:
-    """Return an evaluation whose least sure answers are the wrong ones."""
+    """Return an evaluation in which the least confident predictions are wrong."""
     confidences = np.linspace(0.99, 0.51, num_images)
     is_right = np.arange(num_images) < num_images - num_wrong
     images = tuple(
@@ -38,36 +38,36 @@ def panel(qtbot: QtBot) -> CalibrationPanel:
     return panel
 
 
-def test_the_panel_says_how_far_confidences_are_off_before_and_after(panel: CalibrationPanel) -> None:
+def test_the_panel_shows_the_calibration_error_before_and_after(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation())
-    assert "3.0 points" in panel.sentence.text()
-    assert "12.0 points" in panel.sentence.text()
-    assert "0.60" in panel.unknown_note.text()
+    assert "Calibration error 3\N{NO-BREAK SPACE}%" in panel.summary.text()
+    assert "(12\N{NO-BREAK SPACE}% before" in panel.summary.text()
+    assert "0.60" in panel.ood_note.text()
 
 
-def test_a_smaller_budget_leaves_more_images_to_the_person(panel: CalibrationPanel) -> None:
+def test_a_lower_error_limit_marks_more_images_unsure(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation())
     panel.error_limit_box.percent.setValue(5)
-    some = panel.budget_sentence.text()
+    some = panel.operating_point.text()
     panel.error_limit_box.percent.setValue(2)
-    assert panel.budget_sentence.text() != some
-    assert "2\N{NO-BREAK SPACE}%" in panel.budget_sentence.text()
+    assert panel.operating_point.text() != some
+    assert "2\N{NO-BREAK SPACE}%" in panel.operating_point.text()
     panel.error_limit_box.percent.setValue(0)
     assert panel._state.max_error is None
-    assert "all 200 images are answered, 20 of them wrongly" in panel.budget_sentence.text()
+    assert "all 200 images are answered, 20 of them wrongly" in panel.operating_point.text()
 
 
-def test_a_run_without_calibration_says_so(panel: CalibrationPanel) -> None:
+def test_a_run_without_calibration_shows_a_hint(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation().model_copy(update={"calibration": None}))
-    assert "older than calibration" in panel.sentence.text()
+    assert "not calibrated" in panel.summary.text()
 
 
-def test_both_charts_have_their_tables(panel: CalibrationPanel) -> None:
+def test_both_charts_have_tables(panel: CalibrationPanel) -> None:
     panel.show_evaluation(_evaluation())
     assert len(panel.reliability._table_rows().rows) == 5
     assert len(panel.coverage._table_rows().rows) == 200
 
 
-def test_too_few_images_are_said_to_promise_nothing() -> None:
+def test_the_text_says_when_the_error_limit_cannot_be_guaranteed() -> None:
     assert "larger validation split" in operating_point_text(OperatingPoint(0.0, 10, 10, 1, is_guaranteed=False), 0.02)
     assert 'marked "unsure"' in operating_point_text(OperatingPoint(float("inf"), 0, 100, 0, is_guaranteed=True), 0.02)

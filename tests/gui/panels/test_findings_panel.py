@@ -1,4 +1,4 @@
-"""Tests of the findings on the Dataset page."""
+"""Tests of the findings panel."""
 
 import shutil
 from collections.abc import Iterator
@@ -58,8 +58,8 @@ def _titles(panel: FindingsPanel) -> list[str]:
     return [panel.list.item(row).text().replace(NBSP, " ") for row in range(panel.list.count())]
 
 
-def test_findings_are_sentences_the_gravest_first(state: AppState, panel: FindingsPanel) -> None:
-    assert panel.title.text() == "Nothing odd was found so far"
+def test_findings_are_listed_with_the_most_serious_first(state: AppState, panel: FindingsPanel) -> None:
+    assert panel.title.text() == "No findings so far"
     state.set_dataset(DATASET, AUDIT)
     assert _titles(panel) == [
         "1 image has conflicting labels",
@@ -73,7 +73,7 @@ def test_findings_are_sentences_the_gravest_first(state: AppState, panel: Findin
     ]
 
 
-def test_the_images_of_the_chosen_finding_are_shown_and_open_large(
+def test_the_images_of_the_selected_finding_are_shown_and_can_be_enlarged(
     qtbot: QtBot, state: AppState, panel: FindingsPanel
 ) -> None:
     state.set_dataset(DATASET, AUDIT)
@@ -87,7 +87,7 @@ def test_the_images_of_the_chosen_finding_are_shown_and_open_large(
     assert panel.viewer.row == 1
 
 
-def test_the_chosen_finding_stays_chosen_when_the_split_changes(state: AppState, panel: FindingsPanel) -> None:
+def test_the_selected_finding_stays_selected_when_the_split_changes(state: AppState, panel: FindingsPanel) -> None:
     state.set_dataset(DATASET, AUDIT)
     panel.list.setCurrentRow(5)
     state.set_dataset(replace(DATASET), AUDIT)
@@ -105,7 +105,7 @@ def operations(qtbot: QtBot, state: AppState) -> Iterator[Operations]:
     qtbot.waitUntil(lambda: not operations.running_jobs, timeout=60_000)
 
 
-def test_an_opened_folder_is_audited_counted_on_its_tab_and_split_with_copies_together(
+def test_opening_a_folder_counts_its_findings_and_keeps_duplicates_on_one_side_of_the_split(
     qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path
 ) -> None:
     for number in range(8):

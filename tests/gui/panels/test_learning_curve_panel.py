@@ -1,4 +1,4 @@
-"""Tests of the learning curve in the window."""
+"""Tests of the learning curve panel."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -20,7 +20,7 @@ POINTS = tuple(
     LearningCurvePoint(num_images=n, accuracy=a, low=a - 0.04, high=a + 0.04)
     for n, a in ((50, 0.7), (100, 0.75), (200, 0.8))
 )
-GROWTH = LearningCurve(
+CURVE = LearningCurve(
     points=POINTS,
     forecast=(
         LearningCurvePoint(num_images=200, accuracy=0.8, low=0.8, high=0.8),
@@ -56,36 +56,36 @@ def panel(qtbot: QtBot) -> LearningCurvePanel:
     return panel
 
 
-def test_a_kept_curve_is_shown_with_its_sentence_and_its_classes(panel: LearningCurvePanel, run: Run) -> None:
-    assert not panel.draw_button.isEnabled()
-    write_learning_curve(GROWTH, run.path)
+def test_a_saved_curve_is_shown_with_its_summary_and_classes(panel: LearningCurvePanel, run: Run) -> None:
+    assert not panel.compute_button.isEnabled()
+    write_learning_curve(CURVE, run.path)
     panel._state.set_run(run)
-    assert panel.sentence.text() == GROWTH.sentence
+    assert panel.summary.text() == CURVE.sentence
     cells = [panel.classes.data(panel.classes.index(0, column)) for column in range(4)]
     assert cells == ["bee", "90", "70\N{NO-BREAK SPACE}%", "about +2 points (0 to 4)"]
     assert [row[0] for row in panel.plot._table_rows().rows] == ["50", "100", "200", "400"]
     assert panel.plot._label.isVisible()
 
 
-def test_the_curve_is_drawn_at_a_click(
+def test_a_click_computes_the_curve(
     qtbot: QtBot, panel: LearningCurvePanel, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def growth(path: Path) -> Generator[Event, None, LearningCurve]:
+    def learning_curve(path: Path) -> Generator[Event, None, LearningCurve]:
         yield from ()
-        write_learning_curve(GROWTH, path)
-        return GROWTH
+        write_learning_curve(CURVE, path)
+        return CURVE
 
-    monkeypatch.setattr(jobs, "learning_curve", growth)
+    monkeypatch.setattr(jobs, "learning_curve", learning_curve)
     panel._state.set_run(run)
     assert panel.body.isHidden()
-    panel.draw_button.click()
-    qtbot.waitUntil(lambda: not panel._operations.running_jobs and panel.draw_button.isEnabled(), timeout=20_000)
-    assert panel.sentence.text() == GROWTH.sentence
+    panel.compute_button.click()
+    qtbot.waitUntil(lambda: not panel._operations.running_jobs and panel.compute_button.isEnabled(), timeout=20_000)
+    assert panel.summary.text() == CURVE.sentence
     assert not panel.body.isHidden()
 
 
-def test_a_damaged_curve_is_said_and_can_be_drawn_again(panel: LearningCurvePanel, run: Run) -> None:
+def test_a_damaged_curve_shows_an_error_and_can_be_computed_again(panel: LearningCurvePanel, run: Run) -> None:
     (run.path / "growth.json").write_text("{")
     panel._state.set_run(run)
     assert "damaged" in panel.note.text()
-    assert panel.draw_button.isEnabled()
+    assert panel.compute_button.isEnabled()

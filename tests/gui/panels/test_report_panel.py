@@ -1,4 +1,4 @@
-"""Tests of the button that saves a report."""
+"""Tests of the report panel."""
 
 from pathlib import Path
 
@@ -37,26 +37,26 @@ def panel(page: QWidget) -> ReportPanel:
     return ReportPanel(state, Operations(state, state), page)
 
 
-def test_a_report_is_offered_once_there_are_results(panel: ReportPanel, run: Run) -> None:
+def test_a_report_is_offered_when_there_are_results(panel: ReportPanel, run: Run) -> None:
     assert panel.isHidden()
     panel._state.set_run(run)
     assert not panel.isHidden()
     assert panel.open_button.isHidden()
 
 
-def test_a_written_report_can_be_opened(
+def test_a_saved_report_can_be_opened(
     panel: ReportPanel, run: Run, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = tmp_path / "bees.html"
+    target = tmp_path / "bees.html"
 
     def write(of: Run, path: Path) -> jobs.EventStream[Path]:
-        assert (of, path) == (run, wanted)
+        assert (of, path) == (run, target)
         yield from ()
         return path
 
     opened: list[str] = []
     monkeypatch.setattr(jobs, "report", write)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(wanted), ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
     panel._state.set_run(run)
     panel.save_button.click()
@@ -64,12 +64,12 @@ def test_a_written_report_can_be_opened(
     qtbot.waitUntil(lambda: panel.save_button.isEnabled())
     assert panel.open_button.text() == "Open bees.html"
     panel.open_button.click()
-    assert opened == [str(wanted)]
+    assert opened == [str(target)]
     panel._state.set_run(None)
     assert panel.open_button.isHidden()
 
 
-def test_a_dialog_that_is_left_writes_nothing(panel: ReportPanel, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_dialog_writes_nothing(panel: ReportPanel, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     panel._state.set_run(run)
     panel.save_button.click()

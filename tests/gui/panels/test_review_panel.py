@@ -1,4 +1,4 @@
-"""Tests of the queue in the window."""
+"""Tests of the review panel."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -23,7 +23,7 @@ from gui.preferences import Preferences
 from gui.state import AppState
 from tests.pictures import write_classes
 
-pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform says so of any window shown
+pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 
 AUDIT = Audit(
     unreadable=(Unreadable(path="blue/003.png", reason="This file is empty."),),
@@ -31,7 +31,7 @@ AUDIT = Audit(
         DuplicateGroup(paths=("blue/000.png", "red/000.png"), kind="exact", is_conflict=True, crosses_splits=False),
     ),
 )
-DOUBT = LabelIssue(path="red/002.png", given="red", suggested="blue", probability=0.97, score=0.9)
+LABEL_ISSUE = LabelIssue(path="red/002.png", given="red", suggested="blue", probability=0.97, score=0.9)
 
 
 @pytest.fixture
@@ -62,12 +62,12 @@ def _paths(panel: ReviewPanel) -> list[str]:
     return [item.path for item in panel.items]
 
 
-def test_each_key_decides_and_the_open_folder_follows(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
-    panel._state.set_review(Review(label_issues=(DOUBT,)))
+def test_each_key_records_a_decision_and_updates_the_dataset(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
+    panel._state.set_review(Review(label_issues=(LABEL_ISSUE,)))
     assert _paths(panel) == ["blue/000.png", "red/000.png", "blue/003.png", "red/002.png"]
     assert panel.relabel_button.text().startswith("Relabel as red")
     qtbot.keyClick(panel, Qt.Key.Key_X)
-    assert _paths(panel) == ["blue/003.png", "red/002.png"]  # the conflict is settled by that
+    assert _paths(panel) == ["blue/003.png", "red/002.png"]  # this resolves the conflict
     qtbot.keyClick(panel, Qt.Key.Key_K)
     assert panel.item is not None
     assert panel.item.reason == "Labelled red, model says blue (97 %)"
@@ -85,7 +85,7 @@ def test_each_key_decides_and_the_open_folder_follows(qtbot: QtBot, panel: Revie
     }  # fmt: skip
 
 
-def test_undo_brings_the_last_image_back_and_shows_it(qtbot: QtBot, panel: ReviewPanel) -> None:
+def test_undo_restores_the_last_image_and_shows_it(qtbot: QtBot, panel: ReviewPanel) -> None:
     qtbot.keyClick(panel, Qt.Key.Key_Right)
     qtbot.keyClick(panel, Qt.Key.Key_Right)
     assert panel.item is not None
@@ -100,57 +100,57 @@ def test_undo_brings_the_last_image_back_and_shows_it(qtbot: QtBot, panel: Revie
     assert panel.item.path == "red/000.png"
 
 
-def test_a_figure_key_gives_the_class_of_that_number(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
+def test_a_number_key_assigns_the_class_of_that_number(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
     qtbot.keyClick(panel, Qt.Key.Key_2)
     assert read_decisions(root)["blue/000.png"].class_name == "red"
     assert [action.text() for action in panel.class_menu.actions()] == ["1   blue", "2   red"]
     _settle(qtbot, panel)
 
 
-def test_without_a_model_that_knows_these_classes_labels_are_not_doubted(
+def test_without_a_model_for_these_classes_wrong_labels_cannot_be_searched_for(
     panel: ReviewPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Train a model" in panel.note.text()
     assert panel.search_button.isHidden()
-    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Card(("ant", "bee")))
+    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Metadata(("ant", "bee")))
     panel._state.set_model(tmp_path / "model.safetensors")
-    assert "knows other classes" in panel.note.text()
-    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Card(("blue", "red")))
+    assert "has other classes" in panel.note.text()
+    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Metadata(("blue", "red")))
     panel._state.set_model(tmp_path / "model.safetensors")
     assert not panel.search_button.isHidden()
 
 
-def test_the_model_is_asked_and_the_score_told(
+def test_wrong_labels_are_found_and_the_accuracy_with_corrections_is_shown(
     qtbot: QtBot, panel: ReviewPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def review(dataset: Dataset, model: Path, audit: Audit) -> Generator[Event, None, Review]:
         yield from ()
-        return Review(label_issues=(DOUBT,), accuracy=0.9, num_images=10)
+        return Review(label_issues=(LABEL_ISSUE,), accuracy=0.9, num_images=10)
 
-    def rescore(dataset: Dataset, model: Path, audit: Audit) -> Generator[Event, None, CorrectionGain]:
+    def evaluate_corrections(dataset: Dataset, model: Path, audit: Audit) -> Generator[Event, None, CorrectionGain]:
         yield from ()
         return CorrectionGain(accuracy_given=0.85, before=0.87, after=0.89, num_given=10, num_images=10)
 
     monkeypatch.setattr(jobs, "review", review)
-    monkeypatch.setattr(jobs, "evaluate_corrections", rescore)
-    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Card(("blue", "red")))
+    monkeypatch.setattr(jobs, "evaluate_corrections", evaluate_corrections)
+    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Metadata(("blue", "red")))
     panel._state.set_model(tmp_path / "model.safetensors")
     panel.search_button.click()
     qtbot.waitUntil(lambda: "red/002.png" in _paths(panel), timeout=20_000)
-    panel.score_button.click()
-    qtbot.waitUntil(lambda: "89.0" in panel.score.text(), timeout=20_000)
-    assert "87.0" in panel.score.text()
+    panel.evaluate_button.click()
+    qtbot.waitUntil(lambda: "89" in panel.accuracy.text(), timeout=20_000)
+    assert "87" in panel.accuracy.text()
     _settle(qtbot, panel)
 
 
-def test_another_folder_has_no_doubts_of_the_one_before(panel: ReviewPanel, tmp_path: Path) -> None:
-    panel._state.set_review(Review(label_issues=(DOUBT,)))
+def test_another_folder_does_not_show_the_label_issues_of_the_last_one(panel: ReviewPanel, tmp_path: Path) -> None:
+    panel._state.set_review(Review(label_issues=(LABEL_ISSUE,)))
     panel._state.set_dataset(scan(write_classes(tmp_path / "other", {"red": 5, "blue": 5})))
     assert panel.items == ()
-    assert panel.view.sentence.text() == "Nothing is left to look at."
+    assert panel.view.sentence.text() == "Nothing to review"
 
 
-def test_the_tab_counts_what_is_left(qtbot: QtBot, root: Path) -> None:
+def test_the_tab_shows_the_number_of_images_to_review(qtbot: QtBot, root: Path) -> None:
     state = AppState()
     page = DatasetPage(state, Operations(state, state), Preferences())
     state.setParent(page)
@@ -159,6 +159,6 @@ def test_the_tab_counts_what_is_left(qtbot: QtBot, root: Path) -> None:
     assert page.tabs.tabText(page.tabs.indexOf(page.review)) == "Review (3)"
 
 
-class _Card:
+class _Metadata:
     def __init__(self, classes: tuple[str, ...]) -> None:
         self.classes = classes

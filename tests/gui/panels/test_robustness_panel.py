@@ -1,4 +1,4 @@
-"""Tests of the tab that shows how a model does on worse pictures, with a scripted card."""
+"""Tests of the robustness panel with a scripted report."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -11,14 +11,14 @@ from engine.core.events import Event, Progress
 from engine.results.robustness import Broken, RobustnessReport, Trial, write_robustness
 from engine.runs.run_folder import Run
 from gui.operations import Operations
-from gui.panels.robustness_panel import RobustnessPanel, worst_in_words
+from gui.panels.robustness_panel import RobustnessPanel, worst_corruption_text
 from gui.state import AppState
 from gui.widgets.plots.level_bars import LevelBars
 from tests.pictures import write_classes
 
 
 @pytest.fixture
-def card(tmp_path: Path) -> RobustnessReport:
+def report(tmp_path: Path) -> RobustnessReport:
     root = write_classes(tmp_path / "data", {"ant": 1, "bee": 1})
     broken = Broken(path="ant/000.png", label="ant", predicted="bee")
     trials = (
@@ -43,33 +43,33 @@ def panel(qtbot: QtBot, tmp_path: Path) -> RobustnessPanel:
 
 
 def test_a_press_measures_and_the_card_is_shown(
-    panel: RobustnessPanel, qtbot: QtBot, card: RobustnessReport, monkeypatch: pytest.MonkeyPatch
+    panel: RobustnessPanel, qtbot: QtBot, report: RobustnessReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measure(run: Run) -> Generator[Event, None, RobustnessReport]:
         yield Progress(stage="robustness", done=1, total=2)
-        write_robustness(card, run.robustness_path)
-        return card
+        write_robustness(report, run.robustness_path)
+        return report
 
     monkeypatch.setattr(jobs, "robustness", measure)
-    assert panel.card is None
+    assert panel.report is None
     assert panel.button.text().startswith("Measure (")
     panel.button.click()
     assert not panel.button.isEnabled()
-    qtbot.waitUntil(lambda: panel.card == card, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.report == report, timeout=20_000)
     assert panel.button.isEnabled()
-    assert panel.sentence.text().replace("\N{NO-BREAK SPACE}", " ") == "Most sensitive to blur σ = 2 %: 94 % to 71 %"
+    assert panel.summary.text().replace("\N{NO-BREAK SPACE}", " ") == "Most sensitive to blur σ = 2 %: 94 % to 71 %"
     assert len(panel.findChildren(LevelBars)) == 2
 
 
 def test_the_stored_card_shows_the_image_that_breaks_and_opens_it(
-    panel: RobustnessPanel, qtbot: QtBot, card: RobustnessReport
+    panel: RobustnessPanel, qtbot: QtBot, report: RobustnessReport
 ) -> None:
     run = panel._state.run
     assert run is not None
-    write_robustness(card, run.robustness_path)
+    write_robustness(report, run.robustness_path)
     panel._state.set_run(run)
     ((path, (button,)),) = panel._buttons.items()
-    assert path == Path(card.root) / "ant/000.png"
+    assert path == Path(report.root) / "ant/000.png"
     assert button.accessibleName() == "ant → bee, blur σ = 2 %"
     qtbot.waitUntil(lambda: not button.icon().isNull(), timeout=20_000)
     button.click()
@@ -82,9 +82,12 @@ def test_a_damaged_card_is_said_and_can_be_measured_again(panel: RobustnessPanel
     assert run is not None
     run.robustness_path.write_text("{")
     panel._state.set_run(run)
-    assert "Measure robustness again" in panel.sentence.text()
+    assert "Measure robustness again" in panel.summary.text()
     assert panel.button.isEnabled()
 
 
-def test_a_model_that_loses_nothing_is_said_to(card: RobustnessReport) -> None:
-    assert worst_in_words(card.model_copy(update={"trials": card.trials[:1]})) == "No change costs it anything."
+def test_a_model_that_loses_nothing_is_said_to(report: RobustnessReport) -> None:
+    assert (
+        worst_corruption_text(report.model_copy(update={"trials": report.trials[:1]}))
+        == "No corruption lowers the accuracy."
+    )
