@@ -1,4 +1,4 @@
-"""Tests of keeping what a frozen network says."""
+"""Tests of the cache of features."""
 
 import shutil
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ def _network(seed: int = 0) -> nn.Module:
 
 
 def _compute(root: Path, network: nn.Module, mirrored: bool = True) -> tuple[Features, int, list[Warned]]:
-    """Return activations, for how many images they were computed, and what was warned of."""
+    """Return features, the number of images they were computed for, and the warnings."""
     events: list[object] = []
     samples: tuple[Sample, ...] = scan(root).samples
     cpu = torch.device("cpu")
     work = compute_features(root, samples, network, PREPROCESSING, cpu, torch.float32, mirrored)
-    activations = run_to_end(work, events.append)
+    features = run_to_end(work, events.append)
     num_computed = max((event.total for event in events if isinstance(event, Progress)), default=0)
-    return activations, num_computed, [event for event in events if isinstance(event, Warned)]
+    return features, num_computed, [event for event in events if isinstance(event, Warned)]
 
 
-def test_both_views_of_each_image_are_computed_once_and_kept(tmp_path: Path) -> None:
+def test_both_views_of_each_image_are_computed_once_and_cached(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 3, "blue": 3})
     first, num_first, _ = _compute(root, _network())
     second, num_second, _ = _compute(root, _network())
@@ -48,9 +48,9 @@ def test_an_image_moved_to_another_class_is_not_computed_again_and_has_its_new_l
     root = write_classes(tmp_path / "data", {"red": 3, "blue": 3})
     _compute(root, _network())
     shutil.move(root / "red" / "000.png", root / "blue" / "moved.png")
-    activations, num_computed, _ = _compute(root, _network())
+    features, num_computed, _ = _compute(root, _network())
     assert num_computed == 0
-    assert activations.labels.tolist() == [0, 0, 0, 0, 1, 1]
+    assert features.labels.tolist() == [0, 0, 0, 0, 1, 1]
 
 
 def test_an_image_that_was_edited_is_computed_again(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_an_image_that_was_edited_is_computed_again(tmp_path: Path) -> None:
     assert _compute(root, _network())[1] == 1
 
 
-def test_other_weights_or_views_are_kept_apart(tmp_path: Path) -> None:
+def test_other_weights_or_views_have_a_cache_of_their_own(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 2, "blue": 2})
     assert [_compute(root, _network(seed), mirrored)[1] for seed, mirrored in ((0, True), (1, True), (0, False))] == [
         4,
@@ -69,15 +69,15 @@ def test_other_weights_or_views_are_kept_apart(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unreadable_image_is_warned_of_and_left_out(tmp_path: Path) -> None:
+def test_an_unreadable_image_gives_a_warning_and_is_skipped(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 2, "blue": 2})
     break_file(root / "red" / "001.png")
-    activations, _, warned = _compute(root, _network())
+    features, _, warned = _compute(root, _network())
     assert [warning.path for warning in warned] == ["red/001.png"]
-    assert len(activations.samples) == len(activations.rows) == 3
+    assert len(features.samples) == len(features.rows) == 3
 
 
-def test_a_damaged_file_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_cache_file_is_ignored(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 2, "blue": 2})
     _compute(root, _network())
     for path in cache_folder().iterdir():
@@ -85,15 +85,15 @@ def test_a_damaged_file_is_passed_over(tmp_path: Path) -> None:
     assert _compute(root, _network())[1] == 4
 
 
-def test_what_was_said_of_some_images_is_kept_when_others_are_asked_about(tmp_path: Path) -> None:
+def test_features_of_some_images_stay_cached_when_others_are_requested(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 3, "blue": 2})
     samples = scan(root).samples
     network = _network()
 
-    def num_computed(some: Sequence[Sample]) -> int:
+    def num_computed(requested: Sequence[Sample]) -> int:
         events: list[Event] = []
-        work = compute_features(root, some, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
+        work = compute_features(root, requested, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
         run_to_end(work, events.append)
         return max((event.total for event in events if isinstance(event, Progress)), default=0)
 
-    assert [num_computed(some) for some in (samples[:2], samples[2:], samples[:2], samples)] == [2, 3, 0, 0]
+    assert [num_computed(requested) for requested in (samples[:2], samples[2:], samples[:2], samples)] == [2, 3, 0, 0]

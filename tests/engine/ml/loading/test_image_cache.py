@@ -1,4 +1,4 @@
-"""Tests of keeping decoded pictures."""
+"""Tests of the cache of decoded images."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.core import cache
 from engine.data.dataset import Sample, scan
-from engine.ml.loading import image_cache as store_module
+from engine.ml.loading import image_cache
 from engine.ml.loading.image_cache import ImageCache
 from tests.pictures import write_classes
 
@@ -19,7 +19,7 @@ SHAPE = (3, 4, 4)
 
 
 class _Maker:
-    """Makes rows and counts how often."""
+    """Makes rows and counts them."""
 
     def __init__(self) -> None:
         self.num_made = 0
@@ -35,33 +35,33 @@ def samples(tmp_path: Path) -> tuple[Path, tuple[Sample, ...]]:
     return root, scan(root).samples
 
 
-@pytest.mark.parametrize(("budget", "place"), [(10**6, "memory"), (0, "file")])
-def test_a_picture_is_made_once(samples: tuple[Path, tuple[Sample, ...]], budget: int, place: str) -> None:
+@pytest.mark.parametrize(("budget", "storage"), [(10**6, "memory"), (0, "file")])
+def test_an_image_is_decoded_once(samples: tuple[Path, tuple[Sample, ...]], budget: int, storage: str) -> None:
     root, (first, second, _) = samples
-    store, make = ImageCache(root, samples[1], SHAPE, "", CPU, budget), _Maker()
-    assert store.storage == place
-    rows = [store.get(sample, make) for sample in (first, second, first)]
+    cached, make = ImageCache(root, samples[1], SHAPE, "", CPU, budget), _Maker()
+    assert cached.storage == storage
+    rows = [cached.get(sample, make) for sample in (first, second, first)]
     assert make.num_made == 2
     assert [int(row.max()) for row, _ in rows] == [101, 102, 101]
     assert [aspect for _, aspect in rows] == [1.5] * 3
 
 
-def test_a_file_of_pictures_outlives_the_run_and_not_a_change_of_a_picture(
+def test_a_file_cache_is_used_by_the_next_run_until_an_image_changes(
     samples: tuple[Path, tuple[Sample, ...]],
 ) -> None:
     root, all_samples = samples
     make = _Maker()
     for _ in range(2):
-        store = ImageCache(root, all_samples, SHAPE, "", CPU, 0)
-        store.get(all_samples[0], make)
-        store.save()
+        cached = ImageCache(root, all_samples, SHAPE, "", CPU, 0)
+        cached.get(all_samples[0], make)
+        cached.save()
     assert make.num_made == 1
-    (root / all_samples[2].path).write_bytes(b"another picture")
+    (root / all_samples[2].path).write_bytes(b"another image")
     ImageCache(root, all_samples, SHAPE, "", CPU, 0).get(all_samples[0], make)
     assert make.num_made == 2
 
 
-def test_a_picture_that_was_not_safely_on_the_disk_is_made_anew(samples: tuple[Path, tuple[Sample, ...]]) -> None:
+def test_rows_that_were_not_saved_are_decoded_again_by_the_next_run(samples: tuple[Path, tuple[Sample, ...]]) -> None:
     root, all_samples = samples
     make = _Maker()
     for _ in range(2):
@@ -69,32 +69,32 @@ def test_a_picture_that_was_not_safely_on_the_disk_is_made_anew(samples: tuple[P
     assert make.num_made == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves by writing")
-def test_a_disk_that_has_no_room_for_the_pictures_leaves_them_in_their_files(
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves space by writing")
+def test_without_disk_space_for_the_file_nothing_is_cached(
     samples: tuple[Path, tuple[Sample, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: int) -> None:
+    def fail(*_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "posix_fallocate", refuse)
-    store = ImageCache(samples[0], samples[1], SHAPE, "", CPU, 0)
-    assert store.storage == "none"
-    assert store.get(samples[1][0], _Maker())[1] == 1.5
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    cached = ImageCache(samples[0], samples[1], SHAPE, "", CPU, 0)
+    assert cached.storage == "none"
+    assert cached.get(samples[1][0], _Maker())[1] == 1.5
     assert not list(cache.cache_folder().glob("*.rows"))
 
 
-def test_where_nothing_fits_each_picture_is_made_anew(
+def test_without_any_storage_each_image_is_decoded_again(
     samples: tuple[Path, tuple[Sample, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "reserve_space", lambda _: False)
+    monkeypatch.setattr(image_cache, "reserve_space", lambda _: False)
     root, all_samples = samples
-    store, make = ImageCache(root, all_samples, SHAPE, "", CPU, 0), _Maker()
+    cached, make = ImageCache(root, all_samples, SHAPE, "", CPU, 0), _Maker()
     for _ in range(2):
-        store.get(all_samples[0], make)
-    assert (store.storage, make.num_made) == ("none", 2)
+        cached.get(all_samples[0], make)
+    assert (cached.storage, make.num_made) == ("none", 2)
 
 
-def test_the_oldest_files_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_cache_files_are_deleted_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "MAX_CACHE_BYTES", 100)
     old, new = cache.cache_folder() / "old", cache.cache_folder() / "new"
     for age, path in ((1000, old), (2000, new)):

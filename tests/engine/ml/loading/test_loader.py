@@ -1,4 +1,4 @@
-"""Tests of feeding batches."""
+"""Tests of loading batches."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_an_epoch_has_every_sample_once() -> None:
     assert len(chunks) == num_steps(33, 8) == 5
 
 
-def test_no_epoch_ends_on_a_single_image() -> None:
+def test_no_batch_has_a_single_image() -> None:
     for num_samples in range(2, 34):
         sizes = [len(chunk) for chunk in shuffled_chunks(SAMPLES[:num_samples], 8, 0, 1)]
         assert max(sizes) <= 8
@@ -36,19 +36,19 @@ def test_no_epoch_ends_on_a_single_image() -> None:
         assert min(sizes) >= 2
 
 
-def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+def test_the_order_depends_only_on_seed_and_epoch() -> None:
     assert shuffled_chunks(SAMPLES, 8, 0, 1) == shuffled_chunks(SAMPLES, 8, 0, 1)
     assert shuffled_chunks(SAMPLES, 8, 0, 1) != shuffled_chunks(SAMPLES, 8, 0, 2)
     assert shuffled_chunks(SAMPLES, 8, 0, 1) != shuffled_chunks(SAMPLES, 8, 1, 1)
 
 
-def test_measuring_keeps_the_order() -> None:
+def test_evaluation_keeps_the_order() -> None:
     chunks = chunks_in_order(SAMPLES, 10)
     assert [sample for chunk in chunks for sample in chunk] == SAMPLES
     assert [len(chunk) for chunk in chunks] == [10, 10, 10, 3]
 
 
-def test_unreadable_images_are_named_and_their_labels_go_with_them(tmp_path: Path) -> None:
+def test_unreadable_images_are_listed_and_their_labels_dropped(tmp_path: Path) -> None:
     root = write_classes(tmp_path, {"red": 5, "blue": 5})
     break_file(root / "red" / "001.png")
     samples = scan(root).samples
@@ -68,16 +68,16 @@ def test_a_batch_of_unreadable_images_is_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_what_is_random_is_drawn_anew_in_every_epoch_and_again_the_same(tmp_path: Path, epoch: int) -> None:
+def test_random_parameters_differ_between_epochs_and_images_and_are_reproducible(tmp_path: Path, epoch: int) -> None:
     root = write_classes(tmp_path, {"red": 2})
     samples = scan(root).samples
-    store = ImageCache(root, samples, (3, 19, 19), "", torch.device("cpu"))
+    cache = ImageCache(root, samples, (3, 19, 19), "", torch.device("cpu"))
 
-    def draws(epoch: int) -> torch.Tensor:
-        (batch,) = load_batches([samples], train_loader(root, PREPROCESSING, store, seed=0, epoch=epoch))
+    def parameters(epoch: int) -> torch.Tensor:
+        (batch,) = load_batches([samples], train_loader(root, PREPROCESSING, cache, seed=0, epoch=epoch))
         assert batch.parameters is not None
         return batch.parameters
 
-    assert torch.equal(draws(epoch), draws(epoch))
-    assert not torch.equal(draws(epoch), draws(epoch + 1))
-    assert not torch.equal(*draws(epoch))
+    assert torch.equal(parameters(epoch), parameters(epoch))
+    assert not torch.equal(parameters(epoch), parameters(epoch + 1))
+    assert not torch.equal(*parameters(epoch))

@@ -1,4 +1,4 @@
-"""Tests of engine.ml.loading.mixup."""
+"""Tests of MixUp and CutMix, compared with torchvision."""
 
 import pytest
 import torch
@@ -16,36 +16,36 @@ def batch(num_images=6, height=20, width=28, num_classes=4):
     return images, targets
 
 
-def theirs(transform, images, targets, seed):
+def run_torchvision(transform, images, targets, seed):
     torch.manual_seed(seed)
     return transform(images, targets)
 
 
-def drawn_share(transform, seed):
-    """Draw what torchvision draws first under this seed."""
+def torchvision_lam(transform, seed):
+    """Return the first number that torchvision draws with this seed, lam."""
     torch.manual_seed(seed)
     return float(transform._dist.sample(()))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_mixup_equals_torchvisions_on_the_same_draw(seed):
+def test_mixup_equals_that_of_torchvision_with_the_same_lam(seed):
     images, targets = batch()
     transform = v2.MixUp(alpha=0.7, num_classes=4)
-    expected = theirs(transform, images, targets, seed)
-    torch.testing.assert_close(mixup(images, targets, drawn_share(transform, seed)), expected)
+    expected = run_torchvision(transform, images, targets, seed)
+    torch.testing.assert_close(mixup(images, targets, torchvision_lam(transform, seed)), expected)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_cutmix_equals_torchvisions_on_the_same_draws(seed):
+def test_cutmix_equals_that_of_torchvision_with_the_same_lam_and_centre(seed):
     images, targets = batch()
     transform = v2.CutMix(alpha=1.0, num_classes=4)
-    expected = theirs(transform, images, targets, seed)
-    share = drawn_share(transform, seed)
+    expected = run_torchvision(transform, images, targets, seed)
+    lam = torchvision_lam(transform, seed)
     centre = (int(torch.randint(28, (1,))), int(torch.randint(20, (1,))))
-    torch.testing.assert_close(cutmix(images, targets, share, centre), expected)
+    torch.testing.assert_close(cutmix(images, targets, lam, centre), expected)
 
 
-def test_a_box_at_the_border_is_clipped_and_weighs_by_what_is_left():
+def test_a_box_at_the_border_is_clipped_and_targets_are_weighted_by_the_remaining_area():
     images, targets = torch.zeros(2, 1, 10, 10), torch.eye(2)
     images[1] = 1
     mixed, mixed_targets = cutmix(images, targets, lam=0.36, centre=(0, 0))  # sides of 8, a quarter of it inside
@@ -54,7 +54,7 @@ def test_a_box_at_the_border_is_clipped_and_weighs_by_what_is_left():
     torch.testing.assert_close(mixed_targets, torch.tensor([[0.84, 0.16], [0.16, 0.84]]))
 
 
-def test_the_share_of_pixels_is_the_share_of_the_target():
+def test_the_fraction_of_pixels_is_the_weight_of_the_target():
     images, targets = torch.zeros(2, 1, 31, 17), torch.eye(2)
     images[1] = 1
     for seed in range(50):
@@ -62,7 +62,7 @@ def test_the_share_of_pixels_is_the_share_of_the_target():
         torch.testing.assert_close(mixed.mean((1, 2, 3)), mixed_targets[:, 1])
 
 
-def test_targets_still_sum_to_one_and_the_batch_given_is_untouched():
+def test_targets_still_sum_to_one_and_the_input_is_not_modified():
     images, targets = batch()
     before = images.clone(), targets.clone()
     for alphas in ((0.4, 0.0), (0.0, 1.0), (0.4, 1.0)):
@@ -93,7 +93,7 @@ def test_all_randomness_comes_from_the_generator():
     assert not torch.equal(first, mixed(6))
 
 
-def test_the_switch_decides_between_mixup_and_cutmix():
+def test_the_cutmix_probability_decides_between_mixup_and_cutmix():
     images, targets = batch()
 
     def is_cutmix(seed, probability):
@@ -106,15 +106,15 @@ def test_the_switch_decides_between_mixup_and_cutmix():
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.4, 1.0, 5.0])
-def test_shares_follow_the_beta_distribution(alpha):
+def test_lam_follows_the_beta_distribution(alpha):
     images, targets = torch.zeros(2, 1, 1, 1), torch.eye(2)
     generator = torch.Generator().manual_seed(0)
-    shares = torch.stack([mix_batch(images, targets, alpha, 0.0, 0.5, generator)[1][0, 0] for _ in range(4000)])
-    assert shares.mean().item() == pytest.approx(0.5, abs=0.03)
-    assert shares.var().item() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.08)
+    lams = torch.stack([mix_batch(images, targets, alpha, 0.0, 0.5, generator)[1][0, 0] for _ in range(4000)])
+    assert lams.mean().item() == pytest.approx(0.5, abs=0.03)
+    assert lams.var().item() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.08)
 
 
-def test_the_memory_order_of_the_batch_stays():
+def test_the_memory_format_of_the_batch_is_kept():
     images, targets = batch()
     images = images.contiguous(memory_format=torch.channels_last)
     for alphas in ((0.4, 0.0), (0.0, 1.0)):

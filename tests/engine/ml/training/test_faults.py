@@ -1,4 +1,4 @@
-"""Tests of what disks that refuse, missing memory and lost devices do to a run: its work is kept, a sentence said."""
+"""Tests of runs with a failing disk, too little memory or a failing device: work is kept and the error is plain."""
 
 import errno
 import os
@@ -18,9 +18,12 @@ from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.models.model_file import load_model
 from engine.runs.run_folder import Run
-from tests.fault_table import TINY, ending, outcomes
+from tests import fault_table
+from tests.fault_table import ending, outcomes
 from tests.faults import Disk, faulty
 from tests.pictures import write_classes
+
+TINY = fault_table.TINY.changed("training", precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +33,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def alone(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], tuple[object, ...]]:
-    """Return what a run asks of the disk, and how it ends when nothing is refused."""
-    path = tmp_path_factory.mktemp("alone") / "run"
+def uninterrupted(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], tuple[object, ...]]:
+    """Return the disk requests of a run without faults, and its result."""
+    path = tmp_path_factory.mktemp("uninterrupted") / "run"
     with faulty(Disk()) as disk:
         run = run_to_end(jobs.train(dataset, TINY, path))
     return disk.asked, ending(run)
 
 
 def _train_on(disk: Disk, dataset: Dataset, path: Path, config: RunConfig = TINY) -> tuple[list[str], str | None]:
-    """Train and return the warnings and the sentence of the failure, if it failed."""
+    """Train and return the warnings, and the error message if the run failed."""
     events: list[Event] = []
     with faulty(disk):
         try:
@@ -55,48 +58,48 @@ def _warnings(events: list[Event]) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lasts", [False, True], ids=["once", "from_then_on"])
-def test_whatever_the_disk_refuses_the_model_opens_and_the_run_ends_as_if_nothing_had_been(
+def test_after_any_failed_disk_request_the_model_opens_and_the_result_is_that_of_a_run_without_faults(
     tmp_path: Path, lasts: bool
 ) -> None:
-    found = list(outcomes(tmp_path, lasts))
-    assert len(found) > 40
-    for outcome in found:
-        assert outcome.failure or outcome.was_over, f"a refused {outcome.what} was not told"
-        told = [*outcome.warnings, *([outcome.failure] if outcome.failure else [])]
-        assert all(re.fullmatch(r"[A-Z][^\n]*\.", words) for words in told)
-        assert outcome.is_identical, f"after a refused {outcome.what}"
+    results = list(outcomes(tmp_path, lasts))
+    assert len(results) > 40
+    for outcome in results:
+        assert outcome.failure or outcome.was_over, f"a failed {outcome.what} was not reported"
+        messages = [*outcome.warnings, *([outcome.failure] if outcome.failure else [])]
+        assert all(re.fullmatch(r"[A-Z][^\n]*\.", message) for message in messages)
+        assert outcome.is_identical, f"after a failed {outcome.what}"
 
 
-def test_a_disk_that_is_full_for_a_while_costs_a_run_nothing(
-    dataset: Dataset, tmp_path: Path, alone: tuple[list[str], tuple[object, ...]]
+def test_a_disk_that_is_full_for_a_while_does_not_change_the_result(
+    dataset: Dataset, tmp_path: Path, uninterrupted: tuple[list[str], tuple[object, ...]]
 ) -> None:
-    asked, expected = alone
-    first = asked.index("rename results.json") - 6
-    warnings, sentence = _train_on(Disk(first, first + 4), dataset, tmp_path / "run")
-    assert sentence is None
-    assert sum("The best model cannot be saved: No space left on device." in words for words in warnings) == 1
+    requests, expected = uninterrupted
+    first = requests.index("rename results.json") - 6
+    warnings, error = _train_on(Disk(first, first + 4), dataset, tmp_path / "run")
+    assert error is None
+    assert sum("The best model cannot be saved: No space left on device." in warning for warning in warnings) == 1
     assert ending(Run(tmp_path / "run")) == expected
 
 
-def test_a_best_model_that_its_folder_does_not_take_is_saved_elsewhere(
+def test_a_best_model_that_cannot_be_written_to_its_folder_is_saved_elsewhere(
     dataset: Dataset, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = jobs.train(dataset, TINY, tmp_path / "run")
     next(work)
-    _refuse_renames_into(tmp_path / "run", monkeypatch)
-    place = home / "rescued" / "run"
-    with pytest.raises(EngineError, match=re.escape(f"Read-only file system. The best model was saved to {place}")):
+    _fail_renames_into(tmp_path / "run", monkeypatch)
+    folder = home / "rescued" / "run"
+    with pytest.raises(EngineError, match=re.escape(f"Read-only file system. The best model was saved to {folder}")):
         run_to_end(work)
-    assert load_model(place / "model.safetensors")[1].best is not None
+    assert load_model(folder / "model.safetensors")[1].best is not None
     assert load_model(tmp_path / "run" / "model.safetensors")[1].best is None
 
 
-def test_a_best_model_that_waits_for_the_disk_when_the_user_stops_is_saved_elsewhere(
+def test_a_pending_best_model_is_saved_elsewhere_when_the_user_stops(
     dataset: Dataset, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = jobs.train(dataset, TINY.changed("training", epochs=9), tmp_path / "run")
     next(work)
-    _refuse_renames_into(tmp_path / "run", monkeypatch)
+    _fail_renames_into(tmp_path / "run", monkeypatch)
     best = None
     for event in work:
         if isinstance(event, EpochDone):
@@ -105,16 +108,16 @@ def test_a_best_model_that_waits_for_the_disk_when_the_user_stops_is_saved_elsew
     assert best is not None
     with pytest.raises(EngineError, match="The best model was saved to"):
         work.close()
-    card = load_model(home / "rescued" / "run" / "model.safetensors")[1]
-    assert card.best is not None
-    assert card.calibration is not None, "it is not the weights of the moment under the figures of the best"
+    metadata = load_model(home / "rescued" / "run" / "model.safetensors")[1]
+    assert metadata.best is not None
+    assert metadata.calibration is not None, "the weights are those that were validated"
 
 
-def test_a_best_model_that_the_disk_never_took_is_made_again_by_who_goes_on(
+def test_a_best_model_that_was_never_written_is_trained_again_after_resuming(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TINY.changed("training", epochs=1)
-    expected = ending(run_to_end(jobs.train(dataset, config, tmp_path / "alone")))
+    expected = ending(run_to_end(jobs.train(dataset, config, tmp_path / "uninterrupted")))
     work = jobs.train(dataset, config, tmp_path / "run")
     next(work)
     with monkeypatch.context() as patch:
@@ -131,18 +134,18 @@ def test_a_best_model_that_the_disk_never_took_is_made_again_by_who_goes_on(
     assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == expected
 
 
-def test_where_a_stopped_run_was_and_cannot_be_saved_is_told(
+def test_a_checkpoint_that_cannot_be_saved_at_a_stop_is_an_error(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = jobs.train(dataset, TINY, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
         pass
-    _refuse_renames_into(tmp_path / "run", monkeypatch)
+    _fail_renames_into(tmp_path / "run", monkeypatch)
     with pytest.raises(EngineError, match="The checkpoint could not be saved: Read-only file system"):
         work.close()
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_was_saved(
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_saved_files(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = jobs.train(dataset, TINY.changed("training", epochs=5), tmp_path / "run")
@@ -156,23 +159,21 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_was_saved(
         parameter.isfinite().all() for parameter in load_model(tmp_path / "run/model.safetensors")[0].parameters()
     )
     assert all(tensor.isfinite().all() for tensor in load_file(checkpoint).values())
-    assert Run(tmp_path / "run").history.done is not None, "it would be offered to go on, and end the same way"
+    assert Run(tmp_path / "run").history.done is not None, "a diverged run must not be offered for resuming"
 
 
-def test_a_rate_that_is_far_too_high_ends_in_a_sentence_with_a_model_that_opens(
-    dataset: Dataset, tmp_path: Path
-) -> None:
+def test_a_far_too_high_learning_rate_is_an_error_and_the_model_still_opens(dataset: Dataset, tmp_path: Path) -> None:
     config = TINY.changed("optim", name="sgd", lr=10, clip_norm=0).changed("training", epochs=30)
     with pytest.raises(EngineError, match="lower learning rate"):
         run_to_end(jobs.train(dataset, config, tmp_path / "run"))
     load_model(tmp_path / "run" / "model.safetensors")
 
 
-def test_images_that_vanish_during_a_run_end_it_for_now_and_it_goes_on_when_they_are_back(tmp_path: Path) -> None:
+def test_a_run_whose_images_vanish_fails_and_resumes_once_they_are_back(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     images = split(scan(root), 0.25, 0)
-    config = TINY.changed("augment", mixup_alpha=0.4)  # measures on plain images, which are read anew each time
-    expected = ending(run_to_end(jobs.train(images, config, tmp_path / "alone")))
+    config = TINY.changed("augment", mixup_alpha=0.4)  # clean training images are read again in each epoch
+    expected = ending(run_to_end(jobs.train(images, config, tmp_path / "uninterrupted")))
     work = jobs.train(images, config, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
         pass
@@ -183,7 +184,7 @@ def test_images_that_vanish_during_a_run_end_it_for_now_and_it_goes_on_when_they
     assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == expected
 
 
-def test_an_image_deleted_during_a_run_is_named_once_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_an_image_deleted_during_a_run_gives_one_warning_and_the_run_continues(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     images = split(scan(root), 0.25, 0)
     events: list[Event] = []
@@ -197,28 +198,32 @@ def test_an_image_deleted_during_a_run_is_named_once_and_the_run_goes_on(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("failure", "sentence"),
+    ("failure", "message"),
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "not enough memory"),
         (MemoryError(), "not enough memory"),
         (torch.AcceleratorError("CUDA error: unspecified launch failure"), "graphics card failed"),
     ],
 )
-def test_a_device_that_fails_is_a_sentence_and_the_run_can_go_on(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, sentence: str
+def test_a_failing_device_is_an_error_and_the_run_can_be_resumed(
+    dataset: Dataset,
+    tmp_path: Path,
+    uninterrupted: tuple[list[str], tuple[object, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    message: str,
 ) -> None:
-    expected = ending(run_to_end(jobs.train(dataset, TINY, tmp_path / "alone")))
     work = jobs.train(dataset, TINY, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
         pass
     with monkeypatch.context() as patch:
         patch.setattr("engine.ml.training.step._optimizer_step", _raises(failure))
-        with pytest.raises(EngineError, match=sentence):
+        with pytest.raises(EngineError, match=message):
             run_to_end(work)
-    assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == expected
+    assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == uninterrupted[1]
 
 
-def _refuse_renames_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _fail_renames_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.replace
 
     def replace(source: Path, target: Path) -> None:
