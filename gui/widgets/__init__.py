@@ -1,1 +1,1 @@
-"""Parts that pages are made of."""
+"""Reusable widgets of pages and panels."""

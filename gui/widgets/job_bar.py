@@ -1,4 +1,4 @@
-"""The slim bar at the bottom: what is being done, how far it is, and Stop."""
+"""Status bar with the current job, its progress and a stop button."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from gui.widgets.labels import MutedLabel
 
 
 @dataclass(eq=False)
-class _Followed:
-    words: str
+class _TrackedJob:
+    title: str
     job: Job
     is_training: bool
     device: str = ""
@@ -23,14 +23,14 @@ class _Followed:
 
 
 class JobBar(QFrame):
-    """Shows the latest job that is at work; a training is never pushed aside by a smaller one."""
+    """Shows the latest running job. A training takes precedence over other jobs."""
 
     stop_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("JobBar")
-        self._followed: list[_Followed] = []
+        self._jobs: list[_TrackedJob] = []
         self.label = MutedLabel("", self)
         self.label.setWordWrap(False)
         self.speed = MutedLabel("", self)
@@ -40,7 +40,7 @@ class JobBar(QFrame):
         self.bar.setFixedWidth(24 * GRID)
         self.bar.setAccessibleName("Progress")
         self.stop_button = QPushButton("Stop and keep best", self)
-        self.stop_button.setToolTip("End the training after this step; the best model so far is kept")
+        self.stop_button.setToolTip("Stop training after this step and keep the best model so far")
         self.stop_button.clicked.connect(self.stop_requested)
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
@@ -51,50 +51,50 @@ class JobBar(QFrame):
         row.addWidget(self.stop_button)
         self._refresh()
 
-    def follow(self, words: str, job: Job, is_training: bool) -> None:
-        """Show a job until it ends; where a training is at work, when that has ended."""
-        followed = _Followed(words, job, is_training)
-        self._followed.append(followed)
+    def follow(self, title: str, job: Job, is_training: bool) -> None:
+        """Show a job until it ends. While a training runs, other jobs are shown after it."""
+        tracked = _TrackedJob(title, job, is_training)
+        self._jobs.append(tracked)
         if is_training:
             self.stop_button.setEnabled(True)
-        job.events_received.connect(lambda events: self._on_events(followed, events))
-        job.finished.connect(lambda: self._on_finished(followed))
+        job.events_received.connect(lambda events: self._on_events(tracked, events))
+        job.finished.connect(lambda: self._on_finished(tracked))
         self._refresh()
 
-    def _on_events(self, followed: _Followed, events: list[object]) -> None:
+    def _on_events(self, tracked: _TrackedJob, events: list[object]) -> None:
         for event in events:
             if isinstance(event, RunStarted):
-                followed.device, followed.epochs = event.device, event.epochs
+                tracked.device, tracked.epochs = event.device, event.epochs
             if isinstance(event, Progress):
-                followed.progress = event
+                tracked.progress = event
         self._refresh()
 
-    def _on_finished(self, followed: _Followed) -> None:
-        self._followed.remove(followed)
+    def _on_finished(self, tracked: _TrackedJob) -> None:
+        self._jobs.remove(tracked)
         self._refresh()
 
     def _refresh(self) -> None:
-        trainings = [followed for followed in self._followed if followed.is_training]
-        shown = next(reversed(trainings or self._followed), None)
+        trainings = [tracked for tracked in self._jobs if tracked.is_training]
+        shown = next(reversed(trainings or self._jobs), None)
         self.bar.setVisible(shown is not None)
         self.stop_button.setVisible(bool(trainings))
-        self.speed.setText("    ".join(_figures(shown)) if shown else "")
-        self.label.setText(_words(shown) if shown else "Ready")
+        self.speed.setText("    ".join(_details(shown)) if shown else "")
+        self.label.setText(_status_text(shown) if shown else "Ready")
         progress = shown.progress if shown else None
-        share = progress.done / progress.total if progress and progress.total else None
-        self.bar.setRange(0, 0 if share is None else 1000)
-        self.bar.setValue(round(1000 * (share or 0)))
+        fraction = progress.done / progress.total if progress and progress.total else None
+        self.bar.setRange(0, 0 if fraction is None else 1000)
+        self.bar.setValue(round(1000 * (fraction or 0)))
 
 
-def _words(followed: _Followed) -> str:
-    if followed.progress is None:
-        return f"{followed.words} …"
-    words = STAGE_LABELS[followed.progress.stage]
-    epoch = followed.progress.epoch
-    return f"{words}, epoch {epoch} of {followed.epochs}" if epoch else words
+def _status_text(tracked: _TrackedJob) -> str:
+    if tracked.progress is None:
+        return f"{tracked.title}…"
+    stage = STAGE_LABELS[tracked.progress.stage]
+    epoch = tracked.progress.epoch
+    return f"{stage}, epoch {epoch} of {tracked.epochs}" if epoch else stage
 
 
-def _figures(followed: _Followed) -> list[str]:
-    if followed.progress is None:
+def _details(tracked: _TrackedJob) -> list[str]:
+    if tracked.progress is None:
         return []
-    return progress_details(followed.progress) + ([f"on {followed.device}"] if followed.device else [])
+    return progress_details(tracked.progress) + ([f"on {tracked.device}"] if tracked.device else [])

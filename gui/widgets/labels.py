@@ -1,4 +1,4 @@
-"""Labels of the three sizes and the quiet colour, which follow the palette and the font of the system."""
+"""Labels for titles, headings, notes and warnings that follow the palette and the system font."""
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QFont
@@ -9,25 +9,25 @@ from gui.plain_text import as_plain
 
 
 class StyledLabel(QLabel):
-    """A label that wraps and takes its colour and size from the theme again whenever those change."""
+    """A wrapping label that updates its colour and font when the theme changes."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
         self._is_styling = False
-        self.setTextFormat(Qt.TextFormat.PlainText)  # it may hold the name of a file or a class, which may be anything
+        self.setTextFormat(Qt.TextFormat.PlainText)  # file and class names may contain markup
         self.setWordWrap(True)
         self._restyle()
 
     def choose_font(self, font: QFont) -> QFont:
-        """Return the label's font, made from that of the window."""
+        """Return the font of the label, derived from the font of the window."""
         return font
 
     def choose_colour(self, colors: theme.Colors) -> QColor:
-        """Return the label's colour."""
+        """Return the text colour of the label."""
         return QColor(colors.text)
 
     def setToolTip(self, text: str) -> None:
-        """Take what the pointer is told, as it is."""
+        """Set the tooltip as plain text."""
         super().setToolTip(as_plain(text))
 
     def _restyle(self) -> None:
@@ -43,45 +43,45 @@ class StyledLabel(QLabel):
         self._is_styling = False
 
     def changeEvent(self, event: QEvent) -> None:
-        """Follow light and dark."""
+        """Restyle the label when the palette changes."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and not getattr(self, "_is_styling", True):
             self._restyle()
 
 
 class TitleLabel(StyledLabel):
-    """The sentence of a page."""
+    """The title of a page."""
 
     def choose_font(self, font: QFont) -> QFont:
-        """Take the large size."""
+        """Return the large font."""
         return theme.title_font(font)
 
 
 class HeadingLabel(StyledLabel):
-    """The name of a part of a page."""
+    """The heading of a section."""
 
     def choose_font(self, font: QFont) -> QFont:
-        """Take the strong weight."""
+        """Return the bold font."""
         bold = QFont(font)
         bold.setBold(True)
         return bold
 
 
 class MutedLabel(StyledLabel):
-    """A note beside something more important."""
+    """A secondary note."""
 
     def choose_font(self, font: QFont) -> QFont:
-        """Take the small size."""
+        """Return the small font."""
         return theme.small_font(font)
 
     def choose_colour(self, colors: theme.Colors) -> QColor:
-        """Take the quiet colour."""
+        """Return the muted colour."""
         return QColor(colors.muted)
 
 
 class NoteLabel(MutedLabel):
-    """A calm warning."""
+    """A warning."""
 
     def choose_colour(self, colors: theme.Colors) -> QColor:
-        """Take the colour of warnings."""
+        """Return the warning colour."""
         return QColor(colors.warning)

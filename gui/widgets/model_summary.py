@@ -1,4 +1,4 @@
-"""The chosen network layer by layer, listed when asked for."""
+"""Table of the layers of the chosen backbone, shown on request."""
 
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -10,23 +10,23 @@ from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.tables import make_table
 
-_NUM_CLASSES_UNKNOWN = 1000  # as in the catalog, while no folder is open
+_DEFAULT_NUM_CLASSES = 1000  # as in ImageNet, used while no dataset is open
 
 
 class ModelSummary(QWidget):
-    """A button and, once pressed, the table of layers."""
+    """A button that shows the table of layers below it."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
         self._backbone = state.config.model.backbone
         self.model = LayerModel()
-        self.table = make_table(self.model, "Layers", "Output size, parameters and multiply-adds of each layer")
+        self.table = make_table(self.model, "Layers", "Output shape, parameters and MACs of each layer")
         self.table.setMinimumHeight(30 * GRID)
         self.table.hide()
-        self.button = QPushButton("List the layers", self)
-        self.button.setToolTip("Show what each layer of this network puts out and costs")
-        self.button.clicked.connect(self._on_asked)
+        self.button = QPushButton("Model summary", self)
+        self.button.setToolTip("Show output shape, parameters and MACs of each layer")
+        self.button.clicked.connect(self._on_clicked)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.button)
@@ -38,10 +38,10 @@ class ModelSummary(QWidget):
             self._backbone = self._state.config.model.backbone
             self.table.hide()
 
-    def _on_asked(self) -> None:
+    def _on_clicked(self) -> None:
         config, dataset = self._state.config, self._state.dataset
         size = config.data.image_size or find_backbone(self._backbone).image_size
-        num_classes = len(dataset.classes) if dataset is not None else _NUM_CLASSES_UNKNOWN
+        num_classes = len(dataset.classes) if dataset is not None else _DEFAULT_NUM_CLASSES
         self._operations.models.summarize(self._backbone, num_classes, size).succeeded.connect(self._show)
 
     def _show(self, summary: Summary) -> None:

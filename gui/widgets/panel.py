@@ -1,4 +1,4 @@
-"""A part of a page that stands for itself: a heading, a sentence, and what belongs to them."""
+"""Framed section of a page with a heading and a description."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from gui.widgets.labels import HeadingLabel, MutedLabel
 
 
 class Panel(QFrame):
-    """A frame with a column to put things into."""
+    """A frame with a heading, a description and a column for further widgets."""
 
     def __init__(self, heading: str, sentence: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,23 +24,27 @@ class Panel(QFrame):
         self.column.addWidget(MutedLabel(sentence, self))
 
     def add_choice(self, rows: Sequence[tuple[str, str, str]]) -> QButtonGroup:
-        """Add one radio button a row, of key, words and what they mean; the first is chosen. Buttons bear their key."""
+        """Add a group of radio buttons and check the first.
+
+        Args:
+            rows: Key, label and description of each button. The key becomes the object name of the button.
+        """
         group = QButtonGroup(self)
-        for key, words, meaning in rows:
-            button = QRadioButton(words, self)
+        for key, label, description in rows:
+            button = QRadioButton(label, self)
             button.setObjectName(key)
-            button.setToolTip(meaning)
-            button.setAccessibleDescription(meaning)
+            button.setToolTip(description)
+            button.setAccessibleDescription(description)
             group.addButton(button)
             self.column.addWidget(button)
-            note = MutedLabel(meaning, self)
+            note = MutedLabel(description, self)
             note.setIndent(3 * GRID)
             self.column.addWidget(note)
         group.buttons()[0].setChecked(True)
         return group
 
     def add_row(self, *widgets: QWidget) -> QHBoxLayout:
-        """Add widgets side by side, from the left."""
+        """Add widgets in a left-aligned row."""
         row = QHBoxLayout()
         row.setSpacing(GRID)
         for widget in widgets:
@@ -50,7 +54,7 @@ class Panel(QFrame):
         return row
 
     def make_button(self, text: str, tooltip: str, kind: str = "") -> QPushButton:
-        """Return a button of this card: plain, `accent` or `flat`."""
+        """Return a button of the kind ``""``, `accent` or `flat`."""
         button = QPushButton(text, self)
         button.setToolTip(tooltip)
         if kind:
@@ -59,11 +63,11 @@ class Panel(QFrame):
 
 
 def chosen_key(group: QButtonGroup) -> str:
-    """Return the key of the choice that is made."""
+    """Return the key of the checked button, or an empty string."""
     button = group.checkedButton()
     return button.objectName() if button is not None else ""
 
 
 def open_externally(path: str) -> None:
-    """Show a file or folder in the program that the system has for it."""
+    """Open a file or folder with the default program of the system."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(path))

@@ -1,4 +1,4 @@
-"""The trainings that were cut off, each to be taken up again or let be."""
+"""List of interrupted trainings, which can be resumed or dismissed."""
 
 from collections.abc import Sequence
 
@@ -13,21 +13,21 @@ from gui.plain_text import as_plain
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
 
-_MOST_ROWS = 3
+_MAX_ROWS = 3
 
 
 class ResumePanel(QFrame):
-    """A quiet list of at most three, hidden while there is nothing to offer."""
+    """Shows at most three interrupted runs; hidden if there are none."""
 
     resume_requested = Signal(object)
-    """A Run."""
+    """Emitted with the Run to resume."""
     dismiss_requested = Signal(object)
-    """A Run that the user lets be."""
+    """Emitted with the Run that is not to be offered again."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("ResumePanel")
-        self.setAccessibleName("Trainings that were cut off")
+        self.setAccessibleName("Interrupted trainings")
         self._records: list[RunRecord] = []
         self._rows: list[QWidget] = []
         self.more = MutedLabel("", self)
@@ -38,21 +38,21 @@ class ResumePanel(QFrame):
         self.hide()
 
     def show_records(self, records: Sequence[RunRecord]) -> None:
-        """Offer these runs, the latest first."""
+        """Show these runs, the latest first."""
         self._records = list(records)
         for row in self._rows:
             self._column.removeWidget(row)
             row.deleteLater()
-        self._rows = [self._build_row(record) for record in self._records[:_MOST_ROWS]]
-        for place, row in enumerate(self._rows):
-            self._column.insertWidget(place, row)
+        self._rows = [self._build_row(record) for record in self._records[:_MAX_ROWS]]
+        for index, row in enumerate(self._rows):
+            self._column.insertWidget(index, row)
         num_more = len(self._records) - len(self._rows)
         self.more.setText(f"and {count(num_more, 'more', 'more')} on the Runs page")
         self.more.setVisible(num_more > 0)
         self.setVisible(bool(self._records))
 
     def remove(self, run: Run) -> None:
-        """Offer this run no more."""
+        """Remove a run from the list."""
         self.show_records([record for record in self._records if record.run != run])
 
     def _build_row(self, record: RunRecord) -> QWidget:
@@ -62,18 +62,18 @@ class ResumePanel(QFrame):
         label.setWordWrap(True)
         label.setToolTip(as_plain(str(record.run.path)))
         resume = QPushButton("Resume", row)
-        resume.setToolTip("Go on with this training where it was cut off")
+        resume.setToolTip("Continue this training where it was interrupted")
         resume.setAccessibleName(f"Resume {record.run.name}")
         resume.clicked.connect(lambda: self.resume_requested.emit(record.run))
-        let_be = QPushButton("Let it be", row)
-        let_be.setProperty("flat", True)
-        let_be.setToolTip("Do not offer this training again. It stays on the Runs page.")
-        let_be.setAccessibleName(f"Let {record.run.name} be")
-        let_be.clicked.connect(lambda: self.dismiss_requested.emit(record.run))
+        dismiss = QPushButton("Dismiss", row)
+        dismiss.setProperty("flat", True)
+        dismiss.setToolTip("Remove this training from the list. The run stays on the Runs page.")
+        dismiss.setAccessibleName(f"Dismiss {record.run.name}")
+        dismiss.clicked.connect(lambda: self.dismiss_requested.emit(record.run))
         line = QHBoxLayout(row)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(GRID)
         line.addWidget(label, 1)
         line.addWidget(resume)
-        line.addWidget(let_be)
+        line.addWidget(dismiss)
         return row

@@ -1,4 +1,4 @@
-"""The one look of every table."""
+"""Table views with a common style."""
 
 from PySide6.QtCore import QAbstractItemModel
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
@@ -7,7 +7,7 @@ from gui.theme import GRID
 
 
 def make_table(model: QAbstractItemModel, name: str, help_text: str, stretched: int = 0) -> QTableView:
-    """Return a table of whole rows without a grid, whose column `stretched` takes the room that is left."""
+    """Return a table view that selects whole rows; the column `stretched` takes the remaining width."""
     table = QTableView()
     table.setModel(model)
     table.setAccessibleName(name)
@@ -18,7 +18,7 @@ def make_table(model: QAbstractItemModel, name: str, help_text: str, stretched: 
     table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
     table.setShowGrid(False)
     table.setWordWrap(False)
-    table.setTabKeyNavigation(False)  # Tab goes on to the next control, the arrows walk in the table
+    table.setTabKeyNavigation(False)  # Tab moves to the next widget; the arrow keys move within the table
     table.verticalHeader().hide()
     table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + GRID + 2)
     header = table.horizontalHeader()

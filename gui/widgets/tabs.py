@@ -1,10 +1,10 @@
-"""Parts of a page behind a row of words."""
+"""Tabs of a page."""
 
 from PySide6.QtWidgets import QTabWidget, QWidget
 
 
 class Tabs(QTabWidget):
-    """Tabs without a frame; a number behind a word says how much waits there."""
+    """Tabs without a frame, with an optional count in the tab title."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -13,6 +13,6 @@ class Tabs(QTabWidget):
         self.tabBar().setExpanding(False)
         self.tabBar().setAccessibleName(name)
 
-    def show_count(self, panel: QWidget, word: str, count: int) -> None:
-        """Write the word of a panel, with a count where there is something to see."""
-        self.setTabText(self.indexOf(panel), f"{word} ({count:,})" if count else word)
+    def show_count(self, panel: QWidget, title: str, count: int) -> None:
+        """Set the tab title of a panel, followed by the count unless it is zero."""
+        self.setTabText(self.indexOf(panel), f"{title} ({count:,})" if count else title)

@@ -154,9 +154,9 @@ def test_another_error_limit_updates_the_decisions_without_running_the_model(
     state.set_max_error(0.01)
     assert [answer.decision for answer in page.model.predictions] == ["bee", UNSURE, UNKNOWN]
     page.table.selectRow(1)
-    assert page.prediction_view.title.text().startswith("Not sure. Perhaps bee")
+    assert page.prediction_view.title.text().startswith("Unsure: bee")
     page.table.selectRow(2)
-    assert page.prediction_view.title.text().startswith("Unlike anything in training")
+    assert page.prediction_view.title.text().startswith("Unknown: unlike the training images")
     assert "2 unsure" in page.model_label.text()
 
 

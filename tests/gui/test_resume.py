@@ -69,7 +69,7 @@ def test_the_text_of_an_interrupted_run_contains_its_last_epoch(run: Run, root: 
 def test_the_start_page_offers_interrupted_runs_and_dismisses_them(run: Run, window: MainWindow, qtbot: QtBot) -> None:
     card = window.dataset_page.resume_panel
     qtbot.waitUntil(card.isVisible, timeout=20_000)
-    _press(window, "Let data 1 be")
+    _press(window, "Dismiss data 1")
     assert card.isHidden()
     assert interrupted_runs(default_runs_folder()) == []
     assert read_record(run).state == "stopped"

@@ -116,5 +116,5 @@ def test_preview_and_model_summary_are_shown_on_request(window: MainWindow, qtbo
     strip, layers = window.findChild(PreviewStrip), window.findChild(ModelSummary)
     strip.button.click()
     layers.button.click()
-    qtbot.waitUntil(lambda: len(strip.pictures) == 8 and layers.model.rowCount() > 20, timeout=60_000)
+    qtbot.waitUntil(lambda: len(strip.thumbnails) == 8 and layers.model.rowCount() > 20, timeout=60_000)
     assert not layers.table.isHidden()

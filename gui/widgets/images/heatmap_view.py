@@ -1,4 +1,4 @@
-"""A picture with what the network looked at laid over it."""
+"""Image view with a heat map overlay."""
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,11 +11,11 @@ from gui import theme
 from gui.theme import GRID
 from gui.widgets.images.image_view import ImageView
 
-LEGEND = "looked at here"
+LEGEND = "high attention"
 
 
 class HeatmapView(ImageView):
-    """Shows an image file and, where one is given, a heat map over the part of it that the network saw."""
+    """Shows an image file and optionally a heat map over the region that is the input of the model."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,36 +28,41 @@ class HeatmapView(ImageView):
         return self._heat is not None
 
     def show_heatmap(self, heat: HeatMap | None, box: Box | None = None) -> None:
-        """Lay a heat map, shape (S, S), 0..1, over `box` of the picture, or take it away."""
+        """Show a heat map over the image, or hide it.
+
+        Args:
+            heat: Float array of shape (S, S) with values in 0..1, or None to hide the overlay.
+            box: Region of the image that the heat map covers; the whole image if None.
+        """
         self._heat = None if heat is None else heatmap_image(heat)
         self._box = box or Box(0, 0, 1, 1)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the picture, the heat and its legend."""
+        """Paint the image, the heat map and its legend."""
         super().paintEvent(event)
         if self._heat is None or self._image.isNull():
             return
-        place = self._place()
+        image_rect = self._image_rect()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.setClipRect(place)
-        painter.drawImage(input_rect(place, self._box), self._heat)
+        painter.setClipRect(image_rect)
+        painter.drawImage(input_rect(image_rect, self._box), self._heat)
         painter.setClipping(False)
-        self._paint_legend(painter, place)
+        self._paint_legend(painter, image_rect)
 
-    def _paint_legend(self, painter: QPainter, place: QRect) -> None:
+    def _paint_legend(self, painter: QPainter, image_rect: QRect) -> None:
         colors, font = theme.colors(self.palette()), theme.small_font(self.font())
         metrics = QFontMetrics(font)
         ramp = 6 * GRID
         width, height = metrics.horizontalAdvance(LEGEND) + ramp + 3 * GRID, metrics.height() + GRID
-        # Inside the picture, for below a picture that fills its room there is none
-        back = QRect(place.left() + GRID, place.bottom() - height - GRID, width, height)
+        # The legend is painted inside the image because there is no space below an image that fills the widget.
+        background = QRect(image_rect.left() + GRID, image_rect.bottom() - height - GRID, width, height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colors.surface)
-        painter.drawRoundedRect(back, theme.RADIUS, theme.RADIUS)
-        bar = QRect(back.left() + GRID, back.center().y() - 3, ramp, 6)
+        painter.drawRoundedRect(background, theme.RADIUS, theme.RADIUS)
+        bar = QRect(background.left() + GRID, background.center().y() - 3, ramp, 6)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         for stop, colour in zip(
             np.linspace(0, 1, 9), pg.colormap.get(COLOUR_MAP).getLookupTable(nPts=9, mode="qcolor")
@@ -66,18 +71,24 @@ class HeatmapView(ImageView):
         painter.fillRect(bar, gradient)
         painter.setFont(font)
         painter.setPen(colors.text)
-        words = back.adjusted(2 * GRID + ramp, 0, 0, 0)
-        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, LEGEND)
+        text_rect = background.adjusted(2 * GRID + ramp, 0, 0, 0)
+        painter.drawText(text_rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, LEGEND)
 
 
-def input_rect(place: QRect, box: Box) -> QRectF:
-    """Return where on the widget the square lies that the network saw of a picture drawn at `place`."""
-    left, top = place.left() + box.left * place.width(), place.top() + box.top * place.height()
-    return QRectF(left, top, (box.right - box.left) * place.width(), (box.bottom - box.top) * place.height())
+def input_rect(image_rect: QRect, box: Box) -> QRectF:
+    """Return the rectangle of the model input in widget coordinates.
+
+    Args:
+        image_rect: Rectangle in which the whole image is painted.
+        box: Model input as fractions of the image width and height.
+    """
+    width, height = image_rect.width(), image_rect.height()
+    left, top = image_rect.left() + box.left * width, image_rect.top() + box.top * height
+    return QRectF(left, top, (box.right - box.left) * width, (box.bottom - box.top) * height)
 
 
 def heatmap_image(heat: HeatMap) -> QImage:
-    """Return a heat map as a picture: the hotter, the brighter and the more opaque."""
+    """Return a heat map (S, S) in 0..1 as an RGBA image; higher values are brighter and more opaque."""
     table = pg.colormap.get(COLOUR_MAP).getLookupTable(nPts=256, alpha=False)
     pixels = np.empty((*heat.shape, 4), np.uint8)
     pixels[..., :3] = table[np.round(heat * 255).astype(np.uint8)]

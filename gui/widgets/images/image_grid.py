@@ -1,4 +1,4 @@
-"""A grid of thumbnails that stays smooth with ten thousand of them."""
+"""Grid of thumbnails that scrolls smoothly with ten thousand images."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ __all__ = ["GridItem", "ImageGrid"]
 
 
 class ImageGrid(QListView):
-    """Shows images as squares with captions; a click or Enter opens one."""
+    """Shows square thumbnails with captions. A click, Enter or Space opens an image."""
 
     opened = Signal(int)
-    """Row of the image."""
+    """Emitted with the row of the image."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,16 +35,16 @@ class ImageGrid(QListView):
         self.setMouseTracking(True)
         self.setFrameShape(QListView.Shape.NoFrame)
         self.setAccessibleName("Images")
-        self.setToolTip("Click or press Enter to see an image large")
+        self.setToolTip("Click an image or press Enter to enlarge it")
         self.clicked.connect(lambda index: self.opened.emit(index.row()))
 
     @property
     def items(self) -> Sequence[GridItem]:
-        """The images shown."""
+        """The items shown."""
         return self._images.items
 
     def set_items(self, items: Sequence[GridItem]) -> None:
-        """Show other images, from the top."""
+        """Replace the items and scroll to the top."""
         self._images.set_items(items)
         self.scrollToTop()
 
@@ -67,37 +67,42 @@ class _ThumbnailDelegate(QStyledItemDelegate):
         colors = theme.colors(option.palette)
         cell: QRect = option.rect
         state = option.state
-        picture = QRect(cell.left() + GRID // 2, cell.top() + GRID // 2, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+        thumbnail_rect = QRect(cell.left() + GRID // 2, cell.top() + GRID // 2, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_picture(painter, picture, index, colors)
+        self._paint_thumbnail(painter, thumbnail_rect, index, colors)
         if index.data(ImageModel.MarkedRole):
             painter.setPen(QPen(colors.danger, 2))
-            painter.drawRoundedRect(picture.adjusted(1, 1, -1, -1), RADIUS, RADIUS)
+            painter.drawRoundedRect(thumbnail_rect.adjusted(1, 1, -1, -1), RADIUS, RADIUS)
         if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_HasFocus):
             painter.setPen(QPen(colors.accent, 2))
-            painter.drawRoundedRect(picture.adjusted(-2, -2, 2, 2), RADIUS, RADIUS)
+            painter.drawRoundedRect(thumbnail_rect.adjusted(-2, -2, 2, 2), RADIUS, RADIUS)
         font = theme.small_font(option.font)
         painter.setFont(font)
         painter.setPen(colors.text if state & QStyle.StateFlag.State_MouseOver else colors.muted)
         caption = QFontMetrics(font).elidedText(str(index.data()), Qt.TextElideMode.ElideMiddle, THUMBNAIL_SIDE)
-        below = QRect(picture.left(), picture.bottom() + GRID // 2, THUMBNAIL_SIDE, cell.bottom() - picture.bottom())
+        below = QRect(
+            thumbnail_rect.left(),
+            thumbnail_rect.bottom() + GRID // 2,
+            THUMBNAIL_SIDE,
+            cell.bottom() - thumbnail_rect.bottom(),
+        )
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, caption)
         painter.restore()
 
-    def _paint_picture(
-        self, painter: QPainter, place: QRect, index: QModelIndex | QPersistentModelIndex, colors: theme.Colors
+    def _paint_thumbnail(
+        self, painter: QPainter, rect: QRect, index: QModelIndex | QPersistentModelIndex, colors: theme.Colors
     ) -> None:
         path = QPainterPath()
-        path.addRoundedRect(place, RADIUS, RADIUS)
+        path.addRoundedRect(rect, RADIUS, RADIUS)
         image = index.data(ImageModel.ThumbnailRole)
         if isinstance(image, QImage) and not image.isNull():
             painter.save()
             painter.setClipPath(path)
-            painter.drawImage(place, image)
+            painter.drawImage(rect, image)
             painter.restore()
             return
         painter.fillPath(path, colors.raised)
         if isinstance(image, QImage):
-            mark = theme.pixmap("broken", colors.muted, 32)
-            painter.drawPixmap(place.center().x() - 16, place.center().y() - 16, mark)
+            icon = theme.pixmap("broken", colors.muted, 32)
+            painter.drawPixmap(rect.center().x() - 16, rect.center().y() - 16, icon)

@@ -1,4 +1,4 @@
-"""Images at the size of the window: one in a page, or a walk through many over the page."""
+"""Views of full-size images: a single image within a page, and a viewer that covers the page."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ from gui.models.image_model import GridItem
 from gui.plain_text import as_plain
 from gui.theme import GRID
 
-_MAX_SIDE = 2048  # no screen shows more of a picture that is scaled to fit, and the window must not hold gigabytes
+_MAX_SIDE = 2048  # larger than most screens, and limits the memory for huge images
 
 
 class ImageView(QWidget):
-    """Shows one image file, scaled to fit, decoded in a thread."""
+    """Shows one image file scaled to fit. The file is decoded in a thread."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -34,11 +34,11 @@ class ImageView(QWidget):
 
     @property
     def path(self) -> Path | None:
-        """The file shown."""
+        """The file that is shown."""
         return self._path
 
     def show_file(self, path: Path | None) -> None:
-        """Show another file, or nothing."""
+        """Show a file, or nothing."""
         self._path, self._image, self._message = path, QImage(), ""
         self.setAccessibleDescription(path.name if path else "")
         self.update()
@@ -52,26 +52,26 @@ class ImageView(QWidget):
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the picture in the middle, or why there is none."""
+        """Paint the image centred, or the reason why it cannot be read."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         if not self._image.isNull():
-            painter.drawImage(self._place(), self._image)
+            painter.drawImage(self._image_rect(), self._image)
         elif self._message:
             painter.setPen(theme.colors(self.palette()).muted)
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._message)
 
-    def _place(self) -> QRect:
-        # Small pictures are enlarged, but not beyond four times: more shows squares and no more of the picture
-        room = self.size().boundedTo(self._image.size() * 4)
-        size = self._image.size().scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
-        place = QRect(0, 0, size.width(), size.height())
-        place.moveCenter(self.rect().center())
-        return place
+    def _image_rect(self) -> QRect:
+        # Enlarging an image more than four times shows only larger pixels.
+        available = self.size().boundedTo(self._image.size() * 4)
+        size = self._image.size().scaled(available, Qt.AspectRatioMode.KeepAspectRatio)
+        rect = QRect(0, 0, size.width(), size.height())
+        rect.moveCenter(self.rect().center())
+        return rect
 
 
 class ImageViewer(QFrame):
-    """Covers its parent with one of many images: arrow keys walk, Escape goes back."""
+    """Covers its parent with one of many images. Arrow keys show the next or previous image, Escape closes."""
 
     closed = Signal()
 
@@ -96,7 +96,7 @@ class ImageViewer(QFrame):
         row = QHBoxLayout()
         self._previous = self._button("chevron-left", "Previous image (left arrow)", lambda: self._step(-1))
         self._next = self._button("chevron-right", "Next image (right arrow)", lambda: self._step(1))
-        self._close = self._button("close", "Back (Escape)", self.leave)
+        self._close = self._button("close", "Close (Escape)", self.leave)
         row.addWidget(self._previous)
         row.addWidget(self.caption, 1)
         row.addWidget(self._next)
@@ -115,7 +115,7 @@ class ImageViewer(QFrame):
         return button
 
     def show_item(self, items: Sequence[GridItem], row: int) -> None:
-        """Cover the parent with the image of a row."""
+        """Cover the parent and show the image of a row."""
         self._items = items
         self._cover_parent()
         self._show_row(row)
@@ -125,11 +125,11 @@ class ImageViewer(QFrame):
 
     @property
     def row(self) -> int:
-        """The row shown."""
+        """The row that is shown."""
         return self._row
 
     def leave(self) -> None:
-        """Go back to the page."""
+        """Close the viewer."""
         self.hide()
         self.view.show_file(None)
         self.closed.emit()
@@ -152,7 +152,7 @@ class ImageViewer(QFrame):
         self._next.setEnabled(row < len(self._items) - 1)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk and go back by keys."""
+        """Navigate or close by key."""
         match event.key():
             case Qt.Key.Key_Escape:
                 self.leave()
@@ -164,24 +164,24 @@ class ImageViewer(QFrame):
                 super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Keep clicks from the page below."""
+        """Accept the click so that it does not reach the page below."""
         event.accept()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Recolour the icons with the palette."""
+        """Recolour the icons when the palette changes."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             for button in self.findChildren(QToolButton):
                 button.setIcon(theme.icon(button.property("icon_name"), self.palette()))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep covering the parent when it is resized."""
+        """Resize with the parent."""
         if event.type() == QEvent.Type.Resize and self.isVisible():
             self._cover_parent()
         return super().eventFilter(watched, event)
 
 
 def _read(path: Path) -> Pixels:
-    picture = Image.fromarray(decode(path, _MAX_SIDE))
-    picture.thumbnail((_MAX_SIDE, _MAX_SIDE))
-    return np.asarray(picture)
+    image = Image.fromarray(decode(path, _MAX_SIDE))
+    image.thumbnail((_MAX_SIDE, _MAX_SIDE))
+    return np.asarray(image)

@@ -1,4 +1,4 @@
-"""One image to look at: the picture, why it is in the queue, and what it is a copy of."""
+"""View of one image in the review queue with the reason it is there and its duplicate."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from gui.widgets.labels import HeadingLabel, MutedLabel
 
 
 class LabelIssueView(QWidget):
-    """The picture as large as there is room for; right of it the words, the copy and room for buttons."""
+    """Shows the image on the left; on the right the reason, the duplicate and space for buttons."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -20,15 +20,15 @@ class LabelIssueView(QWidget):
         self.position = MutedLabel("", self)
         self.sentence = HeadingLabel("", self)
         self.file_name = MutedLabel("", self)
-        self.other = ImageView(self)
-        self.other.setAccessibleName("The copy")
-        self.other_name = MutedLabel("", self)
+        self.duplicate = ImageView(self)
+        self.duplicate.setAccessibleName("Duplicate")
+        self.duplicate_name = MutedLabel("", self)
         self.side = QVBoxLayout()
         self.side.setSpacing(GRID)
         for widget in (self.position, self.sentence, self.file_name):
             self.side.addWidget(widget)
-        self.side.addWidget(self.other, 1)
-        self.side.addWidget(self.other_name)
+        self.side.addWidget(self.duplicate, 1)
+        self.side.addWidget(self.duplicate_name)
         side = QWidget(self)
         side.setFixedWidth(38 * GRID)
         side.setLayout(self.side)
@@ -40,18 +40,18 @@ class LabelIssueView(QWidget):
         row.addWidget(side)
 
     def show_item(self, item: ReviewItem | None, dataset: Dataset | None, position: str) -> None:
-        """Show an image of the queue of a data set, or nothing."""
+        """Show an item of the review queue of a dataset, or nothing. `position` is shown above the reason."""
         self.position.setText(position)
         self.sentence.setText(item.reason if item else "")
         self.file_name.setText(item.path if item else "")
         self._show_file(self.view, item.path if item else None, dataset)
-        other = item.duplicates[0] if item and item.duplicates else None
-        self._show_file(self.other, other, dataset)
-        self.other.setVisible(other is not None)
-        self.other_name.setVisible(other is not None)
-        if other is not None and item is not None:
+        duplicate = item.duplicates[0] if item and item.duplicates else None
+        self._show_file(self.duplicate, duplicate, dataset)
+        self.duplicate.setVisible(duplicate is not None)
+        self.duplicate_name.setVisible(duplicate is not None)
+        if duplicate is not None and item is not None:
             more = f", and {len(item.duplicates) - 1} more" if len(item.duplicates) > 1 else ""
-            self.other_name.setText(f"The same as {other}{more}")
+            self.duplicate_name.setText(f"Duplicate of {duplicate}{more}")
 
     @staticmethod
     def _show_file(view: ImageView, path: str | None, dataset: Dataset | None) -> None:

@@ -1,4 +1,4 @@
-"""The training images nearest to the one that is shown."""
+"""Row of the training images most similar to the predicted image."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,14 +17,14 @@ from gui.plain_text import as_button_text, as_plain
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
 
-_SIDE = 84  # five of them stand side by side in the smallest window
+_SIDE = 84  # pixels; five thumbnails fit into the smallest window
 
 
 class NeighbourStrip(QWidget):
-    """A row of thumbnails with their classes; a click or Enter opens one large."""
+    """Shows thumbnails with class and similarity. A click or Enter opens one."""
 
     opened = Signal(int)
-    """Place of the image in the row."""
+    """Emitted with the index of the image in the row."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,33 +42,35 @@ class NeighbourStrip(QWidget):
         column.addLayout(self._row)
 
     def show_neighbours(self, neighbours: Sequence[Neighbour]) -> None:
-        """Show other images; without any, say why."""
+        """Show these neighbours. Without any, the title gives the reason."""
         while (entry := self._row.takeAt(0)) is not None:
             if (widget := entry.widget()) is not None:
                 widget.deleteLater()
         self.items = [_item(neighbour) for neighbour in neighbours]
-        self.buttons = [self._button(place) for place in range(len(self.items))]
+        self.buttons = [self._add_button(index) for index in range(len(self.items))]
         self._row.addStretch(1)
         if neighbours:
-            self.title.setText("Training images that look most alike to the model")
-            self.title.setToolTip("Nearest by cosine similarity of their embeddings, 1 for the same")
+            self.title.setText("Most similar training images")
+            self.title.setToolTip("Cosine similarity of the embeddings; 1 means identical.")
         else:
-            self.title.setText("This model keeps nothing of its training images, so none can be shown beside it.")
+            self.title.setText(
+                "Similar training images are not available: the run of this model has no stored embeddings."
+            )
             self.title.setToolTip("")
 
-    def _button(self, place: int) -> QToolButton:
-        item = self.items[place]
+    def _add_button(self, index: int) -> QToolButton:
+        item = self.items[index]
         button = QToolButton(self)
         button.setAutoRaise(True)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setFont(theme.small_font(self.font()))
         button.setIconSize(QSize(_SIDE, _SIDE))
         button.setFixedWidth(_SIDE + 2 * GRID)
-        words = button.fontMetrics().elidedText(item.caption, Qt.TextElideMode.ElideMiddle, _SIDE + GRID)
-        button.setText(as_button_text(words))
+        caption = button.fontMetrics().elidedText(item.caption, Qt.TextElideMode.ElideMiddle, _SIDE + GRID)
+        button.setText(as_button_text(caption))
         button.setToolTip(as_plain(f"{item.caption}\n{item.tooltip}"))
         button.setAccessibleName(item.caption)
-        button.clicked.connect(lambda: self.opened.emit(place))
+        button.clicked.connect(lambda: self.opened.emit(index))
         self._row.addWidget(button)
         self._decoder.request(item.path)
         return button

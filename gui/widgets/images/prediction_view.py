@@ -1,4 +1,4 @@
-"""One image, its answer in words, bars for the likeliest classes and, when asked for, why."""
+"""View of one image with its prediction, class probabilities and, on request, the explanation."""
 
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from gui.widgets.plots.class_bars import ClassBars
 
 
 class PredictionView(QWidget):
-    """The picture as large as there is room for, the answer below it, and why where the user wants to know."""
+    """Shows an image with its prediction and the probabilities of the most likely classes.
+
+    The Why? button adds the heat map and the most similar training images.
+    """
 
     explanation_requested = Signal(str, str)
-    """Path of the image and the class to explain."""
+    """Emitted with the path of the image and the class to explain."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,7 +33,9 @@ class PredictionView(QWidget):
         self.file_name = MutedLabel("", self)
         self.why_button = QPushButton("Why?", self)
         self.why_button.setCheckable(True)
-        self.why_button.setToolTip("Show where the model looked, and the training images most alike (W)")
+        self.why_button.setToolTip(
+            "Show the regions that support the prediction, and the most similar training images (W)"
+        )
         self.bars = ClassBars(self)
         self.neighbours = NeighbourStrip(self)
         self.neighbours.hide()
@@ -42,11 +47,11 @@ class PredictionView(QWidget):
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
-        words = QVBoxLayout()
-        words.setSpacing(GRID // 2)
-        words.addWidget(self.title)
-        words.addWidget(self.file_name)
-        row.addLayout(words, 1)
+        texts = QVBoxLayout()
+        texts.setSpacing(GRID // 2)
+        texts.addWidget(self.title)
+        texts.addWidget(self.file_name)
+        row.addLayout(texts, 1)
         row.addWidget(self.why_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 2 * GRID, 0)
@@ -57,7 +62,7 @@ class PredictionView(QWidget):
         column.addWidget(self.neighbours)
 
     def show_prediction(self, prediction: Prediction | None) -> None:
-        """Show an image with its answer, or nothing."""
+        """Show an image with its prediction, or nothing."""
         self._prediction = prediction
         self._clear_explanation()
         self.why_button.setEnabled(prediction is not None and prediction.label is not None)
@@ -75,35 +80,35 @@ class PredictionView(QWidget):
         self.title.setText(describe_prediction(prediction))
         self.bars.show_top(prediction.top)
         if self.why_button.isChecked():
-            self._ask(prediction.label)
+            self._request_explanation(prediction.label)
 
     def show_explanation(self, explanation: Explanation) -> None:
-        """Lay the heat over the picture and show the nearest training images; one of another image is passed over."""
+        """Show the heat map and the most similar training images, unless the explanation is of another image."""
         prediction = self._prediction
         if prediction is None or prediction.path != explanation.path or not self.why_button.isChecked():
             return
         self.view.show_heatmap(explanation.heat, explanation.box)
-        self.view.setAccessibleDescription(f"Where the model looked for {explanation.label}")
+        self.view.setAccessibleDescription(f"Heat map for {explanation.label}")
         self.bars.mark(explanation.label)
         self.neighbours.show_neighbours(explanation.neighbours)
         self.neighbours.show()
 
     def _on_toggled(self, is_on: bool) -> None:
         if is_on and self._prediction is not None:
-            self._ask(self._prediction.label)
+            self._request_explanation(self._prediction.label)
         else:
             self._clear_explanation()
 
     def _on_class_chosen(self, name: str) -> None:
         if self.why_button.isChecked():
-            self._ask(name)
+            self._request_explanation(name)
         else:
-            self.why_button.blockSignals(True)  # it would ask for the answer's own class
+            self.why_button.blockSignals(True)  # the toggle would request the predicted class
             self.why_button.setChecked(True)
             self.why_button.blockSignals(False)
-            self._ask(name)
+            self._request_explanation(name)
 
-    def _ask(self, label: str | None) -> None:
+    def _request_explanation(self, label: str | None) -> None:
         if self._prediction is not None and label is not None:
             self.explanation_requested.emit(self._prediction.path, label)
 
@@ -114,12 +119,12 @@ class PredictionView(QWidget):
 
 
 def describe_prediction(prediction: Prediction) -> str:
-    """Return the answer as people say it."""
+    """Return a prediction as one line of text."""
     if prediction.label is None or prediction.confidence is None:
-        return prediction.error or "There is no answer."
-    answer = f"{prediction.label}, {percent(prediction.confidence)}"
+        return prediction.error or "No prediction."
+    text = f"{prediction.label}, {percent(prediction.confidence)}"
     if prediction.decision == UNSURE:
-        return f"Not sure. Perhaps {answer}"
+        return f"Unsure: {text}"
     if prediction.decision == UNKNOWN:
-        return f"Unlike anything in training. Nearest to {answer}"
-    return answer
+        return f"Unknown: unlike the training images. Nearest class: {text}"
+    return text

@@ -1,4 +1,4 @@
-"""Training images as the network would see them."""
+"""Preview of augmented training images."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, QPixmap
@@ -14,15 +14,15 @@ _NUM_IMAGES, _COLUMNS, _SIDE = 8, 4, 72
 
 
 class PreviewStrip(QWidget):
-    """Draws augmented images when asked to."""
+    """Shows augmented training images after a click on its button."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
-        self.pictures: list[QLabel] = []
-        self.button = QPushButton("Show how images are changed", self)
-        self.button.setToolTip("Draw some training images with the random changes of these settings (augmentation)")
-        self.button.clicked.connect(self._on_asked)
+        self.thumbnails: list[QLabel] = []
+        self.button = QPushButton("Preview augmentation", self)
+        self.button.setToolTip("Show some training images with the random augmentation of these settings")
+        self.button.clicked.connect(self._on_clicked)
         self._grid = QGridLayout()
         self._grid.setSpacing(GRID // 2)
         column = QVBoxLayout(self)
@@ -36,21 +36,21 @@ class PreviewStrip(QWidget):
     def _on_dataset_changed(self) -> None:
         self.button.setEnabled(self._state.dataset is not None)
 
-    def _on_asked(self) -> None:
+    def _on_clicked(self) -> None:
         self.button.setEnabled(False)
         job = self._operations.datasets.preview(_NUM_IMAGES)
         job.succeeded.connect(self._show)
         job.finished.connect(self._on_dataset_changed)
 
     def _show(self, images: list[Pixels]) -> None:
-        for label in self.pictures:
+        for label in self.thumbnails:
             label.deleteLater()
-        self.pictures = []
+        self.thumbnails = []
         for number, pixels in enumerate(images):
             height, width, _ = pixels.shape
             image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
             label = QLabel(self)
-            label.setAccessibleName("Changed training image")
+            label.setAccessibleName("Augmented training image")
             label.setPixmap(QPixmap.fromImage(image).scaled(_SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio))
             self._grid.addWidget(label, number // _COLUMNS, number % _COLUMNS)
-            self.pictures.append(label)
+            self.thumbnails.append(label)

@@ -1,4 +1,4 @@
-"""The classes of a dataset with their counts as bars; a click shows the images of one."""
+"""List of the classes of a dataset with their image counts as bars."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QPainter
@@ -21,10 +21,10 @@ _BAR_HEIGHT = 4
 
 
 class ClassList(QListWidget):
-    """First all images, then one row a class."""
+    """Shows one row for all classes, then one row per class."""
 
     class_chosen = Signal(int)
-    """Index of the class, or -1 for all."""
+    """Emitted with the index of the class, or -1 for all classes."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,15 +32,13 @@ class ClassList(QListWidget):
         self._delegate = _ClassDelegate(self)
         self.setItemDelegate(self._delegate)
         self.setAccessibleName("Classes")
-        self.setToolTip(
-            "Choose a class to see its images; the bar shows images to learn from, then those to measure on"
-        )
+        self.setToolTip("Choose a class to see its images. The bar shows training images, then validation images.")
         self.setMinimumWidth(24 * GRID)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.currentRowChanged.connect(lambda row: self.class_chosen.emit(row - 1))
 
     def show_dataset(self, dataset: Dataset) -> None:
-        """Show the classes of a dataset; the chosen one stays chosen where the classes are the same."""
+        """Show the classes of a dataset. The selection is kept if the class names are the same."""
         row = self.currentRow() if self._names == dataset.classes else 0
         self._names = dataset.classes
         self.blockSignals(True)
@@ -56,9 +54,9 @@ class ClassList(QListWidget):
     def _add(self, name: str, num_train: int, num_val: int, largest: int) -> None:
         item = QListWidgetItem(name)
         item.setData(_COUNTS, (num_train, num_val, largest))
-        words = f"{name}: {num_train:,} images to learn from, {num_val:,} to measure on"
-        item.setToolTip(as_plain(words))
-        item.setData(Qt.ItemDataRole.AccessibleTextRole, words)
+        summary = f"{name}: {num_train:,} training, {num_val:,} validation images"
+        item.setToolTip(as_plain(summary))
+        item.setData(Qt.ItemDataRole.AccessibleTextRole, summary)
         self.addItem(item)
 
 
@@ -83,8 +81,8 @@ class _ClassDelegate(QStyledItemDelegate):
         painter.setPen(colors.text)
         number = f"{num_train + num_val:,}"
         metrics = QFontMetrics(option.font)
-        room = inner.width() - metrics.horizontalAdvance(number) - GRID
-        name = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideRight, room)
+        name_width = inner.width() - metrics.horizontalAdvance(number) - GRID
+        name = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideRight, name_width)
         painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, name)
         painter.setPen(colors.muted)
         painter.drawText(inner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, number)

@@ -1,4 +1,4 @@
-"""What can be dropped on the window, and the inviting frame of an empty page."""
+"""Drop target for files and folders on an empty page."""
 
 import os
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from gui.theme import GRID
 
 
 def dropped_paths(data: QMimeData) -> list[Path]:
-    """Return the local files and folders in what was dropped; what lies on the web is passed over."""
+    """Return the paths of the dropped local files and folders. Web links are ignored."""
     return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
 
 
 class DropArea(QFrame):
-    """A dashed frame with an icon, a sentence and buttons, which takes files and folders."""
+    """A dashed frame with an icon, text and buttons that accepts dropped files and folders."""
 
     paths_dropped = Signal(list)
-    """Local paths; empty where only links to the web were dropped."""
+    """Emitted with the local paths; the list is empty if only web links were dropped."""
 
     def __init__(self, icon: str, title: str, sentence: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,7 +71,7 @@ class DropArea(QFrame):
         button.setIcon(draw(button.property("icon_name"), self.palette()))
 
     def changeEvent(self, event: QEvent) -> None:
-        """Recolour the icons with the palette."""
+        """Recolour the icons when the palette changes."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._icon.setPixmap(theme.pixmap(self._icon_name, theme.colors(self.palette()).muted, 48))
@@ -79,7 +79,7 @@ class DropArea(QFrame):
                 self._draw_icon(button)
 
     def set_texts(self, title: str, sentence: str) -> None:
-        """Say something else."""
+        """Replace the title and the sentence."""
         self._title.setText(title)
         self._sentence.setText(sentence)
 
@@ -89,28 +89,28 @@ class DropArea(QFrame):
         self.style().polish(self)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Show that a drop is welcome."""
+        """Accept files and highlight the frame."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
             self._set_active(True)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        """Keep welcoming; some systems ask at every move."""
+        """Accept the move; some systems send one for every pointer position."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """Calm down."""
+        """Remove the highlight."""
         self._set_active(False)
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Hand on what was dropped."""
+        """Emit the dropped paths."""
         self._set_active(False)
         event.acceptProposedAction()
         self.paths_dropped.emit(dropped_paths(event.mimeData()))
 
     @staticmethod
     def is_folder(paths: Sequence[Path]) -> bool:
-        """Say whether a single folder was dropped."""
+        """Return whether the paths are a single folder."""
         return len(paths) == 1 and os.path.isdir(paths[0])

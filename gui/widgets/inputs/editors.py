@@ -1,4 +1,4 @@
-"""Editors for single settings: they keep to the limits that stand on the field and give back plain values."""
+"""Editors for single settings, created from the type and the limits of a pydantic field."""
 
 import math
 import re
@@ -13,13 +13,31 @@ from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpi
 from engine.core.formatting import plain_number
 
 _MAX_DECIMALS = 8
-_SMALL_SHARE = 0.001
+_FRACTION_STEP = 0.001
 AUTO = "auto"
 OFF = "off"
+_CHOICE_LABELS = {
+    "auto": "Auto",
+    "off": "Off",
+    "crop": "Crop",
+    "squash": "Stretch",
+    "pad": "Pad",
+    "full": "All layers",
+    "head": "Classifier only",
+    "quick": "Last block, cached",
+    "loss": "Weighted loss",
+    "adamw": "AdamW",
+    "adam": "Adam",
+    "sgd": "SGD",
+    "cpu": "CPU",
+    "cuda": "CUDA",
+    "mps": "MPS",
+}
+"""Labels of the values of choice fields. Other values are shown as they are."""
 
 
 class NumberBox(QDoubleSpinBox):
-    """A number between limits, whole or not; an optional one may be empty, which shows as `auto`."""
+    """Input for a number between limits. An optional number may be None, which is shown as `auto`."""
 
     edited = Signal()
 
@@ -28,7 +46,7 @@ class NumberBox(QDoubleSpinBox):
         self._is_whole, self._is_optional = is_whole, is_optional
         self._low = low
         self.setDecimals(0 if is_whole else _MAX_DECIMALS)
-        # The value below the lowest stands for "empty"; a box of Qt has no such value of its own
+        # The value below the minimum represents None, because a Qt spin box has no empty value.
         self.setRange(low - 1 if is_optional else low, high)
         if is_optional:
             self.setSpecialValueText(AUTO)
@@ -39,13 +57,13 @@ class NumberBox(QDoubleSpinBox):
         self.valueChanged.connect(self.edited)
 
     def current_value(self) -> float | int | None:
-        """Return the number, or None where an optional one is empty."""
+        """Return the number, or None if an optional number is not set."""
         if self._is_optional and self.value() < self._low:
             return None
         return round(self.value()) if self._is_whole else self.value()
 
     def show_value(self, value: float | None) -> None:
-        """Show a number; nothing is emitted."""
+        """Show a number without emitting `edited`."""
         was_blocked = self.blockSignals(True)
         self.setValue(self._low - 1 if value is None else value)
         self.blockSignals(was_blocked)
@@ -64,16 +82,16 @@ class NumberBox(QDoubleSpinBox):
             self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
 
     def textFromValue(self, value: float) -> str:
-        """Show no zeros at the end."""
+        """Format a number without trailing zeros."""
         return plain_number(value)
 
     def valueFromText(self, text: str) -> float:
-        """Read a number in any usual spelling, `1e-3` and `0,001` too."""
+        """Parse a number; `1e-3` and `0,001` are accepted."""
         number = _read_number(text)
         return self.minimum() if number is None else number
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        """Let half a number stand while it is typed; what is out of limits is mended on leaving."""
+        """Accept incomplete numbers while typing; `fixup` corrects values out of range."""
         state = QValidator.State.Intermediate
         number = _read_number(text)
         if not text or AUTO.startswith(text.strip().lower()):
@@ -85,21 +103,21 @@ class NumberBox(QDoubleSpinBox):
         return (state, text, position)
 
     def fixup(self, text: str) -> str:
-        """Turn a number outside the limits into the nearest inside."""
+        """Clamp a number to the limits."""
         number = _read_number(text)
         if number is None:
             return self.textFromValue(self.value())
         return self.textFromValue(min(max(number, self._low), self.maximum()))
 
     def stepBy(self, steps: int) -> None:
-        """Step from `auto` to the lowest value and never past it by chance."""
+        """Step up from `auto` to the minimum."""
         if self._is_optional and self.value() < self._low and steps > 0:
             self.setValue(self._low)
             return
         super().stepBy(steps)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leave the wheel to the page until the box was chosen: scrolling a form must not change it."""
+        """Ignore the wheel without focus, so that scrolling the form does not change the value."""
         if self.hasFocus():
             super().wheelEvent(event)
         else:
@@ -107,32 +125,32 @@ class NumberBox(QDoubleSpinBox):
 
 
 class ChoiceBox(QComboBox):
-    """One of a few named choices, each with what it does as its tooltip."""
+    """Input for one of several named values. Each item has its meaning as its tooltip."""
 
     edited = Signal()
 
-    def __init__(self, choices: tuple[str, ...], help_text: str) -> None:
+    def __init__(self, choices: tuple[str, ...], description: str) -> None:
         super().__init__()
         for row, choice in enumerate(choices):
-            self.addItem(choice, choice)
-            meaning = re.search(rf"\b{re.escape(choice)}: ([^.]*)\.", help_text)
+            self.addItem(_CHOICE_LABELS.get(choice, choice), choice)
+            meaning = re.search(rf"\b{re.escape(choice)}: ([^.]*)\.", description)
             if meaning:
                 self.setItemData(row, meaning.group(1).capitalize() + ".", Qt.ItemDataRole.ToolTipRole)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.currentIndexChanged.connect(self.edited)
 
     def current_value(self) -> str:
-        """Return the choice."""
+        """Return the chosen value."""
         return str(self.currentData())
 
     def show_value(self, value: str) -> None:
-        """Show a choice; nothing is emitted."""
+        """Show a value without emitting `edited`."""
         was_blocked = self.blockSignals(True)
         self.setCurrentIndex(self.findData(value))
         self.blockSignals(was_blocked)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leave the wheel to the page until the box was chosen."""
+        """Ignore the wheel without focus."""
         if self.hasFocus():
             super().wheelEvent(event)
         else:
@@ -140,7 +158,7 @@ class ChoiceBox(QComboBox):
 
 
 class SwitchBox(QCheckBox):
-    """Yes or no."""
+    """Input for a boolean."""
 
     edited = Signal()
 
@@ -149,18 +167,18 @@ class SwitchBox(QCheckBox):
         self.toggled.connect(self.edited)
 
     def current_value(self) -> bool:
-        """Return whether it is checked."""
+        """Return whether the box is checked."""
         return self.isChecked()
 
     def show_value(self, value: bool) -> None:
-        """Check or clear it; nothing is emitted."""
+        """Check or clear the box without emitting `edited`."""
         was_blocked = self.blockSignals(True)
         self.setChecked(value)
         self.blockSignals(was_blocked)
 
 
 class TextBox(QLineEdit):
-    """A line of text, of the form that the setting allows; what is not goes back to what was there."""
+    """Input for text that matches a pattern. Invalid text is replaced by the previous text."""
 
     edited = Signal()
 
@@ -176,7 +194,7 @@ class TextBox(QLineEdit):
         return self.text()
 
     def show_value(self, value: str) -> None:
-        """Show a text; nothing is emitted."""
+        """Show a text without emitting `edited`."""
         self._shown = value
         self.setText(value)
 
@@ -185,7 +203,7 @@ class TextBox(QLineEdit):
         self.edited.emit()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Take back a text that the setting does not allow."""
+        """Restore the previous text if the new one is invalid."""
         if not self.hasAcceptableInput():
             self.setText(self._shown)
         super().focusOutEvent(event)
@@ -195,7 +213,7 @@ Editor: TypeAlias = NumberBox | ChoiceBox | SwitchBox | TextBox
 
 
 def make_editor(field: FieldInfo) -> Editor:
-    """Return an empty editor that fits the field's type and limits, with its help as tooltip and its title as name."""
+    """Return an editor for the type and limits of a field, with its help as tooltip and its title as name."""
     kind, is_optional = _plain_type(field.annotation)
     editor: Editor
     if get_origin(kind) is Literal:
@@ -208,14 +226,22 @@ def make_editor(field: FieldInfo) -> Editor:
     else:
         editor = TextBox(next((limit.pattern for limit in field.metadata if hasattr(limit, "pattern")), ""))
         editor.setPlaceholderText(OFF)
-    editor.setToolTip(field.description or "")
+    editor.setToolTip(help_text(field))
     editor.setAccessibleName(field.title or "")
-    editor.setAccessibleDescription(field.description or "")
+    editor.setAccessibleDescription(help_text(field))
     return editor
 
 
+def help_text(field: FieldInfo) -> str:
+    """Return the description of a field, with the labels of its choices instead of their values."""
+    text, (kind, _) = field.description or "", _plain_type(field.annotation)
+    for value in get_args(kind) if get_origin(kind) is Literal else ():
+        text = re.sub(rf"\b{value}:", f"{_CHOICE_LABELS.get(value, value)}:", text)
+    return text
+
+
 def limits(field: FieldInfo, *, is_whole: bool) -> tuple[float, float]:
-    """Return the lowest and highest value the field takes; an open end is moved inside by the smallest step."""
+    """Return the minimum and maximum of a field. An exclusive limit is moved inside by the smallest step."""
     low, high = -1e9, 1e9
     open_low, open_high = False, False
     for limit in field.metadata:
@@ -227,7 +253,7 @@ def limits(field: FieldInfo, *, is_whole: bool) -> tuple[float, float]:
             high, open_high = le, False
         if (lt := getattr(limit, "lt", None)) is not None:
             high, open_high = lt, True
-    step = 1.0 if is_whole else _SMALL_SHARE if high <= 1 else 10.0**-_MAX_DECIMALS
+    step = 1.0 if is_whole else _FRACTION_STEP if high <= 1 else 10.0**-_MAX_DECIMALS
     return low + step * open_low, high - step * open_high
 
 

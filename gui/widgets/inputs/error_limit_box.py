@@ -1,4 +1,4 @@
-"""How many wrong answers the user puts up with."""
+"""Input for the maximum error rate."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
@@ -8,23 +8,23 @@ from gui.theme import GRID
 
 
 class ErrorLimitBox(QWidget):
-    """A share of wrong ones among the answers; at its lowest every image is answered. The same on every page."""
+    """Edits the maximum error rate of the application state, which all pages share. Zero means no limit."""
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
-        label = QLabel("Wrong answers, at most", self)
+        label = QLabel("Maximum error rate", self)
         self.percent = QDoubleSpinBox(self)
         self.percent.setRange(0, 50)
         self.percent.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.percent.setDecimals(1)
         self.percent.setSingleStep(1)
         self.percent.setSuffix(" %")
-        self.percent.setSpecialValueText("answer all")
-        self.percent.setAccessibleName("Wrong answers, at most")
+        self.percent.setSpecialValueText("no limit")
+        self.percent.setAccessibleName("Maximum error rate")
         self.percent.setToolTip(
-            "Images the model is not sure enough of are left to you, so that of those it answers at most this share "
-            "is wrong (error budget, chosen on validation images). At the lowest, every image is answered."
+            "Images with a low confidence are marked unsure, so that at most this share of the other predictions is "
+            "wrong. The confidence threshold is chosen on the validation images. No limit: no image is marked unsure."
         )
         label.setBuddy(self.percent)
         label.setToolTip(self.percent.toolTip())

@@ -1,4 +1,4 @@
-"""The form that makes itself from the settings: titles, help and limits are read off the fields."""
+"""Form for the settings of a run, built from the titles, descriptions and limits of the fields."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,17 +8,22 @@ from PySide6.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from engine.config.settings import RunConfig
 from gui.theme import GRID
-from gui.widgets.inputs.editors import Editor, make_editor
+from gui.widgets.inputs.editors import Editor, help_text, make_editor
 
 
 class SettingsForm(QWidget):
-    """Edits some fields of a RunConfig, section by section. Only what the user changes is changed."""
+    """Edits selected fields of a RunConfig, grouped by section. Other fields keep their values."""
 
     config_edited = Signal(object)
-    """A RunConfig with one field replaced."""
+    """Emitted with a RunConfig in which one field is replaced."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]], parent: QWidget | None = None) -> None:
-        """Make editors for `fields`: names of sections, each with the names of its fields."""
+        """Create the editors.
+
+        Args:
+            fields: Names of the fields to edit, by name of their section.
+            parent: Parent widget.
+        """
         super().__init__(parent)
         self._config = RunConfig()
         self._editors: dict[tuple[str, str], Editor] = {}
@@ -69,7 +74,7 @@ class SettingsForm(QWidget):
         editor.setMinimumWidth(13 * GRID)
         self._editors[section, name] = editor
         label = QLabel(field.title or name)
-        label.setToolTip(field.description or "")
+        label.setToolTip(help_text(field))
         label.setMinimumWidth(14 * GRID)
         label.setBuddy(editor)
         form.addRow(label, editor)

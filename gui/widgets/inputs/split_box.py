@@ -1,4 +1,4 @@
-"""How many images are set aside to measure on."""
+"""Input for the size of the validation split."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
@@ -9,20 +9,21 @@ from gui.widgets.labels import MutedLabel
 
 
 class SplitBox(QWidget):
-    """A percentage, or the word that the folder brings its own split."""
+    """Edits the validation share, or shows that the folder has its own split."""
 
     fraction_chosen = Signal(float)
+    """Emitted with the validation share (0..1)."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._label = QLabel("Set aside to measure on", self)
+        self._label = QLabel("Validation split", self)
         self.percent = QSpinBox(self)
         self.percent.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.percent.setRange(5, 50)
         self.percent.setSingleStep(5)
         self.percent.setSuffix(" %")
-        self.percent.setToolTip("Share of each class that the network does not learn from (validation split)")
-        self.percent.setAccessibleName("Share set aside to measure on")
+        self.percent.setToolTip("Share of each class that is used for validation and not for training")
+        self.percent.setAccessibleName("Validation split")
         self._label.setBuddy(self.percent)
         self._note = MutedLabel("", self)
         row = QHBoxLayout()
@@ -35,14 +36,20 @@ class SplitBox(QWidget):
         column.addWidget(self._note)
         self.percent.valueChanged.connect(lambda value: self.fraction_chosen.emit(value / 100))
 
-    def show_fraction(self, fraction: float, is_own: bool, num_tied: int = 0) -> None:
-        """Show the share, or that the folder has folders of its own for it; `num_tied` images are in groups."""
+    def show_fraction(self, fraction: float, is_own: bool, num_grouped: int = 0) -> None:
+        """Show the split of a dataset.
+
+        Args:
+            fraction: Validation share (0..1).
+            is_own: Whether the folder has its own validation folder, which hides the input.
+            num_grouped: Number of images that have duplicates.
+        """
         self.percent.blockSignals(True)
         self.percent.setValue(round(fraction * 100))
         self.percent.blockSignals(False)
         self.percent.setVisible(not is_own)
         self._label.setVisible(not is_own)
-        tied = f" {count(num_tied, 'image')} with copies stay together." if num_tied else ""
-        own = "The folder brings its own val/ to measure on."
-        self._note.setText(own if is_own else f"The same draw every time.{tied}")
-        self._note.setToolTip("Copies and shots within seconds are all learnt from or all measured on" if tied else "")
+        grouped = f" {count(num_grouped, 'image')} with duplicates are kept together." if num_grouped else ""
+        own = "Using the folder's own val/ for validation."
+        self._note.setText(own if is_own else f"The split is reproducible.{grouped}")
+        self._note.setToolTip("Duplicates and bursts stay on one side of the split" if num_grouped else "")

@@ -1,4 +1,4 @@
-"""What a network starts from: ImageNet weights, nothing, or a file."""
+"""Choice of the pretrained weights: ImageNet weights, none, or a file."""
 
 from pathlib import Path
 
@@ -15,16 +15,16 @@ _NONE, _DEFAULT = "none", "default"
 
 
 class WeightsBox(QWidget):
-    """Three choices for one network; each says what it costs."""
+    """Offers the three sources of initial weights for a backbone."""
 
     weights_chosen = Signal(str)
-    """`none`, `default` or the path of a file."""
+    """Emitted with `none`, `default` or the path of a file."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.imagenet = QRadioButton("ImageNet weights")
         self.scratch = QRadioButton("From scratch")
-        self.file = QRadioButton("A file of weights")
+        self.file = QRadioButton("Weights file")
         self.choose_file = QPushButton("Choose a file…")
         self._note = MutedLabel()
         self._licence = MutedLabel()
@@ -33,7 +33,7 @@ class WeightsBox(QWidget):
         self._group = QButtonGroup(self)
         for button in (self.imagenet, self.scratch, self.file):
             self._group.addButton(button)
-        self._explain()
+        self._set_help()
         self._lay_out()
         self.imagenet.clicked.connect(lambda: self.weights_chosen.emit(_DEFAULT))
         self.scratch.clicked.connect(lambda: self.weights_chosen.emit(_NONE))
@@ -41,13 +41,13 @@ class WeightsBox(QWidget):
         self.choose_file.clicked.connect(self._on_choose_file_clicked)
 
     def show_choice(self, backbone: Backbone, weights: str) -> None:
-        """Show what `backbone` can start from and what is chosen."""
+        """Show which weights `backbone` has and which are chosen: `none`, `default` or a path."""
         has_weights = bool(backbone.weights_file)
         self.imagenet.setEnabled(has_weights)
         if not has_weights:
-            self._note.setText("There are none for this network.")
+            self._note.setText("Not available for this backbone.")
         elif is_downloaded(backbone):
-            self._note.setText("On this machine. Learns from few images, and soon.")
+            self._note.setText("Already on this computer. Recommended for small datasets.")
         else:
             self._note.setText(f"Downloads {size(backbone.weights_mb)} from {WEIGHTS_HOST} when you train.")
         self._licence.setText("These weights may not be used commercially (CC-BY-NC 4.0).")
@@ -57,7 +57,7 @@ class WeightsBox(QWidget):
             self._path = weights
         chosen = self.file if is_file else self.imagenet if weights == _DEFAULT else self.scratch
         chosen.setChecked(True)
-        self._file_note.setText(Path(self._path).name if self._path else "Of the same network: .pth or .safetensors.")
+        self._file_note.setText(Path(self._path).name if self._path else "For the same backbone: .pth or .safetensors.")
         self._file_note.setToolTip(self._path or "")
 
     def _on_file_clicked(self) -> None:
@@ -68,15 +68,15 @@ class WeightsBox(QWidget):
 
     def _on_choose_file_clicked(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
-            self, "Choose a file of weights", self._path or "", "Weights (*.pth *.pt *.safetensors)"
+            self, "Choose a weights file", self._path or "", "Weights (*.pth *.pt *.safetensors)"
         )
-        # Where none was chosen the page shows the old choice again
+        # A cancelled dialog emits the previous file or "none", so that the radio buttons match the setting.
         self.weights_chosen.emit(name or self._path or _NONE)
 
-    def _explain(self) -> None:
-        self.imagenet.setToolTip("Start from what the network learnt on 1.2 million photos (transfer learning).")
-        self.scratch.setToolTip("Start from random numbers. Needs many images, or small ones.")
-        self.file.setToolTip("Start from weights of the same network in a file on this machine.")
+    def _set_help(self) -> None:
+        self.imagenet.setToolTip("Start from weights trained on 1.2 million images of ImageNet (transfer learning).")
+        self.scratch.setToolTip("Start from random weights. Needs many images.")
+        self.file.setToolTip("Start from weights of the same backbone in a file on this computer.")
         self.choose_file.setToolTip("Choose a .pth or .safetensors file.")
         for button in (self.imagenet, self.scratch, self.file, self.choose_file):
             button.setAccessibleName(button.text())
@@ -86,7 +86,7 @@ class WeightsBox(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
-        heading = QLabel("Start from")
+        heading = QLabel("Pretrained weights")
         bold = heading.font()
         bold.setBold(True)
         heading.setFont(bold)

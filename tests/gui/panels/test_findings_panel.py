@@ -120,9 +120,8 @@ def test_opening_a_folder_counts_its_findings_and_keeps_duplicates_on_one_side_o
     qtbot.waitUntil(lambda: not operations.running_jobs and len(state.audit.duplicates) == 6, timeout=60_000)
     tab = page.tabs.tabText(page.tabs.indexOf(page.findings))
     assert tab == f"Findings ({page.findings.num_findings})"
-    assert "12 images with copies stay together" in page.split_box.findChildren(type(page.summary))[0].text().replace(
-        NBSP, " "
-    )
+    note = page.split_box.findChildren(type(page.summary))[0].text().replace(NBSP, " ")
+    assert "12 images with duplicates are kept together" in note
     assert state.dataset is not None
     for fraction in (0.2, 0.5):
         operations.datasets.set_val_fraction(fraction)

@@ -1,4 +1,4 @@
-"""Tests of the bar at the bottom, with scripted jobs."""
+"""Tests of the status bar with scripted jobs."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from engine.core.events import Event, Progress
 from gui.job import Job
 from gui.widgets.job_bar import JobBar
 
-Begin = Callable[[str, Progress], threading.Event]
+Start = Callable[[str, Progress], threading.Event]
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def bar(frame: QScrollArea) -> JobBar:
 
 
 @pytest.fixture
-def begin(qtbot: QtBot, bar: JobBar) -> Iterator[Begin]:
-    """Begin a job that tells of some progress and ends when the returned event is set."""
+def start(qtbot: QtBot, bar: JobBar) -> Iterator[Start]:
+    """Return a function that starts a job, which emits one progress event and ends when the returned event is set."""
     jobs: list[tuple[Job, threading.Event]] = []
 
-    def begin(words: str, progress: Progress) -> threading.Event:
+    def start(title: str, progress: Progress) -> threading.Event:
         is_finished = threading.Event()
 
         def work() -> Iterator[Event]:
@@ -36,11 +36,11 @@ def begin(qtbot: QtBot, bar: JobBar) -> Iterator[Begin]:
 
         job = Job(work())  # type: ignore[arg-type]
         jobs.append((job, is_finished))
-        bar.follow(words, job, is_training=words == "Training")
+        bar.follow(title, job, is_training=title == "Training")
         job.start()
         return is_finished
 
-    yield begin
+    yield start
     for job, is_finished in jobs:
         is_finished.set()
         job.wait()
@@ -50,11 +50,9 @@ def _progress(stage: str, epoch: int | None = None) -> Progress:
     return Progress(stage=stage, done=1, total=4, images_per_second=5, epoch=epoch)  # type: ignore[arg-type]
 
 
-def test_a_small_job_does_not_push_a_training_aside_and_is_shown_behind_it(
-    qtbot: QtBot, bar: JobBar, begin: Begin
-) -> None:
-    training = begin("Training", _progress("validate"))
-    export = begin("Exporting", _progress("verify"))
+def test_a_training_is_shown_until_it_ends_and_then_the_other_job(qtbot: QtBot, bar: JobBar, start: Start) -> None:
+    training = start("Training", _progress("validate"))
+    export = start("Exporting", _progress("verify"))
     qtbot.waitUntil(lambda: bar.label.text() == "Validating")
     assert bar.stop_button.isVisible()
     training.set()
@@ -65,9 +63,9 @@ def test_a_small_job_does_not_push_a_training_aside_and_is_shown_behind_it(
     assert not bar.bar.isVisible()
 
 
-def test_what_is_begun_later_is_shown_and_then_what_was_before(qtbot: QtBot, bar: JobBar, begin: Begin) -> None:
-    export = begin("Exporting", _progress("verify"))
-    report = begin("Reporting", _progress("report"))
+def test_the_latest_job_is_shown_and_then_the_earlier_one(qtbot: QtBot, bar: JobBar, start: Start) -> None:
+    export = start("Exporting", _progress("verify"))
+    report = start("Reporting", _progress("report"))
     qtbot.waitUntil(lambda: bar.label.text() == "Writing report")
     assert bar.bar.value() == 250
     assert bar.speed.text() == "5 images/s"
