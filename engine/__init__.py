@@ -1,8 +1,8 @@
-"""Classifold's engine: everything but the window. Files here are light; `engine.ml` alone imports torch."""
+"""The engine of Classifold: everything except the window. Only `engine.ml` imports torch."""
 
 import os
 
-# Else onnxruntime tells Microsoft of each model that is opened; processes that are started inherit this
+# Otherwise onnxruntime reports each opened model to Microsoft; child processes inherit this variable
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"

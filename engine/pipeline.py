@@ -1,4 +1,4 @@
-"""A small Python face for people who come from scripts."""
+"""A small Python interface for scripts."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,21 +17,26 @@ from engine.runs.run_folder import Run, new_run_path
 
 
 class ImageClassificationPipeline:
-    """From a folder to a model in five calls: prepare_data, configure_training, train, validate, predict.
+    """Trains an image classifier in five calls: prepare_data, configure_training, train, validate, predict.
 
     Example:
         pipeline = ImageClassificationPipeline(2, "resnet18", pretrained=True)
         pipeline.prepare_data("photos")
         pipeline.configure_training(epochs=3)
         history = pipeline.train()
-        answers = pipeline.predict(["new/1.jpg"])
+        predictions = pipeline.predict(["new/1.jpg"])
     """
 
     def __init__(self, num_classes: int, model_name: str = "se_resnet", pretrained: bool = False) -> None:
-        """Choose a network.
+        """Choose a backbone.
 
-        Raises EngineError where there is no backbone of that name. With `pretrained`, ImageNet weights are downloaded
-        when training starts, unless they are on this machine.
+        Args:
+            num_classes: Number of classes in the dataset.
+            model_name: Name of the backbone.
+            pretrained: Start from ImageNet weights, which are downloaded when training starts if they are not cached.
+
+        Raises:
+            EngineError: There is no backbone of that name.
         """
         find_backbone(model_name)
         self._num_classes = num_classes
@@ -41,16 +46,22 @@ class ImageClassificationPipeline:
         self._run: Run | None = None
 
     def prepare_data(self, folder: str | Path, **settings: object) -> Dataset:
-        """Read a folder and split it; `settings` are those of `DataConfig`, such as image_size or val_fraction.
+        """Read a folder and split it into training and validation images.
 
-        Raises EngineError where the folder holds another number of classes than the network was made for.
+        Args:
+            folder: Folder with one folder of images per class.
+            settings: Fields of `DataConfig`, such as image_size or val_fraction.
+
+        Returns:
+            The split dataset.
+
+        Raises:
+            EngineError: The number of classes in the folder is not `num_classes`.
         """
         self.config = self.config.changed("data", **settings)
         dataset = run_to_end(jobs.scan(Path(folder)))
         if len(dataset.classes) != self._num_classes:
-            raise EngineError(
-                f"The folder holds {len(dataset.classes)} classes, not {self._num_classes}.", dataset.root
-            )
+            raise EngineError(f"The folder has {len(dataset.classes)} classes, not {self._num_classes}.", dataset.root)
         self._dataset = run_to_end(jobs.split(dataset, self.config.data))
         return self._dataset
 
@@ -64,7 +75,15 @@ class ImageClassificationPipeline:
         return self.config
 
     def train(self, run: str | Path | None = None, on_event: Callable[[Event], object] | None = None) -> History:
-        """Train, handing each event to `on_event`, and return the history; raise EngineError where that cannot be."""
+        """Train a model and return the training history.
+
+        Args:
+            run: The run folder to create; None: a new one in the default folder of runs.
+            on_event: Called with each event.
+
+        Raises:
+            EngineError: `prepare_data` was not called, or the training failed.
+        """
         if self._dataset is None:
             raise EngineError("Call prepare_data first.")
         path = Path(run) if run is not None else new_run_path(self._dataset.root)
@@ -73,26 +92,26 @@ class ImageClassificationPipeline:
 
     @property
     def run(self) -> Run:
-        """The finished run; raises EngineError before training."""
+        """The finished run; raises EngineError if `train` was not called."""
         if self._run is None:
             raise EngineError("Call train first.")
         return self._run
 
     def validate(self, folder: str | Path | None = None) -> Evaluation:
-        """Measure the best model on the validation images of the run, or on another folder."""
+        """Evaluate the best model on the validation images of the run or of another folder."""
         return run_to_end(jobs.evaluate(self.run.model_path, Path(folder or self.run.dataset.root)))
 
     def predict(self, paths: Sequence[str | Path], top: int = 5) -> list[Prediction]:
-        """Return an answer for each image file and each image inside a folder."""
-        answers: list[Prediction] = []
+        """Return a prediction, with the `top` most likely classes, for each image file and each image in a folder."""
+        predictions: list[Prediction] = []
 
         def collect(event: Event | Prediction) -> None:
             if isinstance(event, Prediction):
-                answers.append(event)
+                predictions.append(event)
 
         run_to_end(jobs.predict(self.run.model_path, [Path(path) for path in paths], top), collect)
-        return answers
+        return predictions
 
     def plot_history(self, path: str | Path) -> None:
-        """Draw loss and accuracy over the epochs into a PNG file."""
+        """Plot loss and accuracy over the epochs into a PNG file."""
         run_to_end(jobs.draw_history(self.run, Path(path)))

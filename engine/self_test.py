@@ -1,4 +1,4 @@
-"""Does the program work here? Every part of the engine is used once, on images it draws itself."""
+"""Self-test: use every part of the engine once on generated images."""
 
 import http.client
 import logging
@@ -21,8 +21,8 @@ from engine.runs.run_folder import Run
 
 logger = logging.getLogger(__name__)
 
-_KINDS = ("ring", "star")
-_NUM_PER_KIND = 12
+_CLASSES = ("ring", "star")
+_NUM_PER_CLASS = 12
 _FORMATS = ("png", "jpg", "webp", "tiff", "avif", "bmp", "gif")
 _CONFIG = (
     RunConfig()
@@ -32,69 +32,76 @@ _CONFIG = (
 
 
 class SelfTestError(Exception):
-    """A part of the program does not work here; its name is in the message."""
+    """A part of the program does not work on this computer; the message names it."""
 
 
 def try_engine(folder: Path) -> list[str]:
-    """Use every part of the engine on drawn images below `folder`; return what was tried, in words.
+    """Use every part of the engine on generated images.
 
-    Raises SelfTestError, from what went wrong.
+    Args:
+        folder: An empty folder for images and results.
+
+    Returns:
+        The names of the tested parts.
+
+    Raises:
+        SelfTestError: A part failed; the cause is chained.
     """
-    tried: list[str] = []
-    with _part("draw and decode images", tried):
-        data = _draw(folder / "images")
-    with _part("train two steps", tried):
+    tested: list[str] = []
+    with _part("draw and decode images", tested):
+        data = _draw_images(folder / "images")
+    with _part("train two steps", tested):
         run = run_to_end(jobs.split_and_train(scan(data), _CONFIG, folder / "run"))
-    with _part("check the images", tried):
+    with _part("check the images", tested):
         run_to_end(jobs.check(run.dataset))
-    with _part("load and predict", tried):
+    with _part("load and predict", tested):
         _predict(run, data)
-    with _part("explain", tried):
+    with _part("explain", tested):
         explanation = run_to_end(jobs.explain(run.model_path, next(data.rglob("*.png"))))
         run_to_end(jobs.draw_explanation(explanation, folder / "why.png"))
-    with _part("write the report", tried):
+    with _part("write the report", tested):
         run_to_end(jobs.report(run, folder / "report.html"))
-    with _part("export", tried):
+    with _part("export", tested):
         _export(run, folder)
-    with _part("sort", tried):
+    with _part("sort", tested):
         run_to_end(jobs.sort(run.model_path, data, folder / "sorted", "copy"))
         run_to_end(jobs.undo_sort(folder / "sorted"))
-    with _part("serve", tried):
+    with _part("serve", tested):
         _serve(run, next(data.rglob("*.jpg")))
-    return tried
+    return tested
 
 
 @contextmanager
-def _part(name: str, tried: list[str]) -> Iterator[None]:
+def _part(name: str, tested: list[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
         raise SelfTestError(f"{name}: {type(error).__name__}: {error}") from error
-    tried.append(name)
+    tested.append(name)
 
 
-def _draw(folder: Path) -> Path:
-    for kind in _KINDS:
-        (folder / kind).mkdir(parents=True)
-        for number in range(_NUM_PER_KIND):
+def _draw_images(folder: Path) -> Path:
+    for name in _CLASSES:
+        (folder / name).mkdir(parents=True)
+        for number in range(_NUM_PER_CLASS):
             suffix = _FORMATS[number % len(_FORMATS)]
-            image = draw_sample(PAINTERS[kind], np.random.default_rng([number, len(kind)]))
-            image.save(folder / kind / f"{kind}-{number}.{suffix}")
+            image = draw_sample(PAINTERS[name], np.random.default_rng([number, len(name)]))
+            image.save(folder / name / f"{name}-{number}.{suffix}")
     return folder
 
 
 def _predict(run: Run, data: Path) -> None:
-    answers: list[Prediction] = []
-    run_to_end(jobs.predict(run.model_path, [data]), _collect(answers))
-    bad = [f"{answer.path}: {answer.error}" for answer in answers if answer.error]
-    if bad or len(answers) != _NUM_PER_KIND * len(_KINDS):
-        raise RuntimeError("; ".join(bad) or f"{len(answers)} answers")
+    predictions: list[Prediction] = []
+    run_to_end(jobs.predict(run.model_path, [data]), _collect(predictions))
+    bad = [f"{prediction.path}: {prediction.error}" for prediction in predictions if prediction.error]
+    if bad or len(predictions) != _NUM_PER_CLASS * len(_CLASSES):
+        raise RuntimeError("; ".join(bad) or f"{len(predictions)} predictions")
 
 
-def _collect(answers: list[Prediction]) -> Callable[[Event | Prediction], None]:
+def _collect(predictions: list[Prediction]) -> Callable[[Event | Prediction], None]:
     def collect(event: Event | Prediction) -> None:
         if isinstance(event, Prediction):
-            answers.append(event)
+            predictions.append(event)
 
     return collect
 
@@ -105,7 +112,7 @@ def _export(run: Run, folder: Path) -> None:
     try:
         run_to_end(jobs.export(run.model_path, folder / "int8.onnx", ExportOptions(int8=True)))
     except EngineError as error:
-        if "8-bit integers" not in error.message:  # after two steps of training they may well cost too much
+        if "8-bit integers" not in error.message:  # after two training steps, int8 may lose too much accuracy
             raise
 
 
@@ -114,10 +121,10 @@ def _serve(run: Run, image: Path) -> None:
     with closing(work):
         serving = next(work)
         if not isinstance(serving, Serving):
-            raise TypeError(f"it said {serving}")
+            raise TypeError(f"the first event is {serving}")
         host, port = serving.url.removeprefix("http://").split(":")
         with closing(http.client.HTTPConnection(host, int(port), timeout=60)) as connection:
             connection.request("POST", "/predict", image.read_bytes())
             status = connection.getresponse().status
         if status != http.client.OK:
-            raise RuntimeError(f"the answer had status {status}")
+            raise RuntimeError(f"the response has status {status}")

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else onnxruntime tells Microsoft of each model
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # otherwise onnxruntime reports each model to Microsoft
 import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
@@ -18,7 +18,7 @@ def load():
     return session, json.loads(session.get_modelmeta().custom_metadata_map["classifold"])
 
 
-def pixels(path, size, geometry, crop_share, pad_grey):  # as the network sees them: uint8, shape (1, 3, size, size)
+def preprocess(path, size, geometry, crop_share, pad_grey):  # returns uint8, shape (1, 3, size, size)
     side = math.ceil(size / crop_share) if geometry == "crop" else size
     with Image.open(path) as file:
         scale = min(1, side / min(file.size))
@@ -38,15 +38,16 @@ def pixels(path, size, geometry, crop_share, pad_grey):  # as the network sees t
 
 
 def predict(model, path):
-    session, about = model
-    images = pixels(path, about["image_size"], about["geometry"], about["crop_share"], about["pad_grey"])
-    if not about["normalises"]:
-        mean, std = (np.float32(about[name]).reshape(1, 3, 1, 1) * 255 for name in ("mean", "std"))
+    session, metadata = model
+    images = preprocess(path, *(metadata[name] for name in ("image_size", "geometry", "crop_share", "pad_grey")))
+    if not metadata["normalises"]:
+        mean, std = (np.float32(metadata[name]).reshape(1, 3, 1, 1) * 255 for name in ("mean", "std"))
         images = (images - mean) / std
     probabilities, *similarity = (output[0] for output in session.run(None, {"images": images}))
-    label, confidence = about["classes"][probabilities.argmax()], float(probabilities.max())
-    is_unknown = bool(similarity) and about["unknown_below"] is not None and similarity[0] < about["unknown_below"]
-    decision = "unknown" if is_unknown else label if confidence >= about["threshold"] else "unsure"
+    label, confidence = metadata["classes"][probabilities.argmax()], float(probabilities.max())
+    ood_threshold = metadata.get("ood_threshold", metadata.get("unknown_below"))  # the second key is of older exports
+    is_unknown = bool(similarity) and ood_threshold is not None and similarity[0] < ood_threshold
+    decision = "unknown" if is_unknown else label if confidence >= metadata["threshold"] else "unsure"
     return {"path": str(path), "decision": decision, "label": label, "confidence": confidence}
 
 

@@ -1,4 +1,4 @@
-"""The network that an exported file holds: from images to calibrated probabilities."""
+"""The network of an exported file, from images to calibrated probabilities."""
 
 import copy
 
@@ -13,39 +13,46 @@ from engine.results.model_metadata import ModelMetadata
 
 
 class ExportedNetwork(nn.Module):
-    """Answers as the program does in float32, in one graph."""
+    """Backbone, head and calibration in one graph, with the float32 outputs of the program."""
 
-    reference: Tensor | None
+    reference_embeddings: Tensor | None
 
-    def __init__(self, model: Classifier, card: ModelMetadata, reference: Tensor | None, normalises: bool) -> None:
+    def __init__(
+        self, model: Classifier, metadata: ModelMetadata, reference_embeddings: Tensor | None, normalises: bool
+    ) -> None:
         super().__init__()
         self.backbone = fuse_batchnorm(model.backbone)
         self.head = copy.deepcopy(model.head).eval()
-        self._temperature = card.temperature
-        self._preprocessing = Preprocessing.from_metadata(card) if normalises else None
-        self.register_buffer("reference", reference)
+        self._temperature = metadata.temperature
+        self._preprocessing = Preprocessing.from_metadata(metadata) if normalises else None
+        self.register_buffer("reference_embeddings", reference_embeddings)
 
     @property
     def output_names(self) -> list[str]:
-        """What `forward` returns, in its order."""
-        return ["probabilities"] if self.reference is None else ["probabilities", "similarity"]
+        """Names of the outputs of `forward`, in order."""
+        return ["probabilities"] if self.reference_embeddings is None else ["probabilities", "similarity"]
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return probabilities, shape (N, K), and where training images are remembered the similarity to them, (N,).
+        """Classify images.
 
-        `images` has shape (N, 3, S, S), uint8 where the network normalises, else normalised float32.
+        Args:
+            images: Shape (N, 3, S, S); uint8 if the network normalises its input, else normalised float32.
+
+        Returns:
+            Calibrated probabilities, float32, shape (N, K). If there are reference embeddings, also the mean cosine
+            similarity to the nearest ones, float32, shape (N,).
         """
         batch = images if self._preprocessing is None else normalise(images, self._preprocessing)
         embeddings = self.backbone(batch)
         probabilities = (self.head(embeddings) / self._temperature).softmax(1)
-        if self.reference is None:
+        if self.reference_embeddings is None:
             return (probabilities,)
-        return probabilities, mean_knn_cosine(embeddings, self.reference)
+        return probabilities, mean_knn_cosine(embeddings, self.reference_embeddings)
 
 
-def example_images(card: ModelMetadata, normalises: bool) -> Tensor:
-    """Return a batch of two images as the network takes them."""
-    shape = (2, 3, card.image_size, card.image_size)
+def example_images(metadata: ModelMetadata, normalises: bool) -> Tensor:
+    """Return random input for tracing, shape (2, 3, S, S), uint8 if the network normalises, else float32."""
+    shape = (2, 3, metadata.image_size, metadata.image_size)
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    return pixels if normalises else normalise(pixels, Preprocessing.from_metadata(card))
+    return pixels if normalises else normalise(pixels, Preprocessing.from_metadata(metadata))

@@ -1,4 +1,4 @@
-"""Open an ONNX file with onnxruntime; torch is not imported here."""
+"""Open an ONNX file with onnxruntime, without importing torch."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ _ERRORS_ONLY = 3
 
 
 def open_onnx(path: Path) -> Opened:
-    """Return what runs the file, and the function from images to probabilities."""
+    """Return the name and version of onnxruntime, and a function that runs the file on images."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""Open an exported program of torch."""
+"""Open an exported program of torch (pt2)."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from engine.ml.export.verification_process import Images, Opened, Probabilities
 
 
 def open_pt2(path: Path) -> Opened:
-    """Return what runs the file, and the function from images to probabilities."""
+    """Return the name and version of torch, and a function that runs the file on images."""
     module = torch.export.load(path).module()
 
     def run(images: Images) -> Probabilities:

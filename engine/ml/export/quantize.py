@@ -1,4 +1,4 @@
-"""Turn an ONNX file of floats into one of 8-bit integers."""
+"""Quantize an ONNX file to 8-bit integers."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -12,46 +12,56 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from engine.core.events import Event
 from engine.core.progress import Ticker
-from engine.ml.export.verification_set import VerificationSet, fitting, load_images, spread
+from engine.ml.export.verification_set import VerificationSet, evenly_spaced, load_images, max_images_in_memory
 from engine.ml.models.preprocessing import Preprocessing, normalise
 from engine.results.export_verification import ExportOptions
 from engine.results.model_metadata import ModelMetadata
 
-NUM_CALIBRATED = 128
-"""Images at most from which the ranges of integers are taken."""
-_BATCH = 8
+MAX_CALIBRATION_IMAGES = 128
+"""Maximum number of images from which the ranges of activations are measured."""
+_BATCH_SIZE = 8
 
 Images = npt.NDArray[np.generic]
 
 
-def to_integers(
-    source: Path, card: ModelMetadata, options: ExportOptions, found: VerificationSet, target: Path
+def write_int8(
+    source: Path, metadata: ModelMetadata, options: ExportOptions, verification_set: VerificationSet, target: Path
 ) -> Generator[Event, None, tuple[str, VerificationSet]]:
-    """Write the ONNX file of floats at `source` as one of integers.
+    """Quantize the ONNX file `source` into `target`, with activation ranges from training images.
 
-    Return what is to be said of it and the images left to measure it on: ranges are taken from training images, or
-    where there are none from every other image, so that none is measured that the file was made for.
+    If there are no training images, every other verification image is used and removed from the verification set, so
+    that no image is used for both calibration and verification.
+
+    Returns:
+        A note about the images that were used, and the remaining verification set.
     """
-    most = fitting(card, NUM_CALIBRATED)
-    if found.training:
-        chosen, note = spread(found.training, most), "training images"
+    max_images = max_images_in_memory(metadata, MAX_CALIBRATION_IMAGES)
+    if verification_set.training:
+        chosen, note = evenly_spaced(verification_set.training, max_images), "training images"
     else:
-        chosen, note = spread(found.samples[::2], most), "validation images it was not measured on"
-        found = replace(found, samples=found.samples[1::2] or found.samples)
-    images, _ = yield from load_images(found.root, chosen, card)
-    inputs = images if options.normalises else normalise(images, Preprocessing.from_metadata(card))
+        chosen, note = (
+            evenly_spaced(verification_set.samples[::2], max_images),
+            "validation images that were not used for verification",
+        )
+        verification_set = replace(verification_set, samples=verification_set.samples[1::2] or verification_set.samples)
+    images, _ = yield from load_images(verification_set.root, chosen, metadata)
+    inputs = images if options.normalises else normalise(images, Preprocessing.from_metadata(metadata))
     yield from Ticker("export", total=0).at(0)
-    order = np.random.default_rng(0).permutation(len(images))  # in the order of classes some batches would hold one
+    order = np.random.default_rng(0).permutation(len(images))  # in class order, a batch would contain one class only
     quantize(source, inputs.numpy()[order], target)
-    return f"The ranges of its integers were taken from {len(images)} {note}.", found
+    return f"Calibrated on {len(images)} {note}.", verification_set
 
 
 def quantize(source: Path, images: Images, target: Path) -> None:
-    """Write the network in an ONNX file as 8-bit integers.
+    """Quantize an ONNX file statically to 8-bit integers.
 
-    Convolutions and matrix products are computed in integers, with a scale for each channel of weights; the ranges of
-    activations are those seen on `images`, shape (N, 3, S, S). The last product before each output stays
-    floats. Weights get 7 bits, since with 8 the sums overflow on processors without VNNI instructions.
+    Convolutions and matrix products use integers, with one scale per weight channel. The last product before each
+    output stays in floats. Weights have 7 bits, because with 8 bits the sums overflow on CPUs without VNNI.
+
+    Args:
+        source: The float ONNX file.
+        images: Input images that determine the ranges of activations, shape (N, 3, S, S).
+        target: The file to write.
     """
     prepared = target.with_name("prepared.onnx")
     quant_pre_process(source, prepared, skip_symbolic_shape=True)
@@ -75,9 +85,11 @@ def quantize(source: Path, images: Images, target: Path) -> None:
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, images: Images) -> None:
-        self._batches: Iterator[Images] = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
+        self._batches: Iterator[Images] = (
+            images[start : start + _BATCH_SIZE] for start in range(0, len(images), _BATCH_SIZE)
+        )
 
     def get_next(self) -> dict[str, Images] | None:
-        """Return the next batch, or None behind the last."""
+        """Return the next batch, or None after the last."""
         batch = next(self._batches, None)
         return None if batch is None else {"images": batch}

@@ -1,4 +1,4 @@
-"""The script beside an ONNX file that asks it about images, needing none of this program."""
+"""The script predict.py beside an exported ONNX file, which classifies images without this program."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -9,7 +9,7 @@ _FILE_LINE = 'FILE = "model.onnx"'
 
 
 def write_script(script: Path, model_name: str) -> None:
-    """Write the script that asks the ONNX file of this name beside it; raise EngineError where the disk refuses."""
+    """Write the script for the ONNX file `model_name` in the same folder; raise EngineError if that fails."""
     template = _template()
     assert _FILE_LINE in template
     with saving("The script", script):
@@ -17,16 +17,18 @@ def write_script(script: Path, model_name: str) -> None:
 
 
 def script_path(model_path: Path) -> Path:
-    """Return where the script of a file lies: `predict.py`, unless a file of that name there is not one of ours."""
-    usual = model_path.with_name("predict.py")
-    return usual if not usual.exists() or _is_ours(usual) else model_path.with_name(f"predict-{model_path.stem}.py")
+    """Return the path of the script: `predict.py`, or another name if a foreign file has that name."""
+    default_path = model_path.with_name("predict.py")
+    if not default_path.exists() or _is_generated(default_path):
+        return default_path
+    return model_path.with_name(f"predict-{model_path.stem}.py")
 
 
 def _template() -> str:
     return (files("resources") / "predict.py").read_text(encoding="utf-8")
 
 
-def _is_ours(path: Path) -> bool:
+def _is_generated(path: Path) -> bool:
     first_line = _template().split("\n", 1)[0].encode()
     try:
         with open(path, "rb") as file:

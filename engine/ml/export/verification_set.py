@@ -1,4 +1,4 @@
-"""The images that an exported file has to answer like the program, and what the program answers."""
+"""Images for verifying an exported file, and the outputs of the program for them."""
 
 import math
 from collections.abc import Generator, Iterator, Sequence
@@ -26,40 +26,40 @@ from engine.ml.models.preprocessing import Preprocessing
 from engine.results.model_metadata import ModelMetadata, read_metadata
 from engine.runs.run_folder import Run
 
-_MOST_BYTES = 600_000_000
-_FEWEST = 20
-_NUM_DRAWN = 10
-"""Drawn images of each kind, where there are no photos."""
+_MAX_BYTES = 600_000_000
+_MIN_IMAGES = 20
+_NUM_SAMPLES_PER_CLASS = 10
+"""Sample images of each class, used if there are no validation images."""
 
 
 @dataclass(frozen=True)
 class VerificationSet:
-    """Image files, with their classes where these are known."""
+    """Image files with their labels; the labels of sample images have no meaning."""
 
     kind: Literal["validation", "sample"]
     root: Path
     samples: tuple[Sample, ...]
     training: tuple[Sample, ...] = ()
-    """Images of the same folder that the model has learnt from."""
+    """Training images of the model in the same folder."""
 
 
 @dataclass(frozen=True)
 class ReferenceOutputs:
-    """What was put to the program, and what it answered."""
+    """Input images and the outputs of the program for them."""
 
     kind: Literal["validation", "sample"]
     paths: tuple[Path, ...]
     images: Tensor
-    """As the network sees them, uint8, shape (N, 3, S, S)."""
+    """Preprocessed, not normalised, uint8, shape (N, 3, S, S)."""
     labels: npt.NDArray[np.int64]
     """True classes, shape (N,)."""
     probabilities: npt.NDArray[np.float32]
-    """What the program answers in float32, shape (N, K)."""
+    """Calibrated probabilities of the program, float32, shape (N, K)."""
 
 
 @contextmanager
 def choose_verification_set(model_path: Path, data: Path | None) -> Iterator[VerificationSet]:
-    """Find images to prove an export with: of the folder `data`, else of the model's run, else drawn ones."""
+    """Choose images for verifying an export: from the folder `data`, else from the model's run, else sample images."""
     split_path = Run(model_path.parent).split_path
     if data is None and split_path.is_file():
         root = Run(model_path.parent).dataset.root
@@ -70,64 +70,68 @@ def choose_verification_set(model_path: Path, data: Path | None) -> Iterator[Ver
         yield VerificationSet("validation", dataset.root, tuple(samples), training if dataset.of_split("val") else ())
         return
     with TemporaryDirectory(prefix="classifold-") as folder:
-        yield VerificationSet("sample", Path(folder), tuple(_draw(Path(folder))))
+        yield VerificationSet("sample", Path(folder), tuple(_draw_samples(Path(folder))))
 
 
 def load_images(
-    root: Path, samples: Sequence[Sample], card: ModelMetadata
+    root: Path, samples: Sequence[Sample], metadata: ModelMetadata
 ) -> Generator[Event, None, tuple[Tensor, list[Sample]]]:
-    """Return images as the network sees them, uint8, shape (N, 3, S, S), and which ones they are, without bad ones.
+    """Load and preprocess images, skipping unreadable ones.
 
-    Raises EngineError where none can be read.
+    Returns:
+        The images, not normalised, uint8, shape (N, 3, S, S), and their N samples.
+
+    Raises:
+        EngineError: No image can be read.
     """
     ticker = Ticker("verify", len(samples))
     images: list[Tensor] = []
-    kept: list[Sample] = []
-    for batch in load_batches(chunks_in_order(samples), eval_loader(root, Preprocessing.from_metadata(card))):
+    loaded: list[Sample] = []
+    for batch in load_batches(chunks_in_order(samples), eval_loader(root, Preprocessing.from_metadata(metadata))):
         if batch.samples:
             images.append(batch.inputs)
-        kept += batch.samples
-        yield from ticker.at(len(kept))
+        loaded += batch.samples
+        yield from ticker.at(len(loaded))
     if not images:
-        raise EngineError("None of the images to prove the file with could be read.", root)
-    return torch.cat(images), kept
+        raise EngineError("None of the images for verifying the file can be read.", root)
+    return torch.cat(images), loaded
 
 
 def compute_reference_outputs(
-    found: VerificationSet, model: Classifier, card: ModelMetadata, most: int
+    verification_set: VerificationSet, model: Classifier, metadata: ModelMetadata, max_images: int
 ) -> Generator[Event, None, ReferenceOutputs]:
-    """Let the program answer for at most `most` of the images, in float32 on the processor."""
-    chosen = spread(found.samples, fitting(card, most))
-    images, samples = yield from load_images(found.root, chosen, card)
-    forward = make_image_forward(model, Preprocessing.from_metadata(card), torch.device("cpu"), torch.float32)
+    """Run the model on at most `max_images` images of a verification set, in float32 on the CPU."""
+    chosen = evenly_spaced(verification_set.samples, max_images_in_memory(metadata, max_images))
+    images, samples = yield from load_images(verification_set.root, chosen, metadata)
+    forward = make_image_forward(model, Preprocessing.from_metadata(metadata), torch.device("cpu"), torch.float32)
     logits: list[Tensor] = []
     ticker = Ticker("verify", len(images))
-    for part in torch.split(images, EVAL_BATCH_SIZE):
+    for batch in torch.split(images, EVAL_BATCH_SIZE):
         with torch.inference_mode():
-            logits.append(forward(part))
+            logits.append(forward(batch))
         yield from ticker.at(sum(map(len, logits)))
     return ReferenceOutputs(
-        found.kind,
-        tuple(found.root / sample.path for sample in samples),
+        verification_set.kind,
+        tuple(verification_set.root / sample.path for sample in samples),
         images,
         np.array([sample.label for sample in samples]),
-        (torch.cat(logits) / card.temperature).softmax(1).numpy(),
+        (torch.cat(logits) / metadata.temperature).softmax(1).numpy(),
     )
 
 
-def fitting(card: ModelMetadata, most: int) -> int:
-    """Return how many images, at most `most`, are held in memory at a time."""
-    return max(_FEWEST, min(most, _MOST_BYTES // (3 * card.image_size**2 * 4)))
+def max_images_in_memory(metadata: ModelMetadata, max_images: int) -> int:
+    """Return the number of images, at most `max_images`, that fit in the memory limit."""
+    return max(_MIN_IMAGES, min(max_images, _MAX_BYTES // (3 * metadata.image_size**2 * 4)))
 
 
-def spread(samples: Sequence[Sample], most: int) -> list[Sample]:
-    """Return at most `most` of the samples, evenly spread over their order."""
-    step = max(1.0, len(samples) / most)
-    return [samples[math.floor(number * step)] for number in range(min(most, len(samples)))]
+def evenly_spaced(samples: Sequence[Sample], max_images: int) -> list[Sample]:
+    """Return at most `max_images` samples at even distances in their order."""
+    step = max(1.0, len(samples) / max_images)
+    return [samples[math.floor(number * step)] for number in range(min(max_images, len(samples)))]
 
 
-def _draw(folder: Path) -> Iterator[Sample]:
+def _draw_samples(folder: Path) -> Iterator[Sample]:
     for kind, (name, painter) in enumerate(PAINTERS.items()):
-        for number in range(_NUM_DRAWN):
+        for number in range(_NUM_SAMPLES_PER_CLASS):
             draw_sample(painter, np.random.default_rng([kind, number])).save(folder / f"{name}-{number}.png")
             yield Sample(f"{name}-{number}.png", 0)

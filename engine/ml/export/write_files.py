@@ -1,7 +1,7 @@
-"""Write a network as ONNX or as an exported program of torch, all that is needed to use it inside.
+"""Write a network and its metadata as an ONNX file or as an exported program of torch (pt2).
 
-This is done in a process of its own: while torch follows a network, a training in another thread of the same process
-would end in an error; and nothing could stop it.
+A separate process does this, because tracing in torch breaks a training in another thread of the same process and
+cannot be interrupted.
 """
 
 import json
@@ -27,15 +27,15 @@ from engine.results.calibration import DEFAULT_MAX_ERROR, choose_operating_point
 from engine.results.export_verification import METADATA_KEY, RUN_EXPORT, ExportOptions
 from engine.results.model_metadata import ModelMetadata
 
-_MOST_BYTES = 2_000_000_000
-"""What one ONNX file holds: protobuf counts bytes in 31 bits."""
-_MOST_BATCH = 2**16
+_MAX_ONNX_BYTES = 2_000_000_000
+"""Size limit of an ONNX file: protobuf stores sizes in 31 bits."""
+_MAX_BATCH_SIZE = 2**16
 
 
-def write_apart(model_path: Path, options: ExportOptions, path: Path) -> Generator[Event, None, None]:
-    """Write the model in a file to `path`, as floats; raise EngineError where that cannot be done."""
-    if options.format == "onnx" and model_path.stat().st_size > _MOST_BYTES:
-        raise EngineError("This network is too large for one ONNX file, which holds 2 GB. Export it as pt2.")
+def write_in_subprocess(model_path: Path, options: ExportOptions, path: Path) -> Generator[Event, None, None]:
+    """Write the model file `model_path` with float weights to `path`; raise EngineError if that fails."""
+    if options.format == "onnx" and model_path.stat().st_size > _MAX_ONNX_BYTES:
+        raise EngineError("This network is larger than 2 GB, the size limit of ONNX files. Export it as pt2.")
     request = {
         "task": "write",
         "model": str(model_path.absolute()),
@@ -49,60 +49,60 @@ def write_apart(model_path: Path, options: ExportOptions, path: Path) -> Generat
 
 
 def write_requested(request: dict[str, Any]) -> None:
-    """Do in the other process what `write_apart` asks for."""
+    """Write the file that `write_in_subprocess` requested; this runs in the other process."""
     model_path, options = Path(request["model"]), ExportOptions(**request["options"])
-    model, card = load_model(model_path)
-    network = ExportedNetwork(model, card, read_embeddings(model_path), options.normalises)
+    model, metadata = load_model(model_path)
+    network = ExportedNetwork(model, metadata, read_embeddings(model_path), options.normalises)
     write = _write_onnx if options.format == "onnx" else _write_pt2
-    description = _describe(card, options, network.output_names)
-    write(network, example_images(card, options.normalises), description, Path(request["file"]))
+    metadata_json = _metadata_json(metadata, options, network.output_names)
+    write(network, example_images(metadata, options.normalises), metadata_json, Path(request["file"]))
 
 
-def _describe(card: ModelMetadata, options: ExportOptions, output_names: list[str]) -> str:
-    """Return what stands inside the file, as JSON."""
-    calibration = card.calibration
-    budget = choose_operating_point(calibration.coverage if calibration else (), DEFAULT_MAX_ERROR)
+def _metadata_json(metadata: ModelMetadata, options: ExportOptions, output_names: list[str]) -> str:
+    """Return the JSON document that is stored inside the exported file."""
+    calibration = metadata.calibration
+    operating_point = choose_operating_point(calibration.coverage if calibration else (), DEFAULT_MAX_ERROR)
     document = {
-        "classes": card.classes,
-        "image_size": card.image_size,
-        "geometry": card.geometry,
+        "classes": metadata.classes,
+        "image_size": metadata.image_size,
+        "geometry": metadata.geometry,
         "crop_share": CROP_FRACTION,
         "pad_grey": PAD_GREY,
-        "mean": card.mean,
-        "std": card.std,
+        "mean": metadata.mean,
+        "std": metadata.std,
         "normalises": options.normalises,
         "outputs": output_names,
-        "temperature": card.temperature,
+        "temperature": metadata.temperature,
         "max_error": DEFAULT_MAX_ERROR,
-        # Where nothing is sure enough the threshold is infinite, which JSON has no number for
-        "threshold": min(budget.threshold, 2.0),
-        "unknown_below": calibration.ood_threshold if calibration else None,
+        # The threshold is infinite if no image can be decided; JSON has no infinity
+        "threshold": min(operating_point.threshold, 2.0),
+        "ood_threshold": calibration.ood_threshold if calibration else None,
         "calibration": calibration.model_dump() if calibration else None,
-        "best": card.best.model_dump() if card.best else None,
-        "backbone": card.backbone,
+        "best": metadata.best.model_dump() if metadata.best else None,
+        "backbone": metadata.backbone,
         "int8": options.int8,
         "program": f"Classifold {__version__}",
-        "created": card.created,
+        "created": metadata.created,
     }
     return json.dumps(document)
 
 
-def _write_onnx(network: ExportedNetwork, example: Tensor, description: str, path: Path) -> None:
+def _write_onnx(network: ExportedNetwork, example: Tensor, metadata_json: str, path: Path) -> None:
     program = torch.onnx.export(
         network,
         (example,),
         input_names=["images"],
         output_names=network.output_names,
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=_MOST_BATCH)},),
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=_MAX_BATCH_SIZE)},),
         dynamo=True,
         verbose=False,
     )
     assert program is not None
-    program.model.metadata_props[METADATA_KEY] = description
+    program.model.metadata_props[METADATA_KEY] = metadata_json
     program.save(path, external_data=False)
 
 
-def _write_pt2(network: ExportedNetwork, example: Tensor, description: str, path: Path) -> None:
-    shapes = ({0: torch.export.Dim("batch", min=1, max=_MOST_BATCH)},)
+def _write_pt2(network: ExportedNetwork, example: Tensor, metadata_json: str, path: Path) -> None:
+    shapes = ({0: torch.export.Dim("batch", min=1, max=_MAX_BATCH_SIZE)},)
     program = torch.export.export(network, (example,), dynamic_shapes=shapes)
-    torch.export.save(program, path, extra_files={f"{METADATA_KEY}.json": description})
+    torch.export.save(program, path, extra_files={f"{METADATA_KEY}.json": metadata_json})

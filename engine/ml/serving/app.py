@@ -1,4 +1,4 @@
-"""What the server of a model answers: a page, a description, and the class of an image."""
+"""The web application of a served model: a page, the description of the model, and predictions for images."""
 
 import asyncio
 import base64
@@ -24,32 +24,32 @@ from engine.ml.evaluation.predict import Predictor, predict_with
 from engine.results.predictions import Prediction
 
 ANY_ADDRESS = ("0.0.0.0", "::", "")
-_MOST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a client may ask for, so that no client is in the way of the others."""
+    """Limits of requests, so that one client cannot block the others."""
 
     body_bytes: int = 64 * 1024**2
     header_seconds: float = 10
-    """For the lines that say what is asked."""
+    """Time to receive the request line and headers."""
     body_seconds: float = 60
-    """For the image."""
+    """Time to receive the image."""
     num_receiving: int = 64
-    """Images on their way here at one time; more are told to come back."""
+    """Maximum number of uploads at the same time; further requests get status 503."""
     num_waiting: int = 16
-    """Images that wait for an answer; so are more of these."""
+    """Maximum number of uploaded images that wait for their prediction; further requests get status 503."""
 
 
 class ModelApp:
-    """An application that answers by one model."""
+    """ASGI application that classifies images with one model."""
 
     def __init__(self, predictor: Predictor, max_error: float | None, host: str, limits: Limits) -> None:
         self._predictor, self._max_error, self._limits = predictor, max_error, limits
         self._num_receiving = self._num_waiting = 0
-        self._one_at_a_time = CapacityLimiter(1)
-        self.num_answered = 0
+        self._prediction_limiter = CapacityLimiter(1)
+        self.num_predictions = 0
         self._page, self._policy = _page()
         allowed = ["*"] if host in ANY_ADDRESS else ["localhost", "127.0.0.1", "[::1]", "::1", host]
         self.asgi = Starlette(
@@ -59,9 +59,9 @@ class ModelApp:
                 Route("/model", self._describe),
                 Route("/predict", self._predict, methods=["POST"]),
             ],
-            # A page of a stranger whose name suddenly means this computer must not get through
+            # Reject foreign host names that resolve to this computer (DNS rebinding)
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)],
-            exception_handlers={HTTPException: _refusal},
+            exception_handlers={HTTPException: _error_response},
         )
 
     async def _show_page(self, _request: Request) -> Response:
@@ -69,34 +69,34 @@ class ModelApp:
         return HTMLResponse(self._page, headers=headers | {"Referrer-Policy": "no-referrer"})
 
     async def _health(self, _request: Request) -> Response:
-        return JSONResponse({"status": "ready", "num_answered": self.num_answered})
+        return JSONResponse({"status": "ready", "num_predictions": self.num_predictions})
 
     async def _describe(self, _request: Request) -> Response:
-        return JSONResponse(_description(self._predictor))
+        return JSONResponse(_describe(self._predictor))
 
     async def _predict(self, request: Request) -> Response:
-        if not _is_own(request):
-            raise HTTPException(403, "Pages of other sites may not ask.")
+        if not _is_same_origin(request):
+            raise HTTPException(403, "Requests from pages of other sites are not allowed.")
         with TemporaryDirectory(prefix="classifold-") as folder:
             path = Path(folder) / "image"
-            _require_room(self._num_receiving, self._limits.num_receiving)
+            _require_below(self._num_receiving, self._limits.num_receiving)
             self._num_receiving += 1
             try:
                 await self._receive(request, path)
             finally:
                 self._num_receiving -= 1
-            _require_room(self._num_waiting, self._limits.num_waiting)
+            _require_below(self._num_waiting, self._limits.num_waiting)
             self._num_waiting += 1
             try:
-                answer = await to_thread.run_sync(self._answer, path, limiter=self._one_at_a_time)
+                prediction = await to_thread.run_sync(self._classify, path, limiter=self._prediction_limiter)
             finally:
                 self._num_waiting -= 1
-        self.num_answered += 1
-        document = json.loads(answer.to_json()) | {"path": request.query_params.get("name", "")[:_MOST_NAME]}
-        return JSONResponse(document, status_code=200 if answer.error is None else 422)
+        self.num_predictions += 1
+        document = json.loads(prediction.to_json()) | {"path": request.query_params.get("name", "")[:_MAX_NAME_LENGTH]}
+        return JSONResponse(document, status_code=200 if prediction.error is None else 422)
 
     async def _receive(self, request: Request, path: Path) -> None:
-        """Write the body to a file, as far as it keeps to the limits."""
+        """Write the request body to a file; raise HTTPException if it exceeds a limit."""
         too_large = HTTPException(413, f"The image is larger than {self._limits.body_bytes // 1024**2} MB.")
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._limits.body_bytes:
@@ -111,36 +111,36 @@ class ModelApp:
                             raise too_large
                         file.write(chunk)
         except TimeoutError as error:
-            raise HTTPException(408, "The image did not come in time.") from error
+            raise HTTPException(408, "The image was not received in time.") from error
         except ClientDisconnect as error:
-            raise HTTPException(400, "The image did not come to its end.") from error
+            raise HTTPException(400, "The upload was interrupted.") from error
         if not num_bytes:
             raise HTTPException(400, "Send the image file as the body of the request.")
 
-    def _answer(self, path: Path) -> Prediction:
+    def _classify(self, path: Path) -> Prediction:
         work = predict_with(self._predictor, [path], num_top=5, max_error=self._max_error)
         return next(event for event in work if isinstance(event, Prediction))
 
 
-def _require_room(num_there: int, most: int) -> None:
-    if num_there >= most:
-        raise HTTPException(503, "Too many images wait. Ask again in a moment.", {"Retry-After": "1"})
+def _require_below(count: int, limit: int) -> None:
+    if count >= limit:
+        raise HTTPException(503, "Too many requests. Try again in a moment.", {"Retry-After": "1"})
 
 
-async def _refusal(_request: Request, error: Exception) -> Response:
+async def _error_response(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = {**(error.headers or {}), "Connection": "close"}  # what is left of the body is not read
+    headers = {**(error.headers or {}), "Connection": "close"}  # the rest of the body is not read
     return JSONResponse({"error": error.detail}, error.status_code, headers)
 
 
-def _is_own(request: Request) -> bool:
-    """Say whether a request comes from a program, or from the page of this server, not from another site's."""
+def _is_same_origin(request: Request) -> bool:
+    """Return whether a request comes from a program or the page of this server, and not from another site."""
     origin = request.headers.get("origin")
-    is_other = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-    return not is_other and origin in (None, f"http://{request.headers.get('host')}")
+    is_cross_site = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    return not is_cross_site and origin in (None, f"http://{request.headers.get('host')}")
 
 
-def _description(predictor: Predictor) -> dict[str, object]:
+def _describe(predictor: Predictor) -> dict[str, object]:
     metadata = predictor.metadata
     return {
         "classes": metadata.classes,
@@ -152,7 +152,7 @@ def _description(predictor: Predictor) -> dict[str, object]:
 
 
 def _page() -> tuple[str, str]:
-    """Return the page and the policy that lets it run its own style and script and load nothing."""
+    """Return the page and a Content-Security-Policy that allows only its own inline style and script."""
     html = (files("resources") / "serve.html").read_text(encoding="utf-8")
     hashes = {name: _hash(re.search(rf"<{name}>(.*?)</{name}>", html, re.DOTALL)[1]) for name in ("style", "script")}  # type: ignore[index]
     policy = (

@@ -1,4 +1,4 @@
-"""Serve a model to other programs on this computer, over HTTP."""
+"""Serve a model over HTTP with uvicorn."""
 
 import asyncio
 import socket
@@ -16,23 +16,35 @@ from engine.ml.evaluation.predict import open_predictor
 from engine.ml.serving.app import Limits, ModelApp
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_SECONDS_BETWEEN = 0.2
-_SECONDS_TO_END = 5
+_SECONDS_BETWEEN_EVENTS = 0.2
+_SHUTDOWN_SECONDS = 5
 
 
 def serve_model(
     model_path: Path, host: str, port: int, max_error: float | None, limits: Limits
 ) -> Generator[Event, None, None]:
-    """Answer requests until the generator is closed; tell the address, then how many images were classified.
+    """Classify images over HTTP until the generator is closed.
 
-    Raises EngineError where the model cannot be used or the port is taken.
+    Yields `Serving` with the address, then `Progress` with the number of classified images.
+
+    Args:
+        model_path: The model file.
+        host: Address to listen on.
+        port: TCP port; 0: any free port.
+        max_error: Maximum error rate (0..1) among decided images; None: no limit.
+        limits: Limits of requests.
+
+    Raises:
+        EngineError: The model cannot be used, or the port is in use.
     """
     predictor = open_predictor(model_path)
     listener = _listen(host, port)
     with listener:
         port = listener.getsockname()[1]
         if host not in LOOPBACK:
-            yield Warned(message=f"Every computer that reaches this one can ask the model: it listens on {host}.")
+            yield Warned(
+                message=f"Every computer on the network can use the model, because the server listens on {host}."
+            )
         app = ModelApp(predictor, max_error, host, limits)
         config = uvicorn.Config(
             app.asgi,
@@ -43,14 +55,14 @@ def serve_model(
             access_log=False,
             server_header=False,
             timeout_keep_alive=int(limits.header_seconds),
-            timeout_graceful_shutdown=_SECONDS_TO_END,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
-        with _Running(uvicorn.Server(config), listener) as running:
-            yield Serving(url=f"http://{_written(host)}:{port}")
+        with _ServerThread(uvicorn.Server(config), listener) as running:
+            yield Serving(url=f"http://{_url_host(host)}:{port}")
             while running.is_alive():
-                yield Progress(stage="serve", done=app.num_answered, total=0)
-                time.sleep(_SECONDS_BETWEEN)
-        raise EngineError("The server has ended by itself. The log tells why; start it again.")
+                yield Progress(stage="serve", done=app.num_predictions, total=0)
+                time.sleep(_SECONDS_BETWEEN_EVENTS)
+        raise EngineError("The server stopped unexpectedly. The log has the reason; start it again.")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -62,12 +74,12 @@ def _listen(host: str, port: int) -> socket.socket:
         raise EngineError(f"Port {port} of {host} cannot be used: {reason}. Choose another port.") from error
 
 
-def _written(host: str) -> str:
+def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-class _Running:
-    """A server in a thread of its own, which takes no signals: those belong to the program around it."""
+class _ServerThread:
+    """Runs a server in a thread, so that signals stay with the main thread."""
 
     def __init__(self, server: uvicorn.Server, listener: socket.socket) -> None:
         self._server = server
@@ -77,10 +89,10 @@ class _Running:
         asyncio.run(self._server.serve(sockets=[listener]))
 
     def is_alive(self) -> bool:
-        """Say whether the server is still there."""
+        """Return whether the server is running."""
         return self._thread.is_alive()
 
-    def __enter__(self) -> "_Running":
+    def __enter__(self) -> "_ServerThread":
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.01)
@@ -88,48 +100,51 @@ class _Running:
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(2 * _SECONDS_TO_END)
+        self._thread.join(2 * _SHUTDOWN_SECONDS)
 
 
 def _protocol(limits: Limits) -> type[H11Protocol]:
-    class BoundedProtocol(_ImpatientProtocol):
+    class LimitedProtocol(_HeaderTimeoutProtocol):
         header_seconds = limits.header_seconds
 
-    return BoundedProtocol
+    return LimitedProtocol
 
 
-class _ImpatientProtocol(H11Protocol):
-    """Closes a connection on which no whole request comes in time; uvicorn itself waits for ever."""
+class _HeaderTimeoutProtocol(H11Protocol):
+    """Closes connections that send no complete request within header_seconds (slow-loris protection).
+
+    uvicorn has no setting for this: its keep-alive timeout ends with the first byte of a request.
+    """
 
     header_seconds: float
-    _waiting: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Start the timer for the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Wait no longer once a request is there; parts of one do not count."""
+        """Stop the timer when the header is complete; a part of it does not stop it."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
-            self._wait_no_more()
+            self._stop_timer()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Start the timer for the next request."""
         super().on_response_complete()
-        self._wait()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
-        self._wait_no_more()
+        """Stop the timer."""
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
-        self._wait_no_more()
-        self._waiting = self.loop.call_later(self.header_seconds, self.transport.close)
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(self.header_seconds, self.transport.close)
 
-    def _wait_no_more(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,4 +1,4 @@
-"""Tests of the server over real sockets: good, bad, huge and slow requests, and strangers."""
+"""Tests of the server over real sockets: valid, invalid, huge, slow and cross-site requests."""
 
 import http.client
 import json
@@ -48,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @contextmanager
 def _serving(run: Run, limits: Limits = Limits(), host: str = "127.0.0.1") -> Iterator[int]:  # noqa: B008 - frozen
-    """Give the port of a server whose work is pulled in a thread, as the window does."""
+    """Run a server in a thread, as the window does, and yield its port."""
     work = serve_model(run.model_path, host, 0, None, limits)
     url = next(event.url for event in work if isinstance(event, Serving))
     is_finished = threading.Event()
@@ -73,43 +73,43 @@ def port(run: Run) -> Iterator[int]:
         yield port
 
 
-def _ask(
+def _request(
     port: int, method: str, path: str, body: object = None, headers: dict[str, str] | None = None, **options: object
 ) -> tuple[int, dict[str, object], http.client.HTTPMessage]:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request(method, path, body, headers or {}, **options)  # type: ignore[arg-type]
-        reply = connection.getresponse()
-        content = reply.read()
-        is_json = "json" in reply.headers.get("content-type", "")
-        return reply.status, json.loads(content) if is_json else {"text": content.decode()}, reply.headers
+        response = connection.getresponse()
+        content = response.read()
+        is_json = "json" in response.headers.get("content-type", "")
+        return response.status, json.loads(content) if is_json else {"text": content.decode()}, response.headers
 
 
 def _connected(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
-def _picture(colour: str = "red", file_format: str = "PNG") -> bytes:
+def _image_bytes(colour: str = "red", file_format: str = "PNG") -> bytes:
     buffer = BytesIO()
     draw_picture(COLOURS[colour], 5).save(buffer, file_format)
     return buffer.getvalue()
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
-def test_an_image_gets_the_answer_of_the_program(run: Run, port: int, tmp_path: Path, file_format: str) -> None:
+def test_an_image_gets_the_prediction_of_the_program(run: Run, port: int, tmp_path: Path, file_format: str) -> None:
     path = tmp_path / f"image.{file_format.lower()}"
-    path.write_bytes(_picture("blue", file_format))
-    answers: list[Prediction] = []
+    path.write_bytes(_image_bytes("blue", file_format))
+    predictions: list[Prediction] = []
     run_to_end(
         jobs.predict(run.model_path, [path], max_error=None),
-        lambda event: answers.append(event) if isinstance(event, Prediction) else None,
+        lambda event: predictions.append(event) if isinstance(event, Prediction) else None,
     )
-    status, answer, _ = _ask(port, "POST", "/predict?name=a%20b.png", path.read_bytes())
+    status, document, _ = _request(port, "POST", "/predict?name=a%20b.png", path.read_bytes())
     assert status == 200
-    assert answer == json.loads(answers[0].to_json()) | {"path": "a b.png"}
+    assert document == json.loads(predictions[0].to_json()) | {"path": "a b.png"}
 
 
-def test_the_page_loads_nothing_from_elsewhere_and_runs_its_own_script_alone(port: int) -> None:
-    status, page, headers = _ask(port, "GET", "/")
+def test_the_page_loads_no_external_resources_and_runs_only_its_own_script(port: int) -> None:
+    status, page, headers = _request(port, "GET", "/")
     assert status == 200
     assert "http" not in str(page["text"]).replace("http-equiv", "")
     policy = headers["content-security-policy"]
@@ -118,40 +118,40 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_its_own_script_alone(por
     assert policy.count("'sha256-") == 2
 
 
-def test_the_model_and_its_health_are_told(port: int) -> None:
-    assert _ask(port, "GET", "/health")[1]["status"] == "ready"
-    assert _ask(port, "GET", "/model")[1]["classes"] == ["blue", "red"]
+def test_the_server_describes_its_model_and_its_health(port: int) -> None:
+    assert _request(port, "GET", "/health")[1]["status"] == "ready"
+    assert _request(port, "GET", "/model")[1]["classes"] == ["blue", "red"]
 
 
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
         ("POST", "/predict", b"no image", 422),
-        ("POST", "/predict", _picture()[:60], 422),
+        ("POST", "/predict", _image_bytes()[:60], 422),
         ("POST", "/predict", b"", 400),
         ("GET", "/predict", None, 405),
         ("GET", "/../../etc/passwd", None, 404),
         ("DELETE", "/", None, 405),
     ],
 )
-def test_a_bad_request_is_refused_in_words_and_the_next_is_answered(
+def test_an_invalid_request_gets_an_error_and_the_next_one_succeeds(
     port: int, method: str, path: str, body: bytes | None, status: int
 ) -> None:
-    refused, answer, _ = _ask(port, method, path, body)
-    assert refused == status
-    assert answer.get("error") or status == 405
-    assert _ask(port, "POST", "/predict", _picture())[0] == 200
+    actual_status, document, _ = _request(port, method, path, body)
+    assert actual_status == status
+    assert document.get("error") or status == 405
+    assert _request(port, "POST", "/predict", _image_bytes())[0] == 200
 
 
-def test_a_huge_image_is_refused_whether_its_length_is_told_or_not(run: Run) -> None:
+def test_a_huge_image_is_refused_with_and_without_a_content_length(run: Run) -> None:
     with _serving(run, Limits(body_bytes=1000)) as port:
         chunks = (b"x" * 300 for _ in range(10))
         assert (
-            _ask(port, "POST", "/predict", chunks, encode_chunked=True, headers={"Transfer-Encoding": "chunked"})[0]
+            _request(port, "POST", "/predict", chunks, encode_chunked=True, headers={"Transfer-Encoding": "chunked"})[0]
             == 413
         )
         assert _refused_by_length(port) == 413
-        assert _ask(port, "POST", "/predict", _picture()[:900])[0] == 422
+        assert _request(port, "POST", "/predict", _image_bytes()[:900])[0] == 422
 
 
 def _refused_by_length(port: int) -> int:
@@ -160,7 +160,7 @@ def _refused_by_length(port: int) -> int:
         return int(client.recv(1000).split()[1])
 
 
-def test_a_slow_image_is_given_up(run: Run) -> None:
+def test_a_slow_upload_times_out(run: Run) -> None:
     with (
         _serving(run, Limits(body_seconds=0.2)) as port,
         _connected(port) as client,
@@ -170,7 +170,7 @@ def test_a_slow_image_is_given_up(run: Run) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: local"])
-def test_who_does_not_say_what_he_wants_is_hung_up_on(run: Run, sent: bytes) -> None:
+def test_a_connection_without_a_complete_header_is_closed(run: Run, sent: bytes) -> None:
     with (
         _serving(run, Limits(header_seconds=0.3)) as port,
         _connected(port) as client,
@@ -179,65 +179,65 @@ def test_who_does_not_say_what_he_wants_is_hung_up_on(run: Run, sent: bytes) -> 
         assert client.recv(1000) == b""
 
 
-def test_many_idle_connections_keep_nobody_from_an_answer(port: int) -> None:
+def test_many_idle_connections_do_not_block_a_request(port: int) -> None:
     idle = [_connected(port) for _ in range(100)]
     try:
-        assert _ask(port, "POST", "/predict", _picture())[0] == 200
+        assert _request(port, "POST", "/predict", _image_bytes())[0] == 200
     finally:
         for client in idle:
             client.close()
 
 
-def test_garbage_ends_its_own_connection_alone(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_garbage_closes_only_its_own_connection(port: int, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.CRITICAL, "uvicorn.error"), _connected(port) as client:
         client.sendall(b"\x00\xff garbage \r\n\r\n" * 50)
         assert client.recv(1000).split()[1] == b"400"
-    assert _ask(port, "GET", "/health")[0] == 200
+    assert _request(port, "GET", "/health")[0] == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
-def test_a_name_of_a_stranger_that_means_this_computer_is_refused(port: int, host: str) -> None:
-    assert _ask(port, "GET", "/model", headers={"Host": host})[0] == 400
+def test_a_foreign_host_name_is_refused(port: int, host: str) -> None:
+    assert _request(port, "GET", "/model", headers={"Host": host})[0] == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "LOCALHOST:1"])
-def test_the_names_of_this_computer_are_let_in(port: int, host: str) -> None:
-    assert _ask(port, "GET", "/model", headers={"Host": host})[0] == 200
+def test_the_host_names_of_this_computer_are_accepted(port: int, host: str) -> None:
+    assert _request(port, "GET", "/model", headers={"Host": host})[0] == 200
 
 
 @pytest.mark.parametrize(
     "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
 )
-def test_a_page_of_another_site_may_not_ask(port: int, headers: dict[str, str]) -> None:
-    assert _ask(port, "POST", "/predict", _picture(), headers)[0] == 403
+def test_a_cross_site_request_is_refused(port: int, headers: dict[str, str]) -> None:
+    assert _request(port, "POST", "/predict", _image_bytes(), headers)[0] == 403
 
 
-def test_its_own_page_may_ask(port: int) -> None:
+def test_a_same_origin_request_is_accepted(port: int) -> None:
     headers = {"Origin": f"http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"}
-    assert _ask(port, "POST", "/predict", _picture(), headers)[0] == 200
+    assert _request(port, "POST", "/predict", _image_bytes(), headers)[0] == 200
 
 
-def test_more_images_than_may_wait_are_told_to_come_back(run: Run) -> None:
+def test_requests_above_the_limits_get_status_503(run: Run) -> None:
     with _serving(run, Limits(num_receiving=1)) as port, _connected(port) as slow:
         slow.sendall(_HALF)
-        assert 503 in {_ask(port, "POST", "/predict", _picture())[0] for _ in range(3)}
+        assert 503 in {_request(port, "POST", "/predict", _image_bytes())[0] for _ in range(3)}
     with _serving(run, Limits(num_waiting=0)) as port:
-        status, _, headers = _ask(port, "POST", "/predict", _picture())
+        status, _, headers = _request(port, "POST", "/predict", _image_bytes())
         assert (status, headers["retry-after"]) == (503, "1")
 
 
-def test_slow_images_on_their_way_keep_nobody_from_an_answer(port: int) -> None:
+def test_slow_uploads_do_not_block_a_request(port: int) -> None:
     slow = [_connected(port) for _ in range(30)]
     try:
         for client in slow:
             client.sendall(_HALF)
-        assert _ask(port, "POST", "/predict", _picture())[0] == 200
+        assert _request(port, "POST", "/predict", _image_bytes())[0] == 200
     finally:
         for client in slow:
             client.close()
 
 
-def test_a_bug_costs_one_answer_and_is_in_the_log(
+def test_a_bug_fails_one_request_and_is_logged(
     run: Run, port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -245,24 +245,24 @@ def test_a_bug_costs_one_answer_and_is_in_the_log(
 
     with monkeypatch.context() as patch:
         patch.setattr(serve_app, "predict_with", fail)
-        assert _ask(port, "POST", "/predict", _picture())[0] == 500
-    assert _ask(port, "POST", "/predict", _picture())[0] == 200
-    assert "a bug" in caplog.text  # by now: it is logged behind the answer
+        assert _request(port, "POST", "/predict", _image_bytes())[0] == 500
+    assert _request(port, "POST", "/predict", _image_bytes())[0] == 200
+    assert "a bug" in caplog.text  # it is logged after the response
 
 
-def test_how_many_were_answered_is_told_on_the_way(run: Run) -> None:
+def test_progress_counts_the_classified_images(run: Run) -> None:
     work = serve_model(run.model_path, "127.0.0.1", 0, None, Limits())
     serving = next(work)
     assert isinstance(serving, Serving)
     port = int(serving.url.rsplit(":", 1)[1])
-    _ask(port, "POST", "/predict", _picture())
+    _request(port, "POST", "/predict", _image_bytes())
     progress = next(work)
     assert isinstance(progress, Progress)
     assert progress.done == 1
     work.close()
 
 
-def test_closing_frees_the_port_and_a_taken_one_is_a_sentence(run: Run) -> None:
+def test_closing_releases_the_port_and_a_port_in_use_is_an_error(run: Run) -> None:
     with _serving(run) as port, pytest.raises(EngineError, match="Choose another port"):
         next(serve_model(run.model_path, "127.0.0.1", port, None, Limits()))
     work = serve_model(run.model_path, "127.0.0.1", port, None, Limits())
@@ -270,7 +270,7 @@ def test_closing_frees_the_port_and_a_taken_one_is_a_sentence(run: Run) -> None:
     work.close()
 
 
-def test_it_listens_to_this_computer_alone_unless_told_otherwise(run: Run) -> None:
+def test_the_server_listens_on_localhost_unless_another_host_is_named(run: Run) -> None:
     work = jobs.serve(run.model_path, 0)
     assert str(next(work)).count("127.0.0.1")
     work.close()
@@ -281,14 +281,12 @@ def test_it_listens_to_this_computer_alone_unless_told_otherwise(run: Run) -> No
     open_to_all.close()
 
 
-def test_a_missing_model_is_said_before_it_listens(tmp_path: Path) -> None:
+def test_a_missing_model_is_an_error_before_the_server_listens(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="does not exist"):
         next(jobs.serve(tmp_path / "model.safetensors", 0))
 
 
-def test_a_picture_that_was_sent_leaves_no_file(
-    run: Run, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_uploaded_image_is_deleted(run: Run, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert _ask(port, "POST", "/predict", _picture())[0] == 200
+    assert _request(port, "POST", "/predict", _image_bytes())[0] == 200
     assert not list(tmp_path.iterdir())
