@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from engine.cli import commands
+from engine.cli import training
 from engine.cli.main import main
 from engine.config.schedule import planned_multipliers, rate_multiplier
 from engine.config.settings import RunConfig, read_config
@@ -140,7 +140,8 @@ def test_flags_of_the_command_line_become_the_settings_they_name(config: RunConf
     ]
     taken: list[RunConfig] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commands, "run_training", lambda _data, _out, settings, _events: taken.append(settings) or 0)
+        patch.setattr(training, "_train", lambda _console, _data, settings, _out, _on_event: taken.append(settings))
+        patch.setattr(training, "is_rank_zero", lambda: False)
         assert main(["train", "data", "--out", "run", *(str(word) for flag in flags for word in flag)]) == 0
     for flag, value in flags:
         section, _, name = flag.removeprefix("--").partition(".")
