@@ -37,7 +37,7 @@ class GlossaryDialog(QDialog):
 
     def _find_next(self) -> None:
         """Select the next match, from the top again after the last one."""
-        words = self.search.text()
-        if words and not self.text.find(words, QTextDocument.FindFlag(0)):
+        term = self.search.text()
+        if term and not self.text.find(term, QTextDocument.FindFlag(0)):
             self.text.moveCursor(QTextCursor.MoveOperation.Start)
-            self.text.find(words)
+            self.text.find(term)

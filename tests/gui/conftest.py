@@ -3,12 +3,27 @@
 import gc
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QThread
 from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
+
+from engine.config.settings import RunConfig
+from engine.core.paths import default_runs_folder
+from engine.data.dataset import scan
+from engine.results.confusion_matrix import ClassResult
+from engine.results.evaluation import (
+    Evaluation,
+    ImageResult,
+    write_evaluation,
+)
+from engine.runs.run_folder import Run, create_run
+from gui.operations import Operations
+from gui.state import AppState
+from tests.pictures import write_classes
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +44,45 @@ def frame(qtbot: QtBot) -> Iterator[QScrollArea]:
     frame.setWidgetResizable(True)
     yield frame
     frame.close()
+
+
+@pytest.fixture
+def state(qtbot: QtBot) -> AppState:
+    return AppState()
+
+
+@pytest.fixture
+def operations(state: AppState) -> Operations:
+    return Operations(state, state)
+
+
+@pytest.fixture
+def evaluated_run(tmp_path: Path) -> Run:
+    """A finished run on four images, one of which is misclassified."""
+    root = write_classes(tmp_path / "data", {"ant": 2, "bee": 2})
+    run = create_run(default_runs_folder() / "data 1", RunConfig(), scan(root))
+    images = tuple(
+        ImageResult(path=path, label=path[:3], predicted=predicted, confidence=0.9)
+        for path, predicted in (
+            ("ant/000.png", "ant"),
+            ("ant/001.png", "bee"),
+            ("bee/000.png", "bee"),
+            ("bee/001.png", "bee"),
+        )
+    )
+    rows = tuple(ClassResult(name=name, precision=1, recall=0.5, f1=0.67, num_images=2) for name in ("ant", "bee"))
+    evaluation = Evaluation(
+        root=str(root),
+        classes=("ant", "bee"),
+        loss=0.5,
+        accuracy=0.75,
+        top5=1,
+        confusion=((1, 1), (0, 2)),
+        per_class=rows,
+        images=images,
+    )
+    write_evaluation(evaluation, run.results_path)
+    return run
 
 
 def _running_threads(before: set[threading.Thread]) -> list[object]:

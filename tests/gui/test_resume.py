@@ -67,10 +67,10 @@ def test_the_text_of_an_interrupted_run_contains_its_last_epoch(run: Run, root: 
 
 
 def test_the_start_page_offers_interrupted_runs_and_dismisses_them(run: Run, window: MainWindow, qtbot: QtBot) -> None:
-    card = window.dataset_page.resume_panel
-    qtbot.waitUntil(card.isVisible, timeout=20_000)
+    panel = window.dataset_page.resume_panel
+    qtbot.waitUntil(panel.isVisible, timeout=20_000)
     _press(window, "Dismiss data 1")
-    assert card.isHidden()
+    assert panel.isHidden()
     assert interrupted_runs(default_runs_folder()) == []
     assert read_record(run).state == "stopped"
 
@@ -81,16 +81,16 @@ def test_a_start_without_interrupted_runs_offers_nothing(window: MainWindow, qtb
 
 
 def test_at_most_three_runs_are_offered_and_the_others_counted(root: Path, qtbot: QtBot) -> None:
-    card = ResumePanel()
-    qtbot.addWidget(card)
+    panel = ResumePanel()
+    qtbot.addWidget(panel)
     runs = [make_run(root, f"data {number}", epoch(1)) for number in range(5)]
-    card.show_records([read_record(run) for run in runs])
-    assert len(card._rows) == 3
-    assert "2" in card.more.text()
+    panel.show_records([read_record(run) for run in runs])
+    assert len(panel._rows) == 3
+    assert "2" in panel.more.text()
     for run in runs[:2]:
-        card.remove(run)
-    assert len(card._rows) == 3
-    assert card.more.isHidden()
+        panel.remove(run)
+    assert len(panel._rows) == 3
+    assert panel.more.isHidden()
 
 
 def test_resuming_shows_the_curve_so_far_and_continues_it(
@@ -152,7 +152,7 @@ def test_a_run_that_cannot_be_resumed_shows_an_error(
         root.rename(root.with_name("moved"))
     if reason == "over":
         append(run, RunDone(model="m", seconds=4, stopped=False))
-    words = {"gone": "images of this run are missing", "elsewhere": "Another window", "over": "is finished"}[reason]
+    message = {"gone": "images of this run are missing", "elsewhere": "Another window", "over": "is finished"}[reason]
     if reason == "elsewhere":
         with locked(run.path):
             window.train_page.resume(run)
@@ -160,7 +160,7 @@ def test_a_run_that_cannot_be_resumed_shows_an_error(
     else:
         window.train_page.resume(run)
     qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=20_000)
-    assert words in window.error_bar.label.text()
+    assert message in window.error_bar.label.text()
     assert window.error_bar.isVisible()
     assert window.state.training is None
 

@@ -47,14 +47,14 @@ def window(qtbot: QtBot, run: Run) -> MainWindow:
     return window
 
 
-def _certificate(path: Path, **changes: object) -> ExportVerification:
-    known = ExportVerification(
+def _make_verification(path: Path, **changes: object) -> ExportVerification:
+    verification = ExportVerification(
         file=path.name, sha256="0", num_bytes=3_400_000, format="onnx", int8=False, runtime="onnxruntime 1",
         images="validation", num_images=6, num_equal=6, max_difference=2e-7,
         script_num_images=6, script_num_equal=6, accuracy=0.5, model_accuracy=0.5,
         passed=True, created="now",
     )  # fmt: skip
-    return known.model_copy(update=changes)
+    return verification.model_copy(update=changes)
 
 
 def _script_export(monkeypatch: pytest.MonkeyPatch, outcome: ExportVerification | EngineError) -> list[ExportOptions]:
@@ -92,11 +92,11 @@ def test_a_real_export_shows_its_verification(qtbot: QtBot, window: MainWindow, 
     assert not panel.export_button.isEnabled()
     qtbot.waitUntil(lambda: panel.verdict.isVisible(), timeout=120_000)
     qtbot.waitUntil(lambda: not job.is_running() and panel.export_button.isEnabled())
-    certificate = read_verification(tmp_path / "model.onnx")
+    verification = read_verification(tmp_path / "model.onnx")
     assert panel.verdict.text() == "Verified: 6 of 6 predictions match"
-    assert certificate.sentence() in panel.details.text()
+    assert verification.sentence() in panel.details.text()
     panel.copy_button.click()
-    assert ExportVerification.model_validate_json(QGuiApplication.clipboard().text()) == certificate
+    assert ExportVerification.model_validate_json(QGuiApplication.clipboard().text()) == verification
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_real_export_shows_its_verification(qtbot: QtBot, window: MainWindow, 
 def test_the_chosen_options_are_exported(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, expected: ExportOptions
 ) -> None:
-    requests = _script_export(monkeypatch, _certificate(tmp_path / "a.onnx"))
+    requests = _script_export(monkeypatch, _make_verification(tmp_path / "a.onnx"))
     panel = window.export_page.export
     next(button for button in panel.formats.buttons() if button.objectName() == key).click()
     panel.normalises.setChecked(False)
@@ -123,19 +123,19 @@ def test_a_failed_verification_is_shown_with_the_reason(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.disagrees.onnx"
-    write_verification(_certificate(path, passed=False, num_equal=2), tmp_path)
-    _script_export(monkeypatch, EngineError("It does not answer the same. Do not use it.", path))
+    write_verification(_make_verification(path, passed=False, num_equal=2), tmp_path)
+    _script_export(monkeypatch, EngineError("The predictions differ. Do not use this file.", path))
     panel = window.export_page.export
     panel.export_to(tmp_path / "a.onnx")
     qtbot.waitUntil(lambda: panel.verdict.isVisible())
     assert panel.verdict.text() == "Not verified: 2 of 6 predictions match"
     assert "a.disagrees.onnx" in panel.details.text()
-    assert "Do not use it" in window.error_bar.label.text()
+    assert "Do not use this file" in window.error_bar.label.text()
 
 
 def test_another_model_hides_the_verification(window: MainWindow, tmp_path: Path) -> None:
     panel = window.export_page.export
-    panel.show_verification(_certificate(tmp_path / "a.onnx"), tmp_path / "a.onnx")
+    panel.show_verification(_make_verification(tmp_path / "a.onnx"), tmp_path / "a.onnx")
     window.state.set_model(None)
     assert not panel.verdict.isVisibleTo(panel)
 

@@ -37,7 +37,7 @@ AUDIT = Audit(
         _group("exact", "ant/3.png", "ant/2.png", leak=True),
     ),
     outliers=(Outlier(path="bee/2.png", kind="blurred", reason="It is blurred."),),
-    shortcuts=(Shortcut(feature="border", accuracy=0.95, chance=0.5, sentence="Class 'bee' can be told."),),
+    shortcuts=(Shortcut(feature="border", accuracy=0.95, chance=0.5, sentence="The border reveals the class 'bee'."),),
     imbalance=5.0,
 )
 

@@ -36,7 +36,7 @@ CURVE = LearningCurve(
     low=0.02,
     high=0.06,
     num_val=50,
-    sentence="Twice as many images would bring about +4 points (2 to 6).",
+    sentence="Expected gain with twice the images: about 4 points (2 to 6).",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Tests of explanations on the Predict page, with scripted results."""
+"""Tests of the Predict page with scripted predictions and explanations."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -9,13 +9,12 @@ from PySide6.QtCore import QRect, Qt
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.core.events import Event
+from engine.core.events import Event, Progress
 from engine.results.explanation import Box, Explanation, Neighbour
-from engine.results.predictions import Prediction
+from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from gui.operations import Operations
 from gui.pages.predict_page import PredictPage
 from gui.state import AppState
-from gui.widgets.images.heatmap_view import heatmap_image, input_rect
 from tests.pictures import draw_picture
 
 TOP = (("bee", 0.75), ("ant", 0.25))
@@ -59,6 +58,51 @@ def page(
     page.classify([tmp_path])
     qtbot.waitUntil(lambda: not operations.running_jobs and page.model.rowCount() == 2, timeout=20_000)
     return page
+
+
+def test_predictions_appear_one_by_one_and_include_unreadable_files(
+    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predict(
+        model: Path, paths: list[Path], num_top: int, max_error: float | None
+    ) -> Generator[Event | Prediction, None, int]:
+        yield Progress(stage="predict", done=0, total=2)
+        yield Prediction("/x/a.png", (("bee", 0.75), ("ant", 0.25)))
+        yield Prediction("/x/b.png", error="This file is empty.")
+        return 2
+
+    monkeypatch.setattr(jobs, "predict", predict)
+    page = PredictPage(state, operations)
+    qtbot.addWidget(page)
+    state.set_model(tmp_path / "model.safetensors")
+    page.classify([Path("/x")])
+    qtbot.waitUntil(lambda: not operations.running_jobs and page.model.rowCount() == 2, timeout=20_000)
+    assert page.prediction_view.title.text().startswith("bee, 75")
+    page.table.selectRow(1)
+    assert page.prediction_view.title.text() == "This file is empty."
+    page.save_table(tmp_path / "predictions.csv")
+    assert "This file is empty." in (tmp_path / "predictions.csv").read_text(encoding="utf-8-sig")
+
+
+def test_another_error_limit_updates_the_decisions_without_running_the_model(
+    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confident, close, unknown = (
+        Prediction("/x/a.png", (("bee", 0.99),), decision="bee"),
+        Prediction("/x/b.png", (("bee", 0.6),), decision="bee"),
+        Prediction("/x/c.png", (("bee", 0.97),), decision=UNKNOWN),
+    )
+    page = PredictPage(state, operations)
+    qtbot.addWidget(page)
+    page.model.add([confident, close, unknown])
+    monkeypatch.setattr(page, "_describe_model", lambda: setattr(page, "_threshold", 0.9) or "A model.")
+    state.set_max_error(0.01)
+    assert [answer.decision for answer in page.model.predictions] == ["bee", UNSURE, UNKNOWN]
+    page.table.selectRow(1)
+    assert page.prediction_view.title.text().startswith("Unsure: bee")
+    page.table.selectRow(2)
+    assert page.prediction_view.title.text().startswith("Unknown: unlike the training images")
+    assert "2 unsure" in page.model_label.text()
 
 
 def test_a_shortcut_shows_the_heat_map_and_similar_images(
@@ -108,14 +152,3 @@ def test_while_explanations_are_on_the_next_image_is_explained_too(
     assert not page.prediction_view.view.has_heatmap
     qtbot.waitUntil(lambda: page.prediction_view.view.has_heatmap, timeout=20_000)
     assert requests[-1] == ("b.png", "bee")
-
-
-def test_the_heat_map_is_transparent_where_attention_is_low() -> None:
-    image = heatmap_image(np.array([[0, 1]], dtype=np.float32))
-    assert image.pixelColor(0, 0).alpha() == 0
-    assert image.pixelColor(1, 0).alpha() > 150
-
-
-def test_the_heat_map_covers_the_input_region() -> None:
-    seen = input_rect(QRect(100, 50, 200, 100), Box(0.25, 0, 0.75, 1))
-    assert (seen.left(), seen.top(), seen.width(), seen.height()) == (150, 50, 100, 100)

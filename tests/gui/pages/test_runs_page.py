@@ -1,0 +1,39 @@
+"""Tests of the Runs page."""
+
+from pytestqt.qtbot import QtBot
+
+from engine.config.settings import RunConfig
+from engine.core.paths import default_runs_folder
+from engine.results.evaluation import (
+    read_evaluation,
+    write_evaluation,
+)
+from engine.runs.run_folder import Run, create_run
+from gui.operations import Operations
+from gui.pages.runs_page import RunsPage
+from gui.state import AppState
+
+
+def test_settings_can_be_reused(qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run) -> None:
+    state.set_config(RunConfig().changed("training", epochs=99))
+    page = RunsPage(state, operations)
+    qtbot.addWidget(page)
+    assert not page.open_button.isEnabled()
+    page.table.selectRow(0)
+    assert page.selected_runs() == [evaluated_run]
+    with qtbot.waitSignal(page.settings_reused):
+        page.settings_button.click()
+    assert state.config == evaluated_run.config
+
+
+def test_two_selected_runs_are_compared_on_the_same_images(
+    qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run
+) -> None:
+    other = create_run(default_runs_folder() / "data 2", RunConfig(), evaluated_run.dataset)
+    write_evaluation(read_evaluation(evaluated_run.results_path), other.results_path)
+    page = RunsPage(state, operations)
+    qtbot.addWidget(page)
+    page.table.selectAll()
+    assert "not significant" in page.comparison.text()
+    page.table.selectRow(0)
+    assert not page.comparison.text()
