@@ -1,4 +1,4 @@
-"""A folder with one of each hostile file among good images is worked with to the end."""
+"""Tests of all jobs on a folder that has every kind of hostile file among good images."""
 
 import base64
 import io
@@ -23,12 +23,12 @@ from engine.runs.run_folder import Run
 from tests.hostile_images import GPS_TEXT, write_readable, write_unreadable
 from tests.pictures import write_classes
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
 TINY = (
     RunConfig()
     .changed("data", image_size=16)
-    .changed("training", epochs=2, batch_size=8, device="cpu")
+    .changed("training", epochs=1, batch_size=8, device="cpu", precision="float32")
     .changed("optim", lr=5e-3)
 )
 COUNTS = {"red": 12, "green": 12, "blue": 12}
@@ -38,23 +38,23 @@ def _warned(events: Sequence[Event]) -> list[str | None]:
     return sorted(event.path for event in events if isinstance(event, Warned) and event.path)
 
 
-def _told(run: Run) -> list[Event]:
-    """Return what a run told, without what differs from run to run: its place and its times."""
-    kept = [event for event in run.events() if isinstance(event, RunStarted | EpochDone)]
-    return [event.model_copy(update={"run": "", "seconds": 0.0}) for event in kept]
+def _logged(run: Run) -> list[Event]:
+    """Return the logged events of a run without its path and durations."""
+    events = [event for event in run.events() if isinstance(event, RunStarted | EpochDone)]
+    return [event.model_copy(update={"run": "", "seconds": 0.0}) for event in events]
 
 
 def _predict(model: Path, paths: Sequence[Path]) -> list[Prediction]:
-    answers: list[Prediction] = []
+    predictions: list[Prediction] = []
     run_to_end(
-        jobs.predict(model, paths), lambda event: answers.append(event) if isinstance(event, Prediction) else None
+        jobs.predict(model, paths), lambda event: predictions.append(event) if isinstance(event, Prediction) else None
     )
-    return answers
+    return predictions
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("geometry", ["crop", "pad"])
-def test_each_hostile_file_is_worked_with_or_named_once_by_each_job(tmp_path: Path, geometry: str) -> None:
+def test_each_job_uses_a_hostile_file_or_names_it_once(tmp_path: Path, geometry: str) -> None:
     root = write_classes(tmp_path / "data", COUNTS)
     readable, bad = write_readable(root / "red" / "hostile"), write_unreadable(root / "red" / "hostile")
     bad_paths = sorted(f"red/hostile/{name}" for name in bad)
@@ -73,13 +73,15 @@ def test_each_hostile_file_is_worked_with_or_named_once_by_each_job(tmp_path: Pa
     assert _warned(events) == _warned(list(run.events())) == bad_paths
     assert {sample.path for sample in run.dataset.samples} == {sample.path for sample in dataset.samples} - {*bad_paths}
 
-    answers = _predict(run.model_path, [root])
-    assert [answer.path for answer in answers if answer.error] == sorted(f"{root}/{path}" for path in bad_paths)
-    answered = {answer.path: answer for answer in answers if not answer.error}
-    assert answered.keys() >= {f"{root}/{path}" for path in good_paths}
-    alone = _predict(run.model_path, [root / "blue", root / "green"])
-    assert len(alone) == 24
-    assert all(answered[answer.path] == answer for answer in alone)
+    predictions = _predict(run.model_path, [root])
+    assert [prediction.path for prediction in predictions if prediction.error] == sorted(
+        f"{root}/{path}" for path in bad_paths
+    )
+    successful = {prediction.path: prediction for prediction in predictions if not prediction.error}
+    assert successful.keys() >= {f"{root}/{path}" for path in good_paths}
+    good = _predict(run.model_path, [root / "blue", root / "green"])
+    assert len(good) == 24
+    assert all(successful[prediction.path] == prediction for prediction in good)
 
     if geometry == "pad":
         return
@@ -90,9 +92,7 @@ def test_each_hostile_file_is_worked_with_or_named_once_by_each_job(tmp_path: Pa
 
 
 @pytest.mark.parametrize("layout", ["classes", pytest.param("splits", marks=pytest.mark.slow)])
-def test_training_is_the_same_to_the_last_digit_without_the_files_that_cannot_be_read(
-    tmp_path: Path, layout: str
-) -> None:
+def test_unreadable_files_change_no_digit_of_the_training(tmp_path: Path, layout: str) -> None:
     runs = []
     for name in ("clean", "littered"):
         folders = [tmp_path / name] if layout == "classes" else [tmp_path / name / "train", tmp_path / name / "val"]
@@ -101,12 +101,12 @@ def test_training_is_the_same_to_the_last_digit_without_the_files_that_cannot_be
             if name == "littered":
                 bad = write_unreadable(folder / "red")
         runs.append(run_to_end(jobs.split_and_train(scan(tmp_path / name), TINY, tmp_path / f"{name} run")))
-    assert _told(runs[0]) == _told(runs[1])
+    assert _logged(runs[0]) == _logged(runs[1])
     assert runs[0].dataset.samples == runs[1].dataset.samples
     assert len(_warned(list(runs[1].events()))) == len(bad) * len(folders)
 
 
-def _write_photos_with_a_place(root: Path) -> None:
+def _write_photos_with_a_location(root: Path) -> None:
     exif = Image.Exif()
     exif[0x010F], exif[0x9286] = "Maker of cameras", "A comment about us"
     exif.get_ifd(0x8825)[27] = b"ASCII\0\0\0" + GPS_TEXT
@@ -116,11 +116,11 @@ def _write_photos_with_a_place(root: Path) -> None:
         path.unlink()
 
 
-def test_no_place_and_no_exif_of_a_photo_reaches_model_run_cache_report_or_explanation(
+def test_no_location_and_no_exif_of_a_photo_reaches_model_run_cache_report_or_explanation(
     tmp_path: Path, home: Path
 ) -> None:
     root = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
-    _write_photos_with_a_place(root)
+    _write_photos_with_a_location(root)
     photo = root / "red" / "000.jpg"
     assert GPS_TEXT in photo.read_bytes()
 
@@ -135,20 +135,18 @@ def test_no_place_and_no_exif_of_a_photo_reaches_model_run_cache_report_or_expla
         assert GPS_TEXT not in content, path
         assert b"A comment about us" not in content, path
         assert path.suffix == ".npy" or b"Maker of cameras" not in content, path
-    pictures = [
-        base64.b64decode(found)
-        for found in re.findall(r"data:image/(?:png|jpeg|webp);base64,([\w+/=]+)", report.read_text("utf-8"))
+    images = [
+        base64.b64decode(content)
+        for content in re.findall(r"data:image/(?:png|jpeg|webp);base64,([\w+/=]+)", report.read_text("utf-8"))
     ]
-    assert len(pictures) > 5
-    for picture in [*pictures, (tmp_path / "run" / "why.png").read_bytes()]:
-        with Image.open(io.BytesIO(picture)) as image:
+    assert len(images) > 5
+    for content in [*images, (tmp_path / "run" / "why.png").read_bytes()]:
+        with Image.open(io.BytesIO(content)) as image:
             assert not image.getexif()
             assert "exif" not in image.info
 
 
-def test_the_command_line_names_files_whatever_they_are_called(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_line_handles_unusual_file_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_classes(tmp_path / "data", {"red": 6, "blue": 6})
     names = ["two\nlines.png", "\x1b[31mred.png", "=1+1.png", "-dash.png", os.fsdecode(b"no text \xff.png")]
     for number, name in enumerate(names):
@@ -165,20 +163,20 @@ def test_the_command_line_names_files_whatever_they_are_called(
 
     model, csv = str(run / "model.safetensors"), tmp_path / "a.csv"
     assert main(["predict", model, str(root), "--json"]) == 0
-    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert not any(answer["error"] for answer in answers)
-    assert {answer["path"] for answer in answers} == {f"{root}/{path}" for path in listed}
+    predictions = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert not any(prediction["error"] for prediction in predictions)
+    assert {prediction["path"] for prediction in predictions} == {f"{root}/{path}" for path in listed}
     assert main(["predict", model, str(root)]) == 0
-    said = capsys.readouterr().out
-    assert len(said.splitlines()) == len(answers)
-    assert "\x1b" not in said
+    output = capsys.readouterr().out
+    assert len(output.splitlines()) == len(predictions)
+    assert "\x1b" not in output
     assert main(["predict", model, str(root), "--csv", str(csv)]) == 0
     assert r"no text \xff.png" in csv.read_text("utf-8")
     assert main(["report", str(run), "--out", str(tmp_path / "report.html")]) == 0
     assert main(["scan", str(root), "--json"]) == 0
 
 
-def test_a_folder_whose_own_name_is_no_text_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_whose_name_is_not_utf8_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_classes(tmp_path / os.fsdecode(b"caf\xe9"), {"red": 3, "blue": 3})
     assert main(["train", str(root), "--out", str(tmp_path / "run")]) == 1
     assert r"Rename it. (" in capsys.readouterr().err
