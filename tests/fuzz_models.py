@@ -1,6 +1,6 @@
-"""Model files, files of weights and checkpoints, damaged and forged: `mutated(seed)` makes one, `open` reads it.
+"""Fuzzing of model files, weight files and checkpoints, for `python -m tests.fuzz models`.
 
-What a seed makes is said by `suffix(seed)`. For `python -m tests.fuzz models`.
+`mutated(seed)` returns a damaged or forged file, `suffix(seed)` its kind, and `open` reads it.
 """
 
 import functools
@@ -39,7 +39,7 @@ from engine.ml.training.optim import parameter_groups
 KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt", ".checkpoint.safetensors")
 _MODEL, _WEIGHTS, _TORCH, _OLD_TORCH, _OLD_CHECKPOINT, _CHECKPOINT = KINDS
 MEMORY_BOUND = 1_000_000_000
-"""Bytes; torch and the networks of the seeds take 700 million before a file is opened."""
+"""Peak memory in bytes; torch and the networks take 700 million before a file is opened."""
 _SIDE = 32
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _NO_HASH = b"0" * 64
@@ -53,12 +53,12 @@ _OPCODES = b"}]l(.)tsu\x85\x86\x87bRcQqrhjKMJXGN\x88\x89\x8a\x81\x80eaU0"
 
 
 def suffix(seed: int) -> str:
-    """Return how the file of a seed ends, which tells its kind."""
+    """Return the suffix of the file of a seed, which determines its kind."""
     return KINDS[seed % len(KINDS)]
 
 
 def mutated(seed: int) -> bytes:
-    """Return the file of a seed: the same each time, but for addresses that torch writes into files of the old kind."""
+    """Return the file of a seed; it is reproducible except for memory addresses in legacy torch files."""
     dice = random.Random(seed)
     kind = suffix(seed)
     content = _whole(kind)
@@ -82,13 +82,13 @@ def _with_hash(content: bytes, kind: str) -> bytes:
 
 
 def open(path: Path) -> None:
-    """Read a file as the program would; raise EngineError where it is refused."""
+    """Read a file as the program does; raise EngineError if it is rejected."""
     if path.name.endswith(_MODEL):
-        model, card = load_model(path)
+        model, metadata = load_model(path)
         read_embeddings(path)
-        if card.image_size <= 64:
+        if metadata.image_size <= 64:
             with torch.inference_mode():
-                model(torch.zeros(1, 3, card.image_size, card.image_size))
+                model(torch.zeros(1, 3, metadata.image_size, metadata.image_size))
     elif path.name.endswith((_CHECKPOINT, _OLD_CHECKPOINT)):
         checkpoint = open_checkpoint(path)
         state, phase = _training()
@@ -105,7 +105,7 @@ def _whole(kind: str) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"file{kind}"
         if kind == _MODEL:
-            card = make_metadata(
+            metadata = make_metadata(
                 RunConfig().changed("model", backbone="squeezenet1_1"),
                 ("ant", "bee"),
                 Preprocessing(_SIDE, "crop", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)),
@@ -113,8 +113,8 @@ def _whole(kind: str) -> bytes:
                 None,
                 None,
             )
-            card = card.model_copy(update={"created": "2026-01-01"})
-            save_model(path, model, card, torch.nn.functional.normalize(torch.randn(5, 512)).half())
+            metadata = metadata.model_copy(update={"created": "2026-01-01"})
+            save_model(path, model, metadata, torch.nn.functional.normalize(torch.randn(5, 512)).half())
         elif kind == _WEIGHTS:
             path.write_bytes(save({name: value.half() for name, value in model.state_dict().items()}))
         elif kind == _CHECKPOINT:
@@ -170,7 +170,7 @@ def _training() -> tuple[Any, Any]:
 
 
 def _edit_header(content: bytes, dice: random.Random) -> bytes:
-    """Change values of the JSON, in the list of layers or in the card, which stays JSON."""
+    """Change values of the JSON header, in the list of tensors or in the metadata; it remains valid JSON."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     metadata = header.get("__metadata__", {})
@@ -225,7 +225,7 @@ def _edit_start(content: bytes, dice: random.Random) -> bytes:
 
 
 def _edit_end(content: bytes, dice: random.Random) -> bytes:
-    """Change the directory of a zip."""
+    """Change the central directory of a zip."""
     return _edit_bytes(content, len(content) - 4000, len(content), dice)
 
 
@@ -243,7 +243,7 @@ def _splice(content: bytes, dice: random.Random) -> bytes:
 
 
 def _edit_pickle(content: bytes, dice: random.Random) -> bytes:
-    """Change the pickle in a zip, and its checksum, so that it is read."""
+    """Change the pickle in a zip, and its checksum, so that the pickle is read."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entry = next(entry for entry in archive.infolist() if entry.filename.endswith("data.pkl"))
         whole = archive.read(entry)
@@ -257,9 +257,9 @@ def _edit_pickle(content: bytes, dice: random.Random) -> bytes:
 
 
 def _rebuilt(_content: bytes, dice: random.Random) -> bytes:
-    """Save something else than weights, or tensors that are not what they seem."""
+    """Save other objects than weights, or unusual tensors."""
     some = torch.ones(3)
-    strange = (
+    unusual = (
         some.expand(10**6, 10**6, 3),
         some.to_sparse(),
         some.to(torch.complex64),
@@ -271,7 +271,7 @@ def _rebuilt(_content: bytes, dice: random.Random) -> bytes:
         *_NASTY[:30],
     )
     names = [*_model().state_dict(), "model", "state_dict", "optimizer", "stopping", "epoch", "random", "x" * 10**4, 7]
-    document: Any = {dice.choice(names): dice.choice(strange) for _ in range(dice.randrange(60))}
+    document: Any = {dice.choice(names): dice.choice(unusual) for _ in range(dice.randrange(60))}
     for _ in range(dice.choice((0, 0, 1, 80))):
         document = {dice.choice(("model", "state_dict")): document}
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Split a network into blocks, and between two blocks into a part that stays and a part that learns."""
+"""Divide a network into blocks, and split it into a frozen prefix and a trainable suffix."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,41 +10,44 @@ from engine.ml.models.graph_tracing import ThreadTracer
 
 Named: TypeAlias = tuple[str, nn.Parameter]
 
-_LARGEST_SHARE = 1 / 3
-"""A module that is no mere container stays whole up to this share of the depth: a block does, a whole encoder not."""
+_MAX_BLOCK_SHARE = 1 / 3
+"""A module that is not a container counts as one block up to this share of all weight layers; an encoder exceeds it."""
 
 
 @dataclass(frozen=True)
 class NetworkSplit:
-    """Two halves that share their parameters with the network they were cut from: suffix(prefix(x)) == network(x)."""
+    """Two halves that share their parameters with the network: suffix(prefix(x)) == network(x)."""
 
     name: str
-    """The block the suffix begins with; empty where the whole network is the prefix."""
+    """Name of the first block of the suffix; empty if the whole network is the prefix."""
     prefix: nn.Module
     suffix: nn.Module
 
 
 def iter_blocks(network: nn.Module) -> Iterator[tuple[str, list[Named]]]:
-    """Yield name and parameters of each block, in the order of registration, a container's own ones first."""
-    most_layers = count_weight_layers(list(network.named_parameters())) * _LARGEST_SHARE
-    yield from _blocks(network, "", most_layers)
+    """Yield name and parameters of each block in registration order; parameters of a container itself come first."""
+    max_layers = count_weight_layers(list(network.named_parameters())) * _MAX_BLOCK_SHARE
+    yield from _blocks(network, "", max_layers)
 
 
 def count_weight_layers(parameters: list[Named]) -> int:
-    """Count layers of weights, so that a norm stays with the convolution before it."""
+    """Return the number of weight matrices and kernels; norms and biases do not count."""
     return sum(is_weight(name, parameter) for name, parameter in parameters)
 
 
 def is_weight(name: str, parameter: nn.Parameter) -> bool:
-    """Say whether a parameter is a matrix or kernel; tokens, scales and tables can have many dimensions too."""
+    """Return whether a parameter is a weight matrix or kernel; tokens and tables can be multi-dimensional too."""
     return name.endswith("weight") and parameter.ndim > 1
 
 
 def split_before_last_block(backbone: nn.Module) -> NetworkSplit:
-    """Split before the last block that has weights; where the graph cannot be cut there, before nothing."""
+    """Split a backbone before its last block that has weights.
+
+    If the graph cannot be split there, the prefix is the whole backbone and the suffix does nothing.
+    """
     names = [name for name, parameters in iter_blocks(backbone) if count_weight_layers(parameters)]
     whole = NetworkSplit("", backbone, nn.Identity())
-    # A network whose last block is all of it, or whose block is a bare parameter, has nothing to cut between
+    # A network of a single block, or whose last block is a bare parameter, cannot be split
     modules = dict(backbone.named_modules())
     if len(names) < 2 or names[-1] not in modules:
         return whole
@@ -60,7 +63,7 @@ def split_before_last_block(backbone: nn.Module) -> NetworkSplit:
 
 
 class _BlockTracer(ThreadTracer):
-    """Keeps blocks whole, so that what they do in training and in eval mode stays theirs to decide."""
+    """Keeps blocks as modules, so that they still distinguish between training and eval mode."""
 
     def __init__(self, names: frozenset[str]) -> None:
         super().__init__()
@@ -86,29 +89,29 @@ def _graph_until(graph: fx.Graph, last: fx.Node) -> fx.Graph:
 
 
 def _graph_after(graph: fx.Graph, last: fx.Node) -> fx.Graph | None:
-    """Return what follows `last`, or None where it needs more of what went before than this one value."""
+    """Return the graph after `last`, or None if it uses other earlier values than this one."""
     suffix = fx.Graph()
     copies: dict[fx.Node, Any] = {last: suffix.placeholder("activations")}
     nodes = list(graph.nodes)
     for node in nodes[nodes.index(last) + 1 :]:
-        if any(needed not in copies for needed in node.all_input_nodes):
+        if any(source not in copies for source in node.all_input_nodes):
             return None
         copies[node] = suffix.node_copy(node, lambda original: copies[original])
     return suffix
 
 
-def _blocks(module: nn.Module, name: str, most_layers: float) -> Iterator[tuple[str, list[Named]]]:
+def _blocks(module: nn.Module, name: str, max_layers: float) -> Iterator[tuple[str, list[Named]]]:
     prefix = f"{name}." if name else ""
     parameters = [(f"{prefix}{key}", parameter) for key, parameter in module.named_parameters()]
     children = list(module.named_children())
     is_container = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
     if not parameters:
         return
-    if not children or not (is_container or count_weight_layers(parameters) > most_layers):
+    if not children or not (is_container or count_weight_layers(parameters) > max_layers):
         yield name, parameters
         return
     own = [(f"{prefix}{key}", parameter) for key, parameter in module.named_parameters(recurse=False)]
     if own:
         yield name, own
     for key, child in children:
-        yield from _blocks(child, f"{prefix}{key}", most_layers)
+        yield from _blocks(child, f"{prefix}{key}", max_layers)

@@ -1,4 +1,4 @@
-"""Build every backbone of the catalog with a head of its own."""
+"""Build the backbones of the catalog with a new classification head."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from engine.ml.models.se_resnet import SEResNet
 
 
 class Head(nn.Linear):
-    """A linear layer with dropout in front."""
+    """Dropout followed by a linear layer."""
 
     def __init__(self, in_features: int, num_classes: int, dropout: float) -> None:
         super().__init__(in_features, num_classes)
@@ -26,14 +26,14 @@ class Head(nn.Linear):
 
 
 class Classifier(nn.Module):
-    """A backbone that turns images into embeddings and a head that turns those into logits."""
+    """A backbone that computes embeddings and a head that computes logits from them."""
 
     def __init__(self, backbone: nn.Module, head: Head, original_head_name: str) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.original_head_name = original_head_name
-        """What files of weights for this backbone call their head."""
+        """Name of the head in weight files for this backbone."""
 
     def embed(self, x: Tensor) -> Tensor:
         """Return embeddings, shape (N, D), of images of shape (N, 3, H, W)."""
@@ -46,18 +46,26 @@ class Classifier(nn.Module):
         return logits
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Load tensors by name, as of this version of torchvision; raise RuntimeError where they do not fit."""
-        # MNASNet and ViT look at the version of a state, which files of plain tensors do not keep
+        """Load tensors by name, in the layout of the installed torchvision; raise RuntimeError if they do not match."""
+        # MNASNet and ViT check the version of a state dict, which safetensors files do not store
         versioned = OrderedDict(state_dict)
         versioned._metadata = self.state_dict()._metadata  # type: ignore[attr-defined]
         return super().load_state_dict(versioned, strict, assign)
 
 
 def build_model(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
-    """Return the network `name` with random weights and a head for `num_classes`.
+    """Return a network with random weights.
 
-    Raises EngineError where there is no such backbone or it cannot take images of `image_size`. In training give it two
-    images or more: BatchNorm has no spread over the single value that some networks come down to.
+    In training mode it needs batches of at least two images, because BatchNorm cannot normalise a single value.
+
+    Args:
+        name: Name of the backbone.
+        num_classes: Number of outputs of the head.
+        image_size: Side of the input images in pixels.
+        dropout: Dropout probability before the head.
+
+    Raises:
+        EngineError: If there is no such backbone or it does not accept this image size.
     """
     find_backbone(name).check_image_size(image_size)
     backbone = _build_backbone(name, image_size)
@@ -72,16 +80,20 @@ def build_model(name: str, num_classes: int, image_size: int, dropout: float) ->
 
 
 def build_on_meta(name: str, num_classes: int, image_size: int, dropout: float) -> Classifier:
-    """Return the network of `build_model` without memory for its weights, which lie on the meta device.
+    """Return the network of `build_model` with its parameters on the meta device, which takes no memory.
 
-    What a network computes for itself, such as tables of positions, is there. Raises EngineError as `build_model`.
+    Tables that a network computes itself, such as relative positions, are on the CPU. Raises EngineError like
+    `build_model`.
     """
-    with _WithoutMemory():
+    with _MetaParameters():
         return build_model(name, num_classes, image_size, dropout)
 
 
-class _WithoutMemory(TorchFunctionMode):
-    """Makes what layers are filled from; `torch.device("meta")` would take RegNet the numbers it computes with."""
+class _MetaParameters(TorchFunctionMode):
+    """Creates parameters on the meta device.
+
+    Unlike torch.device("meta") it leaves tensors RegNet computes with on the CPU.
+    """
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -92,12 +104,12 @@ class _WithoutMemory(TorchFunctionMode):
 
 
 def set_trainable(model: Classifier, head_only: bool) -> None:
-    """Freeze the backbone, or let everything learn."""
+    """Make all parameters trainable, or only those of the head."""
     model.backbone.requires_grad_(not head_only)
 
 
 def train_mode(model: Classifier, head_only: bool, freeze_norms: bool = False) -> None:
-    """Switch to training; what is frozen stays in eval mode, so that its BatchNorm statistics stay too."""
+    """Switch to training mode, except for frozen parts: their BatchNorm statistics must not change."""
     model.train()
     if head_only:
         model.backbone.eval()
@@ -116,16 +128,16 @@ def _build_backbone(name: str, image_size: int) -> nn.Module:
     if name == "maxvit_t":
         options["input_size"] = (image_size, image_size)
     if name in ("googlenet", "inception_v3"):
-        # Their ImageNet weights come from TensorFlow and want [-1, 1]: transform_input goes there from our
-        # normalisation. The heads beside the main one are not used. A BatchNorm follows each convolution, so torch's
-        # own initialisation does as well as theirs, which takes seconds.
+        # Their ImageNet weights come from TensorFlow and expect [-1, 1]; transform_input converts to that range from
+        # the ImageNet normalisation. The auxiliary heads are not used. A BatchNorm follows each convolution, so torch's
+        # default initialisation works as well as theirs, which takes seconds.
         options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
     backbone: nn.Module = models.get_model(name, weights=None, **options)
     return backbone
 
 
 def _take_linear_head(backbone: nn.Module) -> tuple[str, int]:
-    """Take the last linear layer out of the network; return its name and number of inputs."""
+    """Replace the last linear layer by an identity; return its name and number of inputs."""
     leaves = [(name, module) for name, module in backbone.named_modules() if next(module.children(), None) is None]
     position = max(index for index, (_, module) in enumerate(leaves) if isinstance(module, nn.Linear))
     name, head = leaves[position]
@@ -133,16 +145,16 @@ def _take_linear_head(backbone: nn.Module) -> tuple[str, int]:
     backbone.set_submodule(name, nn.Identity())
     name_before, before = leaves[position - 1]
     if isinstance(before, nn.Dropout):
-        # Its place is taken by the head's own, which the settings decide
+        # The new head has its own dropout, which the settings define
         backbone.set_submodule(name_before, nn.Identity())
     return name, head.in_features
 
 
 def _take_squeezenet_head(backbone: nn.Module) -> tuple[str, int]:
-    """Turn SqueezeNet's last convolution into a linear head on pooled features.
+    """Replace SqueezeNet's last convolution by pooling, so that a linear head can follow; return name and inputs.
 
-    The two give the same logits, but for the ReLU that SqueezeNet has behind its convolution: it cuts off negative
-    logits, and a class whose logits are all negative would never learn.
+    The logits are the same except for the ReLU that SqueezeNet applies after the convolution. It would zero negative
+    logits, and a class whose logits are all negative would get no gradient.
     """
     convolution = backbone.get_submodule("classifier.1")
     assert isinstance(convolution, nn.Conv2d)

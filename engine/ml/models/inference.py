@@ -1,4 +1,4 @@
-"""The fastest form of a network that only answers: convolutions and norms fused, in the precision of the run."""
+"""Fast inference: BatchNorm fused into convolutions, channels-last layout, the precision of the run."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -17,7 +17,7 @@ Forward: TypeAlias = Callable[[Tensor], Tensor]
 def make_image_forward(
     model: Classifier, preprocessing: Preprocessing, device: torch.device, dtype: torch.dtype
 ) -> Forward:
-    """Return the function from uint8 images (N, 3, S, S) to logits (N, K), float32."""
+    """Return a function from uint8 images (N, 3, S, S) to float32 logits (N, K)."""
     embed = make_embedding_forward(model.backbone, preprocessing, device, dtype)
     return with_head(embed, model, device)
 
@@ -25,30 +25,30 @@ def make_image_forward(
 def make_embedding_forward(
     network: nn.Module, preprocessing: Preprocessing, device: torch.device, dtype: torch.dtype
 ) -> Forward:
-    """Return the function from uint8 images (N, 3, S, S) to what `network` says of them, in `dtype`."""
-    answering = fuse_for_inference(network, device, dtype)
+    """Return a function from uint8 images (N, 3, S, S) to the output of `network` in `dtype`."""
+    fused = fuse_for_inference(network, device, dtype)
 
     def forward(images: Tensor) -> Tensor:
         batch = normalise(images.to(device), preprocessing).to(dtype)
-        return split_on_oom(answering, batch.contiguous(memory_format=torch.channels_last))
+        return split_on_oom(fused, batch.contiguous(memory_format=torch.channels_last))
 
     return forward
 
 
 def split_on_oom(network: Forward, batch: Tensor) -> Tensor:
-    """Return what `network` says of a batch, taken in halves where memory does not hold all of it at once."""
+    """Return `network(batch)`; if memory runs out, split the batch in halves and retry."""
     try:
         return network(batch)
     except (RuntimeError, MemoryError) as error:
         if len(batch) < 2 or not is_out_of_memory(error):
             raise
-    # Behind the handler: within it the traceback holds the memory of what failed
+    # Outside the except block, because there the traceback keeps the memory of the failed call allocated
     free_memory()
     return torch.cat([split_on_oom(network, half) for half in batch.chunk(2)])
 
 
 def with_head(embed: Forward, model: Classifier, device: torch.device) -> Forward:
-    """Return `embed` followed by the head as it is now."""
+    """Return `embed` followed by the current head of `model`."""
     head = make_head_forward(model)
 
     def forward(inputs: Tensor) -> Tensor:
@@ -58,9 +58,9 @@ def with_head(embed: Forward, model: Classifier, device: torch.device) -> Forwar
 
 
 def make_head_forward(model: Classifier) -> Forward:
-    """Return the function from embeddings (N, D) to logits (N, K), the head as it is now.
+    """Return a function from embeddings (N, D) to logits (N, K), using a copy of the current head.
 
-    It works in float32, for half precision would blur close answers.
+    It computes in float32, because half precision would make similar logits equal.
     """
     weight, bias = (tensor.detach().float().clone() for tensor in (model.head.weight, model.head.bias))
 
@@ -71,5 +71,5 @@ def make_head_forward(model: Classifier) -> Forward:
 
 
 def fuse_for_inference(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Return a copy in eval mode, each BatchNorm folded into the convolution before it."""
+    """Return a fused copy of `network` in eval mode on a device, in channels-last layout."""
     return fuse_batchnorm(network).to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

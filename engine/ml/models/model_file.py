@@ -1,4 +1,4 @@
-"""Write and read models: safetensors with a card in the metadata, so that opening one runs no code."""
+"""Write and read model files: safetensors with the model metadata as JSON, so that opening one runs no code."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from engine.results.calibration import Calibration
 from engine.results.model_metadata import METADATA_KEY, ModelMetadata, read_metadata
 
 _DTYPES = {torch.float32: "F32", torch.int64: "I64"}
-"""What networks consist of, and what that is called in a file."""
+"""Dtypes in a model and their names in safetensors."""
 
 
 def make_metadata(
@@ -31,7 +31,7 @@ def make_metadata(
     best: Best | None,
     calibration: Calibration | None,
 ) -> ModelMetadata:
-    """Return the card for a model trained with these settings."""
+    """Return the metadata of a model trained with these settings."""
     return ModelMetadata(
         program=__version__,
         classes=classes,
@@ -48,48 +48,53 @@ def make_metadata(
     )
 
 
-def model_bytes(model: Classifier, card: ModelMetadata, reference: Tensor | None = None) -> bytes:
-    """Return the content of a model file: weights, card and perhaps embeddings of training images."""
+def model_bytes(model: Classifier, metadata: ModelMetadata, reference: Tensor | None = None) -> bytes:
+    """Return the content of a model file: weights, metadata and optionally reference embeddings (N, D)."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     if reference is not None:
         tensors[TENSOR_NAME] = reference.cpu().contiguous()
-    # Not safetensors' own `save_file`: that makes files which only their owner may read
-    return save(tensors, {METADATA_KEY: card.model_dump_json()})
+    # Not safetensors' `save_file`, which creates files that only their owner can read
+    return save(tensors, {METADATA_KEY: metadata.model_dump_json()})
 
 
-def save_model(path: Path, model: Classifier, card: ModelMetadata, reference: Tensor | None = None) -> None:
-    """Write a model file in one step; raise EngineError where the disk refuses."""
-    content = model_bytes(model, card, reference)
+def save_model(path: Path, model: Classifier, metadata: ModelMetadata, reference: Tensor | None = None) -> None:
+    """Write a model file atomically; raise EngineError if that fails."""
+    content = model_bytes(model, metadata, reference)
     with saving("The model", path):
         write_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_model(path: Path) -> tuple[Classifier, ModelMetadata]:
-    """Return the model in a file, on the CPU and ready to answer; raise EngineError where it is none or damaged.
+    """Return the model in a file, on the CPU and in eval mode, with its metadata.
 
-    Memory is taken for what lies in the file, and only once its layers were seen to be those of the network.
+    No memory is allocated before the layers in the file are known to match the network.
+
+    Raises:
+        EngineError: If the file is missing, damaged or not a model.
     """
-    card = read_metadata(path)
-    model = build_on_meta(card.backbone, len(card.classes), card.image_size, card.config.model.dropout)
+    metadata = read_metadata(path)
+    model = build_on_meta(metadata.backbone, len(metadata.classes), metadata.image_size, metadata.config.model.dropout)
     try:
         model.load_state_dict(_read_state(path, model.state_dict()), assign=True)
     except (SafetensorError, ValueError, OSError) as error:
         raise EngineError("The weights in this model file are damaged or of another network.", path) from error
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
-        raise EngineError("Weights in this model file are not numbers. Train again with a lower learning rate.", path)
-    return model.eval(), card
+        raise EngineError(
+            "This model file contains weights that are not finite. Train again with a lower learning rate.", path
+        )
+    return model.eval(), metadata
 
 
 def _read_state(path: Path, outline: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of a model file, copied out of it; raise ValueError where they are not those of `outline`."""
+    """Return copies of the tensors in a model file; raise ValueError if they do not match `outline`."""
     with safe_open(path, "pt") as file:
         if set(file.keys()) - {TENSOR_NAME} != set(outline):
             raise ValueError("the layers have other names")
         for name, expected in outline.items():
-            part = file.get_slice(name)
-            if (part.get_dtype(), tuple(part.get_shape())) != (_DTYPES[expected.dtype], tuple(expected.shape)):
+            saved = file.get_slice(name)
+            if (saved.get_dtype(), tuple(saved.get_shape())) != (_DTYPES[expected.dtype], tuple(expected.shape)):
                 raise ValueError(f"{name} has another type or shape")
-        # A table that the network computes is not taken: positions outside of others would be looked up with it
+        # Tables that the network computes are not read: forged indices would be out of range
         return {
             name: file.get_tensor(name).clone() if own.is_meta or not own.ndim else own for name, own in outline.items()
         }

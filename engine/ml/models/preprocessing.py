@@ -1,4 +1,4 @@
-"""From decoded pixels to what the network sees when measured, and to the canvas that training crops from."""
+"""Preprocessing: from decoded pixels to the network input, and to the canvas that training crops are taken from."""
 
 import math
 from dataclasses import dataclass
@@ -12,17 +12,19 @@ from engine.data.decode import Pixels
 from engine.results.explanation import Box
 from engine.results.model_metadata import ModelMetadata
 
-PAD_GREY = 124  # about the ImageNet mean, so borders are near zero after normalisation
+PAD_GREY = 124
+"""Grey value of padding, about the ImageNet mean, so that borders are near zero after normalisation."""
 CANVAS_SCALE = 1.2
-"""Side of a canvas over that of the image: random crops of half its area and more come out about as sharp."""
-_MOST_ASPECT = 16
-"""Longer over shorter side up to which the middle crop is taken from the whole picture."""
-CROP_FRACTION = 0.875  # of the shorter side is kept by the middle crop, as in torchvision's recipes
+"""Canvas side divided by input side: random crops of at least half the area then keep about the full sharpness."""
+CROP_FRACTION = 0.875
+"""Share of the shorter side that the centre crop keeps, as in torchvision's recipes."""
+_MAX_ASPECT = 16
+"""Aspect ratio above which the ends of a long image are cut off before it is resized."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a picture becomes the network's input; a model file carries these values."""
+    """The parameters of preprocessing; they are stored in the model metadata."""
 
     image_size: int
     geometry: Geometry
@@ -30,26 +32,31 @@ class Preprocessing:
     std: tuple[float, float, float]
 
     @classmethod
-    def from_metadata(cls, card: ModelMetadata) -> "Preprocessing":
-        """Return the preprocessing that a model file asks for."""
-        return cls(card.image_size, card.geometry, card.mean, card.std)
+    def from_metadata(cls, metadata: ModelMetadata) -> "Preprocessing":
+        """Return the preprocessing of a model."""
+        return cls(metadata.image_size, metadata.geometry, metadata.mean, metadata.std)
 
     @property
     def min_side(self) -> int:
-        """The least shorter side in pixels that a picture is needed at."""
+        """Smallest useful length of an image's shorter side, in pixels."""
         return self.image_size if self.geometry != "crop" else math.ceil(self.image_size / CROP_FRACTION)
 
     @property
     def canvas_size(self) -> int:
-        """Side in pixels of the square that a training picture is kept as."""
+        """Side in pixels of the square that a training image is cached as."""
         return round(self.image_size * CANVAS_SCALE)
 
 
 def preprocess(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
-    """Return the picture as the network sees it when measured: uint8, shape (3, size, size)."""
+    """Return the network input for validation and prediction, uint8, shape (3, size, size).
+
+    Args:
+        pixels: The decoded image, uint8, shape (H, W, 3).
+        preprocessing: Size and geometry.
+    """
     size = preprocessing.image_size
     if preprocessing.geometry == "crop":
-        pixels = _without_far_ends(pixels)
+        pixels = _crop_long_ends(pixels)
     image = to_tensor(pixels)
     height, width = image.shape[1:]
     image = F.resize(image, list(_resized(height, width, preprocessing)), antialias=True)
@@ -58,19 +65,19 @@ def preprocess(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
     return F.center_crop(image, [size, size])  # type: ignore[no-any-return]
 
 
-def _without_far_ends(pixels: Pixels) -> Pixels:
-    """Return a picture with what lies far beyond its middle square cut off, as a long strip would fill the memory.
+def _crop_long_ends(pixels: Pixels) -> Pixels:
+    """Crop a very long image symmetrically to an aspect ratio of _MAX_ASPECT.
 
-    What is cut off is the same on both sides, so the middle stays where it is.
+    Resizing the shorter side of a long strip to the input size would otherwise fill the memory.
     """
     height, width = pixels.shape[:2]
-    most = _MOST_ASPECT * min(height, width)
-    top, left = max(0, (height - most) // 2), max(0, (width - most) // 2)
+    max_side = _MAX_ASPECT * min(height, width)
+    top, left = max(0, (height - max_side) // 2), max(0, (width - max_side) // 2)
     return pixels[top : height - top, left : width - left]
 
 
 def visible_box(width: int, height: int, preprocessing: Preprocessing) -> Box:
-    """Return the part of a picture of `width` x `height` pixels that `preprocess` makes the network's square of."""
+    """Return the region of an image of `width` x `height` pixels that the network sees, in shares of its sides."""
     size = preprocessing.image_size
     new_height, new_width = _resized(height, width, preprocessing)
     if preprocessing.geometry == "pad":
@@ -81,7 +88,7 @@ def visible_box(width: int, height: int, preprocessing: Preprocessing) -> Box:
 
 
 def _resized(height: int, width: int, preprocessing: Preprocessing) -> tuple[int, int]:
-    """Return height and width that a picture is scaled to before it is cropped or padded to a square."""
+    """Return height and width that an image is resized to before it is cropped or padded to a square."""
     size = preprocessing.image_size
     if preprocessing.geometry == "squash":
         return size, size
@@ -93,15 +100,19 @@ def _resized(height: int, width: int, preprocessing: Preprocessing) -> tuple[int
 
 
 def make_canvas(pixels: Pixels, preprocessing: Preprocessing) -> tuple[Tensor, float]:
-    """Return the whole picture squashed into a square, uint8 (3, C, C), and its width over its height.
+    """Return the whole image as a square, from which training takes random crops.
 
-    Padded pictures are padded to a square, so that training sees the borders that measuring sees.
+    With geometry "pad" the image is padded, so that training sees the same borders as validation; otherwise it is
+    stretched.
+
+    Returns:
+        The canvas, uint8, shape (3, C, C), and the aspect ratio (width / height) of its content.
     """
     image = to_tensor(pixels)
     height, width = image.shape[1:]
     side = preprocessing.canvas_size
     if preprocessing.geometry == "pad":
-        # Resized before it is padded, as to measure: the square around a long strip would fill the memory
+        # Resized before it is padded, because the square around a long strip would fill the memory
         scale = side / max(height, width)
         size = [max(1, round(height * scale)), max(1, round(width * scale))]
         return pad_to_square(F.resize(image, size, antialias=True), side), 1.0
@@ -109,19 +120,19 @@ def make_canvas(pixels: Pixels, preprocessing: Preprocessing) -> tuple[Tensor, f
 
 
 def normalise(batch: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Return a batch (N, 3, H, W) in 0..255 as floats with the mean and deviation that the network expects."""
+    """Return a batch (N, 3, H, W) of values 0..255 as float32, normalised by mean and standard deviation."""
     mean = torch.tensor(preprocessing.mean, device=batch.device).view(1, 3, 1, 1) * 255
     std = torch.tensor(preprocessing.std, device=batch.device).view(1, 3, 1, 1) * 255
     return (batch.float() - mean) / std
 
 
 def to_tensor(pixels: Pixels) -> Tensor:
-    """Return pixels of shape (H, W, 3) as a tensor of shape (3, H, W), in the memory order of the pixels."""
+    """Return pixels of shape (H, W, 3) as a tensor of shape (3, H, W) with the same memory order."""
     return torch.from_numpy(pixels.copy() if not pixels.flags.writeable else pixels).permute(2, 0, 1)
 
 
 def pad_to_square(image: Tensor, size: int) -> Tensor:
-    """Return the picture in the middle of a grey square of `size` pixels."""
+    """Return an image (3, H, W) centred on a grey square of `size` pixels."""
     height, width = image.shape[1:]
     left, top = (size - width) // 2, (size - height) // 2
     return F.pad(image, [left, top, size - width - left, size - height - top], fill=PAD_GREY)  # type: ignore[no-any-return]

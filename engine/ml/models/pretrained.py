@@ -1,4 +1,4 @@
-"""Start weights: torchvision's, or those of a file, as far as they fit."""
+"""Load pretrained weights, from torchvision or a file, into a network as far as they match."""
 
 import re
 from collections.abc import Generator, Mapping
@@ -17,24 +17,32 @@ from engine.ml.models.weight_download import download
 from engine.ml.models.weight_files import read_tensors
 
 _PREFIXES = ("module.", "_orig_mod.", "model.")
-"""What DataParallel, torch.compile and Lightning put in front of names."""
+"""Prefixes that DataParallel, torch.compile and Lightning add to names."""
 
 _OLD_NAMES = (
-    # torchvision renamed these layers after it had published the weights
+    # torchvision renamed these layers after it published the weights
     (re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)"), r"\1\2"),
     (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_1\."), r"\1.0."),
     (re.compile(r"(encoder_layer_\d+\.mlp)\.linear_2\."), r"\1.3."),
 )
 
 _POSITIONS = "encoder.pos_embedding"
-_MOST_NAMED, _MOST_LETTERS = 5, 100
+_MAX_NAMES, _MAX_NAME_LENGTH = 5, 100
 
 
 def load_pretrained(model: Classifier, backbone: Backbone, source: str) -> Generator[Event, None, None]:
-    """Put start weights into `model`: "none", "default" for ImageNet's, or those in the file at a path.
+    """Load pretrained weights into `model`.
 
-    A head for another number of classes is left fresh. What else did not fit is listed in one warning. Raises
-    EngineError where there are no such weights or nothing fits.
+    A head for another number of classes stays as initialised. Other tensors that do not match are listed in one
+    warning.
+
+    Args:
+        model: The network to load into.
+        backbone: Its row in the catalog.
+        source: "none", "default" (ImageNet weights, downloaded if necessary), or the path of a file.
+
+    Raises:
+        EngineError: If there are no such weights or nothing in the file matches.
     """
     if source == "none":
         return
@@ -43,43 +51,54 @@ def load_pretrained(model: Classifier, backbone: Backbone, source: str) -> Gener
         if not backbone.weights_file:
             raise EngineError(
                 f"There are no ImageNet weights for {backbone.name}. "
-                "Start from scratch, from a file, or choose another backbone such as mobilenet_v2."
+                "Use a file or no pretrained weights, or choose another backbone such as mobilenet_v2."
             )
         path = weights_folder() / backbone.weights_file
         if not path.is_file():
             yield from download(backbone.weights_url, path)
-    left_out, fresh = load_matching(model, read_tensors(path), path)
+    unexpected_keys, missing_keys = load_matching(model, read_tensors(path), path)
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
-        raise EngineError("Weights in this file are not numbers, so nothing can be learnt from them.", path)
-    if left_out or fresh:
-        yield Warned(message=_describe(left_out, fresh), path=str(path))
+        raise EngineError("This weights file contains values that are not finite. Choose another file.", path)
+    if unexpected_keys or missing_keys:
+        yield Warned(message=_describe(unexpected_keys, missing_keys), path=str(path))
 
 
 def load_matching(model: Classifier, tensors: Mapping[str, Tensor], path: Path) -> tuple[list[str], list[str]]:
-    """Copy the tensors that fit into `model`, whatever network of this kind they are named after.
+    """Copy the tensors that match into `model`; names of torchvision, DataParallel, Lightning and others are mapped.
 
-    Returns names of the tensors that did not fit and of the parameters that stay as they are, without those of which
-    that is no news: a replaced head, counters, heads beside the main one. Raises EngineError where nothing fits.
+    Args:
+        model: The network to load into.
+        tensors: The tensors of the file by name.
+        path: The file, for the error message.
+
+    Returns:
+        The unexpected keys (tensors of the file that do not match) and the missing keys (parameters that are not in
+        the file), both without a replaced head, auxiliary heads and batch counters.
+
+    Raises:
+        EngineError: If no tensor of the backbone matches.
     """
     own = model.state_dict()
     renamed = {_own_name(name, model): value for name, value in tensors.items()}
     renamed = {name: _reshape(name, value, model) for name, value in renamed.items()}
-    # Tables of whole numbers are positions that a network computes itself: others would lead out of what they index
+    # Integer tables are indices that the network computes itself; foreign ones could be out of range
     renamed = {name: value for name, value in renamed.items() if value.is_floating_point() or not value.ndim}
-    learnt = {name: value.shape for name, value in own.items() if value.is_floating_point() or not value.ndim}
-    fitting = {name for name, value in renamed.items() if learnt.get(name) == value.shape}
-    if not any(name.startswith("backbone.") for name in fitting):
-        raise EngineError("Nothing in this file fits the chosen backbone. Choose the backbone it was made for.", path)
+    own_shapes = {name: value.shape for name, value in own.items() if value.is_floating_point() or not value.ndim}
+    matching = {name for name, value in renamed.items() if own_shapes.get(name) == value.shape}
+    if not any(name.startswith("backbone.") for name in matching):
+        raise EngineError(
+            "Nothing in this file matches the chosen backbone. Choose the backbone it was made for.", path
+        )
     with torch.no_grad():
-        for name in fitting:
+        for name in matching:
             own[name].copy_(renamed[name])
-    left_out = [name for name in renamed if name not in fitting and not _is_expected(name)]
-    fresh = [name for name, _ in model.named_parameters() if name not in fitting and not _is_expected(name)]
-    return left_out, fresh
+    unexpected_keys = [name for name in renamed if name not in matching and not _is_expected(name)]
+    missing_keys = [name for name, _ in model.named_parameters() if name not in matching and not _is_expected(name)]
+    return unexpected_keys, missing_keys
 
 
 def _own_name(name: str, model: Classifier) -> str:
-    """Return what a tensor of torchvision's network, or of one of our own model files, is called in ours."""
+    """Return the name in a Classifier of a tensor of torchvision or of a model file."""
     while name.startswith(_PREFIXES):
         name = name.partition(".")[2]
     if name.startswith(("backbone.", "head.")):
@@ -93,21 +112,21 @@ def _own_name(name: str, model: Classifier) -> str:
 
 
 def _reshape(name: str, value: Tensor, model: Classifier) -> Tensor:
-    if name == "head.weight" and value.ndim == 4:  # SqueezeNet's head is a convolution of 1 x 1 in files
+    if name == "head.weight" and value.ndim == 4:  # SqueezeNet's head is a 1 x 1 convolution in files
         return value.flatten(1)
     if name == f"backbone.{_POSITIONS}" and isinstance(model.backbone, VisionTransformer):
-        return _fit_positions(value, model.backbone)
+        return _interpolate_positions(value, model.backbone)
     return value
 
 
-def _fit_positions(positions: Tensor, vit: VisionTransformer) -> Tensor:
+def _interpolate_positions(positions: Tensor, vit: VisionTransformer) -> Tensor:
     """Interpolate a ViT's position embeddings, shape (1, 1 + S * S, D), to the grid of another image size."""
     try:
         state = interpolate_embeddings(vit.image_size, vit.patch_size, {_POSITIONS: positions.float()})
-    except (ValueError, RuntimeError):  # no square grid, or an empty one: left as it is, it will not fit
+    except (ValueError, RuntimeError):  # not a square grid, or an empty one: unchanged, it does not match
         return positions
-    fitted: Tensor = state[_POSITIONS]
-    return fitted
+    interpolated: Tensor = state[_POSITIONS]
+    return interpolated
 
 
 def _is_expected(name: str) -> bool:
@@ -115,16 +134,16 @@ def _is_expected(name: str) -> bool:
     return is_aux_head or name.startswith("head.") or name.endswith("num_batches_tracked")
 
 
-def _describe(left_out: list[str], fresh: list[str]) -> str:
+def _describe(unexpected_keys: list[str], missing_keys: list[str]) -> str:
     sentences = []
-    if left_out:
-        sentences.append(f"Tensors of the file that did not fit and were left out: {_names(left_out)}.")
-    if fresh:
-        sentences.append(f"Tensors of the network that start fresh: {_names(fresh)}.")
+    if unexpected_keys:
+        sentences.append(f"Tensors of the file that do not match and were ignored: {_names(unexpected_keys)}.")
+    if missing_keys:
+        sentences.append(f"Parameters that are not in the file and start random: {_names(missing_keys)}.")
     return " ".join(sentences)
 
 
 def _names(names: list[str]) -> str:
-    shown = ", ".join(name.removeprefix("backbone.")[:_MOST_LETTERS] for name in names[:_MOST_NAMED])
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    shown = ", ".join(name.removeprefix("backbone.")[:_MAX_NAME_LENGTH] for name in names[:_MAX_NAMES])
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
     return f"{len(names)} ({shown}{more})"

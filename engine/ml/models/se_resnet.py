@@ -1,4 +1,4 @@
-"""SE-ResNet, small enough to train from scratch in seconds on small images."""
+"""SE-ResNet: a small residual network with squeeze-and-excitation, trainable from scratch in seconds."""
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,9 @@ WIDTHS = (32, 64, 128, 256)
 
 
 class SqueezeExcitation(nn.Module):
-    """Weigh channels by what the whole image shows.
+    """Channel attention: scale each channel by a weight computed from the whole image.
 
-    s = sigmoid(W2 relu(W1 mean_hw(x))), y = s * x, with W1 shrinking the channels by `reduction`
+    s = sigmoid(W2 relu(W1 mean_hw(x))), y = s * x, where W1 reduces the channels by the factor `reduction`
     (Hu, Shen and Sun, Squeeze-and-Excitation Networks, 2018, equations 2 to 4).
     """
 
@@ -20,7 +20,7 @@ class SqueezeExcitation(nn.Module):
         self.excite = nn.Linear(channels // reduction, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `x`, shape (N, C, H, W), with each channel scaled."""
+        """Return `x`, shape (N, C, H, W), with scaled channels."""
         scale = torch.sigmoid(self.excite(torch.relu(self.squeeze(x.mean((2, 3))))))
         return x * scale[:, :, None, None]
 
@@ -73,7 +73,7 @@ class SEResNet(nn.Module):
 def _initialise(model: nn.Module) -> None:
     """He initialisation (He et al., 2015).
 
-    The last norms of the blocks start at 1, not at 0: with 0 the sample data took three times as many epochs.
+    The last norm of each block starts at 1, not at 0: with 0 the sample dataset needed three times as many epochs.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):

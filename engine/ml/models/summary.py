@@ -1,4 +1,4 @@
-"""Summarise a network layer by layer, without computing anything."""
+"""Model summary: output shapes, parameters and multiply-accumulates per layer, computed on the meta device."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,32 +18,35 @@ _POOLINGS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 @dataclass
 class _Call:
-    """A module that runs, and what was found while it did."""
+    """A running module and the totals of the layers inside it."""
 
     path: str
     module: nn.Module
     flops_before: int
-    flops_of_parts: int = 0
-    parameters_of_parts: set[nn.Parameter] = field(default_factory=set)
+    inner_flops: int = 0
+    inner_parameters: set[nn.Parameter] = field(default_factory=set)
 
 
 def summarize(name: str, num_classes: int, image_size: int) -> Summary:
     """Return the layers of the network `name` for one image of `image_size` x `image_size` pixels.
 
-    A layer is whatever has parameters, multiplies or pools, apart from its parts that do; so layers add up to the
-    totals. Raises EngineError where there is no such network or it cannot take such images.
+    A layer is a module that has parameters, multiplies or pools; modules inside it are not counted again, so the layers
+    add up to the totals.
+
+    Raises:
+        EngineError: If there is no such network or it does not accept this image size.
     """
-    model = _build_without_content(name, num_classes, image_size)
+    model = _build_on_meta(name, num_classes, image_size)
     layers: list[Layer] = []
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad(), _listening(model, counter, layers):
+    with counter, torch.no_grad(), _record_layers(model, counter, layers):
         model(torch.empty(1, 3, image_size, image_size, device="meta"))
     total = sum(parameter.numel() for parameter in model.parameters())
     return Summary(name, image_size, tuple(layers), total, counter.get_total_flops() // 2)
 
 
 def window_output(module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, height: int, width: int) -> tuple[int, int]:
-    """Return height and width behind a convolution or pooling, by the formula of `conv_output_size`."""
+    """Return the output height and width of a convolution or pooling, by the formula of `conv_output_size`."""
     kernel, stride, padding = _pair(module.kernel_size), _pair(module.stride), _pair(module.padding)
     dilation = _pair(getattr(module, "dilation", 1))
     ceil_mode = bool(getattr(module, "ceil_mode", False))
@@ -54,17 +57,17 @@ def window_output(module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, height: int, 
     return rows, columns
 
 
-def _build_without_content(name: str, num_classes: int, image_size: int) -> Classifier:
-    """Build on the meta device, where tensors have shapes and no content: the largest network takes a moment."""
-    if find_backbone(name).family == "RegNet":  # it computes its widths with tensors, for which it needs their content
+def _build_on_meta(name: str, num_classes: int, image_size: int) -> Classifier:
+    """Build a network on the meta device, which is fast because tensors have no content."""
+    if find_backbone(name).family == "RegNet":  # it computes its widths with tensors, which need content
         return build_model(name, num_classes, image_size, dropout=0.0).to("meta").eval()
     with torch.device("meta"):
         return build_model(name, num_classes, image_size, dropout=0.0).eval()
 
 
 @contextmanager
-def _listening(model: Classifier, counter: FlopCounterMode, layers: list[Layer]) -> Iterator[None]:
-    """Collect a layer from each module that runs and adds something to its parts."""
+def _record_layers(model: Classifier, counter: FlopCounterMode, layers: list[Layer]) -> Iterator[None]:
+    """Append a layer for each module that runs and adds something to the modules inside it."""
     calls: list[_Call] = []
     hooks = []
     for path, module in model.named_modules():
@@ -91,11 +94,11 @@ def _end(
         call = calls.pop()
         flops = counter.get_total_flops() - call.flops_before
         parameters = set(module.parameters())
-        own_parameters = sum(parameter.numel() for parameter in parameters - call.parameters_of_parts)
-        own_flops = flops - call.flops_of_parts
+        own_parameters = sum(parameter.numel() for parameter in parameters - call.inner_parameters)
+        own_flops = flops - call.inner_flops
         if calls:
-            calls[-1].flops_of_parts += flops
-            calls[-1].parameters_of_parts |= parameters
+            calls[-1].inner_flops += flops
+            calls[-1].inner_parameters |= parameters
         if own_parameters or own_flops or isinstance(module, _POOLINGS):
             shape = _output_shape(module, inputs, output)
             name = call.path.removeprefix("backbone.")

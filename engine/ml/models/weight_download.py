@@ -1,4 +1,4 @@
-"""Fetch ImageNet weights when the user asked for them; the only place of the engine that opens a connection."""
+"""Download ImageNet weights when the user asks for them; the only outgoing connection of the engine."""
 
 import contextlib
 import hashlib
@@ -22,10 +22,15 @@ _TIMEOUT_SECONDS = 15
 
 
 def download(url: str, path: Path) -> Generator[Progress, None, None]:
-    """Fetch `url` into the file `path`, which appears only when whole and of the hash that its name ends with.
+    """Download `url` to `path`; the file appears only when it is complete and matches the hash in its name.
 
-    Yields progress in bytes. Closing the generator leaves nothing behind. Raises EngineError where the host cannot be
-    reached, has no such file, or sends another one.
+    Closing the generator deletes what was downloaded so far.
+
+    Yields:
+        Progress in bytes.
+
+    Raises:
+        EngineError: If the host cannot be reached, does not have the file, or sends another one.
     """
     host = urlsplit(url).netloc
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
@@ -40,11 +45,12 @@ def download(url: str, path: Path) -> Generator[Progress, None, None]:
     except urllib.error.HTTPError as error:
         error.close()
         raise EngineError(
-            f"{host} did not send the weights (answer {error.code}). Try later, or start from scratch or from a file."
+            f"{host} did not send the weights (HTTP status {error.code}). Try later, or use a file or no pretrained "
+            "weights."
         ) from error
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
         raise EngineError(
-            f"Could not reach {host}. Check the connection, or start from scratch or from a file."
+            f"Could not reach {host}. Check the connection, or use a file or no pretrained weights."
         ) from error
     except OSError as error:
         raise EngineError(f"The weights could not be saved: {error.strerror or error}.", path) from error
@@ -54,11 +60,11 @@ def download(url: str, path: Path) -> Generator[Progress, None, None]:
 
 
 def _copy(response: http.client.HTTPResponse, file: BinaryIO) -> Generator[Progress, None, str]:
-    """Copy the body; return its SHA-256 in hex."""
+    """Copy the body to a file; return its SHA-256 in hex."""
     total = int(response.headers.get("Content-Length") or 0)
     ticker = Ticker("download", total)
     digest, num_bytes = hashlib.sha256(), 0
-    # read1 gives what has come so far, so that a slow line is told of, and can be cancelled, all along
+    # read1 returns what has arrived so far, so that a slow download reports progress and can be cancelled
     while chunk := response.read1(_CHUNK_BYTES):
         file.write(chunk)
         digest.update(chunk)
@@ -70,7 +76,7 @@ def _copy(response: http.client.HTTPResponse, file: BinaryIO) -> Generator[Progr
 
 
 def _check_hash(digest: str, name: str, host: str) -> None:
-    # torchvision's files carry the first hex digits of their SHA-256 in their names
-    wanted = re.search(r"-([0-9a-f]{8,})\.pth$", name)
-    if wanted is None or not digest.startswith(wanted[1]):
-        raise EngineError(f"What {host} sent is not the file that was asked for: its hash is wrong. Try again later.")
+    # The names of torchvision's files end with the first hex digits of their SHA-256
+    expected = re.search(r"-([0-9a-f]{8,})\.pth$", name)
+    if expected is None or not digest.startswith(expected[1]):
+        raise EngineError(f"{host} sent another file than requested: its hash is wrong. Try again later.")

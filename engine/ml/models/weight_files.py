@@ -1,4 +1,4 @@
-"""Read the tensors out of a file of weights, without running code that may be in it."""
+"""Read tensors from weight files (.safetensors, .pth, .pt, .ckpt) without running code in them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,21 +14,24 @@ from engine.ml.models.safe_pickle import DAMAGED, load_torch_file
 from engine.ml.runtime.memory import is_out_of_memory
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net")
-"""Keys under which training scripts keep the weights in their checkpoints."""
-_LONGEST_NAME = 500
+"""Keys under which training scripts store the weights in their checkpoints."""
+_MAX_NAME_LENGTH = 500
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Return the named tensors in a .safetensors or a torch file, on the CPU.
 
-    They lie in the file until they are copied, so it must stay until then. Raises EngineError where the file is
-    missing, damaged, or holds Python objects beside tensors: those could run code.
+    They may be memory-mapped, so the file must exist until they are copied.
+
+    Raises:
+        EngineError: If the file is missing, damaged, or contains Python objects other than tensors, which could run
+            code.
     """
     try:
         content = _load_safetensors(path) if path.suffix == ".safetensors" else _unwrap(load_torch_file(path))
-        most_bytes = path.stat().st_size
+        max_bytes = path.stat().st_size
     except FileNotFoundError as error:
-        raise EngineError("There is no such file of weights.", path) from error
+        raise EngineError("This weights file does not exist.", path) from error
     except OSError as error:
         raise EngineError(f"The weights could not be read: {error.strerror or error}.", path) from error
     except DAMAGED as error:
@@ -39,28 +42,28 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             "Weights are saved by torch.save(model.state_dict(), path) or as safetensors.",
             path,
         ) from error
-    tensors = {name: value for name, value in content.items() if _is_name(name) and _is_plain(value, most_bytes)}
+    tensors = {name: value for name, value in content.items() if _is_name(name) and _is_plain(value, max_bytes)}
     if not tensors:
-        raise EngineError("This file holds no weights.", path)
+        raise EngineError("This file contains no weights.", path)
     return tensors
 
 
 def _load_safetensors(path: Path) -> Mapping[str, object]:
-    read_safetensors_header(path)  # refuses pipes, devices and headers without end
+    read_safetensors_header(path)  # rejects pipes, devices and oversized headers
     return dict(load_file(path))
 
 
 def _is_name(name: object) -> TypeGuard[str]:
-    return isinstance(name, str) and len(name) <= _LONGEST_NAME
+    return isinstance(name, str) and len(name) <= _MAX_NAME_LENGTH
 
 
-def _is_plain(value: object, most_bytes: int) -> TypeGuard[Tensor]:
-    """Say whether a value is a tensor of real numbers, and no view that claims more of them than the file has."""
+def _is_plain(value: object, max_bytes: int) -> TypeGuard[Tensor]:
+    """Return whether a value is a dense real tensor that is not larger than the file, as an expanded view can be."""
     return (
         isinstance(value, Tensor)
         and value.layout == torch.strided
         and not (value.is_complex() or value.is_quantized or value.is_meta)
-        and value.numel() * value.element_size() <= most_bytes
+        and value.numel() * value.element_size() <= max_bytes
     )
 
 

@@ -1,4 +1,4 @@
-"""Choose the device of a run."""
+"""Choose the device to train and predict on."""
 
 import torch
 
@@ -6,13 +6,13 @@ from engine.config.settings import Device
 from engine.core.errors import EngineError
 
 
-def choose_device(wanted: Device) -> torch.device:
-    """Return the wanted device, or the fastest that works; raise EngineError where the wanted one is not there."""
-    if wanted == "auto":
+def choose_device(requested: Device) -> torch.device:
+    """Return the requested device, or the fastest usable one for "auto"; raise EngineError if it is not usable."""
+    if requested == "auto":
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if _is_usable(name)))
-    if not _is_usable(wanted):
-        raise EngineError(f"This computer has no usable {wanted} device. Choose auto or cpu.")
-    return torch.device(wanted)
+    if not _is_usable(requested):
+        raise EngineError(f"This computer has no usable {requested} device. Choose auto or cpu.")
+    return torch.device(requested)
 
 
 def _is_usable(name: str) -> bool:
@@ -23,7 +23,7 @@ def _is_usable(name: str) -> bool:
 
 
 def _can_convolve(device: torch.device) -> bool:
-    # A GPU newer than this torch is reported as available and fails at its first kernel
+    # A GPU that is too new for this torch is reported as available but fails at its first kernel
     try:
         torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3, device=device), torch.ones(1, 1, 3, 3, device=device)).item()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""What the device and its memory can do to a run, as sentences."""
+"""Errors of devices and memory, translated into messages for the user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,19 +10,19 @@ from engine.ml.runtime.memory import is_out_of_memory
 
 
 class DivergedError(EngineError):
-    """The loss left all bounds, so the run is over: going on from its checkpoint would end the same way."""
+    """Raised when the loss is not finite or above the divergence limit; resuming would fail again."""
 
 
 @contextmanager
 def device_errors_translated() -> Iterator[None]:
-    """Turn what torch raises when memory is out, or when a GPU is lost, into EngineError."""
+    """Turn torch's errors for exhausted memory and lost GPUs into EngineError."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             raise EngineError(
                 "There is not enough memory. What was saved is kept. Close other programs, or choose a smaller batch "
-                "or image size, or a smaller network."
+                "size, image size or network."
             ) from error
         if is_lost_device(error):
             raise EngineError(
@@ -33,5 +33,5 @@ def device_errors_translated() -> Iterator[None]:
 
 
 def is_lost_device(error: Exception) -> bool:
-    """Say whether a failure means that a GPU answers no more."""
+    """Return whether an error means that a GPU stopped working."""
     return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error) or "MPS backend" in str(error)

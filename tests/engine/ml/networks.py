@@ -1,4 +1,4 @@
-"""Networks that cost tests little: the smallest of each family, and any without content."""
+"""Cheap networks for tests: the smallest of each family, and networks on the meta device."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +15,7 @@ SMALL = sorted({row.family: row.name for row in _FROM_LARGE_TO_SMALL}.values())
 
 
 def make_meta_model(name: str, num_classes: int = 5, image_size: int | None = None) -> Classifier:
-    """Build a network on the meta device: names and shapes only."""
+    """Return a network on the meta device, with names and shapes only."""
     row = BACKBONES[name]
     if row.family == "RegNet":  # computes its widths with tensors
         return build_model(name, num_classes, image_size or row.image_size, 0.1).to("meta")
@@ -24,19 +24,19 @@ def make_meta_model(name: str, num_classes: int = 5, image_size: int | None = No
 
 
 def min_image_side(name: str) -> int:
-    """Return the least side in pixels that the network takes."""
+    """Return the smallest image side in pixels that the network accepts."""
     row = BACKBONES[name]
     return -(-row.min_size // row.multiple_of) * row.multiple_of
 
 
 def shared_file(*parts: str) -> Path:
-    """Return a file of the folder beside the repository; skip the test where it is not there."""
+    """Return a file of the shared folder next to the repository; skip the test if it is missing."""
     path = Path(__file__).parents[3].joinpath("..", "shared", *parts).resolve()
     if not path.is_file():
-        pytest.skip(f"{'/'.join(parts)} is not on this machine")
+        pytest.skip(f"{'/'.join(parts)} is missing on this machine")
     return path
 
 
 def flatten_all(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
-    """Return the content of all tensors as one row."""
+    """Return the values of all tensors as one vector."""
     return torch.cat([tensor.detach().flatten() for tensor in tensors])

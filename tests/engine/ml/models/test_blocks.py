@@ -1,4 +1,4 @@
-"""Tests of cutting networks in two."""
+"""Tests of splitting networks into blocks."""
 
 import pytest
 import torch
@@ -17,10 +17,10 @@ from engine.ml.models.build import build_model
         ("convnext_tiny", "features.7.2"),
         ("vit_b_32", "encoder.layers.encoder_layer_11"),
         ("swin_t", "features.7.1"),
-        ("densenet121", ""),  # its last layer takes all the others' answers, so nothing lies between two blocks
+        ("densenet121", ""),  # its last layer uses the outputs of all others, so it cannot be split
     ],
 )
-def test_the_two_parts_together_say_what_the_network_says(name: str, block: str) -> None:
+def test_prefix_and_suffix_together_compute_the_network(name: str, block: str) -> None:
     size = 224 if name == "vit_b_32" else 64
     backbone = build_model(name, 3, size, 0.0).eval().backbone
     cut = split_before_last_block(backbone)
@@ -30,7 +30,7 @@ def test_the_two_parts_together_say_what_the_network_says(name: str, block: str)
     assert cut.name == block
 
 
-def test_the_parts_share_their_parameters_with_the_network() -> None:
+def test_prefix_and_suffix_share_their_parameters_with_the_network() -> None:
     backbone = build_model("resnet18", 3, 64, 0.0).backbone
     own = {id(parameter) for parameter in backbone.parameters()}
     suffix = list(split_before_last_block(backbone).suffix.parameters())
@@ -38,5 +38,5 @@ def test_the_parts_share_their_parameters_with_the_network() -> None:
     assert all(id(parameter) in own for parameter in suffix)
 
 
-def test_a_network_of_one_block_is_left_whole() -> None:
+def test_a_network_of_one_block_is_not_split() -> None:
     assert split_before_last_block(nn.Sequential(nn.Flatten(), nn.Linear(12, 4))).name == ""

@@ -30,7 +30,7 @@ HEAD_NAMES = {
 
 
 @pytest.mark.parametrize(("name", "head_name"), HEAD_NAMES.items())
-def test_the_head_is_replaced_whatever_it_is_called(name, head_name):
+def test_the_head_of_every_backbone_is_replaced(name, head_name):
     model = make_meta_model(name, num_classes=7)
     images = torch.empty(2, 3, BACKBONES[name].image_size, BACKBONES[name].image_size, device="meta")
     assert model.original_head_name == head_name
@@ -39,26 +39,26 @@ def test_the_head_is_replaced_whatever_it_is_called(name, head_name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_dropout_before_the_old_head_is_off(name):
+def test_the_dropout_before_the_old_head_is_removed(name):
     network = make_meta_model(name)
     leaves = [module for module in network.modules() if next(module.children(), None) is None]
     assert isinstance(leaves[-1], Head)
     assert not any(isinstance(module, nn.Dropout) and module.p > 0 for module in leaves[-4:-1])
 
 
-def test_dropout_deeper_in_the_backbone_stays():
+def test_dropout_deeper_in_the_backbone_is_unchanged():
     dropouts = [module for module in make_meta_model("vgg11").backbone.modules() if isinstance(module, nn.Dropout)]
     assert [module.p for module in dropouts] == [0.5]
 
 
-def test_the_head_drops_out_in_training_only():
+def test_the_head_applies_dropout_in_training_only():
     head = Head(1000, 1, dropout=0.5)
     nn.init.ones_(head.weight)
     nn.init.zeros_(head.bias)
     embeddings = torch.ones(1, 1000)
     assert head.eval()(embeddings).item() == pytest.approx(1000)
     torch.manual_seed(0)
-    kept = head.train()(embeddings).item() / 2  # what is kept is doubled
+    kept = head.train()(embeddings).item() / 2  # dropout doubles the values that it keeps
     assert 400 < kept < 600
 
 
@@ -76,41 +76,41 @@ def test_squeezenet_gives_the_logits_of_its_convolution_without_the_relu():
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
-def test_networks_from_tensorflow_are_fed_as_their_weights_expect(name):
+def test_networks_from_tensorflow_transform_their_input(name):
     assert make_meta_model(name).backbone.transform_input
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_an_outline_has_the_layers_of_the_network_and_no_memory_for_them(name):
-    outline = build_on_meta(name, 5, BACKBONES[name].image_size, 0.1).state_dict()
+def test_a_network_on_the_meta_device_has_all_layers_and_takes_no_memory(name):
+    meta_state = build_on_meta(name, 5, BACKBONES[name].image_size, 0.1).state_dict()
     expected = make_meta_model(name).state_dict()
-    assert {key: (value.shape, value.dtype) for key, value in outline.items()} == {
+    assert {key: (value.shape, value.dtype) for key, value in meta_state.items()} == {
         key: (value.shape, value.dtype) for key, value in expected.items()
     }
-    assert all(value.is_meta or value.numel() < 30_000 for value in outline.values())
+    assert all(value.is_meta or value.numel() < 30_000 for value in meta_state.values())
 
 
-def test_an_outline_has_the_tables_that_a_network_computes():
-    outline = build_on_meta("swin_v2_t", 2, 64, 0.0).state_dict()
+def test_a_network_on_the_meta_device_has_the_tables_that_it_computes():
+    meta_state = build_on_meta("swin_v2_t", 2, 64, 0.0).state_dict()
     network = models.swin_v2_t(weights=None).state_dict()
     tables = [name for name in network if name.endswith(("relative_position_index", "relative_coords_table"))]
     assert len(tables) == 24
-    assert all(torch.equal(outline[f"backbone.{name}"], network[name]) for name in tables)
+    assert all(torch.equal(meta_state[f"backbone.{name}"], network[name]) for name in tables)
 
 
-def test_an_image_size_the_network_cannot_take_is_refused():
+def test_an_unsupported_image_size_is_rejected():
     with pytest.raises(EngineError, match="multiple of 16"):
         build_model("vit_b_16", 2, 100, 0.0)
     with pytest.raises(EngineError, match="at least 75"):
         build_model("inception_v3", 2, 64, 0.0)
 
 
-def test_an_unknown_name_is_refused_with_near_ones():
+def test_an_unknown_backbone_is_rejected_with_similar_names():
     with pytest.raises(EngineError, match="resnet50"):
         build_model("resnet-50", 2, 64, 0.0)
 
 
-def test_a_frozen_backbone_stays_exactly_as_it_is():
+def test_training_does_not_change_a_frozen_backbone():
     model = build_model("se_resnet", 3, 32, 0.1)
     before = copy.deepcopy(model.backbone.state_dict())
     set_trainable(model, head_only=True)
@@ -123,7 +123,7 @@ def test_a_frozen_backbone_stays_exactly_as_it_is():
     assert not torch.equal(head_before, model.head.weight)
 
 
-def test_freezing_can_be_taken_back():
+def test_a_frozen_backbone_can_be_unfrozen():
     model = build_model("se_resnet", 3, 32, 0.1)
     set_trainable(model, head_only=True)
     set_trainable(model, head_only=False)
@@ -133,7 +133,7 @@ def test_freezing_can_be_taken_back():
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "vit_b_32"])
-def test_a_state_without_versions_loads(name):
+def test_a_state_dict_without_versions_loads(name):
     model = make_meta_model(name)
     plain = dict(model.state_dict())
     assert model.load_state_dict(plain).missing_keys == []
@@ -141,7 +141,7 @@ def test_a_state_without_versions_loads(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
-def test_every_backbone_learns_from_a_batch_of_two_at_its_smallest_size(name):
+def test_every_backbone_trains_on_a_batch_of_two_at_its_minimum_size(name):
     torch.manual_seed(0)
     side = min_image_side(name)
     model = build_model(name, 3, side, 0.1)
@@ -153,7 +153,7 @@ def test_every_backbone_learns_from_a_batch_of_two_at_its_smallest_size(name):
     loss = nn.functional.cross_entropy(model(torch.randn(2, 3, side, side)), torch.tensor([0, 1]))
     loss.backward()
     assert torch.isfinite(loss)
-    make_optimizer("sgd", groups, lr=0.01, momentum=0.0).step()  # momentum would need as much memory again
+    make_optimizer("sgd", groups, lr=0.01, momentum=0.0).step()  # momentum would need the same amount of memory again
     assert not torch.equal(head_before, model.head.weight)
     assert torch.isfinite(model.head.weight).all()
     del model, groups, loss

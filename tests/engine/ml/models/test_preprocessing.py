@@ -1,4 +1,4 @@
-"""Tests of turning pixels into what the network sees."""
+"""Tests of engine.ml.models.preprocessing."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ def _preprocessing(geometry: Geometry = "crop", size: int = 32) -> Preprocessing
 
 
 def _striped(width: int, height: int) -> np.ndarray:
-    """Black at the left edge, white in the middle, grey at the right edge."""
+    """Return an image that is black at the left edge, white in the middle and grey at the right edge."""
     pixels = np.full((height, width, 3), 255, np.uint8)
     pixels[:, : width // 8] = 0
     pixels[:, -(width // 8) :] = 128
@@ -29,7 +29,7 @@ def _noise(width: int = 60, height: int = 40) -> np.ndarray:
 
 @pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
 @pytest.mark.parametrize("size", [(60, 40), (40, 60), (1, 1), (500, 3), (32, 32)])
-def test_any_picture_becomes_a_square_of_bytes(geometry: Geometry, size: tuple[int, int]) -> None:
+def test_any_image_becomes_a_uint8_square(geometry: Geometry, size: tuple[int, int]) -> None:
     width, height = size
     preprocessing = _preprocessing(geometry)
     image = preprocess(_noise(width, height), preprocessing)
@@ -42,7 +42,7 @@ def test_any_picture_becomes_a_square_of_bytes(geometry: Geometry, size: tuple[i
 
 @pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
 @pytest.mark.parametrize("size", [(1, 30_000), (30_000, 1), (20_000, 40)])
-def test_a_long_strip_is_never_blown_up(
+def test_a_long_strip_does_not_fill_the_memory(
     geometry: Geometry, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
@@ -60,13 +60,13 @@ def test_a_long_strip_is_never_blown_up(
     assert max(made) < 100_000
 
 
-def test_of_a_strip_the_middle_crop_is_the_same_however_much_of_its_ends_is_kept() -> None:
+def test_cutting_the_ends_of_a_strip_does_not_change_the_centre_crop() -> None:
     strip = _noise(1000, 20)
     crop = _preprocessing("crop")
     assert torch.equal(preprocess(strip, crop), preprocess(strip[:, 400:600], crop))
 
 
-def test_crop_takes_the_middle() -> None:
+def test_crop_takes_the_centre() -> None:
     assert (preprocess(_striped(128, 64), _preprocessing("crop")) == 255).all()
 
 
@@ -76,7 +76,7 @@ def test_squash_keeps_both_edges() -> None:
     assert image[0, 16, -1] == 128
 
 
-def test_pad_puts_the_whole_picture_between_grey_borders() -> None:
+def test_pad_centres_the_whole_image_between_grey_borders() -> None:
     image = preprocess(_striped(128, 64), _preprocessing("pad"))
     assert (image[:, 0] == PAD_GREY).all()
     assert (image[:, -1] == PAD_GREY).all()
@@ -84,7 +84,7 @@ def test_pad_puts_the_whole_picture_between_grey_borders() -> None:
     assert image[0, 16, -1] == 128
 
 
-def test_normalised_values_have_the_mean_and_deviation_asked_for() -> None:
+def test_normalised_values_have_the_given_mean_and_standard_deviation() -> None:
     batch = torch.full((2, 3, 4, 4), 255, dtype=torch.uint8)
     expected = torch.tensor([(1 - 0.5) / 0.2, (1 - 0.4) / 0.2, (1 - 0.3) / 0.25])
     assert torch.allclose(normalise(batch, _preprocessing())[1, :, 2, 3], expected)

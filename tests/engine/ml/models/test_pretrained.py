@@ -25,7 +25,7 @@ TINY = "shufflenet_v2_x0_5"
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """Keep downloaded weights in a folder of the test, and let nobody go out to fetch any."""
+    """Use a weights folder of the test and forbid downloads."""
 
     def refuse(*_, **__):
         raise AssertionError("A connection was opened.")
@@ -44,7 +44,7 @@ def theirs():
 
 
 def load(path, name=TINY, num_classes=5, image_size=None):
-    """Return a network with the weights in a file, and the events that came."""
+    """Return a network with the weights in a file, and the events."""
     row = find_backbone(name)
     model = build_model(name, num_classes, image_size or row.image_size, 0.1)
     return model, list(load_pretrained(model, row, str(path)))
@@ -56,7 +56,7 @@ def assert_same_backbone(model, theirs):
 
 
 def torchvision_state(name):
-    """Return the state of the network that its ImageNet weights were saved from: names and shapes only."""
+    """Return the state dict of torchvision's network on the meta device."""
     options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     if name.startswith("vit"):
         options = {"image_size": BACKBONES[name].image_size}
@@ -77,7 +77,7 @@ def test_real_half_precision_files_fill_the_whole_backbone(name):
     assert all(torch.equal(value, state[key].to(value.dtype)) for key, value in own.items())
 
 
-def test_squeezenets_convolution_becomes_the_head_where_the_classes_fit(tmp_path):
+def test_squeezenets_convolution_becomes_the_head_if_the_number_of_classes_matches(tmp_path):
     theirs = models.squeezenet1_1(weights=None)
     torch.save(theirs.state_dict(), tmp_path / "weights.pth")
     model, _ = load(tmp_path / "weights.pth", "squeezenet1_1", num_classes=1000)
@@ -87,33 +87,33 @@ def test_squeezenets_convolution_becomes_the_head_where_the_classes_fit(tmp_path
 def assert_everything_fits(name, tmp_path):
     model = make_meta_model(name, num_classes=1000)
     state = torchvision_state(name)
-    left_out, fresh = load_matching(model, state, tmp_path / "weights.pth")
-    assert (left_out, fresh) == ([], [])
+    unexpected_keys, missing_keys = load_matching(model, state, tmp_path / "weights.pth")
+    assert (unexpected_keys, missing_keys) == ([], [])
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "se_resnet"])
-def test_the_weights_of_each_family_fit(name, tmp_path):
+def test_the_weights_of_each_family_match(name, tmp_path):
     assert_everything_fits(name, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", IMAGENET)
-def test_the_weights_of_every_backbone_fit(name, tmp_path):
+def test_the_weights_of_every_backbone_match(name, tmp_path):
     assert_everything_fits(name, tmp_path)
 
 
-def test_a_head_for_other_classes_is_left_fresh_without_a_word(theirs, tmp_path):
+def test_a_head_for_other_classes_is_ignored_without_a_warning(theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "weights.pth")
     torch.manual_seed(0)
-    fresh = build_model(TINY, 5, 64, 0.1).head.weight.clone()
+    initial = build_model(TINY, 5, 64, 0.1).head.weight.clone()
     torch.manual_seed(0)
     model, events = load(tmp_path / "weights.pth")
     assert events == []
-    assert torch.equal(fresh, model.head.weight)
+    assert torch.equal(initial, model.head.weight)
     assert_same_backbone(model, theirs)
 
 
-def test_a_head_for_as_many_classes_is_used(theirs, tmp_path):
+def test_a_head_for_the_same_number_of_classes_is_loaded(theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "weights.pth")
     model, events = load(tmp_path / "weights.pth", num_classes=1000)
     assert events == []
@@ -123,14 +123,14 @@ def test_a_head_for_as_many_classes_is_used(theirs, tmp_path):
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod.", "module._orig_mod."])
-def test_prefixes_of_wrapped_networks_are_taken_off(theirs, tmp_path, prefix):
+def test_prefixes_of_wrapped_networks_are_removed(theirs, tmp_path, prefix):
     torch.save({f"{prefix}{key}": value for key, value in theirs.state_dict().items()}, tmp_path / "weights.pth")
     model, events = load(tmp_path / "weights.pth")
     assert events == []
     assert_same_backbone(model, theirs)
 
 
-def test_our_own_model_files_are_start_weights_too(tmp_path):
+def test_model_files_of_this_program_can_be_pretrained_weights(tmp_path):
     saved = build_model("se_resnet", 5, 32, 0.1)
     save_file(saved.state_dict(), tmp_path / "model.safetensors")
     model, events = load(tmp_path / "model.safetensors", "se_resnet", num_classes=5)
@@ -140,7 +140,7 @@ def test_our_own_model_files_are_start_weights_too(tmp_path):
     assert events == []
 
 
-def test_densenet_files_with_the_old_names_fit(tmp_path):
+def test_densenet_files_with_the_old_names_match(tmp_path):
     theirs = models.densenet121(weights=None)
     old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", k): v for k, v in theirs.state_dict().items()}
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
@@ -150,7 +150,7 @@ def test_densenet_files_with_the_old_names_fit(tmp_path):
     assert_same_backbone(model, theirs)
 
 
-def test_vit_files_with_the_old_names_fit(tmp_path):
+def test_vit_files_with_the_old_names_match(tmp_path):
     model = make_meta_model("vit_b_32")
     state = torchvision_state("vit_b_32")
     old = {key.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2."): v for key, v in state.items()}
@@ -168,20 +168,20 @@ def test_positions_of_a_vit_are_interpolated_to_the_image_size(tmp_path):
     assert torch.equal(model.backbone.encoder.pos_embedding, expected)
 
 
-def test_positions_without_a_square_grid_are_left_out(tmp_path):
+def test_positions_without_a_square_grid_are_ignored(tmp_path):
     model = make_meta_model("vit_b_32")
     state = torchvision_state("vit_b_32") | {"encoder.pos_embedding": torch.zeros(1, 12, 768)}
-    left_out, fresh = load_matching(model, state, tmp_path)
-    assert left_out == fresh == ["backbone.encoder.pos_embedding"]
+    unexpected_keys, missing_keys = load_matching(model, state, tmp_path)
+    assert unexpected_keys == missing_keys == ["backbone.encoder.pos_embedding"]
 
 
-def test_heads_beside_the_main_one_are_left_out_without_a_word(tmp_path):
+def test_auxiliary_heads_are_ignored_without_a_warning(tmp_path):
     state = torchvision_state("googlenet")
     assert any(name.startswith("aux1.") for name in state)
     assert load_matching(make_meta_model("googlenet"), state, tmp_path) == ([], [])
 
 
-def test_what_does_not_fit_is_named_in_one_warning_and_the_rest_is_loaded(theirs, tmp_path):
+def test_tensors_that_do_not_match_are_named_in_one_warning_and_the_rest_is_loaded(theirs, tmp_path):
     state = theirs.state_dict()
     state |= {"conv5.0.weight": torch.zeros(3, 3)} | {f"extra.{number}": torch.zeros(2) for number in range(9)}
     del state["conv5.1.weight"]
@@ -189,30 +189,30 @@ def test_what_does_not_fit_is_named_in_one_warning_and_the_rest_is_loaded(theirs
     model, events = load(tmp_path / "weights.pth")
     assert [type(event) for event in events] == [Warned]
     assert events[0].message == (
-        "Tensors of the file that did not fit and were left out: "
+        "Tensors of the file that do not match and were ignored: "
         "10 (conv5.0.weight, extra.0, extra.1, extra.2, extra.3 and 5 more). "
-        "Tensors of the network that start fresh: 2 (conv5.0.weight, conv5.1.weight)."
+        "Parameters that are not in the file and start random: 2 (conv5.0.weight, conv5.1.weight)."
     )
     assert events[0].path == str(tmp_path / "weights.pth")
     assert torch.equal(model.backbone.conv1[0].weight, theirs.conv1[0].weight)
 
 
-def test_a_file_of_another_network_is_refused_and_changes_nothing(theirs, tmp_path):
+def test_a_file_of_another_network_is_rejected_and_changes_nothing(theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "weights.pth")
     model = build_model("se_resnet", 5, 32, 0.1)
     before = flatten_all(model.state_dict().values()).clone()
-    with pytest.raises(EngineError, match="Nothing in this file fits"):
+    with pytest.raises(EngineError, match="Nothing in this file matches"):
         list(load_pretrained(model, find_backbone("se_resnet"), str(tmp_path / "weights.pth")))
     assert torch.equal(before, flatten_all(model.state_dict().values()))
 
 
-def test_a_vits_file_for_a_network_without_positions_is_refused(tmp_path):
-    with pytest.raises(EngineError, match="Nothing in this file fits"):
+def test_a_vit_file_for_another_network_is_rejected(tmp_path):
+    with pytest.raises(EngineError, match="Nothing in this file matches"):
         load_matching(make_meta_model("resnet18"), torchvision_state("vit_b_32"), tmp_path)
 
 
 @pytest.mark.usefixtures("cache")
-def test_from_scratch_nothing_is_loaded():
+def test_no_pretrained_weights_loads_nothing():
     model = build_model(TINY, 5, 64, 0.1)
     before = flatten_all(model.parameters()).clone()
     assert list(load_pretrained(model, find_backbone(TINY), "none")) == []
@@ -220,13 +220,13 @@ def test_from_scratch_nothing_is_loaded():
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_backbone_without_imagenet_weights_says_what_to_do():
+def test_the_error_for_missing_imagenet_weights_names_alternatives():
     model = build_model("se_resnet", 5, 32, 0.1)
     with pytest.raises(EngineError, match=r"no ImageNet weights for se_resnet.*mobilenet_v2"):
         list(load_pretrained(model, find_backbone("se_resnet"), "default"))
 
 
-def test_weights_in_the_cache_are_not_fetched_again(cache, theirs):
+def test_cached_weights_are_not_downloaded_again(cache, theirs):
     torch.save(theirs.state_dict(), cache / find_backbone(TINY).weights_file)
     model, events = load("default")
     assert events == []
@@ -234,7 +234,7 @@ def test_weights_in_the_cache_are_not_fetched_again(cache, theirs):
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_missing_weights_are_fetched_once(tmp_path, monkeypatch, theirs):
+def test_missing_weights_are_downloaded_once(tmp_path, monkeypatch, theirs):
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
     content = (tmp_path / "theirs.pth").read_bytes()
     row = dataclasses.replace(find_backbone(TINY), weights_file=f"tiny-{hashlib.sha256(content).hexdigest()[:8]}.pth")
@@ -245,10 +245,10 @@ def test_missing_weights_are_fetched_once(tmp_path, monkeypatch, theirs):
         events = list(load_pretrained(model, row, "default"))
     assert {type(event) for event in events} == {Progress}
     assert_same_backbone(model, theirs)
-    assert list(load_pretrained(model, row, "default")) == []  # the host is gone by now
+    assert list(load_pretrained(model, row, "default")) == []  # the server has stopped
 
 
-def test_a_damaged_file_in_the_cache_is_a_sentence_with_its_path(cache):
+def test_the_error_for_a_damaged_cached_file_names_its_path(cache):
     path = cache / find_backbone(TINY).weights_file
     path.write_bytes(b"half a file")
     with pytest.raises(EngineError) as caught:

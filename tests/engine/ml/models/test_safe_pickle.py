@@ -17,9 +17,9 @@ from engine.ml.models.safe_pickle import DAMAGED, load_torch_file
 
 WEIGHTS = OrderedDict(weight=torch.arange(6.0).reshape(2, 3), count=torch.tensor(3), half=torch.ones(2).bfloat16())
 GLOBALS = {
-    "zeros of any number": b"cbuiltins\nbytearray\n",
+    "bytearray of any size": b"cbuiltins\nbytearray\n",
     "a set": b"cbuiltins\nset\n",
-    "letters made longer": b"c_codecs\nencode\n",
+    "text made longer": b"c_codecs\nencode\n",
     "an empty tensor of any size": b"ctorch\nTensor\n",
     "a storage of any size": b"ctorch.storage\nUntypedStorage\n",
     "a program": b"cos\nsystem\n",
@@ -27,7 +27,7 @@ GLOBALS = {
 
 
 class Trap:
-    """Leaves a trace where its pickle is opened as such."""
+    """Creates a file when its pickle is loaded."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -43,7 +43,7 @@ def save(content: object, is_legacy: bool = False) -> bytes:
 
 
 def with_pickle(content: bytes, old: bytes, new: bytes) -> bytes:
-    """Replace bytes of the pickle in a file of torch by as many others, with the checksum that goes with them."""
+    """Replace bytes of the pickle in a torch file by others of the same length, and update the checksum."""
     assert len(old) == len(new)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entry = next(entry for entry in archive.infolist() if entry.filename.endswith("data.pkl"))
@@ -53,7 +53,7 @@ def with_pickle(content: bytes, old: bytes, new: bytes) -> bytes:
     return content.replace(before, after).replace(struct.pack("<I", entry.CRC), struct.pack("<I", zlib.crc32(after)))
 
 
-def refused(tmp_path: Path, content: bytes, words: str | None = None) -> None:
+def assert_rejected(tmp_path: Path, content: bytes, words: str | None = None) -> None:
     (tmp_path / "file.pth").write_bytes(content)
     with pytest.raises(DAMAGED, match=words):
         load_torch_file(tmp_path / "file.pth")
@@ -75,7 +75,7 @@ def test_weights_and_the_state_of_an_optimizer_are_read(tmp_path, is_legacy):
 
 @pytest.mark.parametrize("instructions", GLOBALS.values(), ids=GLOBALS)
 @pytest.mark.parametrize("is_legacy", [False, True])
-def test_what_weights_do_not_need_is_refused_before_torch_reads_it(tmp_path, monkeypatch, instructions, is_legacy):
+def test_a_pickle_with_other_globals_is_rejected_before_torch_reads_it(tmp_path, monkeypatch, instructions, is_legacy):
     called = pickle.PROTO + b"\x02" + instructions + pickle.BININT + struct.pack("<i", 2**31 - 1) + b"\x85R."
     if is_legacy:
         content = b"".join(pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, {})) + called
@@ -84,67 +84,84 @@ def test_what_weights_do_not_need_is_refused_before_torch_reads_it(tmp_path, mon
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             whole = archive.read("archive/data.pkl")
         content = with_pickle(content, whole, called.ljust(len(whole), b"."))
-    monkeypatch.setattr(torch, "load", lambda *_args, **_kwargs: pytest.fail("torch has read it"))
-    refused(tmp_path, content, "not needed for weights")
+    monkeypatch.setattr(torch, "load", lambda *_args, **_kwargs: pytest.fail("torch has read the file"))
+    assert_rejected(tmp_path, content, "not needed for weights")
 
 
-def test_a_tensor_that_repeats_a_number_cannot_be_made_a_list_of_millions(tmp_path):
-    content = save({"a long name that makes room": torch.ones(1).expand(10_000_000)})
+def test_an_expanded_tensor_cannot_be_turned_into_a_huge_list(tmp_path):
+    content = save({"a long name that makes the pickle long enough": torch.ones(1).expand(10_000_000)})
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         whole = archive.read("archive/data.pkl")
     tensor = whole[whole.index(b"ctorch._utils\n") : whole.rindex(b"R") + 1]
     called = b"\x80\x02ccollections\nOrderedDict\n" + tensor + b"\x85R."
-    refused(tmp_path, with_pickle(content, whole, called.ljust(len(whole), b".")), "'dim' .* is not needed for weights")
+    assert_rejected(
+        tmp_path, with_pickle(content, whole, called.ljust(len(whole), b".")), "'dim' .* is not needed for weights"
+    )
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
-def test_nothing_that_was_compressed_is_unpacked(tmp_path, method):
+def test_compressed_zips_are_rejected(tmp_path, method):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02}." + b"\x00" * 10**6)
     content = buffer.getvalue()
     *_, length, start, _ = struct.unpack("<4s4H2LH", content[-22:])
-    place = len(content) - 22
+    position = len(content) - 22
     directory = (1, 1, length, start)
     end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, *directory)
-    end += struct.pack("<4sLQL", b"PK\x06\x07", 0, place, 1) + struct.pack(
+    end += struct.pack("<4sLQL", b"PK\x06\x07", 0, position, 1) + struct.pack(
         "<4s4H2LH", b"PK\x05\x06", 0, 0, *directory, 0
     )
-    refused(tmp_path, content[:-22] + end, "compresses nothing")
+    assert_rejected(tmp_path, content[:-22] + end, "must not be compressed")
 
 
-def test_a_storage_that_claims_more_numbers_than_it_has_is_refused(tmp_path):
+def test_a_storage_that_claims_more_values_than_it_has_is_rejected(tmp_path):
     content = save({"weight": torch.ones(300)})
     assert content.count(b"M\x2c\x01") == 2  # of the storage and of the tensor
-    refused(tmp_path, with_pickle(content, b"M\x2c\x01", b"M\xff\xff"))
-    refused(tmp_path, with_pickle(content, b"M\x2c\x01\x85", b"M\xff\xff\x85"))
+    assert_rejected(tmp_path, with_pickle(content, b"M\x2c\x01", b"M\xff\xff"))
+    assert_rejected(tmp_path, with_pickle(content, b"M\x2c\x01\x85", b"M\xff\xff\x85"))
 
 
-def test_a_directory_that_is_named_twice_or_elsewhere_is_refused(tmp_path):
+def test_a_zip_without_zip64_records_is_read(tmp_path):
+    with (
+        zipfile.ZipFile(io.BytesIO(save(WEIGHTS))) as archive,
+        zipfile.ZipFile(tmp_path / "file.pth", "w", zipfile.ZIP_STORED) as plain,
+    ):
+        for entry in archive.infolist():
+            plain.writestr(entry.filename, archive.read(entry))
+    torch.testing.assert_close(load_torch_file(tmp_path / "file.pth"), WEIGHTS)
+    content = (tmp_path / "file.pth").read_bytes()
+    assert_rejected(tmp_path, content[:-6] + struct.pack("<L", 0xFFFFFFFF) + content[-2:])
+    assert_rejected(tmp_path, content + b"\0")
+    assert_rejected(tmp_path, content[:-2] + b"\x02\0" + b"\0\0")
+    assert_rejected(tmp_path, b"PK\x03\x04" + content)
+
+
+def test_a_zip_with_an_ambiguous_directory_is_rejected(tmp_path):
     whole = save(WEIGHTS)
-    refused(tmp_path, whole + whole[-98:])
-    refused(tmp_path, whole + b"\0")
-    refused(tmp_path, b"PK\x03\x04" + whole)
+    assert_rejected(tmp_path, whole + whole[-98:])
+    assert_rejected(tmp_path, whole + b"\0")
+    assert_rejected(tmp_path, b"PK\x03\x04" + whole)
 
 
-def test_a_structure_of_megabytes_is_refused(tmp_path):
-    refused(tmp_path, save({str(number): number for number in range(300_000)}), "states more than it holds")
-    refused(tmp_path, save({str(number): number for number in range(300_000)}, is_legacy=True), "too large")
+def test_a_pickle_of_megabytes_is_rejected(tmp_path):
+    assert_rejected(tmp_path, save({str(number): number for number in range(300_000)}), "states more than it contains")
+    assert_rejected(tmp_path, save({str(number): number for number in range(300_000)}, is_legacy=True), "too large")
 
 
 @pytest.mark.parametrize(("protocol", "words"), [(0, "DICT"), (3, "PROTO"), (4, "PROTO"), (5, "PROTO")])
-def test_pickles_of_other_protocols_are_refused_in_silence(tmp_path, protocol, words):
-    refused(tmp_path, pickle.dumps({"weight": 1}, protocol), f"{words} is not needed")
+def test_pickles_of_other_protocols_are_rejected(tmp_path, protocol, words):
+    assert_rejected(tmp_path, pickle.dumps({"weight": 1}, protocol), f"{words} is not needed")
 
 
-def test_torch_itself_would_refuse_to_run_anything(tmp_path, monkeypatch):
+def test_torch_rejects_a_payload_that_passes_the_check(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.ml.models.safe_pickle._check", lambda _file: True)
     content = save({"weight": torch.ones(2), "trap": Trap(tmp_path / "trace")})
-    refused(tmp_path, content, "[Ww]eights only load failed")
+    assert_rejected(tmp_path, content, "[Ww]eights only load failed")
     assert not (tmp_path / "trace").exists()
 
 
-def test_no_file_of_the_program_reads_a_pickle_otherwise():
+def test_no_source_file_loads_pickles_unsafely():
     sources = [path.read_text(encoding="utf-8") for path in (Path(__file__).parents[4] / "engine").rglob("*.py")]
     calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     loads = [node for node in calls if ast.unparse(node.func) == "torch.load"]
@@ -156,7 +173,7 @@ def test_no_file_of_the_program_reads_a_pickle_otherwise():
     assert not [ast.unparse(node) for node in calls if "allow_pickle=True" in map(ast.unparse, node.keywords)]
 
 
-def test_a_dict_inside_of_itself_is_read_and_does_no_harm(tmp_path):
+def test_a_self_referencing_dict_is_read(tmp_path):
     content: dict[str, object] = {"a": 1}
     content["model"] = content
     (tmp_path / "file.pth").write_bytes(save(content))
@@ -164,8 +181,8 @@ def test_a_dict_inside_of_itself_is_read_and_does_no_harm(tmp_path):
     assert read["model"] is read
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
-def test_a_pipe_is_refused_at_once(tmp_path):
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_folders_and_devices_are_rejected_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.pth")
     for path in (tmp_path / "pipe.pth", tmp_path, Path("/dev/zero")):
         with pytest.raises(OSError, match="not a regular file"):

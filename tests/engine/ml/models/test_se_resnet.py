@@ -7,7 +7,7 @@ from torch import nn
 from engine.ml.models.se_resnet import WIDTHS, SEBlock, SEResNet, SqueezeExcitation
 
 
-def test_squeeze_and_excitation_is_its_formula():
+def test_squeeze_and_excitation_computes_its_formula():
     torch.manual_seed(0)
     module = SqueezeExcitation(16, reduction=4)
     x = torch.randn(2, 16, 5, 7)
@@ -17,7 +17,7 @@ def test_squeeze_and_excitation_is_its_formula():
     torch.testing.assert_close(module(x), x * scale.view(2, 16, 1, 1))
 
 
-def test_squeeze_and_excitation_weighs_channels_by_the_whole_image():
+def test_squeeze_and_excitation_weights_channels_by_the_whole_image():
     torch.manual_seed(0)
     module = SqueezeExcitation(16)
     x = torch.rand(1, 16, 4, 4)
@@ -38,7 +38,7 @@ def test_a_block_adds_its_residual_to_a_shortcut_of_the_same_shape(channels, str
 
 
 @pytest.mark.parametrize("size", [16, 32, 45, 96])
-def test_the_network_takes_images_of_any_size(size):
+def test_the_network_accepts_images_of_any_size(size):
     assert SEResNet(7).eval()(torch.rand(1, 3, size, size)).shape == (1, 7)
 
 
@@ -52,7 +52,7 @@ def test_each_stage_after_the_first_halves_the_map():
     assert sizes == [(width, 32 >> number, 32 >> number) for number, width in enumerate(WIDTHS)]
 
 
-def test_every_parameter_learns():
+def test_every_parameter_gets_a_gradient():
     torch.manual_seed(0)
     model = SEResNet(3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -65,7 +65,7 @@ def test_every_parameter_learns():
     assert not any(torch.equal(old, new) for old, new in zip(before, model.parameters()))
 
 
-def test_it_learns_a_handful_of_images_by_heart():
+def test_the_network_can_overfit_a_few_images():
     torch.manual_seed(0)
     model = SEResNet(4)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)

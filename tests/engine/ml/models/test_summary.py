@@ -10,7 +10,7 @@ from engine.ml.models.summary import summarize, window_output
 from tests.engine.ml.networks import SMALL, make_meta_model
 
 COUNTED_OTHERWISE = {"squeezenet1_0", "squeezenet1_1"}
-"""Their head runs on pooled features here, at every place of the map in torchvision."""
+"""Backbones whose head runs on pooled features here, but on every position of the feature map in torchvision."""
 
 
 def assert_it_adds_up(name):
@@ -26,7 +26,7 @@ def assert_it_adds_up(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_layers_add_up_to_the_totals_and_these_to_the_catalog(name):
+def test_layers_add_up_to_the_totals_of_the_catalog(name):
     assert_it_adds_up(name)
 
 
@@ -37,7 +37,7 @@ def test_layers_of_every_backbone_add_up(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_formula_gives_the_size_behind_every_convolution_and_pooling(name):
+def test_the_formula_gives_the_output_size_of_every_convolution_and_pooling(name):
     model = make_meta_model(name)
     seen = []
 
@@ -53,7 +53,7 @@ def test_the_formula_gives_the_size_behind_every_convolution_and_pooling(name):
     assert all(formula == real for formula, real in seen)
 
 
-def test_a_convolution_costs_what_pencil_and_paper_say():
+def test_the_cost_of_a_convolution_is_that_computed_by_hand():
     stem = summarize("se_resnet", 10, 96).layers[0]
     assert (stem.name, stem.kind, stem.output) == ("stem.0", "Conv2d", (32, 48, 48))
     assert stem.num_parameters == 3 * 32 * 3 * 3
@@ -74,7 +74,7 @@ def test_a_larger_image_costs_more_and_changes_no_parameter():
     assert large.multiply_adds == pytest.approx(4 * small.multiply_adds, rel=0.01)
 
 
-def test_what_cannot_be_built_is_refused():
+def test_an_unknown_network_or_image_size_is_rejected():
     with pytest.raises(EngineError):
         summarize("vit_b_16", 10, 100)
     with pytest.raises(EngineError):

@@ -16,7 +16,7 @@ CONTENT = random.Random(0).randbytes(3_000_000)
 NAME = f"network-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
 
 
-def test_a_file_arrives_whole_with_its_progress_told_in_bytes(tmp_path):
+def test_a_file_is_downloaded_with_progress_in_bytes(tmp_path):
     with serve({NAME: CONTENT}) as host:
         events = list(download(f"{host}/{NAME}", tmp_path / "cache" / NAME))
     assert (tmp_path / "cache" / NAME).read_bytes() == CONTENT
@@ -26,7 +26,7 @@ def test_a_file_arrives_whole_with_its_progress_told_in_bytes(tmp_path):
     assert [event.done for event in events] == sorted(event.done for event in events)
 
 
-def test_progress_is_told_at_most_ten_times_a_second(tmp_path, monkeypatch):
+def test_progress_is_reported_at_most_ten_times_a_second(tmp_path, monkeypatch):
     times = iter(number / 100 for number in range(10_000))
     monkeypatch.setattr("engine.core.progress.time.monotonic", lambda: next(times))
     monkeypatch.setattr(
@@ -37,35 +37,35 @@ def test_progress_is_told_at_most_ten_times_a_second(tmp_path, monkeypatch):
     assert 10 < len(events) < 60
 
 
-def test_a_file_with_another_hash_is_refused_and_not_kept(tmp_path):
+def test_a_file_with_a_wrong_hash_is_rejected_and_deleted(tmp_path):
     with serve({NAME: CONTENT[:-1] + b"?"}) as host, pytest.raises(EngineError, match="hash"):
         list(download(f"{host}/{NAME}", tmp_path / NAME))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_file_is_told_with_the_hosts_answer(tmp_path):
+def test_the_error_for_a_missing_file_names_the_http_status(tmp_path):
     with serve({}) as host, pytest.raises(EngineError, match="404"):
         list(download(f"{host}/{NAME}", tmp_path / NAME))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_refused_connection_is_a_sentence_with_a_way_out(tmp_path):
+def test_the_error_for_a_refused_connection_names_alternatives(tmp_path):
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound and not listening, so that nobody else answers there
+        unused.bind(("127.0.0.1", 0))  # bound but not listening, so that the port refuses connections
         address = f"127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(EngineError, match=f"Could not reach {address}.*from scratch or from a file"):
+        with pytest.raises(EngineError, match=f"Could not reach {address}.*use a file"):
             list(download(f"http://{address}/{NAME}", tmp_path / NAME))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_host_that_never_answers_is_given_up(tmp_path, monkeypatch):
+def test_a_host_that_does_not_respond_times_out(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.ml.models.weight_download._TIMEOUT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(EngineError, match="Could not reach"):
         list(download(f"http://127.0.0.1:{silent.getsockname()[1]}/{NAME}", tmp_path / NAME))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_connection_that_breaks_off_leaves_nothing(tmp_path):
+def test_a_broken_connection_leaves_no_file(tmp_path):
     with (
         serve({NAME: CONTENT}, missing_bytes=100_000) as host,
         pytest.raises(EngineError, match="Check the connection"),
@@ -74,7 +74,7 @@ def test_a_connection_that_breaks_off_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cancelling_leaves_nothing(tmp_path):
+def test_cancelling_leaves_no_file(tmp_path):
     with serve({NAME: CONTENT}) as host:
         work = download(f"{host}/{NAME}", tmp_path / NAME)
         next(work)
@@ -83,7 +83,7 @@ def test_cancelling_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_written_is_told_of(tmp_path):
+def test_a_cache_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "cache").write_text("a file where a folder should be")
     with serve({NAME: CONTENT}) as host, pytest.raises(EngineError, match="could not be saved"):
         list(download(f"{host}/{NAME}", tmp_path / "cache" / NAME))

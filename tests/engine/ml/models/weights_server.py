@@ -1,4 +1,4 @@
-"""A stand-in on this machine for the host of the weights."""
+"""A local HTTP server that replaces the host of the weights in tests."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 
 @contextmanager
 def serve(files: dict[str, bytes], missing_bytes: int = 0) -> Iterator[str]:
-    """Serve `files` by name and yield the address; the last `missing_bytes` of each are promised and never sent."""
+    """Serve `files` by name and yield the address; the last `missing_bytes` of each are announced but never sent."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -23,10 +23,10 @@ def serve(files: dict[str, bytes], missing_bytes: int = 0) -> Iterator[str]:
             try:
                 self.wfile.write(content[: len(content) - missing_bytes])
             except ConnectionError:
-                self.close_connection = True  # whoever asked has cancelled
+                self.close_connection = True  # the client has cancelled
 
         def log_message(self, *_: Any) -> None:
-            """Keep silent."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

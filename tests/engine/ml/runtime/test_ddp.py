@@ -15,7 +15,7 @@ from engine.core.events import EpochDone
 from engine.runs.run_folder import Run
 from tests.pictures import write_classes
 
-# A low rate: at a high one steps without norms blow rounding up, and how sums are rounded depends on the processor
+# With a high learning rate rounding errors grow in networks without norms, and rounding depends on the processor
 FLAGS = [
     *("--data.image-size", "32", "--training.epochs", "3", "--training.batch-size", "8", "--training.device", "cpu"),
     *("--training.precision", "float32", "--model.dropout", "0", "--optim.lr", "1e-3"),
@@ -43,7 +43,7 @@ def _epochs(run: Path) -> list[EpochDone]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["se_resnet", "squeezenet1_1"])
-def test_two_processes_give_the_metrics_of_one_at_an_equal_global_batch(tmp_path: Path, backbone: str) -> None:
+def test_two_processes_give_the_metrics_of_one_at_the_same_global_batch_size(tmp_path: Path, backbone: str) -> None:
     data = write_classes(tmp_path / "data", {"red": 13, "green": 12, "blue": 12})
     for num_processes in (1, 2):
         out = str(tmp_path / str(num_processes))
@@ -57,7 +57,7 @@ def test_two_processes_give_the_metrics_of_one_at_an_equal_global_batch(tmp_path
 
 
 @pytest.mark.slow
-def test_a_run_one_of_whose_processes_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_run_resumes_after_one_of_its_processes_was_killed(tmp_path: Path) -> None:
     data = write_classes(tmp_path / "data", {"red": 13, "green": 12, "blue": 12})
     flags = [*FLAGS, "--training.epochs", "12", "--training.checkpoint-minutes", "0"]
     _run(2, "train", str(data), "--out", str(tmp_path / "alone"), *flags)
@@ -69,7 +69,7 @@ def test_a_run_one_of_whose_processes_was_killed_goes_on_where_it_was(tmp_path: 
     try:
         deadline = time.monotonic() + 100
         while not Run(out).checkpoint_path.is_file() and time.monotonic() < deadline:
-            time.sleep(0.02)  # nothing tells another process that a file is there
+            time.sleep(0.02)  # there is no event for the creation of a file
         workers = subprocess.check_output(["pgrep", "-P", str(launcher.pid)], text=True).split()
         os.kill(int(workers[-1]), signal.SIGKILL)
         assert launcher.wait(100) != 0
@@ -81,14 +81,14 @@ def test_a_run_one_of_whose_processes_was_killed_goes_on_where_it_was(tmp_path: 
     _run(2, "resume", str(out))
     epochs = _epochs(out)
     assert sorted({event.epoch for event in epochs}) == list(range(1, 13))
-    assert len(epochs) <= 13, "it began anew"
+    assert len(epochs) <= 13, "it started from the beginning"
     assert not Run(out).checkpoint_path.exists()
     for one, two in zip(Run(tmp_path / "alone").history.epochs, Run(out).history.epochs, strict=True):
         assert two.train.loss == pytest.approx(one.train.loss, rel=1e-4)
         assert two.val.loss == pytest.approx(one.val.loss, rel=1e-4)
 
 
-def test_a_run_that_is_over_cannot_go_on(tmp_path: Path) -> None:
+def test_a_finished_run_cannot_be_resumed(tmp_path: Path) -> None:
     data = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     _run(1, "train", str(data), "--out", str(tmp_path / "run"), *FLAGS)
     with pytest.raises(EngineError, match="cannot be resumed"):

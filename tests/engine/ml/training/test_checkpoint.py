@@ -136,12 +136,12 @@ def test_the_model_file_opens_after_every_event(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.core.progress.SECONDS_BETWEEN", 0)
-    picture = [dataset.root / dataset.samples[0].path]
+    images = [dataset.root / dataset.samples[0].path]
     has_started = False
     for event in jobs.train(dataset, TINY, tmp_path / "run"):
         has_started = has_started or isinstance(event, RunStarted)
         if has_started:
-            assert run_to_end(jobs.predict(tmp_path / "run" / "model.safetensors", picture)) == 1
+            assert run_to_end(jobs.predict(tmp_path / "run" / "model.safetensors", images)) == 1
 
 
 @pytest.mark.parametrize("position", [10, -5])
