@@ -103,7 +103,7 @@ class ImageCache:
         """Map the file for these samples. Its name depends on size and modification time of every image."""
         identity = stable_seed(name, *(f"{s.path} {_stamp(root / s.path)}" for s in samples))
         try:
-            self._path = cache_folder() / f"pictures-{identity:x}.rows"
+            self._path = cache_folder() / f"images-{identity:x}.rows"
             reserve_space(num_bytes)
             _reserve(self._path, num_bytes)
             rows = torch.from_file(str(self._path), shared=True, size=num_bytes, dtype=torch.uint8)
