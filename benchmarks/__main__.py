@@ -8,9 +8,9 @@ from typing import Literal
 import tyro
 from tyro.conf import Positional
 
-from benchmarks import local
+from benchmarks import absolute
+from benchmarks.comparison import best, interleaved, last_seconds, ratios, run, seconds_until, speeds, spread
 from benchmarks.contenders.task import Task
-from benchmarks.measure import best, interleaved, last_seconds, ratios, run, seconds_until, speeds, spread
 
 Name = Literal["training", "reaching", "budget", "quick", "prediction", "augmentation", "scan", "start", "window"]
 
@@ -42,7 +42,7 @@ def main(
         case "prediction":
             prediction(tasks)
         case _:
-            local.MEASUREMENTS[name](folder)
+            absolute.MEASUREMENTS[name](folder)
 
 
 def say(line: str) -> None:
@@ -52,7 +52,7 @@ def say(line: str) -> None:
 
 def training(folder: Path, repeats: int) -> None:
     """ResNet-18 from random weights, all layers, from image files."""
-    names = ("our_training", "our_ceiling", "fastai_training", "plain_training")
+    names = ("our_training", "our_training_in_memory", "fastai_training", "torchvision_training")
     told = interleaved(names, [Task(str(folder), backbone="resnet18", seed=seed) for seed in range(repeats)])
     ours = speeds(told["our_training"])
     for name in names:

@@ -47,7 +47,7 @@ CHANGES: dict[str, Callable[[Image.Image, random.Random], tuple[Image.Image, int
 
 
 @dataclass(frozen=True)
-class Found:
+class DetectionCounts:
     """What was found of one kind of planted copy. Pairs of other pictures hold the data set's own duplicates too."""
 
     num_planted: int
@@ -63,7 +63,7 @@ class Found:
         return self.num_found / self.num_planted
 
 
-def plant(source: Path, target: Path, num_images: int, seed: int = 0) -> Dataset:
+def plant_duplicates(source: Path, target: Path, num_images: int, seed: int = 0) -> Dataset:
     """Write images of a data set into train/ and a copy of each kind into val/; return the folder, scanned."""
     dataset = scan(source)
     chosen = random.Random(seed).sample(dataset.samples, min(num_images, len(dataset.samples)))
@@ -84,7 +84,7 @@ def plant(source: Path, target: Path, num_images: int, seed: int = 0) -> Dataset
     return scan(target)
 
 
-def count(scanned: DatasetScan, dataset: Dataset, kind: str) -> Found:
+def count_found(scanned: DatasetScan, dataset: Dataset, kind: str) -> DetectionCounts:
     """CamResult for the copies of one kind among the originals."""
     wanted = list(CHANGES).index(kind)
     rows = [row for row, sample in enumerate(scanned.samples) if _kind(sample) in (None, wanted)]
@@ -101,7 +101,9 @@ def count(scanned: DatasetScan, dataset: Dataset, kind: str) -> Found:
         if path in planted and any(other not in planted and numbers[other] == numbers[path] for other in group.paths)
     }
     others = sum(_pairs(len(group.paths)) - _own_pairs([numbers[path] for path in group.paths]) for group in same)
-    return Found(len(planted), len(found), others, _pairs(len(samples)), _is_kept_together(dataset, samples, groups))
+    return DetectionCounts(
+        len(planted), len(found), others, _pairs(len(samples)), _is_kept_together(dataset, samples, groups)
+    )
 
 
 def _is_kept_together(dataset: Dataset, samples: Sequence[Sample], groups: Sequence[DuplicateGroup]) -> bool:
@@ -138,10 +140,10 @@ def main(shared: Path = Path("../shared"), images: int = 400) -> None:
     print("|---|---|---|---|---|")  # noqa: T201
     for name in FOLDERS:
         with tempfile.TemporaryDirectory() as folder:
-            dataset = plant(shared.resolve() / "data" / name, Path(folder), images)
+            dataset = plant_duplicates(shared.resolve() / "data" / name, Path(folder), images)
             scanned = run_to_end(fingerprint_dataset(dataset))
         for kind in CHANGES:
-            found = count(scanned, dataset, kind)
+            found = count_found(scanned, dataset, kind)
             print(  # noqa: T201
                 f"| {name} | {kind} | {found.num_found} of {found.num_planted} ({found.share:.1%}) | "
                 f"{found.num_other_pairs} of {found.num_pairs:,} ({found.num_other_pairs / found.num_pairs:.4%}) | "

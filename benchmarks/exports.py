@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 
 from benchmarks.__main__ import say
-from benchmarks.sureness import trained
+from benchmarks.calibration import open_or_train
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
@@ -37,14 +37,14 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         folder = (keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        small = few_images(data / "hymenoptera", folder / "few")
+        small = copy_few_images(data / "hymenoptera", folder / "few")
         for name in backbones:
-            floats(name, briefly_trained(small, folder / name, name, size, weights))
+            floats(name, train_briefly(small, folder / name, name, size, weights))
         for name, side in (("hymenoptera", 224), ("flowers_small", 128)):
-            integers(name, trained(data / name, folder / name, weights, side))
+            integers(name, open_or_train(data / name, folder / name, weights, side))
 
 
-def few_images(source: Path, target: Path) -> Path:
+def copy_few_images(source: Path, target: Path) -> Path:
     """Copy NUM_TRAIN images to learn from and NUM_VAL to measure on, as many of each class."""
     for split, num in (("train", NUM_TRAIN), ("val", NUM_VAL)):
         for folder in sorted(path for path in (source / split).iterdir() if path.is_dir()):
@@ -55,7 +55,7 @@ def few_images(source: Path, target: Path) -> Path:
     return target
 
 
-def briefly_trained(data: Path, path: Path, backbone: str, size: int, weights: Path) -> Run:
+def train_briefly(data: Path, path: Path, backbone: str, size: int, weights: Path) -> Run:
     """Return a run long enough that the network tells images apart: one that always says the same proves nothing."""
     if not Run(path).results_path.is_file():
         config = RunConfig().changed("model", backbone=backbone).changed("data", image_size=size)
@@ -74,7 +74,7 @@ def briefly_trained(data: Path, path: Path, backbone: str, size: int, weights: P
 def floats(name: str, run: Run) -> None:
     """Print a line for each format."""
     for options in (ExportOptions(format="onnx"), ExportOptions(format="pt2")):
-        certificate = exported(run, options)
+        certificate = export_run(run, options)
         script = "-" if certificate.script_num_equal is None else f"{certificate.script_num_equal}"
         equal, num_mb = f"{certificate.num_equal} of {certificate.num_images}", certificate.num_bytes / 1e6
         say(
@@ -85,7 +85,7 @@ def floats(name: str, run: Run) -> None:
 
 def integers(name: str, run: Run) -> None:
     """Print a line of 8-bit integers beside floats."""
-    certificate = exported(run, ExportOptions(int8=True))
+    certificate = export_run(run, ExportOptions(int8=True))
     say(
         f"| {name} | {certificate.model_accuracy:.1%} | {certificate.accuracy:.1%} | {certificate.num_equal} of "
         f"{certificate.num_images} | {certificate.speedup:.2f} times | {certificate.num_bytes / 1e6:.1f} MB | "
@@ -93,7 +93,7 @@ def integers(name: str, run: Run) -> None:
     )
 
 
-def exported(run: Run, options: ExportOptions) -> ExportVerification:
+def export_run(run: Run, options: ExportOptions) -> ExportVerification:
     """Export the model of a run into its folder and return the certificate, also where it fails."""
     path = run.path / f"model{'-int8' if options.int8 else ''}.{options.format}"
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from benchmarks.__main__ import say
-from benchmarks.sureness import FLOWERS, trained
+from benchmarks.calibration import FLOWERS, open_or_train
 from engine import jobs
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
@@ -36,7 +36,7 @@ def main(shared: Path = Path("../shared")) -> None:
         say(f"{len(dataset.samples)} images")
         audit = timed("audit, the first time", jobs.check(dataset))
         timed("audit, again", jobs.check(dataset))
-        run: Run = trained(folder, Path(temporary) / "run", weights, 128)
+        run: Run = open_or_train(folder, Path(temporary) / "run", weights, 128)
         run_to_end(jobs.review(dataset, run.model_path, audit))  # so that all embeddings are kept
         timed("doubted labels", jobs.review(dataset, run.model_path, audit))
         timed("new score after corrections", jobs.evaluate_corrections(dataset, run.model_path, audit))

@@ -19,8 +19,8 @@ from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.models.model_file import load_model
 from engine.runs.run_folder import Run
-from tests.faults import Disk, faulty
-from tests.pictures import write_classes
+from tests.failing_disk import FailingDisk, use_disk
+from tests.images import write_classes
 
 TINY = (
     RunConfig()
@@ -45,27 +45,29 @@ class Outcome:
     """Whether its end, resumed where it was not over, is that of a run left alone."""
 
 
-def ending(run: Run) -> tuple[object, ...]:
+def final_state(run: Run) -> tuple[object, ...]:
     """Return all that must not depend on whether a run was cut off."""
     epochs = [epoch.model_copy(update={"seconds": 0.0}) for epoch in run.history.epochs]
     tensors = {name: tensor.numpy().tobytes() for name, tensor in load_file(run.model_path).items()}
     return epochs, tensors, run.results_path.read_bytes(), run.reference_path.read_bytes()
 
 
-def outcomes(folder: Path, lasts: bool) -> Iterator[Outcome]:
+def inject_faults(folder: Path, lasts: bool) -> Iterator[Outcome]:
     """Let each request to the disk fail, alone or with all that follow; raises where a model then cannot be opened."""
     dataset = split(scan(write_classes(folder / "data", {"red": 8, "blue": 8})), 0.25, 0)
-    with faulty(Disk()) as disk:
-        expected = ending(run_to_end(jobs.train(dataset, TINY, folder / "alone")))
-    for number, what in enumerate(disk.asked):
+    with use_disk(FailingDisk()) as disk:
+        expected = final_state(run_to_end(jobs.train(dataset, TINY, folder / "alone")))
+    for number, what in enumerate(disk.requests):
         error = errno.ENOSPC if number % 2 else errno.EROFS
-        yield _outcome(Disk(number, 2**31 if lasts else number, error), what, dataset, folder / f"{number}", expected)
+        yield _outcome(
+            FailingDisk(number, 2**31 if lasts else number, error), what, dataset, folder / f"{number}", expected
+        )
 
 
-def _outcome(disk: Disk, what: str, dataset: Dataset, path: Path, expected: tuple[object, ...]) -> Outcome:
+def _outcome(disk: FailingDisk, what: str, dataset: Dataset, path: Path, expected: tuple[object, ...]) -> Outcome:
     events: list[Event] = []
     failure = None
-    with faulty(disk):
+    with use_disk(disk):
         try:
             run_to_end(jobs.train(dataset, TINY, path), events.append)
         except EngineError as error:
@@ -77,7 +79,7 @@ def _outcome(disk: Disk, what: str, dataset: Dataset, path: Path, expected: tupl
     if not was_over:
         run_to_end(jobs.resume(path) if run.config_path.is_file() else jobs.train(dataset, TINY, path))
     warnings = tuple(event.message for event in events if isinstance(event, Warned))
-    return Outcome(what, warnings, failure, was_over, ending(run) == expected)
+    return Outcome(what, warnings, failure, was_over, final_state(run) == expected)
 
 
 def main() -> int:
@@ -88,7 +90,7 @@ def main() -> int:
     for lasts in (False, True):
         with tempfile.TemporaryDirectory() as name:
             os.environ["CLASSIFOLD_HOME"] = name
-            found = list(outcomes(Path(name), lasts))
+            found = list(inject_faults(Path(name), lasts))
         for what in dict.fromkeys(outcome.what for outcome in found):
             some = [outcome for outcome in found if outcome.what == what]
             num_over, num_told = (sum(o.was_over for o in some), sum(not o.was_over and bool(o.failure) for o in some))

@@ -14,8 +14,8 @@ from PIL import Image
 
 from engine.audit.fingerprint import fingerprint
 from engine.data.decode import MAX_DECODE_BYTES, decode
-from tests.image_bytes import HEIC, png_chunk, saved, tiled_tiff
-from tests.pictures import draw_scene
+from tests.image_bytes import HEIC, encode, png_chunk, tiled_tiff
+from tests.images import draw_scene
 
 MEMORY_BOUND = MAX_DECODE_BYTES + 900_000_000
 """Bytes: what decoding may take, the 200 million pixels it may return, and 300 MB for the program itself."""
@@ -64,51 +64,51 @@ def _wholes() -> tuple[bytes, ...]:
     grey = np.asarray(scene.convert("L"))
     deep, floats = Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey / np.float32(255))
     return (
-        saved(scene, "JPEG", exif=exif),
-        saved(scene, "JPEG", progressive=True, icc_profile=bytes(500)),
-        saved(scene.convert("CMYK"), "JPEG"),
-        saved(scene.convert("L"), "JPEG", subsampling=0, restart_marker_rows=1),
+        encode(scene, "JPEG", exif=exif),
+        encode(scene, "JPEG", progressive=True, icc_profile=bytes(500)),
+        encode(scene.convert("CMYK"), "JPEG"),
+        encode(scene.convert("L"), "JPEG", subsampling=0, restart_marker_rows=1),
         _film("MPO"),
-        saved(scene, "PNG", exif=exif, icc_profile=bytes(500)),
-        saved(scene.quantize(16), "PNG", transparency=3),
-        saved(clear, "PNG"),
-        saved(deep, "PNG"),
-        saved(scene.convert("1"), "PNG"),
+        encode(scene, "PNG", exif=exif, icc_profile=bytes(500)),
+        encode(scene.quantize(16), "PNG", transparency=3),
+        encode(clear, "PNG"),
+        encode(deep, "PNG"),
+        encode(scene.convert("1"), "PNG"),
         _film("PNG"),
         _film("GIF"),
-        saved(scene.quantize(8), "GIF", transparency=0, interlace=1),
-        saved(scene, "BMP"),
-        saved(scene.quantize(16), "BMP"),
+        encode(scene.quantize(8), "GIF", transparency=0, interlace=1),
+        encode(scene, "BMP"),
+        encode(scene.quantize(16), "BMP"),
         *(
-            saved(scene, "TIFF", compression=name, exif=exif)
+            encode(scene, "TIFF", compression=name, exif=exif)
             for name in ("raw", "jpeg", "tiff_lzw", "tiff_adobe_deflate")
         ),
-        saved(scene.convert("1"), "TIFF", compression="group4"),
-        saved(scene.convert("CMYK"), "TIFF", compression="packbits"),
-        saved(floats, "TIFF"),
+        encode(scene.convert("1"), "TIFF", compression="group4"),
+        encode(scene.convert("CMYK"), "TIFF", compression="packbits"),
+        encode(floats, "TIFF"),
         tiled_tiff(32),
         _film("TIFF"),
-        saved(scene, "WEBP", exif=exif),
-        saved(clear, "WEBP", lossless=True),
+        encode(scene, "WEBP", exif=exif),
+        encode(clear, "WEBP", lossless=True),
         _film("WEBP"),
-        saved(clear, "AVIF", exif=exif),
+        encode(clear, "AVIF", exif=exif),
         _film("AVIF"),
         base64.b64decode(HEIC),
-        saved(scene, "PPM"),
+        encode(scene, "PPM"),
         b"P3 8 8 255\n" + b"12 200 255 " * 64,
         b"P5 8 8 100\n" + bytes(range(64)),
-        saved(clear, "ICO", sizes=[(32, 24), (48, 36)]),
-        saved(scene, "ICO", sizes=[(32, 24)], bitmap_format="bmp"),
-        saved(scene, "TGA", compression="tga_rle"),
-        saved(scene.quantize(16), "TGA"),
-        saved(scene, "JPEG2000"),
-        saved(clear, "JPEG2000", irreversible=True, tile_size=(32, 32)),
+        encode(clear, "ICO", sizes=[(32, 24), (48, 36)]),
+        encode(scene, "ICO", sizes=[(32, 24)], bitmap_format="bmp"),
+        encode(scene, "TGA", compression="tga_rle"),
+        encode(scene.quantize(16), "TGA"),
+        encode(scene, "JPEG2000"),
+        encode(clear, "JPEG2000", irreversible=True, tile_size=(32, 32)),
     )
 
 
 def _film(kind: str) -> bytes:
     first, *others = (draw_scene(number, (60, 45)) for number in range(3))
-    return saved(first, kind, save_all=True, append_images=others)
+    return encode(first, kind, save_all=True, append_images=others)
 
 
 def _place(content: bytes, dice: random.Random) -> int:

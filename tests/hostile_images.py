@@ -21,10 +21,10 @@ from tests.image_bytes import (
     SIZE,
     WHITE,
     Colour,
-    picture,
+    encode,
     png_chunk,
-    saved,
     tiled_tiff,
+    two_halves,
     with_png_chunks,
 )
 
@@ -33,7 +33,7 @@ GPS_TEXT = b"47.36667N8.55000E"
 
 
 @dataclass(frozen=True)
-class Shown:
+class Expected:
     """What a readable file shows: its size and the colours of its left and right half."""
 
     size: tuple[int, int] = SIZE
@@ -41,7 +41,7 @@ class Shown:
     right: Colour = WHITE
 
 
-def write_readable(folder: Path) -> dict[str, Shown]:
+def write_readable(folder: Path) -> dict[str, Expected]:
     """Write one of each odd file that can be read; return what each shows, by its name."""
     _write_all(folder, {name: make for name, (make, _) in _READABLE.items()})
     return {name: shown for name, (_, shown) in _READABLE.items()}
@@ -80,7 +80,7 @@ def _write_what_is_no_file(folder: Path) -> list[str]:
 
 
 def _jpeg() -> bytes:
-    return saved(picture(), "JPEG", quality=95)
+    return encode(two_halves(), "JPEG", quality=95)
 
 
 def _oriented(orientation: int) -> bytes:
@@ -96,8 +96,8 @@ def _oriented(orientation: int) -> bytes:
     }
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored = picture().transpose(undo[orientation]) if orientation in undo else picture()
-    return saved(stored, "JPEG", quality=95, exif=exif)
+    stored = two_halves().transpose(undo[orientation]) if orientation in undo else two_halves()
+    return encode(stored, "JPEG", quality=95, exif=exif)
 
 
 def _with_place() -> bytes:
@@ -105,14 +105,14 @@ def _with_place() -> bytes:
     exif[0x010F] = "Maker"
     gps = exif.get_ifd(0x8825)
     gps[1], gps[2], gps[27] = "N", (47.0, 22.0, 0.0), b"ASCII\0\0\0" + GPS_TEXT
-    return saved(picture(), "JPEG", quality=95, exif=exif)
+    return encode(two_halves(), "JPEG", quality=95, exif=exif)
 
 
 def _ycck() -> bytes:
     """Return the JPEG that Photoshop makes of CMYK: inks as YCbCr, named so by a number in its Adobe marker."""
-    inks = picture(left=(0, 255, 255), right=BLACK).convert("YCbCr")  # cyan, magenta, yellow: red, then nothing
+    inks = two_halves(left=(0, 255, 255), right=BLACK).convert("YCbCr")  # cyan, magenta, yellow: red, then nothing
     stored = [channel.point(lambda value: 255 - value) for channel in inks.split()]  # Pillow turns them over again
-    content = saved(Image.merge("CMYK", [*stored, Image.new("L", SIZE, 0)]), "JPEG", quality=95)
+    content = encode(Image.merge("CMYK", [*stored, Image.new("L", SIZE, 0)]), "JPEG", quality=95)
     place = content.index(b"Adobe") + 11
     return content[:place] + b"\x02" + content[place + 1 :]
 
@@ -121,28 +121,28 @@ def _palette_with_hole() -> bytes:
     image = Image.new("P", SIZE, 0)
     image.putpalette([10, 20, 30, *RED])
     image.paste(1, (0, 0, SIZE[0] // 2, SIZE[1]))
-    return saved(image, "PNG", transparency=0)
+    return encode(image, "PNG", transparency=0)
 
 
 def _with_hole(mode: str, kind: str) -> bytes:
-    image = picture(right=BLACK).convert(mode)
+    image = two_halves(right=BLACK).convert(mode)
     image.putalpha(Image.fromarray(np.repeat([[255, 0]], SIZE[0] // 2, 1).repeat(SIZE[1], 0).astype(np.uint8)))
-    return saved(image, kind, lossless=True)
+    return encode(image, kind, lossless=True)
 
 
 def _deep(dtype: str, left: float, right: float, kind: str) -> bytes:
     values = np.full(SIZE[::-1], right, dtype)
     values[:, : SIZE[0] // 2] = left
-    return saved(Image.fromarray(values), kind)
+    return encode(Image.fromarray(values), kind)
 
 
 def _film(kind: str, num_frames: int) -> bytes:
     others = [Image.new("RGB", SIZE, (0, 0, 10 + number % 200)) for number in range(num_frames - 1)]
-    return saved(picture(), kind, save_all=True, append_images=others, duration=100, lossless=True)
+    return encode(two_halves(), kind, save_all=True, append_images=others, duration=100, lossless=True)
 
 
 def _scans_without_end() -> bytes:
-    content = saved(Image.new("L", (2000, 2000)), "JPEG", progressive=True)
+    content = encode(Image.new("L", (2000, 2000)), "JPEG", progressive=True)
     last_table = content.rfind(b"\xff\xc4")
     return content[:-2] + content[last_table:-2] * 1500 + b"\xff\xd9"
 
@@ -164,7 +164,7 @@ def _bits_bomb() -> bytes:
 
 
 def _gif_with_huge_screen() -> bytes:
-    content = saved(picture(), "GIF")
+    content = encode(two_halves(), "GIF")
     return content[:6] + struct.pack("<HH", 65535, 65535) + content[10:]
 
 
@@ -185,83 +185,85 @@ def _postscript() -> bytes:
 
 
 def _broken_exif() -> bytes:
-    return saved(picture(), "JPEG", quality=95, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\xee\xee\xff" * 20)
+    return encode(
+        two_halves(), "JPEG", quality=95, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\xee\xee\xff" * 20
+    )
 
 
 def _broken_profile(kind: str) -> bytes:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return saved(picture(), kind, quality=95, icc_profile=profile[:100] + b"\xff" * 300)
+    return encode(two_halves(), kind, quality=95, icc_profile=profile[:100] + b"\xff" * 300)
 
 
-_READABLE: dict[str, tuple[Callable[[], bytes], Shown]] = {
-    "plain.jpg": (_jpeg, Shown()),
-    "really a png.jpg": (lambda: saved(picture(), "PNG"), Shown()),
-    "really a jpeg.png": (_jpeg, Shown()),
-    "really a webp.gif": (lambda: saved(picture(), "WEBP", lossless=True), Shown()),
-    "cmyk.jpg": (lambda: saved(picture().convert("CMYK"), "JPEG", quality=95), Shown()),
-    "ycck.jpg": (_ycck, Shown()),
-    "progressive.jpg": (lambda: saved(picture(), "JPEG", quality=95, progressive=True), Shown()),
-    "grey.jpg": (lambda: saved(picture(left=GREY).convert("L"), "JPEG", quality=95), Shown(left=GREY)),
-    "16 bit.png": (lambda: _deep("uint16", 32896, 65535, "PNG"), Shown(left=GREY)),
-    "16 bit.tif": (lambda: _deep("uint16", 32896, 65535, "TIFF"), Shown(left=GREY)),
-    "32 bit.tif": (lambda: _deep("int32", -70000, 70000, "TIFF"), Shown(left=BLACK)),
-    "float.tif": (lambda: _deep("float32", 0.5, 1, "TIFF"), Shown(left=GREY)),
-    "float with holes.tif": (lambda: _deep("float32", np.nan, 1, "TIFF"), Shown(left=BLACK)),
-    "1 bit.png": (lambda: saved(picture(left=BLACK).convert("1"), "PNG"), Shown(left=BLACK)),
-    "palette with a hole.png": (_palette_with_hole, Shown()),
-    "grey with a hole.png": (lambda: _with_hole("L", "PNG"), Shown(left=(76, 76, 76))),
-    "colour with a hole.webp": (lambda: _with_hole("RGB", "WEBP"), Shown()),
-    "film.gif": (lambda: _film("GIF", 3), Shown()),
-    "film.png": (lambda: _film("PNG", 3), Shown()),
-    "film.webp": (lambda: _film("WEBP", 3), Shown()),
-    "long film.gif": (lambda: _film("GIF", 2000), Shown()),
-    "long film.webp": (lambda: _film("WEBP", 500), Shown()),
-    "two eyes.mpo": (lambda: _film("MPO", 2), Shown()),
-    "many pages.tif": (lambda: _film("TIFF", 500), Shown()),
-    **{f"turned {number}.jpg": ((lambda number=number: _oriented(number)), Shown()) for number in range(1, 9)},
-    "modern.avif": (lambda: saved(picture(), "AVIF", quality=95), Shown()),
-    "phone.heic": (lambda: base64.b64decode(HEIC), Shown((64, 48))),
-    "satellite.jp2": (lambda: saved(picture(), "JPEG2000"), Shown()),
-    "old.bmp": (lambda: saved(picture(), "BMP"), Shown()),
-    "old.tga": (lambda: saved(picture(), "TGA", compression="tga_rle"), Shown()),
-    "old.ppm": (lambda: saved(picture(), "PPM"), Shown()),
-    "icon.ico": (lambda: saved(picture(), "ICO", sizes=[SIZE]), Shown()),
-    "1x1.png": (lambda: saved(Image.new("RGB", (1, 1), RED), "PNG"), Shown((1, 1), RED, RED)),
-    "1x30000.png": (lambda: saved(Image.new("RGB", (1, 30000), RED), "PNG"), Shown((1, 30000), RED, RED)),
-    "30000x1.jpg": (lambda: saved(picture((30000, 1)), "JPEG", quality=95), Shown((30000, 1))),
-    "panorama.jpg": (lambda: saved(picture((30000, 500)), "JPEG", quality=50), Shown((30000, 500))),
-    "panorama.png": (lambda: saved(picture((30000, 500)), "PNG", compress_level=1), Shown((30000, 500))),
-    "large.tif": (lambda: saved(picture((5000, 4000)), "TIFF", compression="tiff_lzw"), Shown((5000, 4000))),
-    "broken exif.jpg": (_broken_exif, Shown()),
-    "place.jpg": (_with_place, Shown()),
-    "broken profile.jpg": (lambda: _broken_profile("JPEG"), Shown()),
-    "broken profile.png": (lambda: _broken_profile("PNG"), Shown()),
+_READABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
+    "plain.jpg": (_jpeg, Expected()),
+    "really a png.jpg": (lambda: encode(two_halves(), "PNG"), Expected()),
+    "really a jpeg.png": (_jpeg, Expected()),
+    "really a webp.gif": (lambda: encode(two_halves(), "WEBP", lossless=True), Expected()),
+    "cmyk.jpg": (lambda: encode(two_halves().convert("CMYK"), "JPEG", quality=95), Expected()),
+    "ycck.jpg": (_ycck, Expected()),
+    "progressive.jpg": (lambda: encode(two_halves(), "JPEG", quality=95, progressive=True), Expected()),
+    "grey.jpg": (lambda: encode(two_halves(left=GREY).convert("L"), "JPEG", quality=95), Expected(left=GREY)),
+    "16 bit.png": (lambda: _deep("uint16", 32896, 65535, "PNG"), Expected(left=GREY)),
+    "16 bit.tif": (lambda: _deep("uint16", 32896, 65535, "TIFF"), Expected(left=GREY)),
+    "32 bit.tif": (lambda: _deep("int32", -70000, 70000, "TIFF"), Expected(left=BLACK)),
+    "float.tif": (lambda: _deep("float32", 0.5, 1, "TIFF"), Expected(left=GREY)),
+    "float with holes.tif": (lambda: _deep("float32", np.nan, 1, "TIFF"), Expected(left=BLACK)),
+    "1 bit.png": (lambda: encode(two_halves(left=BLACK).convert("1"), "PNG"), Expected(left=BLACK)),
+    "palette with a hole.png": (_palette_with_hole, Expected()),
+    "grey with a hole.png": (lambda: _with_hole("L", "PNG"), Expected(left=(76, 76, 76))),
+    "colour with a hole.webp": (lambda: _with_hole("RGB", "WEBP"), Expected()),
+    "film.gif": (lambda: _film("GIF", 3), Expected()),
+    "film.png": (lambda: _film("PNG", 3), Expected()),
+    "film.webp": (lambda: _film("WEBP", 3), Expected()),
+    "long film.gif": (lambda: _film("GIF", 2000), Expected()),
+    "long film.webp": (lambda: _film("WEBP", 500), Expected()),
+    "two eyes.mpo": (lambda: _film("MPO", 2), Expected()),
+    "many pages.tif": (lambda: _film("TIFF", 500), Expected()),
+    **{f"turned {number}.jpg": ((lambda number=number: _oriented(number)), Expected()) for number in range(1, 9)},
+    "modern.avif": (lambda: encode(two_halves(), "AVIF", quality=95), Expected()),
+    "phone.heic": (lambda: base64.b64decode(HEIC), Expected((64, 48))),
+    "satellite.jp2": (lambda: encode(two_halves(), "JPEG2000"), Expected()),
+    "old.bmp": (lambda: encode(two_halves(), "BMP"), Expected()),
+    "old.tga": (lambda: encode(two_halves(), "TGA", compression="tga_rle"), Expected()),
+    "old.ppm": (lambda: encode(two_halves(), "PPM"), Expected()),
+    "icon.ico": (lambda: encode(two_halves(), "ICO", sizes=[SIZE]), Expected()),
+    "1x1.png": (lambda: encode(Image.new("RGB", (1, 1), RED), "PNG"), Expected((1, 1), RED, RED)),
+    "1x30000.png": (lambda: encode(Image.new("RGB", (1, 30000), RED), "PNG"), Expected((1, 30000), RED, RED)),
+    "30000x1.jpg": (lambda: encode(two_halves((30000, 1)), "JPEG", quality=95), Expected((30000, 1))),
+    "panorama.jpg": (lambda: encode(two_halves((30000, 500)), "JPEG", quality=50), Expected((30000, 500))),
+    "panorama.png": (lambda: encode(two_halves((30000, 500)), "PNG", compress_level=1), Expected((30000, 500))),
+    "large.tif": (lambda: encode(two_halves((5000, 4000)), "TIFF", compression="tiff_lzw"), Expected((5000, 4000))),
+    "broken exif.jpg": (_broken_exif, Expected()),
+    "place.jpg": (_with_place, Expected()),
+    "broken profile.jpg": (lambda: _broken_profile("JPEG"), Expected()),
+    "broken profile.png": (lambda: _broken_profile("PNG"), Expected()),
     "long text.png": (
         lambda: with_png_chunks(png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(30_000_000)))),
-        Shown(),
+        Expected(),
     ),
-    "many chunks.png": (lambda: with_png_chunks(png_chunk(b"tEXt", b"a\0b") * 20_000), Shown()),
-    "Ünï çødé 测试 🐈.jpg": (_jpeg, Shown()),
-    " spaces  .jpg": (_jpeg, Shown()),
-    "two\nlines.jpg": (_jpeg, Shown()),
-    "\x1b[31mred\x07.jpg": (_jpeg, Shown()),
-    "-dash.jpg": (_jpeg, Shown()),
-    "=1+1.jpg": (_jpeg, Shown()),
-    "back\\xe9slash.jpg": (_jpeg, Shown()),
-    os.fsdecode(b"no text \xff\xe9.jpg"): (_jpeg, Shown()),
-    "l" * 240 + ".jpg": (_jpeg, Shown()),
+    "many chunks.png": (lambda: with_png_chunks(png_chunk(b"tEXt", b"a\0b") * 20_000), Expected()),
+    "Ünï çødé 测试 🐈.jpg": (_jpeg, Expected()),
+    " spaces  .jpg": (_jpeg, Expected()),
+    "two\nlines.jpg": (_jpeg, Expected()),
+    "\x1b[31mred\x07.jpg": (_jpeg, Expected()),
+    "-dash.jpg": (_jpeg, Expected()),
+    "=1+1.jpg": (_jpeg, Expected()),
+    "back\\xe9slash.jpg": (_jpeg, Expected()),
+    os.fsdecode(b"no text \xff\xe9.jpg"): (_jpeg, Expected()),
+    "l" * 240 + ".jpg": (_jpeg, Expected()),
 }
 
 _UNREADABLE: dict[str, Callable[[], bytes]] = {
-    "truncated.jpg": lambda: saved(picture((300, 300)), "JPEG")[:-400],
-    "truncated.png": lambda: saved(picture((300, 300)), "PNG")[:-60],
-    "truncated.webp": lambda: saved(picture((300, 300)), "WEBP")[:-60],
+    "truncated.jpg": lambda: encode(two_halves((300, 300)), "JPEG")[:-400],
+    "truncated.png": lambda: encode(two_halves((300, 300)), "PNG")[:-60],
+    "truncated.webp": lambda: encode(two_halves((300, 300)), "WEBP")[:-60],
     "truncated.heic": lambda: base64.b64decode(HEIC)[:-60],
     "zero.jpg": lambda: b"",
     "text.jpg": lambda: b"It is a truth universally acknowledged",
     "drawing.png": lambda: b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='40'/>",
     "postscript.jpg": _postscript,
-    "document.jpg": lambda: saved(picture(), "PDF"),
+    "document.jpg": lambda: encode(two_halves(), "PDF"),
     "html.png": lambda: b"<!doctype html><title>404</title>",
     "bomb.png": lambda: _png_of(60000, 60000),
     "bits bomb.png": _bits_bomb,

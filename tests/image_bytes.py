@@ -24,14 +24,14 @@ oZTg0LYllmhz/kKO5zORJX+rPrSSjUGTzz9cU/7W
 """
 
 
-def picture(size: tuple[int, int] = SIZE, left: Colour = RED, right: Colour = WHITE) -> Image.Image:
+def two_halves(size: tuple[int, int] = SIZE, left: Colour = RED, right: Colour = WHITE) -> Image.Image:
     """Return a picture of two plain halves."""
     image = Image.new("RGB", size, right)
     image.paste(left, (0, 0, size[0] // 2, size[1]))
     return image
 
 
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     """Return the bytes of an image file."""
     file = io.BytesIO()
     image.save(file, kind, **options)
@@ -45,7 +45,7 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 def with_png_chunks(chunks: bytes) -> bytes:
     """Return a PNG with more chunks behind its header."""
-    plain = saved(picture(), "PNG")
+    plain = encode(two_halves(), "PNG")
     return plain[:33] + chunks + plain[33:]
 
 

@@ -14,8 +14,8 @@ from engine.config.settings import RunConfig
 from gui import theme
 from gui.app import make_window
 from gui.main_window import DATASET, EXPORT, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
-from tests.journals import epoch, make_run
-from tests.pictures import write_classes
+from tests.event_logs import epoch_done, make_run
+from tests.images import write_classes
 
 _PAGES = {"dataset": DATASET, "train": TRAIN, "results": RESULTS, "predict": PREDICT, "runs": RUNS}
 _STAR = 12
@@ -74,7 +74,7 @@ def write_cut_off_runs() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, num_epochs in (("leaves 2026-11-21", 0), ("ants 2026-11-24", 3)):
             root = write_classes(Path(folder) / name.split()[0], {"red": 40, "blue": 40})
-            make_run(root, name, *(epoch(number, 10) for number in range(1, num_epochs + 1)), config=config)
+            make_run(root, name, *(epoch_done(number, 10) for number in range(1, num_epochs + 1)), config=config)
 
 
 def save_welcome(window: MainWindow, app: QApplication, folder: Path) -> None:

@@ -25,7 +25,7 @@ from engine.config.settings import RunConfig
 from gui.app import make_window
 from gui.job import Job
 from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 MAX_GROWTH_MB = 20.0
 _WARM_UP = 10

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 WATCHED = """
 import os, sys

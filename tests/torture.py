@@ -30,8 +30,8 @@ from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.models.model_file import load_model
 from engine.runs.run_folder import Run, list_runs
-from tests.fault_table import ending
-from tests.pictures import write_classes
+from tests.fault_table import final_state
+from tests.images import write_classes
 
 CONFIG = (
     RunConfig()
@@ -70,12 +70,12 @@ def torture(num_rounds: int, seed: int, folder: Path, say: Callable[[str], objec
     began = time.monotonic()
     assert _wait(_fork(lambda: _train(dataset, alone))) == 0
     seconds = time.monotonic() - began
-    expected = ending(Run(alone))
+    expected = final_state(Run(alone))
     outcome = Outcome()
     for number in range(num_rounds):
         path = folder / "runs" / f"{number}"
         fault = _round(dataset, path, [dice.uniform(0, seconds) for _ in range(2 if number % 4 == 3 else 1)], outcome)
-        if fault is None and ending(Run(path)) != expected:
+        if fault is None and final_state(Run(path)) != expected:
             fault = "ended otherwise"
         outcome.num_rounds += 1
         if fault is not None:

@@ -17,7 +17,7 @@ from fastai.vision.data import ImageBlock
 from fastai.vision.learner import default_split, vision_learner
 from torchvision.models import get_model
 
-from benchmarks.contenders.task import Clock, Task, task_from_arguments, tell
+from benchmarks.contenders.task import Clock, Task, print_measurement, task_from_arguments
 
 CUTS = {"mobilenet_v2": -1, "resnet18": -2}
 """How many of the network's last children make its pooling and head."""
@@ -39,7 +39,7 @@ class Reporter(Callback):
 
     def after_validate(self) -> None:
         """Tell."""
-        tell(
+        print_measurement(
             seconds=self.clock.seconds,
             accuracy=float(self.learn.recorder.metrics[0].value),
             images_per_second=self.images_per_second,

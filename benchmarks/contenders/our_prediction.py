@@ -3,7 +3,7 @@
 import statistics
 from pathlib import Path
 
-from benchmarks.contenders.task import Clock, task_from_arguments, tell
+from benchmarks.contenders.task import Clock, print_measurement, task_from_arguments
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import find_images
 from engine.ml.evaluation.predict import predict_paths
@@ -18,13 +18,13 @@ def main() -> None:
     for _ in range(3):
         clock = Clock()
         num_images = run_to_end(predict_paths(model, [Path(task.data)], 5))
-        tell(images_per_second=num_images / clock.seconds)
+        print_measurement(images_per_second=num_images / clock.seconds)
     times = []
     for path in find_images(Path(task.data))[:NUM_SINGLE]:
         clock = Clock()
         run_to_end(predict_paths(model, [path], 5))
         times.append(clock.seconds)
-    tell(single_milliseconds=1000 * statistics.median(times))
+    print_measurement(single_milliseconds=1000 * statistics.median(times))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks.contenders.task import Clock, Task, task_from_arguments, tell
+from benchmarks.contenders.task import Clock, Task, print_measurement, task_from_arguments
 from engine.config.settings import RunConfig
 from engine.core.events import EpochDone, Progress, RunStarted
 from engine.ml.training.loop import fit
@@ -29,11 +29,11 @@ def main() -> None:
         clock = Clock()
         for event in fit(config, dataset, run):
             if isinstance(event, RunStarted):
-                tell(precision=event.precision, reason=event.precision_reason)
+                print_measurement(precision=event.precision, reason=event.precision_reason)
             elif isinstance(event, EpochDone):
-                tell(seconds=clock.seconds, accuracy=event.val.accuracy)
+                print_measurement(seconds=clock.seconds, accuracy=event.val.accuracy)
             elif isinstance(event, Progress) and event.stage == "train" and event.done == event.total:
-                tell(images_per_second=event.images_per_second)
+                print_measurement(images_per_second=event.images_per_second)
         if task.keep:
             shutil.copy(run.model_path, task.keep)
 

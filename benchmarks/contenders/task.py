@@ -48,7 +48,7 @@ def task_from_arguments() -> Task:
     return Task(**json.loads(sys.argv[1]))
 
 
-def tell(**values: object) -> None:
+def print_measurement(**values: object) -> None:
     """Print one measurement."""
     print(json.dumps(values), flush=True)  # noqa: T201
 

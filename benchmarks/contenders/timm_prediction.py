@@ -4,7 +4,7 @@ import torch
 from timm.data import create_dataset, create_loader
 from torchvision.models import get_model
 
-from benchmarks.contenders.task import Clock, task_from_arguments, tell
+from benchmarks.contenders.task import Clock, print_measurement, task_from_arguments
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         with torch.inference_mode():
             for batch, _ in loader:
                 network(batch).softmax(-1).topk(5)
-        tell(images_per_second=len(dataset) / clock.seconds)
+        print_measurement(images_per_second=len(dataset) / clock.seconds)
 
 
 if __name__ == "__main__":

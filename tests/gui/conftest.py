@@ -23,7 +23,7 @@ from engine.results.evaluation import (
 from engine.runs.run_folder import Run, create_run
 from gui.operations import Operations
 from gui.state import AppState
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 @pytest.fixture(autouse=True)

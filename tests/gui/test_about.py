@@ -10,8 +10,8 @@ from engine.runs.run_folder import Run
 from gui.__main__ import main
 from gui.main_window import DATASET, RUNS, MainWindow
 from gui.preferences import Preferences
-from tests.journals import epoch, make_run
-from tests.pictures import write_classes
+from tests.event_logs import epoch_done, make_run
+from tests.images import write_classes
 
 # The offscreen platform logs this for any second window
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
@@ -71,8 +71,8 @@ def test_the_about_dialog_shows_the_welcome_again_until_it_is_skipped(qtbot: QtB
 def test_opening_a_recent_folder_opens_its_latest_run(qtbot: QtBot, tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 4, "blue": 4})
     other = write_classes(tmp_path / "elsewhere" / "data", {"red": 4, "blue": 4})
-    expected = _with_model(make_run(root, "data 2026-01-01", epoch(1)))
-    _with_model(make_run(other, "data 2026-01-02", epoch(1)))
+    expected = _with_model(make_run(root, "data 2026-01-01", epoch_done(1)))
+    _with_model(make_run(other, "data 2026-01-02", epoch_done(1)))
     window = _window(qtbot)
     window.operations.runs.open_project(root)
     qtbot.waitUntil(lambda: window.state.run is not None and not window.operations.running_jobs)

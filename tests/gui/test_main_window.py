@@ -17,7 +17,7 @@ from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, MainWindow
 from gui.widgets.images.preview_strip import PreviewStrip
 from gui.widgets.model_summary import ModelSummary
-from tests.pictures import draw_picture, write_classes
+from tests.images import draw_image, write_classes
 
 SLOW_PACKAGES = {
     *("torch", "torchvision", "sklearn", "matplotlib", "onnx", "onnxruntime", "onnxscript", "starlette", "uvicorn"),
@@ -49,7 +49,7 @@ def test_a_dropped_folder_is_trained_on_and_a_dropped_image_is_classified(
     assert len(window.train_page.plot.history.epochs) == 2
     assert window.state.model is not None
     image = tmp_path / "new.png"
-    draw_picture((200, 40, 40), seed=7).save(image)
+    draw_image((200, 40, 40), seed=7).save(image)
     window.open_paths([image])
     assert window.stack.currentIndex() == PREDICT
     qtbot.waitUntil(lambda: window.predict_page.model.rowCount() == 1, timeout=60_000)

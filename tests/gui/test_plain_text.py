@@ -32,7 +32,7 @@ from gui.preferences import Preferences
 from gui.state import AppState
 from gui.widgets.images.image_view import ImageViewer
 from gui.widgets.plots.chart_frame import ChartTable
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 MARKUP = "<img src=x>"
 NAMES = (MARKUP, "<b>bold & <i>")

@@ -21,8 +21,8 @@ from gui.pages.runs_page import RunsPage
 from gui.preferences import Preferences
 from gui.state import AppState
 from gui.widgets.resume_panel import ResumePanel
-from tests.journals import CONFIG, append, epoch, make_run, started
-from tests.pictures import write_classes
+from tests.event_logs import CONFIG, append_events, epoch_done, make_run, run_started
+from tests.images import write_classes
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 
@@ -35,7 +35,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(root: Path) -> Run:
     """A run that was interrupted after its second epoch."""
-    return make_run(root, "data 1", epoch(1), epoch(2))
+    return make_run(root, "data 1", epoch_done(1), epoch_done(2))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_start_without_interrupted_runs_offers_nothing(window: MainWindow, qtb
 def test_at_most_three_runs_are_offered_and_the_others_counted(root: Path, qtbot: QtBot) -> None:
     panel = ResumePanel()
     qtbot.addWidget(panel)
-    runs = [make_run(root, f"data {number}", epoch(1)) for number in range(5)]
+    runs = [make_run(root, f"data {number}", epoch_done(1)) for number in range(5)]
     panel.show_records([read_record(run) for run in runs])
     assert len(panel._rows) == 3
     assert "2" in panel.more.text()
@@ -97,11 +97,11 @@ def test_resuming_shows_the_curve_so_far_and_continues_it(
     run: Run, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def resume(path: Path) -> Generator[Event, None, Run]:
-        yield started(run)
-        yield epoch(3)
-        yield epoch(4)
+        yield run_started(run)
+        yield epoch_done(3)
+        yield epoch_done(4)
         best = Best(epoch=4, accuracy=0.9, loss=1)
-        append(run, epoch(3), epoch(4), RunDone(model="m", best=best, seconds=4, stopped=False))
+        append_events(run, epoch_done(3), epoch_done(4), RunDone(model="m", best=best, seconds=4, stopped=False))
         return run
 
     monkeypatch.setattr(jobs, "resume", resume)
@@ -115,7 +115,7 @@ def test_resuming_shows_the_curve_so_far_and_continues_it(
     qtbot.waitUntil(lambda: window.state.training is None, timeout=20_000)
     assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2, 3, 4]
     assert window.state.run == run
-    assert percent(epoch(4).val.accuracy) in window.train_page.title.text()
+    assert percent(epoch_done(4).val.accuracy) in window.train_page.title.text()
     window.show_page(DATASET)
     qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=20_000)
     assert window.dataset_page.resume_panel.isHidden()
@@ -151,7 +151,7 @@ def test_a_run_that_cannot_be_resumed_shows_an_error(
     if reason == "gone":
         root.rename(root.with_name("moved"))
     if reason == "over":
-        append(run, RunDone(model="m", seconds=4, stopped=False))
+        append_events(run, RunDone(model="m", seconds=4, stopped=False))
     message = {"gone": "images of this run are missing", "elsewhere": "Another window", "over": "is finished"}[reason]
     if reason == "elsewhere":
         with locked(run.path):
@@ -168,10 +168,10 @@ def test_a_run_that_cannot_be_resumed_shows_an_error(
 def test_the_runs_page_offers_resuming_by_the_state_of_a_run(root: Path, qtbot: QtBot) -> None:
     done, stopped = (RunDone(model="m", seconds=4, stopped=is_stopped) for is_stopped in (False, True))
     runs = {
-        "interrupted": make_run(root, "a", epoch(1)),
-        "stopped": make_run(root, "b", epoch(1), stopped),
-        "done": make_run(root, "c", epoch(1), done),
-        "running": make_run(root, "d", epoch(1)),
+        "interrupted": make_run(root, "a", epoch_done(1)),
+        "stopped": make_run(root, "b", epoch_done(1), stopped),
+        "done": make_run(root, "c", epoch_done(1), done),
+        "running": make_run(root, "d", epoch_done(1)),
     }
     state = AppState()
     page = RunsPage(state, Operations(state, state))

@@ -69,7 +69,7 @@ def find_label_issues(
     A label is an issue if another class is more likely after the probabilities of each class are adjusted by its
     threshold: the mean probability of the class among images with that given label. The adjustment prevents issues in
     classes for which the probe is rarely confident. Ranking by self-confidence found more flipped labels than ranking
-    by margin, see `benchmarks/labels.py`.
+    by margin, see `benchmarks/label_errors.py`.
 
     Args:
         probabilities: Out-of-fold class probabilities, shape (N, K).

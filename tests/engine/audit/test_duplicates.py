@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from benchmarks.duplicates import CHANGES, count, plant
+from benchmarks.duplicates import CHANGES, count_found, plant_duplicates
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
 from engine.audit.fingerprint import empty_records, fingerprint
@@ -18,7 +18,7 @@ from engine.audit.scan import fingerprint_dataset
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.splits import split
-from tests.pictures import draw_scene
+from tests.images import draw_scene
 
 
 def _groups(root: Path) -> tuple[DuplicateGroup, ...]:
@@ -170,10 +170,10 @@ def test_all_identical_files_are_found(shared: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["hymenoptera", "weather", "sign_digits", "flowers_small"])
 def test_planted_near_duplicates_of_real_images_are_found(shared: Path, tmp_path: Path, name: str) -> None:
-    dataset = plant(shared / "data" / name, tmp_path / "planted", 40)
+    dataset = plant_duplicates(shared / "data" / name, tmp_path / "planted", 40)
     scanned = run_to_end(fingerprint_dataset(dataset))
     for kind in CHANGES:
-        found = count(scanned, dataset, kind)
+        found = count_found(scanned, dataset, kind)
         assert found.share >= 0.95, kind
         assert found.num_other_pairs < 0.01 * found.num_pairs, kind
         assert found.is_kept_together, kind

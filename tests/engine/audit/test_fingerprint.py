@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from engine.audit.fingerprint import fingerprint
 from engine.core.errors import EngineError
-from tests.pictures import break_file, draw_scene
+from tests.images import draw_scene, truncate_file
 
 
 def _hamming(one: np.ndarray, other: np.ndarray) -> int:
@@ -58,7 +58,7 @@ def test_colour_contrast_and_border_of_a_plain_image(tmp_path: Path) -> None:
 
 def test_a_damaged_or_missing_file_raises_an_error(tmp_path: Path) -> None:
     draw_scene(0).save(tmp_path / "a.png")
-    break_file(tmp_path / "a.png")
+    truncate_file(tmp_path / "a.png")
     with pytest.raises(EngineError, match=r"incomplete|damaged"):
         fingerprint(tmp_path / "a.png")
     with pytest.raises(EngineError, match="no longer exists"):

@@ -12,7 +12,7 @@ from engine.audit.outliers import find_outliers
 from engine.audit.scan import fingerprint_dataset
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Sample, scan
-from tests.pictures import draw_scene
+from tests.images import draw_scene
 
 
 def _records(num_images: int = 20) -> Records:

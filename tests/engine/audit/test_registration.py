@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from engine.audit.registration import aligned_similarity, similarity
-from tests.pictures import draw_scene
+from tests.images import draw_scene
 
 Box = tuple[float, float, float, float]
 

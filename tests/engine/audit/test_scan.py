@@ -11,12 +11,12 @@ from engine.audit.scan import fingerprint_dataset, fingerprint_samples
 from engine.core.cache import cache_folder
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
-from tests.pictures import break_file, draw_picture, write_classes
+from tests.images import draw_image, truncate_file, write_classes
 
 
 def test_every_unreadable_file_is_listed_once_with_its_reason(tmp_path: Path) -> None:
     root = write_classes(tmp_path, {"red": 6, "blue": 6})
-    break_file(root / "red" / "002.png")
+    truncate_file(root / "red" / "002.png")
     (root / "blue" / "000.png").write_bytes(b"")
     dataset = scan(root)
     results = list(fingerprint_samples(dataset))
@@ -39,7 +39,7 @@ def test_a_second_scan_opens_only_changed_files(tmp_path: Path, monkeypatch: pyt
     again = run_to_end(fingerprint_dataset(dataset))
     assert opened == []
     assert np.array_equal(first.records.tobytes(), again.records.tobytes())
-    draw_picture((0, 0, 0), 99).save(dataset.root / "red" / "001.png")
+    draw_image((0, 0, 0), 99).save(dataset.root / "red" / "001.png")
     changed = run_to_end(fingerprint_dataset(dataset))
     assert opened == ["001.png"]
     assert changed.records["brightness"].min() < 20

@@ -12,7 +12,7 @@ from engine.cli.main import main
 from engine.config.settings import DataConfig
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
-from tests.pictures import break_file, draw_scene
+from tests.images import draw_scene, truncate_file
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def data(tmp_path: Path) -> Path:
         draw_scene(number).save(root / "val" / name / "x.png")
     draw_scene(0).save(root / "val" / "ant" / "leak.jpg", quality=60)
     shutil.copyfile(root / "train" / "ant" / "01.png", root / "train" / "bee" / "conflict.png")
-    break_file(root / "train" / "ant" / "02.png")
+    truncate_file(root / "train" / "ant" / "02.png")
     return root
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli.main import main
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 TINY = ["--data.image-size", "16", "--training.epochs", "2", "--training.batch-size", "8", "--optim.lr", "5e-3"]
 

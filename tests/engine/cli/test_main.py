@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli.main import main
-from tests.pictures import break_file, write_classes
+from tests.images import truncate_file, write_classes
 
 TINY = ["--data.image-size", "16", "--training.epochs", "2", "--training.batch-size", "8", "--optim.lr", "5e-3"]
 
@@ -40,7 +40,7 @@ def test_an_unreadable_image_has_an_error_and_does_not_end_the_batch(
 ) -> None:
     data = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     assert main(["train", str(data), "--out", str(tmp_path / "run"), *TINY]) == 0
-    bad = break_file(data / "red" / "003.png")
+    bad = truncate_file(data / "red" / "003.png")
     capsys.readouterr()
     table = tmp_path / "predictions.csv"
     model = str(tmp_path / "run" / "model.safetensors")
@@ -54,7 +54,7 @@ def test_an_unreadable_image_has_an_error_and_does_not_end_the_batch(
 
 def test_scan_counts_images_and_names_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_classes(tmp_path / "data", {"red": 3, "blue": 2})
-    break_file(data / "red" / "001.png")
+    truncate_file(data / "red" / "001.png")
     assert main(["scan", str(data), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["num_images"] == 5

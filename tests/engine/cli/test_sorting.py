@@ -7,7 +7,7 @@ import pytest
 
 from engine.cli.main import main
 from engine.runs.run_folder import Run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 @pytest.mark.parametrize("mode", ["copy", "move", "link"])

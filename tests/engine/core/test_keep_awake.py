@@ -13,7 +13,7 @@ from engine.config.settings import RunConfig
 from engine.core.keep_awake import keep_awake
 from engine.data.dataset import scan
 from engine.data.splits import split
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 def test_the_computer_is_kept_awake_only_during_the_block(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from engine.core.errors import EngineError
 from engine.data.dataset import find_images, require_trainable, scan
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 def test_each_subfolder_is_a_class(tmp_path: Path) -> None:

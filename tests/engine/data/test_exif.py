@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from engine.data.exif import ImageHeader, read_image_header
-from tests.pictures import draw_scene
+from tests.images import draw_scene
 
 _GPS = 0x8825
 

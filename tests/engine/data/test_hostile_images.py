@@ -14,26 +14,26 @@ from engine.core.errors import EngineError
 from engine.core.path_text import path_to_text
 from engine.core.threads import WeightedSemaphore
 from engine.data.decode import decode, thumbnail
-from tests.hostile_images import Shown, write_readable, write_unreadable
-from tests.image_bytes import picture, saved
+from tests.hostile_images import Expected, write_readable, write_unreadable
+from tests.image_bytes import encode, two_halves
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Shown], list[str]]:
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Expected], list[str]]:
     folder = tmp_path_factory.mktemp("hostile")
     return folder, write_readable(folder), write_unreadable(folder)
 
 
-def _wrong(pixels: np.ndarray, shown: Shown) -> str | None:
+def _wrong(pixels: np.ndarray, shown: Expected) -> str | None:
     height, width, _ = pixels.shape
     halves = pixels[height // 2, width // 4], pixels[height // 2, width * 3 // 4]
     far = max(int(np.abs(half.astype(int) - colour).max()) for half, colour in zip(halves, (shown.left, shown.right)))
     return None if far <= 12 else f"{halves[0]} {halves[1]}"
 
 
-def test_each_readable_file_is_decoded_correctly(hostile: tuple[Path, dict[str, Shown], list[str]]) -> None:
+def test_each_readable_file_is_decoded_correctly(hostile: tuple[Path, dict[str, Expected], list[str]]) -> None:
     folder, readable, _ = hostile
     wrong = {}
     for name, shown in readable.items():
@@ -44,7 +44,7 @@ def test_each_readable_file_is_decoded_correctly(hostile: tuple[Path, dict[str, 
 
 
 def test_each_readable_file_is_decoded_correctly_at_reduced_size(
-    hostile: tuple[Path, dict[str, Shown], list[str]],
+    hostile: tuple[Path, dict[str, Expected], list[str]],
 ) -> None:
     folder, readable, _ = hostile
     for name, shown in readable.items():
@@ -56,7 +56,7 @@ def test_each_readable_file_is_decoded_correctly_at_reduced_size(
 
 
 def test_each_unreadable_file_raises_an_error_with_its_path(
-    hostile: tuple[Path, dict[str, Shown], list[str]],
+    hostile: tuple[Path, dict[str, Expected], list[str]],
 ) -> None:
     folder, _, unreadable = hostile
     for name in unreadable:
@@ -89,14 +89,14 @@ def test_each_unreadable_file_raises_an_error_with_its_path(
     ],
 )
 def test_the_error_names_the_problem(
-    hostile: tuple[Path, dict[str, Shown], list[str]], name: str, sentence: str
+    hostile: tuple[Path, dict[str, Expected], list[str]], name: str, sentence: str
 ) -> None:
     with pytest.raises(EngineError, match=sentence):
         decode(hostile[0] / name)
 
 
 def test_a_file_whose_name_is_not_utf8_is_found_by_its_path_text(
-    hostile: tuple[Path, dict[str, Shown], list[str]],
+    hostile: tuple[Path, dict[str, Expected], list[str]],
 ) -> None:
     folder = hostile[0]
     for name, text in (
@@ -108,7 +108,7 @@ def test_a_file_whose_name_is_not_utf8_is_found_by_its_path_text(
 
 
 def test_postscript_never_starts_ghostscript(
-    hostile: tuple[Path, dict[str, Shown], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hostile: tuple[Path, dict[str, Expected], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ghostscript = tmp_path / "gs"
     ghostscript.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
@@ -122,7 +122,7 @@ def test_postscript_never_starts_ghostscript(
 
 def test_an_image_too_large_for_memory_raises_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
-    path.write_bytes(saved(picture(), "PNG"))
+    path.write_bytes(encode(two_halves(), "PNG"))
 
     def fail(*_: object) -> None:
         raise MemoryError
@@ -147,7 +147,7 @@ def test_each_image_reserves_the_memory_that_its_format_needs(tmp_path: Path, mo
     monkeypatch.setattr("engine.data.decode._memory", memory)
     monkeypatch.setattr("engine.data.decode._LARGE_PIXELS", 1000)
     for kind, options in (("PNG", {}), ("WEBP", {}), ("JPEG", {}), ("JPEG", {"progressive": True})):
-        (tmp_path / "a.jpg").write_bytes(saved(picture((400, 400)), kind, **options))
+        (tmp_path / "a.jpg").write_bytes(encode(two_halves((400, 400)), kind, **options))
         decode(tmp_path / "a.jpg", min_side=50)
     # Only a JPEG with a single scan is decoded at reduced size without buffering the whole image
     assert memory.requests == [160_000 * 10, 160_000 * 16, 10_000 * 10, 160_000 * 10]

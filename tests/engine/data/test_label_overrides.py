@@ -8,7 +8,7 @@ import pytest
 from engine.core.errors import EngineError
 from engine.data.dataset import scan
 from engine.data.label_overrides import append_decision, label_log_path, read_decisions, undo_last_decision
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from engine.core.errors import EngineError
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.splits import read_split, split, write_split
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 def _dataset(**counts: int) -> Dataset:

@@ -28,7 +28,7 @@ from engine.ml.models.reference_embeddings import TENSOR_NAME, read_embeddings
 from engine.ml.models.weight_files import read_tensors
 from engine.results.calibration import Calibration
 from engine.results.model_metadata import METADATA_KEY, ModelMetadata, read_metadata
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 SIDE = 32
 CONFIG = RunConfig().changed("model", backbone="squeezenet1_1").changed("data", image_size=SIDE)

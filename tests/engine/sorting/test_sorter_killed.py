@@ -15,7 +15,7 @@ from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.runs.run_folder import Run
 from engine.sorting.undo import UNDO_NAME
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 CONFIG = (
     RunConfig()

@@ -19,7 +19,7 @@ from engine.results.export_verification import ExportOptions, ExportVerification
 from engine.runs.run_folder import Run
 from gui.main_window import EXPORT, TRAIN, MainWindow
 from gui.preferences import Preferences
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 CONFIG = (
     RunConfig()

@@ -15,7 +15,7 @@ from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from gui.operations import Operations
 from gui.pages.predict_page import PredictPage
 from gui.state import AppState
-from tests.pictures import draw_picture
+from tests.images import draw_image
 
 TOP = (("bee", 0.75), ("ant", 0.25))
 
@@ -31,7 +31,7 @@ def page(
 ) -> PredictPage:
     """A page with two classified images and scripted explanations."""
     for name in ("a", "b", "near"):
-        draw_picture((200, 40, 40), seed=1).save(tmp_path / f"{name}.png")
+        draw_image((200, 40, 40), seed=1).save(tmp_path / f"{name}.png")
 
     def predict(
         model: Path, paths: list[Path], num_top: int, max_error: float | None

@@ -12,7 +12,7 @@ from gui.operations import Operations
 from gui.pages.results_page import ResultsPage
 from gui.panels.final_test_box import FinalTestBox
 from gui.state import AppState
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 def test_the_final_test_is_offered_until_it_has_been_run(

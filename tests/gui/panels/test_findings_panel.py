@@ -17,7 +17,7 @@ from gui.pages.dataset_page import DatasetPage
 from gui.panels.findings_panel import FindingsPanel
 from gui.preferences import Preferences
 from gui.state import AppState
-from tests.pictures import draw_scene
+from tests.images import draw_scene
 
 NBSP = "\N{NO-BREAK SPACE}"
 NAMES = ("ant/1.png", "ant/2.png", "ant/3.png", "ant/4.png", "bee/1.png", "bee/2.png")

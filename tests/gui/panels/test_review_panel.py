@@ -21,7 +21,7 @@ from gui.panels import review_panel
 from gui.panels.review_panel import ReviewPanel
 from gui.preferences import Preferences
 from gui.state import AppState
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 

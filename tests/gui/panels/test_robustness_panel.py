@@ -14,7 +14,7 @@ from gui.operations import Operations
 from gui.panels.robustness_panel import RobustnessPanel, worst_corruption_text
 from gui.state import AppState
 from gui.widgets.plots.level_bars import LevelBars
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 @pytest.fixture

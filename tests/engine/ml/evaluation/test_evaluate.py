@@ -7,7 +7,7 @@ from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import scan
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 def test_the_test_split_is_evaluated_once(tmp_path: Path) -> None:

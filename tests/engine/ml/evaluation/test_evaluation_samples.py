@@ -12,7 +12,7 @@ from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.runs.run_folder import Run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from engine.data.splits import split
 from engine.ml.models.preprocessing import Preprocessing, preprocess, visible_box
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
-from tests.pictures import break_file, write_classes
+from tests.images import truncate_file, write_classes
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_an_unknown_class_and_a_damaged_image_raise_errors(run: Run, tmp_path: P
     bad = tmp_path / "bad.png"
     bad.write_bytes(_image(run).read_bytes())
     with pytest.raises(EngineError):
-        run_to_end(jobs.explain(run.model_path, break_file(bad)))
+        run_to_end(jobs.explain(run.model_path, truncate_file(bad)))
 
 
 def test_the_command_line_draws_a_figure(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

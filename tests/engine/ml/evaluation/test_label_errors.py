@@ -17,7 +17,7 @@ from engine.data.splits import split
 from engine.ml.evaluation.label_errors import find_label_issues, rank_label_issues
 from engine.ml.evaluation.linear_probe import Embeddings, out_of_fold_probabilities
 from tests.engine.ml.evaluation.test_linear_probe import clusters
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 def test_flipped_labels_are_ranked_first_with_their_true_class_suggested() -> None:

@@ -16,7 +16,7 @@ from engine.data.splits import split
 from engine.ml.evaluation.learning_curve import ProbeData, measure_learning_curve
 from engine.results.learning_curve import LearningCurve, read_learning_curve
 from tests.engine.ml.evaluation.test_linear_probe import clusters
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 CLASSES = ("a", "b", "c")
 

@@ -18,7 +18,7 @@ from engine.ml.models.reference_embeddings import l2_normalize, read_embeddings
 from engine.results.model_metadata import read_metadata
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction
 from engine.runs.run_folder import Run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 CONFIG = RunConfig().changed("data", image_size=32).changed("training", epochs=3, batch_size=8, device="cpu")
 

@@ -13,7 +13,7 @@ from engine.data.splits import split
 from engine.ml.evaluation.corruptions import CORRUPTIONS
 from engine.results.robustness import read_robustness
 from engine.runs.run_folder import Run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 def test_the_report_holds_accuracy_and_first_error_of_each_corruption(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from engine.results.export_verification import ExportOptions, ExportVerification
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from resources import predict
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 ONNX, PT2, INT8 = ExportOptions(), ExportOptions(format="pt2"), ExportOptions(int8=True)
 CONFIG = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.exports import BACKBONES, briefly_trained, exported, few_images
+from benchmarks.exports import BACKBONES, copy_few_images, export_run, train_briefly
 from engine.config.backbones import find_backbone
 from engine.results.export_verification import ExportOptions
 
@@ -15,10 +15,10 @@ from engine.results.export_verification import ExportOptions
 def test_file_and_script_predict_the_classes_of_the_program_on_100_photos(
     shared: Path, tmp_path: Path, name: str
 ) -> None:
-    data = few_images(shared / "data" / "hymenoptera", tmp_path / "few")
-    run = briefly_trained(data, tmp_path / "run", name, 96, shared / "weights" / "mobilenet_v2.pth")
+    data = copy_few_images(shared / "data" / "hymenoptera", tmp_path / "few")
+    run = train_briefly(data, tmp_path / "run", name, 96, shared / "weights" / "mobilenet_v2.pth")
     for options in (ExportOptions(format="onnx"), ExportOptions(format="pt2")):
-        record = exported(run, options)
+        record = export_run(run, options)
         assert record.num_images == record.num_equal == 100
         assert record.max_difference < 1e-3
         assert record.model_accuracy is not None

@@ -13,7 +13,7 @@ from engine.core.events import Event, Progress, Warned
 from engine.data.dataset import Sample, scan
 from engine.ml.loading.feature_cache import Features, compute_features
 from engine.ml.models.preprocessing import Preprocessing
-from tests.pictures import break_file, write_classes
+from tests.images import truncate_file, write_classes
 
 PREPROCESSING = Preprocessing(16, "crop", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -71,7 +71,7 @@ def test_other_weights_or_views_have_a_cache_of_their_own(tmp_path: Path) -> Non
 
 def test_an_unreadable_image_gives_a_warning_and_is_skipped(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 2, "blue": 2})
-    break_file(root / "red" / "001.png")
+    truncate_file(root / "red" / "001.png")
     features, _, warned = _compute(root, _network())
     assert [warning.path for warning in warned] == ["red/001.png"]
     assert len(features.samples) == len(features.rows) == 3
@@ -81,7 +81,7 @@ def test_a_damaged_cache_file_is_ignored(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 2, "blue": 2})
     _compute(root, _network())
     for path in cache_folder().iterdir():
-        break_file(path)
+        truncate_file(path)
     assert _compute(root, _network())[1] == 4
 
 

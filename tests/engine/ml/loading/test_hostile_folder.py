@@ -21,7 +21,7 @@ from engine.data.dataset import scan
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from tests.hostile_images import GPS_TEXT, write_readable, write_unreadable
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 

@@ -12,7 +12,7 @@ from engine.core import cache
 from engine.data.dataset import Sample, scan
 from engine.ml.loading import image_cache
 from engine.ml.loading.image_cache import ImageCache
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 CPU = torch.device("cpu")
 SHAPE = (3, 4, 4)

@@ -16,7 +16,7 @@ from engine.ml.loading.loader import (
     train_loader,
 )
 from engine.ml.models.preprocessing import Preprocessing
-from tests.pictures import break_file, write_classes
+from tests.images import truncate_file, write_classes
 
 PREPROCESSING = Preprocessing(16, "crop", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 SAMPLES = [Sample(f"{i}.png", i % 3) for i in range(33)]
@@ -50,7 +50,7 @@ def test_evaluation_keeps_the_order() -> None:
 
 def test_unreadable_images_are_listed_and_their_labels_dropped(tmp_path: Path) -> None:
     root = write_classes(tmp_path, {"red": 5, "blue": 5})
-    break_file(root / "red" / "001.png")
+    truncate_file(root / "red" / "001.png")
     samples = scan(root).samples
     batches = list(load_batches(chunks_in_order(samples, 4), eval_loader(root, PREPROCESSING)))
     assert [image.path for batch in batches for image in batch.unreadable] == ["red/001.png"]
@@ -62,7 +62,7 @@ def test_unreadable_images_are_listed_and_their_labels_dropped(tmp_path: Path) -
 def test_a_batch_of_unreadable_images_is_empty(tmp_path: Path) -> None:
     root = write_classes(tmp_path, {"red": 2})
     for path in (root / "red").iterdir():
-        break_file(path)
+        truncate_file(path)
     (batch,) = load_batches(chunks_in_order(scan(root).samples), eval_loader(root, PREPROCESSING))
     assert (len(batch.inputs), len(batch.samples), len(batch.unreadable)) == (0, 0, 2)
 

@@ -24,7 +24,7 @@ from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.models.weight_files import read_tensors
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import create_run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 
 class Payload:

@@ -27,7 +27,7 @@ from engine.ml.report.tables import MAX_MATRIX_CLASSES, matrix_rows, most_confus
 from engine.results.evaluation import read_evaluation, write_evaluation
 from engine.results.explanation import Box, Explanation
 from engine.runs.run_folder import Run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 HEADINGS = [
     "Validation accuracy",

@@ -13,7 +13,7 @@ from engine import jobs
 from engine.core.errors import EngineError
 from engine.core.events import EpochDone
 from engine.runs.run_folder import Run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 # With a high learning rate rounding errors grow in networks without norms, and rounding depends on the processor
 FLAGS = [

@@ -24,7 +24,7 @@ from engine.ml.serving.app import Limits
 from engine.ml.serving.server import serve_model
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
-from tests.pictures import COLOURS, draw_picture, write_classes
+from tests.images import COLOURS, draw_image, write_classes
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "0.0.0.0"])
 
@@ -90,7 +90,7 @@ def _connected(port: int) -> socket.socket:
 
 def _image_bytes(colour: str = "red", file_format: str = "PNG") -> bytes:
     buffer = BytesIO()
-    draw_picture(COLOURS[colour], 5).save(buffer, file_format)
+    draw_image(COLOURS[colour], 5).save(buffer, file_format)
     return buffer.getvalue()
 
 

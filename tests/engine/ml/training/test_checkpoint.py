@@ -21,8 +21,8 @@ from engine.ml.training.checkpoint_file import (
     write_checkpoint_file,
 )
 from engine.runs.run_folder import Run
-from tests.fault_table import ending
-from tests.pictures import write_classes
+from tests.fault_table import final_state
+from tests.images import write_classes
 
 TINY = (
     RunConfig()
@@ -69,12 +69,12 @@ def test_a_run_interrupted_at_any_event_ends_like_an_uninterrupted_one(
     monkeypatch.setattr("engine.core.progress.SECONDS_BETWEEN", 0)  # an event after every batch
     alone = tmp_path / "uninterrupted"
     copies = _copies_at_events(jobs.train(dataset, config, alone), alone, tmp_path, every=3)
-    expected = ending(Run(alone))
+    expected = final_state(Run(alone))
     assert len(copies) >= 4
     for copy in copies:
         if copy.is_finished:
             continue
-        assert ending(run_to_end(jobs.resume(copy.path))) == expected
+        assert final_state(run_to_end(jobs.resume(copy.path))) == expected
         assert not copy.checkpoint_path.exists()
 
 
@@ -105,7 +105,7 @@ def test_a_stopped_run_can_be_resumed_until_it_is_finished(dataset: Dataset, tmp
     assert run.history.done is not None
     run_to_end(jobs.resume(run.path))
     assert run.is_finished
-    assert ending(run) == ending(alone)
+    assert final_state(run) == final_state(alone)
     with pytest.raises(EngineError, match="cannot be resumed"):
         next(jobs.resume(run.path))
 
@@ -115,7 +115,7 @@ def test_a_run_interrupted_before_its_first_batch_can_be_resumed(dataset: Datase
     assert isinstance(next(work), RunStarted)
     copy = Path(shutil.copytree(tmp_path / "run", tmp_path / "copy"))
     work.close()
-    assert ending(run_to_end(jobs.resume(copy))) == ending(run_to_end(jobs.resume(tmp_path / "run")))
+    assert final_state(run_to_end(jobs.resume(copy))) == final_state(run_to_end(jobs.resume(tmp_path / "run")))
 
 
 def test_a_resumed_run_uses_the_rest_of_its_time_budget(dataset: Dataset, tmp_path: Path) -> None:

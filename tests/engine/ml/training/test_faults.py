@@ -19,9 +19,9 @@ from engine.data.splits import split
 from engine.ml.models.model_file import load_model
 from engine.runs.run_folder import Run
 from tests import fault_table
-from tests.fault_table import ending, outcomes
-from tests.faults import Disk, faulty
-from tests.pictures import write_classes
+from tests.failing_disk import FailingDisk, use_disk
+from tests.fault_table import final_state, inject_faults
+from tests.images import write_classes
 
 TINY = fault_table.TINY.changed("training", precision="float32")
 
@@ -36,15 +36,17 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def uninterrupted(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], tuple[object, ...]]:
     """Return the disk requests of a run without faults, and its result."""
     path = tmp_path_factory.mktemp("uninterrupted") / "run"
-    with faulty(Disk()) as disk:
+    with use_disk(FailingDisk()) as disk:
         run = run_to_end(jobs.train(dataset, TINY, path))
-    return disk.asked, ending(run)
+    return disk.requests, final_state(run)
 
 
-def _train_on(disk: Disk, dataset: Dataset, path: Path, config: RunConfig = TINY) -> tuple[list[str], str | None]:
+def _train_on(
+    disk: FailingDisk, dataset: Dataset, path: Path, config: RunConfig = TINY
+) -> tuple[list[str], str | None]:
     """Train and return the warnings, and the error message if the run failed."""
     events: list[Event] = []
-    with faulty(disk):
+    with use_disk(disk):
         try:
             run_to_end(jobs.train(dataset, config, path), events.append)
         except EngineError as error:
@@ -61,7 +63,7 @@ def _warnings(events: list[Event]) -> list[str]:
 def test_after_any_failed_disk_request_the_model_opens_and_the_result_is_that_of_a_run_without_faults(
     tmp_path: Path, lasts: bool
 ) -> None:
-    results = list(outcomes(tmp_path, lasts))
+    results = list(inject_faults(tmp_path, lasts))
     assert len(results) > 40
     for outcome in results:
         assert outcome.failure or outcome.was_over, f"a failed {outcome.what} was not reported"
@@ -75,10 +77,10 @@ def test_a_disk_that_is_full_for_a_while_does_not_change_the_result(
 ) -> None:
     requests, expected = uninterrupted
     first = requests.index("rename results.json") - 6
-    warnings, error = _train_on(Disk(first, first + 4), dataset, tmp_path / "run")
+    warnings, error = _train_on(FailingDisk(first, first + 4), dataset, tmp_path / "run")
     assert error is None
     assert sum("The best model cannot be saved: No space left on device." in warning for warning in warnings) == 1
-    assert ending(Run(tmp_path / "run")) == expected
+    assert final_state(Run(tmp_path / "run")) == expected
 
 
 def test_a_best_model_that_cannot_be_written_to_its_folder_is_saved_elsewhere(
@@ -117,7 +119,7 @@ def test_a_best_model_that_was_never_written_is_trained_again_after_resuming(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TINY.changed("training", epochs=1)
-    expected = ending(run_to_end(jobs.train(dataset, config, tmp_path / "uninterrupted")))
+    expected = final_state(run_to_end(jobs.train(dataset, config, tmp_path / "uninterrupted")))
     work = jobs.train(dataset, config, tmp_path / "run")
     next(work)
     with monkeypatch.context() as patch:
@@ -131,7 +133,7 @@ def test_a_best_model_that_was_never_written_is_trained_again_after_resuming(
         patch.setattr(os, "replace", replace)
         with pytest.raises(EngineError, match="was saved to"):
             run_to_end(work)
-    assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == expected
+    assert final_state(run_to_end(jobs.resume(tmp_path / "run"))) == expected
 
 
 def test_a_checkpoint_that_cannot_be_saved_at_a_stop_is_an_error(
@@ -173,7 +175,7 @@ def test_a_run_whose_images_vanish_fails_and_resumes_once_they_are_back(tmp_path
     root = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     images = split(scan(root), 0.25, 0)
     config = TINY.changed("augment", mixup_alpha=0.4)  # clean training images are read again in each epoch
-    expected = ending(run_to_end(jobs.train(images, config, tmp_path / "uninterrupted")))
+    expected = final_state(run_to_end(jobs.train(images, config, tmp_path / "uninterrupted")))
     work = jobs.train(images, config, tmp_path / "run")
     while not isinstance(next(work), EpochDone):
         pass
@@ -181,7 +183,7 @@ def test_a_run_whose_images_vanish_fails_and_resumes_once_they_are_back(tmp_path
     with pytest.raises(EngineError, match="Connect its drive"):
         run_to_end(work)
     (tmp_path / "away").rename(root)
-    assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == expected
+    assert final_state(run_to_end(jobs.resume(tmp_path / "run"))) == expected
 
 
 def test_an_image_deleted_during_a_run_gives_one_warning_and_the_run_continues(tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def test_a_failing_device_is_an_error_and_the_run_can_be_resumed(
         patch.setattr("engine.ml.training.step._optimizer_step", _raises(failure))
         with pytest.raises(EngineError, match=message):
             run_to_end(work)
-    assert ending(run_to_end(jobs.resume(tmp_path / "run"))) == uninterrupted[1]
+    assert final_state(run_to_end(jobs.resume(tmp_path / "run"))) == uninterrupted[1]
 
 
 def _fail_renames_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

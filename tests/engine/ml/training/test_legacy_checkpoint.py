@@ -12,7 +12,7 @@ from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress, from_line
 from engine.ml.models import se_resnet
 from engine.runs.run_folder import Run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 OLD_RUN = Path(__file__).with_name("old_run")
 

@@ -25,7 +25,7 @@ from engine.results.evaluation import read_evaluation
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run, create_run
 from tests.engine.ml.training.training_runs import TINY, epochs_of, fit_run, make_dataset
-from tests.pictures import break_file, write_classes
+from tests.images import truncate_file, write_classes
 
 Weights = dict[str, torch.Tensor]
 
@@ -231,7 +231,7 @@ def test_unreadable_images_are_named_once_and_skipped(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data")
     train, val = dataset.of_split("train")[0], dataset.of_split("val")[0]
     for sample in (train, val):
-        break_file(dataset.root / sample.path)
+        truncate_file(dataset.root / sample.path)
     run, events = fit_run(dataset, TINY, tmp_path / "run")
     warned = [event.path for event in events if isinstance(event, Warned)]
     assert sorted(path or "" for path in warned) == sorted([train.path, val.path])

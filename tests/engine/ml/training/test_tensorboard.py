@@ -14,8 +14,8 @@ from engine.data.splits import split
 from engine.ml.training import tensorboard as tracking
 from engine.runs.run_folder import Run
 from tests.engine.ml.training import training_runs
-from tests.journals import epoch, make_run
-from tests.pictures import write_classes
+from tests.event_logs import epoch_done, make_run
+from tests.images import write_classes
 
 TINY = training_runs.TINY.changed("training", tensorboard=True)
 
@@ -64,8 +64,8 @@ def test_curves_that_cannot_be_written_give_one_warning_and_training_continues(t
     run.tensorboard_path.write_text("a file where the folder should be")
 
     def events():  # type: ignore[no-untyped-def]
-        yield epoch(1, 2)
-        yield epoch(2, 2)
+        yield epoch_done(1, 2)
+        yield epoch_done(2, 2)
         return "done"
 
     seen: list[Event] = []

@@ -10,7 +10,7 @@ from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.training.loop import fit
 from engine.runs.run_folder import Run, create_run
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 TINY = (
     RunConfig()

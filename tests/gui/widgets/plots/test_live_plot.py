@@ -8,7 +8,7 @@ from engine.config.settings import RunConfig
 from engine.runs.history import History
 from gui.widgets.plots.curve_plot import CurvePlot
 from gui.widgets.plots.live_plot import LivePlot
-from tests.journals import epoch
+from tests.event_logs import epoch_done
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def plot(frame: QScrollArea) -> LivePlot:
 def _history(num_epochs: int) -> History:
     history = History()
     for number in range(1, num_epochs + 1):
-        history.add(epoch(number))
+        history.add(epoch_done(number))
     return history
 
 
@@ -47,5 +47,5 @@ def test_curves_grow_event_by_event_while_they_are_seen(qtbot: QtBot, plot: Live
     plot.begin(RunConfig())
     plot.window().show()
     assert plot.accuracy.label_texts == []
-    plot.add_events([epoch(1), epoch(2)])
+    plot.add_events([epoch_done(1), epoch_done(2)])
     qtbot.waitUntil(lambda: bool(plot.accuracy.label_texts))

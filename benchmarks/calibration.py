@@ -1,4 +1,4 @@
-"""`python -m benchmarks.sureness`: calibration and error budgets on a held-out half, and what is unlike training."""
+"""`python -m benchmarks.calibration`: calibration and error budgets on a held-out half, and what is unlike training."""
 
 import sys
 import tempfile
@@ -41,12 +41,12 @@ def main(shared: Path = Path("../shared"), keep: Path | None = None, max_error: 
     with tempfile.TemporaryDirectory() as temporary:
         runs = (keep or Path(temporary)).resolve()
         for name, size in (("hymenoptera", 224), ("weather", 224), ("sign_digits", 128), ("flowers_small", 128)):
-            halves(name, trained(data / name, runs / name, weights, size), max_error)
-        strangers(trained(data / "hymenoptera", runs / "hymenoptera", weights, 224), data)
+            halves(name, open_or_train(data / name, runs / name, weights, size), max_error)
+        strangers(open_or_train(data / "hymenoptera", runs / "hymenoptera", weights, 224), data)
         left_out(data / "flowers_small", runs, weights)
 
 
-def trained(data: Path, path: Path, weights: Path, size: int) -> Run:
+def open_or_train(data: Path, path: Path, weights: Path, size: int) -> Run:
     """Return a run in quick mode on a folder, made where it is not there."""
     if not Run(path).reference_path.is_file():
         config = RunConfig().changed("model", backbone="mobilenet_v2", weights=str(weights))
@@ -128,7 +128,7 @@ def left_out(data: Path, runs: Path, weights: Path) -> None:
             if other != flower and not (folder / other).exists():
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / other).symlink_to(data / other, target_is_directory=True)
-        run = trained(folder, runs / f"run without {flower}", weights, 128)
+        run = open_or_train(folder, runs / f"run without {flower}", weights, 128)
         dataset = run.dataset
         logits, alike = seen(run, [dataset.root / sample.path for sample in dataset.of_split("val")])
         others, strange = seen(run, find_images(data / flower))

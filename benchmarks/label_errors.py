@@ -1,4 +1,4 @@
-"""`python -m benchmarks.labels`: flip 5 % of the labels, train on that, and see how many flips lead the queue."""
+"""`python -m benchmarks.label_errors`: flip 5 % of the labels, train on that, and see how many flips lead the queue."""
 
 import sys
 import tempfile

@@ -16,17 +16,17 @@ CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=4
 def make_run(root: Path, name: str, *events: Event, config: RunConfig = CONFIG) -> Run:
     """Make a run on the images below `root` that has begun and said `events`, then nothing more."""
     run = create_run(default_runs_folder() / name, config, split(scan(root), 0.25, 0))
-    append(run, started(run), *events)
+    append_events(run, run_started(run), *events)
     return run
 
 
-def append(run: Run, *events: Event) -> None:
+def append_events(run: Run, *events: Event) -> None:
     """Write events behind those of a run."""
     with open(run.events_path, "a", encoding="utf-8") as journal:
         journal.writelines(f"{to_line(event)}\n" for event in events)
 
 
-def started(run: Run) -> RunStarted:
+def run_started(run: Run) -> RunStarted:
     """Return the beginning of a run."""
     samples = run.dataset
     return RunStarted(
@@ -36,7 +36,7 @@ def started(run: Run) -> RunStarted:
     )  # fmt: skip
 
 
-def epoch(number: int, num_epochs: int = 4) -> EpochDone:
+def epoch_done(number: int, num_epochs: int = 4) -> EpochDone:
     """Return the end of an epoch; each is better than the one before."""
     share = 1 - 0.7 * math.exp(-number / 3)
     train = TrainScores(loss=1.2 - share, accuracy=share, plain_accuracy=share)

@@ -9,7 +9,7 @@ from PIL import Image
 COLOURS = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
 
 
-def draw_picture(colour: tuple[int, int, int], seed: int, size: tuple[int, int] = (40, 32)) -> Image.Image:
+def draw_image(colour: tuple[int, int, int], seed: int, size: tuple[int, int] = (40, 32)) -> Image.Image:
     """Return a noisy picture of one colour."""
     noise = np.random.default_rng(seed).normal(0, 25, (size[1], size[0], 3))
     return Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8))
@@ -22,11 +22,11 @@ def write_classes(root: Path, counts: Mapping[str, int], seed: int = 0) -> Path:
         folder.mkdir(parents=True)
         colour = COLOURS.get(name, tuple(COLOURS.values())[number % 3])
         for index in range(count):
-            draw_picture(colour, seed * 10_000 + number * 1000 + index).save(folder / f"{index:03}.png")
+            draw_image(colour, seed * 10_000 + number * 1000 + index).save(folder / f"{index:03}.png")
     return root
 
 
-def break_file(path: Path) -> Path:
+def truncate_file(path: Path) -> Path:
     """Cut a file in half, so that it cannot be decoded any more."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

@@ -12,17 +12,17 @@ import pytest
 from engine.ml.training import checkpoint_file
 
 
-class Disk:
+class FailingDisk:
     """Counts what is asked of the disk, and refuses it from number `first` to number `last`, counted from 0."""
 
     def __init__(self, first: int | None = None, last: int = 2**31, error: int = errno.ENOSPC) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self._first, self._last, self._error = first, last, error
 
     def refuses(self, what: str) -> bool:
         """Note a request and say whether it is to fail."""
-        self.asked.append(what)
-        return self._first is not None and self._first <= len(self.asked) - 1 <= self._last
+        self.requests.append(what)
+        return self._first is not None and self._first <= len(self.requests) - 1 <= self._last
 
     def fail(self) -> OSError:
         """Return what the system would raise."""
@@ -30,7 +30,7 @@ class Disk:
 
 
 @contextmanager
-def faulty(disk: Disk) -> Iterator[Disk]:
+def use_disk(disk: FailingDisk) -> Iterator[FailingDisk]:
     """Let everything the program writes go through `disk`; a write that fails leaves half of its bytes."""
     real_bytes, real_write, real_sync, real_replace = Path.write_bytes, os.write, os.fsync, os.replace
 

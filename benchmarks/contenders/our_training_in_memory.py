@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.contenders.our_training import config_for
-from benchmarks.contenders.task import Clock, task_from_arguments, tell
+from benchmarks.contenders.task import Clock, print_measurement, task_from_arguments
 from engine.core.event_stream import run_to_end
 from engine.ml.loading.loader import Batch
 from engine.ml.training.batch_source import ImageBatchSource
@@ -48,7 +48,7 @@ def main() -> None:
         clock = Clock()
         for batch in batches:
             train_step(state, phase, batch, 0)
-        tell(images_per_second=len(source.train_samples) / clock.seconds)
+        print_measurement(images_per_second=len(source.train_samples) / clock.seconds)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.models import get_model
 
-from benchmarks.contenders.task import Clock, Task, task_from_arguments, tell
+from benchmarks.contenders.task import Clock, Task, print_measurement, task_from_arguments
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -52,7 +52,7 @@ def main() -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        tell(images_per_second=len(images) / clock.seconds)
+        print_measurement(images_per_second=len(images) / clock.seconds)
 
 
 if __name__ == "__main__":
