@@ -33,7 +33,7 @@ def test_the_test_set_is_evaluated_once_and_a_second_call_warns(run: Path, capsy
 
 def test_compare_prints_a_sentence_about_two_runs(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(run), str(run)]) == 0
-    assert "24 images that both were measured on" in capsys.readouterr().out
+    assert "Of 24 common images" in capsys.readouterr().out
 
 
 def test_evaluate_prints_the_interval_and_writes_misclassified_images_first(

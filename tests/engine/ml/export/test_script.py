@@ -1,0 +1,100 @@
+"""Tests of the script predict.py beside an exported ONNX file."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from engine import jobs
+from engine.config.settings import Geometry
+from engine.core.event_stream import run_to_end
+from engine.data.decode import decode
+from engine.ml.models.preprocessing import CROP_FRACTION, PAD_GREY, Preprocessing, preprocess
+from engine.results.predictions import Prediction
+from engine.runs.run_folder import Run
+from resources import predict
+from tests.engine.ml.export.exporting import ONNX, export_to
+
+
+def _run_script(script: Path, *images: Path) -> list[dict[str, object]]:
+    command = [sys.executable, "-I", str(script), *map(str, images)]
+    predictions = subprocess.run(command, capture_output=True, check=True, cwd=script.parent.parent)
+    return [json.loads(line) for line in predictions.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
+def test_the_script_preprocesses_images_as_the_program_does(tmp_path: Path, geometry: Geometry) -> None:
+    preprocessing = Preprocessing(24, geometry, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    for path in _unusual_images(tmp_path):
+        actual = predict.preprocess(path, 24, geometry, CROP_FRACTION, PAD_GREY)[0]
+        expected = preprocess(decode(path, preprocessing.min_side), preprocessing).numpy()
+        assert np.abs(actual.astype(int) - expected).max() <= 1, path.name
+
+
+def test_the_script_decides_as_the_program_does(run: Run, exported: Path, tmp_path: Path) -> None:
+    images = _unusual_images(tmp_path)
+    predictions, expected = _run_script(exported / "predict.py", *images), _predicted(run, images)
+    assert [row["label"] for row in predictions] == [row.label for row in expected]
+    assert [row["decision"] for row in predictions] == [row.decision for row in expected]
+    assert {row.decision for row in expected} > {"unknown"}  # known and unknown images
+    differences = [abs(a["confidence"] - (e.confidence or 0)) for a, e in zip(predictions, expected)]  # type: ignore[operator]
+    assert max(differences) < 0.01
+
+
+def _predicted(run: Run, images: list[Path]) -> list[Prediction]:
+    predictions: list[Prediction] = []
+    run_to_end(
+        jobs.predict(run.model_path, images),
+        lambda event: predictions.append(event) if isinstance(event, Prediction) else None,
+    )
+    return predictions
+
+
+def _unusual_images(folder: Path) -> list[Path]:
+    """Return images that are wide, high, rotated by EXIF, transparent, with a palette, 16-bit grey, and large."""
+    generator = np.random.default_rng(0)
+    noise = np.clip(generator.normal((200, 40, 40), 25, (300, 420, 3)), 0, 255).astype(np.uint8)
+    noise[:, :100] = (40, 180, 60)
+    whole = Image.fromarray(noise)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    transparent = whole.copy()
+    transparent.putalpha(Image.fromarray((generator.random((300, 420)) * 255).astype(np.uint8)))
+    deep = Image.fromarray(np.asarray(whole.convert("L")).astype(np.uint16) * 200)
+    images = {
+        "wide.jpg": (whole, {"quality": 95}),
+        "high.png": (whole.crop((0, 0, 40, 300)), {}),
+        "turned.jpg": (whole, {"exif": exif}),
+        "clear.png": (transparent, {}),
+        "palette.gif": (whole.convert("P"), {}),
+        "deep.png": (deep, {}),
+        "large.jpg": (whole.resize((2100, 1500)), {"quality": 80}),
+    }
+    for name, (image, options) in images.items():
+        image.save(folder / name, **options)
+    return [folder / name for name in images]
+
+
+@pytest.mark.slow
+def test_a_foreign_script_is_not_overwritten(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "predict.py").write_text("mine")
+    export_to(run, tmp_path / "a.onnx", ONNX)
+    assert (tmp_path / "predict.py").read_text() == "mine"
+    assert (tmp_path / "predict-a.py").is_file()
+
+
+def test_the_script_reads_the_out_of_distribution_threshold_of_older_exports(exported: Path, tmp_path: Path) -> None:
+    model = onnx.load(exported / "a.onnx")
+    (entry,) = model.metadata_props
+    metadata = json.loads(entry.value)
+    del metadata["ood_threshold"]
+    entry.value = json.dumps(metadata | {"unknown_below": 1.1})
+    onnx.save(model, tmp_path / "a.onnx")
+    (tmp_path / "predict.py").write_bytes((exported / "predict.py").read_bytes())
+    images = _unusual_images(tmp_path)
+    assert {row["decision"] for row in _run_script(tmp_path / "predict.py", *images)} == {"unknown"}
