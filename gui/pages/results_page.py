@@ -155,7 +155,7 @@ class ResultsPage(QWidget):
             self.confusion.choose((row, column))
             self.back_button.show()
             self._show_images(
-                self.confusion.words(row, column), self._evaluation.images_in_cell(names[row], names[column])
+                self.confusion.describe_cell(row, column), self._evaluation.images_in_cell(names[row], names[column])
             )
 
     def _show_images(self, title: str, images: list[ImageResult]) -> None:

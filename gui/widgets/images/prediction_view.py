@@ -89,7 +89,7 @@ class PredictionView(QWidget):
             return
         self.view.show_heatmap(explanation.heat, explanation.box)
         self.view.setAccessibleDescription(f"Heat map for {explanation.label}")
-        self.bars.mark(explanation.label)
+        self.bars.highlight(explanation.label)
         self.neighbours.show_neighbours(explanation.neighbours)
         self.neighbours.show()
 
@@ -114,7 +114,7 @@ class PredictionView(QWidget):
 
     def _clear_explanation(self) -> None:
         self.view.show_heatmap(None)
-        self.bars.mark(None)
+        self.bars.highlight(None)
         self.neighbours.hide()
 
 

@@ -1,4 +1,4 @@
-"""A frame around every chart: its title, a reading, and a menu to copy it, to save it and to see its figures."""
+"""Frame around a chart with title, readout and a menu to copy, save, or show it as a table."""
 
 import re
 from collections.abc import Callable
@@ -27,37 +27,37 @@ from gui.theme import GRID
 Index = QModelIndex | QPersistentModelIndex
 
 
-_PARTS_CELLS = re.compile(r"[\t\r\n]")
-_FIGURE = re.compile(r"[-+]?[\d.,]+\s?%?")
+_CELL_SEPARATORS = re.compile(r"[\t\r\n]")
+_NUMBER = re.compile(r"[-+]?[\d.,]+\s?%?")
 
 
 @dataclass(frozen=True, slots=True)
 class ChartTable:
-    """The table behind a chart: every cell as it is to be read."""
+    """Data of a chart as a table of formatted text."""
 
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
 
     def to_text(self) -> str:
-        """Return the table for a spreadsheet: cells parted by tabs, none of them a formula."""
-        return "\n".join("\t".join(map(_pasted, row)) for row in (self.columns, *self.rows))
+        """Return tab-separated text for a spreadsheet, with formulas escaped."""
+        return "\n".join("\t".join(map(_escape_cell, row)) for row in (self.columns, *self.rows))
 
 
-def _pasted(cell: str) -> str:
-    cell = _PARTS_CELLS.sub(" ", cell)
-    return cell if _FIGURE.fullmatch(cell) else escape_formula(cell)
+def _escape_cell(cell: str) -> str:
+    cell = _CELL_SEPARATORS.sub(" ", cell)
+    return cell if _NUMBER.fullmatch(cell) else escape_formula(cell)
 
 
-class _FiguresModel(QAbstractTableModel):
-    def __init__(self, figures: ChartTable) -> None:
+class _ChartTableModel(QAbstractTableModel):
+    def __init__(self, table: ChartTable) -> None:
         super().__init__()
-        self.figures = figures
+        self.table = table
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.figures.rows)
+        return 0 if parent.isValid() else len(self.table.rows)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.figures.columns)
+        return 0 if parent.isValid() else len(self.table.columns)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -65,18 +65,18 @@ class _FiguresModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         is_title = orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole
-        return self.figures.columns[section] if is_title else None
+        return self.table.columns[section] if is_title else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> str | Qt.AlignmentFlag | None:
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.DisplayRole:
-            return self.figures.rows[index.row()][index.column()]
+            return self.table.rows[index.row()][index.column()]
         return None
 
 
 class ChartFrame(QWidget):
-    """Shows a chart under its title. Its menu is a button at the right end of the title."""
+    """Shows a chart below its title, with a menu button at the right end of the title."""
 
     def __init__(
         self,
@@ -91,8 +91,8 @@ class ChartFrame(QWidget):
         self._table = QTableView()
         self._stack = QStackedWidget()
         self._title = QLabel(title)
-        self._reading = QLabel()
-        self._reading.setTextFormat(Qt.TextFormat.PlainText)
+        self._readout = QLabel()
+        self._readout.setTextFormat(Qt.TextFormat.PlainText)
         self._title.setToolTip(help_text)
         self._build_table()
         self._build_menu()
@@ -100,31 +100,31 @@ class ChartFrame(QWidget):
         self._restyle()
 
     def show_readout(self, text: str) -> None:
-        """Show what is under the pointer beside the title."""
-        self._reading.setText(text)
+        """Show the values under the pointer beside the title."""
+        self._readout.setText(text)
 
     def refresh_table(self) -> None:
-        """Fill the table anew where it is seen."""
+        """Update the table if it is visible."""
         if self.table_action.isChecked():
             self._show_table(True)
 
     def copy(self) -> None:
-        """Put what is seen on the clipboard: the picture, or the table as text."""
+        """Copy the chart as an image, or the visible table as text, to the clipboard."""
         if self.table_action.isChecked():
             QGuiApplication.clipboard().setText(self._get_table().to_text())
         else:
-            QGuiApplication.clipboard().setPixmap(self._picture())
+            QGuiApplication.clipboard().setPixmap(self._render())
 
-    def save_picture(self) -> None:
-        """Ask for a place and save the picture there."""
-        name, _ = QFileDialog.getSaveFileName(self, "Save picture", f"{self._title_text}.png", "Pictures (*.png *.jpg)")
+    def save_image(self) -> None:
+        """Ask for a file name and save the chart as an image."""
+        name, _ = QFileDialog.getSaveFileName(self, "Save image", f"{self._title_text}.png", "Images (*.png *.jpg)")
         if name:
             path = Path(name) if Path(name).suffix else Path(f"{name}.png")
-            is_saved = self._picture().save(str(path))
-            self.show_readout(f"Saved as {path.name}" if is_saved else f"{path.name} could not be written there")
+            is_saved = self._render().save(str(path))
+            self.show_readout(f"Saved as {path.name}" if is_saved else f"{path.name} could not be written")
 
-    def _picture(self) -> QPixmap:
-        scale = 2  # twice the pixels of the screen, so that it prints well
+    def _render(self) -> QPixmap:
+        scale = 2  # twice the screen resolution, for printing
         pixmap = QPixmap(self._chart.size() * scale)
         pixmap.setDevicePixelRatio(scale)
         pixmap.fill(theme.colors(self.palette()).surface)
@@ -133,7 +133,7 @@ class ChartFrame(QWidget):
 
     def _show_table(self, is_shown: bool) -> None:
         if is_shown:
-            model = _FiguresModel(self._get_table())
+            model = _ChartTableModel(self._get_table())
             old = self._table.model()
             self._table.setModel(model)
             model.setParent(self._table)
@@ -152,11 +152,11 @@ class ChartFrame(QWidget):
 
     def _build_menu(self) -> None:
         self.copy_action = QAction("Copy", self)
-        self.save_action = QAction("Save picture…", self)
+        self.save_action = QAction("Save image…", self)
         self.table_action = QAction("Show as table", self)
         self.table_action.setCheckable(True)
         self.copy_action.triggered.connect(self.copy)
-        self.save_action.triggered.connect(self.save_picture)
+        self.save_action.triggered.connect(self.save_image)
         self.table_action.toggled.connect(self._show_table)
         self.copy_action.setShortcut(QKeySequence.StandardKey.Copy)
         self.copy_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -171,17 +171,17 @@ class ChartFrame(QWidget):
         self.menu_button.setAutoRaise(True)
         self.menu_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.menu_button.setToolTip("Copy, save, or show as a table")
-        self.menu_button.setAccessibleName(f"Menu of {self._title_text}")
+        self.menu_button.setAccessibleName(f"Menu: {self._title_text}")
         self.menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(2 * GRID)
         head.addWidget(self._title)
-        head.addWidget(self._reading, 1)
+        head.addWidget(self._readout, 1)
         head.addWidget(self.menu_button)
-        self._reading.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._reading.setMinimumWidth(1)  # a long reading is cut, never widens the page
+        self._readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._readout.setMinimumWidth(1)  # a long readout is clipped instead of widening the page
         self._stack.addWidget(self._chart)
         self._stack.addWidget(self._table)
         column = QVBoxLayout(self)
@@ -195,14 +195,14 @@ class ChartFrame(QWidget):
         bold = self.font()
         bold.setBold(True)
         self._title.setFont(bold)
-        palette = self._reading.palette()
-        palette.setColor(self._reading.foregroundRole(), colors.muted)
-        self._reading.setPalette(palette)
-        self._reading.setFont(theme.small_font(self.font()))
+        palette = self._readout.palette()
+        palette.setColor(self._readout.foregroundRole(), colors.muted)
+        self._readout.setPalette(palette)
+        self._readout.setFont(theme.small_font(self.font()))
         self.menu_button.setIcon(theme.icon("more", self.palette()))
 
     def changeEvent(self, event: QEvent) -> None:
-        """Follow light and dark."""
+        """Restyle when the palette or the font changes."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and hasattr(self, "menu_button"):
             self._restyle()

@@ -1,4 +1,4 @@
-"""Bars for the likeliest classes; one of them can be chosen."""
+"""Bars of the probabilities of the most likely classes."""
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -10,34 +10,34 @@ from gui.theme import GRID, RADIUS
 
 
 class ClassBars(QWidget):
-    """One row a class with its probability. A click, or up, down and Enter, choose a class."""
+    """Shows one row per class with its probability. A click, or Up, Down and Enter, chooses a class."""
 
     chosen = Signal(str)
-    """Name of the class."""
+    """Emitted with the name of the class."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._top: tuple[tuple[str, float], ...] = ()
-        self._marked: str | None = None
+        self._highlighted: str | None = None
         self._current = 0
-        self.setAccessibleName("Likeliest classes")
+        self.setAccessibleName("Most likely classes")
         self.setToolTip(
-            "How sure the model is of each class (softmax probability). Click a class to see what speaks for it."
+            "Confidence in each class (softmax probability). Click a class to see the regions that support it."
         )
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def show_top(self, top: tuple[tuple[str, float], ...]) -> None:
-        """Show the likeliest classes."""
+        """Show the most likely classes with their probabilities (0..1), the most likely first."""
         self._top, self._current = top, 0
-        self.setAccessibleDescription(", ".join(f"{name} {percent(share)}" for name, share in top))
+        self.setAccessibleDescription(", ".join(f"{name} {percent(probability)}" for name, probability in top))
         self.updateGeometry()
         self.update()
 
-    def mark(self, name: str | None) -> None:
-        """Mark the class that is explained, or none."""
-        self._marked = name
+    def highlight(self, name: str | None) -> None:
+        """Highlight the class that is explained, or none."""
+        self._highlighted = name
         self.update()
 
     def choose(self, row: int) -> None:
@@ -51,7 +51,7 @@ class ClassBars(QWidget):
         return QFontMetrics(self.font()).height() + GRID
 
     def sizeHint(self) -> QSize:
-        """Ask for a line for each class."""
+        """Return the size for one line per class."""
         return QSize(30 * GRID, self._row_height() * len(self._top))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -59,7 +59,7 @@ class ClassBars(QWidget):
         self.choose(int(event.position().y()) // self._row_height())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk with up and down, choose with Enter or Space."""
+        """Move with Up and Down; choose with Enter or Space."""
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             step = 1 if event.key() == Qt.Key.Key_Down else -1
             self._current = min(max(self._current + step, 0), max(0, len(self._top) - 1))
@@ -70,17 +70,17 @@ class ClassBars(QWidget):
             super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw name, bar and percent of each class."""
+        """Paint name, bar and percentage of each class."""
         colors = theme.colors(self.palette())
         painter = QPainter(self)
         metrics, height = QFontMetrics(self.font()), self._row_height()
         number_width = metrics.horizontalAdvance("100 %  ")
         name_width = min(self.width() // 3, max((metrics.horizontalAdvance(n) for n, _ in self._top), default=0) + GRID)
         margin = GRID // 2
-        room = max(1, self.width() - name_width - number_width - 2 * margin)
-        for row, (name, share) in enumerate(self._top):
+        track_width = max(1, self.width() - name_width - number_width - 2 * margin)
+        for row, (name, probability) in enumerate(self._top):
             line = QRect(0, row * height, self.width(), height)
-            if name == self._marked:
+            if name == self._highlighted:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(colors.raised)
                 painter.drawRoundedRect(line, RADIUS, RADIUS)
@@ -92,8 +92,8 @@ class ClassBars(QWidget):
             painter.setPen(colors.text)
             short = metrics.elidedText(name, Qt.TextElideMode.ElideRight, name_width - GRID // 2)
             painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, short)
-            track = QRect(inner.left() + name_width, line.center().y() - 3, room, 6)
-            painter.fillRect(track, colors.hairline if name == self._marked else colors.raised)
-            filled = QRect(track.left(), track.top(), round(track.width() * share), track.height())
+            track = QRect(inner.left() + name_width, line.center().y() - 3, track_width, 6)
+            painter.fillRect(track, colors.hairline if name == self._highlighted else colors.raised)
+            filled = QRect(track.left(), track.top(), round(track.width() * probability), track.height())
             painter.fillRect(filled, colors.accent if row == 0 else colors.muted)
-            painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, percent(share))
+            painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, percent(probability))

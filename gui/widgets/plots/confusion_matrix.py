@@ -1,4 +1,4 @@
-"""What was taken for what: a row for what an image is, a column for what it was taken for."""
+"""Confusion matrix: rows are actual classes, columns are predicted classes."""
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -10,8 +10,8 @@ from gui import theme
 from gui.plain_text import as_plain
 from gui.theme import GRID
 
-_SMALLEST, _LARGEST = 8, 88
-_MOST_LABEL = 15 * GRID
+_MIN_SIDE, _MAX_SIDE = 8, 88
+_MAX_LABEL_WIDTH = 15 * GRID
 _ARROWS = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -21,12 +21,12 @@ _ARROWS = {
 
 
 class ConfusionMatrixView(QWidget):
-    """Paints the counts and lets a cell be chosen with the mouse or the arrow keys and Enter."""
+    """Paints a confusion matrix. A cell is chosen with the mouse, or with the arrow keys and Enter."""
 
     cell_chosen = Signal(int, int)
-    """Row and column of the cell that was clicked, or entered."""
+    """Emitted with row and column of the cell that was clicked or entered."""
     cell_visited = Signal(int, int)
-    """Row and column of the cell under the pointer or the arrow keys."""
+    """Emitted with row and column of the cell under the pointer or the keyboard cursor."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,7 +38,7 @@ class ConfusionMatrixView(QWidget):
         self.setMouseTracking(True)
 
     def show_evaluation(self, evaluation: Evaluation | None) -> None:
-        """Show the counts of an evaluation."""
+        """Show the confusion matrix of an evaluation, or nothing."""
         self._classes = evaluation.classes if evaluation else ()
         self._counts = evaluation.confusion if evaluation else ()
         self._visited = self._chosen = None
@@ -46,7 +46,7 @@ class ConfusionMatrixView(QWidget):
         self.update()
 
     def choose(self, cell: tuple[int, int] | None) -> None:
-        """Mark a cell as the chosen one, or none."""
+        """Highlight a cell as the chosen one, or none."""
         self._chosen = cell
         if cell is not None:
             self._visited = cell
@@ -54,49 +54,49 @@ class ConfusionMatrixView(QWidget):
 
     @property
     def visited(self) -> tuple[int, int] | None:
-        """The cell the arrow keys stand on."""
+        """The cell under the pointer or the keyboard cursor."""
         return self._visited
 
-    def words(self, row: int, column: int) -> str:
-        """Say what a cell counts."""
+    def describe_cell(self, row: int, column: int) -> str:
+        """Return the count of a cell as text, such as `ants → bees: 3 images`."""
         number = count(self._counts[row][column], "image")
         if row == column:
-            return f"{self._classes[row]} named right: {number}"
-        return f"{self._classes[row]} taken for {self._classes[column]}: {number}"
+            return f"{self._classes[row]}, correct: {number}"
+        return f"{self._classes[row]} → {self._classes[column]}: {number}"
 
     def cell_rect(self, row: int, column: int) -> QRect:
-        """Return where a cell lies."""
+        """Return the rectangle of a cell in widget coordinates."""
         side = self._side()
         left, top = self._margins()
         return QRect(left + column * side, top + row * side, side, side)
 
     def _side(self) -> int:
         left, top = self._margins()
-        room = min(self.width() - left - 1, self.height() - top - 1)
-        return max(_SMALLEST, min(_LARGEST, room // max(1, len(self._classes))))
+        extent = min(self.width() - left - 1, self.height() - top - 1)
+        return max(_MIN_SIDE, min(_MAX_SIDE, extent // max(1, len(self._classes))))
 
     def _margins(self) -> tuple[int, int]:
-        """Return the room for the names of the rows and of the columns, each with what it stands for."""
+        """Return the left and top margins in pixels, for the class names and the axis labels."""
         metrics = QFontMetrics(theme.small_font(self.font()))
         longest = max((metrics.horizontalAdvance(name) for name in self._classes), default=0)
-        names = min(_MOST_LABEL, longest) + 2 * GRID
+        names = min(_MAX_LABEL_WIDTH, longest) + 2 * GRID
         line = metrics.height() + GRID
-        # Names stand upright where they fit the widest cell, else they are turned
-        return names + line, (line if self._fits_level(longest) else names) + line
+        # Column names are horizontal if they fit into a cell and rotated otherwise.
+        return names + line, (line if self._fits_horizontally(longest) else names) + line
 
-    def _fits_level(self, longest: int) -> bool:
-        return longest + GRID <= min(_LARGEST, self.width() // (len(self._classes) + 2) if self._classes else 0)
+    def _fits_horizontally(self, longest: int) -> bool:
+        return longest + GRID <= min(_MAX_SIDE, self.width() // (len(self._classes) + 2) if self._classes else 0)
 
     def _visit(self, cell: tuple[int, int]) -> None:
         if cell != self._visited:
             self._visited = cell
-            self.setAccessibleDescription(self.words(*cell))
+            self.setAccessibleDescription(self.describe_cell(*cell))
             self.cell_visited.emit(*cell)
             self.update()
 
-    def _cell_at(self, place: QPoint) -> tuple[int, int] | None:
+    def _cell_at(self, position: QPoint) -> tuple[int, int] | None:
         left, top = self._margins()
-        column, row = (place.x() - left) // self._side(), (place.y() - top) // self._side()
+        column, row = (position.x() - left) // self._side(), (position.y() - top) // self._side()
         is_inside = 0 <= row < len(self._classes) and 0 <= column < len(self._classes)
         return (row, column) if is_inside else None
 
@@ -105,8 +105,8 @@ class ConfusionMatrixView(QWidget):
         side = self._side()
         left, top = self._margins()
         line = metrics.height() + GRID
-        every = -(-metrics.height() // side)  # where cells are lower than a line of text, some names are left out
-        is_level = top < left or self._fits_level(max(map(metrics.horizontalAdvance, self._classes)))
+        every = -(-metrics.height() // side)  # if cells are lower than a line of text, some names are omitted
+        is_horizontal = top < left or self._fits_horizontally(max(map(metrics.horizontalAdvance, self._classes)))
         painter.setPen(colors.text)
         for number, name in enumerate(self._classes):
             if number % every:
@@ -115,7 +115,7 @@ class ConfusionMatrixView(QWidget):
             text = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, left - line - GRID)
             rows = QRect(line, top + number * side, left - line - GRID, min(height, side * every))
             painter.drawText(rows, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-            if is_level:
+            if is_horizontal:
                 columns = QRect(left + number * side, line, side, top - line - GRID // 2)
                 painter.drawText(columns, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, name)
                 continue
@@ -131,29 +131,29 @@ class ConfusionMatrixView(QWidget):
         extent = self._side() * len(self._classes)
         line = painter.fontMetrics().height()
         painter.setPen(colors.muted)
-        painter.drawText(QRect(left, 0, extent, line), Qt.AlignmentFlag.AlignLeft, "was taken for")
+        painter.drawText(QRect(left, 0, extent, line), Qt.AlignmentFlag.AlignLeft, "Predicted")
         painter.save()
         painter.translate(0, top + extent)
         painter.rotate(-90)
-        painter.drawText(QRect(0, 0, extent, line), Qt.AlignmentFlag.AlignRight, "image shows")
+        painter.drawText(QRect(0, 0, extent, line), Qt.AlignmentFlag.AlignRight, "Actual")
         painter.restore()
 
-    def _paint_cells(self, painter: QPainter, colors: theme.Colors, around: QRect) -> None:
+    def _paint_cells(self, painter: QPainter, colors: theme.Colors, visible: QRect) -> None:
         side = self._side()
-        with_numbers = side >= painter.fontMetrics().height() + 2
+        has_numbers = side >= painter.fontMetrics().height() + 2
         gap = 1 if side < 3 * GRID else 2
         for row, counts in enumerate(self._counts):
             total = sum(counts) or 1
             for column, number in enumerate(counts):
                 rect = self.cell_rect(row, column)
-                if not rect.intersects(around):
+                if not rect.intersects(visible):
                     continue
                 fill = _blend(colors.surface, colors.val_line, 0.12 + 0.78 * (number / total) ** 0.7 if number else 0.0)
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(fill)
                 inner = rect.adjusted(gap, gap, 0, 0)
                 painter.drawRoundedRect(inner, gap, gap)
-                fits = with_numbers and painter.fontMetrics().horizontalAdvance(str(number)) < side - 2
+                fits = has_numbers and painter.fontMetrics().horizontalAdvance(str(number)) < side - 2
                 if number and fits:
                     painter.setPen(_readable_on(fill))
                     painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, f"{number:,}")
@@ -161,7 +161,7 @@ class ConfusionMatrixView(QWidget):
                     painter.setPen(colors.hairline)
                     painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, "·")
 
-    def _paint_marks(self, painter: QPainter, colors: theme.Colors) -> None:
+    def _paint_highlights(self, painter: QPainter, colors: theme.Colors) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self._chosen is not None:
             painter.setPen(QPen(colors.accent, 2))
@@ -171,19 +171,19 @@ class ConfusionMatrixView(QWidget):
             painter.drawRoundedRect(self.cell_rect(*self._visited), 2, 2)
 
     def sizeHint(self) -> QSize:
-        """Ask for cells large enough to read."""
+        """Return a size with readable cells."""
         left, top = self._margins()
-        side = max(_SMALLEST, min(64, 480 // max(1, len(self._classes)))) * max(2, len(self._classes))
+        side = max(_MIN_SIDE, min(64, 480 // max(1, len(self._classes)))) * max(2, len(self._classes))
         return QSize(left + side + GRID, top + side + GRID)
 
     def minimumSizeHint(self) -> QSize:
-        """Keep every cell large enough to be hit; the rest scrolls."""
+        """Return the size at which a cell is still large enough to click."""
         left, top = self._margins()
-        side = (_SMALLEST if len(self._classes) > 12 else 3 * GRID) * max(2, len(self._classes))
+        side = (_MIN_SIDE if len(self._classes) > 12 else 3 * GRID) * max(2, len(self._classes))
         return QSize(left + side + GRID, top + side + GRID)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint names, cells and marks."""
+        """Paint axis labels, class names, cells and highlights."""
         if not self._classes:
             return
         painter = QPainter(self)
@@ -193,10 +193,10 @@ class ConfusionMatrixView(QWidget):
         self._paint_axes(painter, colors)
         self._paint_names(painter, colors)
         self._paint_cells(painter, colors, event.rect())
-        self._paint_marks(painter, colors)
+        self._paint_highlights(painter, colors)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk with the arrow keys, choose with Enter or Space."""
+        """Move with the arrow keys; choose with Enter or Space."""
         step = _ARROWS.get(Qt.Key(event.key()))
         if step is not None and self._classes:
             row, column = self._visited or (0, 0)
@@ -209,7 +209,7 @@ class ConfusionMatrixView(QWidget):
             super().keyPressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show what the cell under the pointer counts."""
+        """Visit the cell under the pointer."""
         cell = self._cell_at(event.position().toPoint())
         self.setCursor(Qt.CursorShape.PointingHandCursor if cell else Qt.CursorShape.ArrowCursor)
         if cell is not None:
@@ -223,23 +223,21 @@ class ConfusionMatrixView(QWidget):
             self.cell_chosen.emit(*cell)
 
     def event(self, event: QEvent) -> bool:
-        """Say what a cell counts in a tooltip."""
+        """Show the count of a cell as a tooltip."""
         if event.type() == QEvent.Type.ToolTip:
             cell = self._cell_at(event.pos())  # type: ignore[attr-defined]
             if cell is not None:
-                QToolTip.showText(event.globalPos(), as_plain(self.words(*cell)), self)  # type: ignore[attr-defined]
+                QToolTip.showText(event.globalPos(), as_plain(self.describe_cell(*cell)), self)  # type: ignore[attr-defined]
                 return True
         return super().event(event)
 
 
-def _blend(low: QColor, high: QColor, share: float) -> QColor:
-    parts = [
-        round(getattr(low, part)() * (1 - share) + getattr(high, part)() * share) for part in ("red", "green", "blue")
-    ]
-    return QColor(*parts)
+def _blend(low: QColor, high: QColor, fraction: float) -> QColor:
+    pairs = ((low.red(), high.red()), (low.green(), high.green()), (low.blue(), high.blue()))
+    return QColor(*(round(start * (1 - fraction) + end * fraction) for start, end in pairs))
 
 
 def _readable_on(fill: QColor) -> QColor:
-    """Return black or white, whichever stands out more; weights of the eye for red, green and blue of ITU-R BT.601."""
-    lightness = 0.299 * fill.red() + 0.587 * fill.green() + 0.114 * fill.blue()
-    return QColor(Qt.GlobalColor.black if lightness > 140 else Qt.GlobalColor.white)
+    """Return black or white, whichever has the higher contrast (luma of ITU-R BT.601)."""
+    luma = 0.299 * fill.red() + 0.587 * fill.green() + 0.114 * fill.blue()
+    return QColor(Qt.GlobalColor.black if luma > 140 else Qt.GlobalColor.white)

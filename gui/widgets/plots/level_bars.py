@@ -1,4 +1,4 @@
-"""Accuracy at a few strengths of one change, as short bars one below the other."""
+"""Bars of the accuracy at several strengths of an image corruption."""
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
@@ -10,45 +10,49 @@ from gui.theme import GRID
 
 
 class LevelBars(QWidget):
-    """One line a strength: its words, a bar, the accuracy; a thin mark shows the accuracy on unchanged images."""
+    """Shows one line per strength with label, bar and accuracy. A thin mark is the accuracy on unmodified images."""
 
-    def __init__(self, levels: list[tuple[str, float]], unchanged: float, parent: QWidget | None = None) -> None:
+    def __init__(self, levels: list[tuple[str, float]], unmodified: float, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._levels, self._unchanged = levels, unchanged
+        self._levels, self._unmodified = levels, unmodified
         self.setFont(theme.small_font(self.font()))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Accuracy by strength")
-        self.setAccessibleDescription(", ".join(f"{words}: {percent(share)}" for words, share in levels))
-        self.setToolTip(f"The thin mark is the accuracy on the same images as they are: {percent(unchanged)}")
+        self.setAccessibleDescription(", ".join(f"{label}: {percent(accuracy)}" for label, accuracy in levels))
+        self.setToolTip(f"Thin mark: accuracy on the unmodified images, {percent(unmodified)}")
 
     def _row_height(self) -> int:
         return QFontMetrics(self.font()).height() + GRID // 2
 
     def sizeHint(self) -> QSize:
-        """Ask for a line for each strength."""
+        """Return the size for one line per strength."""
         return QSize(28 * GRID, self._row_height() * len(self._levels))
 
     def minimumSizeHint(self) -> QSize:
-        """Give way in width."""
+        """Return a smaller width."""
         return QSize(20 * GRID, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the lines."""
+        """Paint label, bar and accuracy of each strength."""
         colors = theme.colors(self.palette())
         painter = QPainter(self)
         metrics, height = QFontMetrics(self.font()), self._row_height()
-        words_width = metrics.horizontalAdvance("0.75 x light   ")
+        label_width = metrics.horizontalAdvance("brightness ×0.75   ")
         number_width = metrics.horizontalAdvance("99.9 %  ")
-        room = max(1, self.width() - words_width - number_width)
+        track_width = max(1, self.width() - label_width - number_width)
         middle = Qt.AlignmentFlag.AlignVCenter
-        for row, (words, share) in enumerate(self._levels):
+        for row, (label, accuracy) in enumerate(self._levels):
             line = QRect(0, row * height, self.width(), height)
             painter.setPen(colors.muted)
-            painter.drawText(line, middle | Qt.AlignmentFlag.AlignLeft, words)
-            track = QRect(words_width, line.center().y() - 3, room, 6)
+            painter.drawText(line, middle | Qt.AlignmentFlag.AlignLeft, label)
+            track = QRect(label_width, line.center().y() - 3, track_width, 6)
             painter.fillRect(track, colors.raised)
-            painter.fillRect(QRect(track.topLeft(), QSize(round(room * share), track.height())), colors.val_line)
-            mark = QRect(track.left() + round(room * self._unchanged) - 1, track.top() - 2, 1, track.height() + 4)
+            painter.fillRect(
+                QRect(track.topLeft(), QSize(round(track_width * accuracy), track.height())), colors.val_line
+            )
+            mark = QRect(
+                track.left() + round(track_width * self._unmodified) - 1, track.top() - 2, 1, track.height() + 4
+            )
             painter.fillRect(mark, colors.text)
             painter.setPen(colors.text)
-            painter.drawText(line, middle | Qt.AlignmentFlag.AlignRight, percent(share))
+            painter.drawText(line, middle | Qt.AlignmentFlag.AlignRight, percent(accuracy))

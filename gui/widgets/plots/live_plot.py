@@ -1,4 +1,4 @@
-"""The curves of a run, drawn on a clock and only while they are seen."""
+"""Training curves of a run, updated by a timer while they are visible."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -14,23 +14,23 @@ from gui.theme import GRID
 from gui.widgets.plots.curve_plot import ACCURACY, LOSS, CurvePlot, Metric
 from gui.widgets.plots.schedule_plot import SchedulePlot
 
-_MS_BETWEEN = 100
-_WIDTH_FOR_TWO = 720
+_UPDATE_INTERVAL_MS = 100
+_MIN_WIDTH_SIDE_BY_SIDE = 720
 
 
 class LivePlot(QWidget):
-    """Accuracy, loss and planned learning rate of one run, grown event by event."""
+    """Shows accuracy, loss and learning-rate schedule of one run and updates them from its events."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.history = History()
         self._config = RunConfig()
         self._earlier: Sequence[History] = ()
-        self._is_stale = self._is_another = True
-        self._clock = QTimer(self)
-        self._clock.setInterval(_MS_BETWEEN)
-        self._clock.setSingleShot(True)
-        self._clock.timeout.connect(self._on_tick)
+        self._is_stale = self._is_new_run = True
+        self._timer = QTimer(self)
+        self._timer.setInterval(_UPDATE_INTERVAL_MS)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._on_tick)
         self._pair = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._pair.setSpacing(3 * GRID)
         self._column = QVBoxLayout(self)
@@ -40,24 +40,24 @@ class LivePlot(QWidget):
 
     @cached_property
     def accuracy(self) -> CurvePlot:
-        """Made when it is first seen, for the window is to be there soon and charts take long to make."""
+        """The accuracy curves, created when first shown, because charts are slow to create."""
         return self._add_curves(ACCURACY)
 
     @cached_property
     def loss(self) -> CurvePlot:
-        """Made when it is first seen."""
+        """The loss curves, created when first shown."""
         return self._add_curves(LOSS)
 
     @cached_property
     def schedule(self) -> SchedulePlot:
-        """Made when it is first seen."""
+        """The learning-rate schedule, created when first shown."""
         schedule = SchedulePlot()
         schedule.setMinimumHeight(13 * GRID)
         self._column.addWidget(schedule, 1)
         return schedule
 
-    def _add_curves(self, measure: Metric) -> CurvePlot:
-        plot = CurvePlot(measure)
+    def _add_curves(self, metric: Metric) -> CurvePlot:
+        plot = CurvePlot(metric)
         plot.setMinimumSize(30 * GRID, 16 * GRID)
         self._pair.addWidget(plot, 1)
         return plot
@@ -67,27 +67,27 @@ class LivePlot(QWidget):
         self.show_history(History(), config)
 
     def show_history(self, history: History, config: RunConfig) -> None:
-        """Show a run that is over, or has not begun."""
-        self.history, self._config, self._is_another = history, config, True
+        """Show the history of a run with its settings."""
+        self.history, self._config, self._is_new_run = history, config, True
         self._make_stale()
 
     def show_plan(self, config: RunConfig) -> None:
-        """Show other settings, keeping the curves that are there."""
+        """Show the schedule of other settings and keep the curves."""
         self.show_history(self.history, config)
 
     def add_events(self, events: Iterable[Event]) -> None:
-        """Take in what the run has said since the last time."""
+        """Add new events of the run."""
         for event in events:
             self.history.add(event)
         self._make_stale()
 
     def show_earlier_runs(self, histories: Sequence[History]) -> None:
-        """Lay earlier runs faintly under the curves."""
-        self._earlier, self._is_another = histories, True
+        """Show the curves of earlier runs faintly below the others."""
+        self._earlier, self._is_new_run = histories, True
         self._make_stale()
 
     def position(self) -> float | None:
-        """Return where the run stands, in epochs; None before the first step and after the end."""
+        """Return the progress of the run in epochs, or None before it starts and after it ends."""
         progress = self.history.progress
         if self.history.done or not self.history.started:
             return None
@@ -97,46 +97,46 @@ class LivePlot(QWidget):
         return finished
 
     def draw(self) -> None:
-        """Draw what is known by now."""
+        """Draw the current history."""
         self._is_stale = False
         started = self.history.started
         num_epochs = started.epochs if started else self._config.training.epochs
-        if self.history.epochs:  # under a time budget the plan grows clearer as the run goes on
+        if self.history.epochs:  # under a time budget the number of epochs is an estimate that is updated
             num_epochs = self.history.epochs[-1].epochs
         for plot in (self.accuracy, self.loss):
-            if self._is_another:
+            if self._is_new_run:
                 plot.show_earlier_runs(self._earlier)
             plot.show_history(self.history, num_epochs)
             plot.draw()
-        if self._is_another:
+        if self._is_new_run:
             self.schedule.show_plan(self._config)
-            # Under a time budget the rate follows the clock, so a plan by epochs would be wrong
+            # Under a time budget the learning rate depends on time, so a schedule over epochs would be wrong.
             self.schedule.setVisible(self._config.training.budget_seconds is None)
         self.schedule.show_position(self.position())
-        self._is_another = False
+        self._is_new_run = False
 
     def _make_stale(self) -> None:
         self._is_stale = True
-        if self.isVisible() and not self._clock.isActive():
-            self._clock.start()
+        if self.isVisible() and not self._timer.isActive():
+            self._timer.start()
 
     def _on_tick(self) -> None:
         if self._is_stale and self.isVisible():
             self.draw()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Catch up with what came while hidden."""
+        """Draw the events that arrived while the widget was hidden."""
         super().showEvent(event)
         if self._is_stale:
             self.draw()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Rest."""
-        self._clock.stop()
+        """Stop the updates."""
+        self._timer.stop()
         super().hideEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Stack the two plots where they would be narrow."""
+        """Stack the two plots if the widget is narrow."""
         super().resizeEvent(event)
-        is_wide = self.width() >= _WIDTH_FOR_TWO
+        is_wide = self.width() >= _MIN_WIDTH_SIDE_BY_SIDE
         self._pair.setDirection(QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom)

@@ -1,4 +1,4 @@
-"""The one look of every plot: light grid, quiet axes, colours of the palette, direct labels."""
+"""Base plot with a common style: light grid, muted axes, theme colours and direct labels."""
 
 import math
 from collections.abc import Sequence
@@ -12,97 +12,97 @@ from gui import theme
 
 _RIGHT_MARGIN = 8
 _AXIS_OVERHANG = 15
-_BELOW_ZERO = 0.004
+_Y_MARGIN = 0.004
 
 
 class EpochAxis(pg.AxisItem):  # type: ignore[misc]
-    """Counts whole epochs, up to the last one of the run."""
+    """Axis of whole epochs up to the last epoch of the run."""
 
     last_epoch = math.inf
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
-        """Put a tick at every 1, 2, 5, 10, ... epochs, as many as there is room for."""
-        step = _whole_step(high - low, max(2.0, size / 40))
+        """Return ticks at every 1, 2, 5, 10, ... epochs, depending on the size in pixels."""
+        step = _whole_step(high - low, max(2.0, size / 64))
         last = math.floor(min(high, self.last_epoch))
         return [(float(step), [float(value) for value in range(step, last + 1, step)])]
 
     def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
-        """Write whole numbers, the first with its unit."""
+        """Format whole numbers, the first with its unit."""
         return [f"epoch {value:.0f}" if value == spacing else f"{value:.0f}" for value in values]
 
 
 class _LeftAxis(pg.AxisItem):  # type: ignore[misc]
     def boundingRect(self) -> QRectF:
-        """Leave room for half a line of text at both ends; with a grid pyqtgraph leaves none and drops the text."""
+        """Extend the axis by half a line of text at both ends; with a grid, pyqtgraph would omit the outer labels."""
         return super().boundingRect().adjusted(0, -_AXIS_OVERHANG, 0, _AXIS_OVERHANG)  # type: ignore[no-any-return]
 
 
 class CountAxis(pg.AxisItem):  # type: ignore[misc]
-    """Counts things, such as images, at a few round numbers."""
+    """Axis of numbers of images."""
 
-    thing = "images"
+    unit = "images"
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
-        """Put as many ticks at round numbers as there is room for."""
+        """Return ticks at round numbers, depending on the size in pixels."""
         step = _whole_step(high - low, max(2.0, size / 70))
         first = max(1, math.ceil(low / step))
         return [(float(step), [float(number * step) for number in range(first, math.floor(high / step) + 1)])]
 
     def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
-        """Write whole numbers, the first with its unit."""
-        return [f"{value:,.0f} {self.thing}" if value == spacing else f"{value:,.0f}" for value in values]
+        """Format whole numbers, the first with its unit."""
+        return [f"{value:,.0f} {self.unit}" if value == spacing else f"{value:,.0f}" for value in values]
 
 
 class ShareAxis(pg.AxisItem):  # type: ignore[misc]
-    """Writes shares (0..1) in percent along the bottom, the last with what it is a share of."""
+    """Horizontal axis of fractions (0..1) in percent, the first label with the quantity."""
 
-    def __init__(self, orientation: str, thing: str) -> None:
-        self._thing = thing
+    def __init__(self, orientation: str, quantity: str) -> None:
+        self._quantity = quantity
         super().__init__(orientation)
 
     def tickValues(self, _low: float, _high: float, size: float) -> list[tuple[float, list[float]]]:
-        """Put a tick at every quarter, or at every half where there is little room; none at the corner."""
+        """Return ticks at every quarter, or every half on a small axis, but none at zero."""
         step = 0.25 if size > 240 else 0.5
         return [(step, [step * number for number in range(1, round(1 / step))])]
 
     def tickStrings(self, values: Sequence[float], _scale: float, spacing: float) -> list[str]:
-        """Write percent."""
-        unit = f" {self._thing}"
+        """Format percentages."""
+        unit = f" {self._quantity}"
         return [f"{value * 100:.0f}\N{NO-BREAK SPACE}%{unit if value == spacing else ''}" for value in values]
 
 
 class PercentAxis(_LeftAxis):
-    """Writes shares (0..1) in percent, up to 100 %."""
+    """Vertical axis of fractions (0..1) in percent."""
 
     def tickValues(self, _low: float, _high: float, size: float) -> list[tuple[float, list[float]]]:
-        """Put a tick at every quarter, or at the ends where there is little room."""
+        """Return ticks at every quarter, or every half on a small axis."""
         step = 0.25 if size > 120 else 0.5
         return [(step, [step * number for number in range(round(1 / step) + 1)])]
 
     def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
-        """Write percent."""
+        """Format percentages."""
         return [f"{value * 100:.0f}\N{NO-BREAK SPACE}%" for value in values]
 
 
 class NumberAxis(_LeftAxis):
-    """Writes plain numbers, few of them."""
+    """Vertical axis of numbers."""
 
     def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
-        """Put three to six ticks at round numbers."""
+        """Return three to six ticks at round numbers."""
         step = _round_step(high - low, max(2.0, size / 48))
         first = math.ceil(low / step - 1e-9)
         return [(step, [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)])]
 
     def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
-        """Write no more digits than are needed."""
+        """Format numbers with as few digits as needed."""
         return [f"{value:.6g}" for value in values]
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
-    """A plot over epochs, or whatever the x axis counts, that follows the palette. It is read, not dragged."""
+    """Plot that follows the palette. The x axis counts epochs by default; zooming and dragging are off."""
 
     hovered = Signal(object)
-    """The place on the x axis under the pointer, or None where it left."""
+    """Emitted with the x value under the pointer, or None when the pointer leaves the plot."""
 
     def __init__(self, y_axis: pg.AxisItem, parent: QWidget | None = None, x_axis: pg.AxisItem | None = None) -> None:
         self._styled: list[tuple[pg.PlotDataItem | pg.TextItem, str, float, Qt.PenStyle, int]] = []
@@ -123,16 +123,23 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def add_curve(
         self, colour: str, width: float, style: Qt.PenStyle = Qt.PenStyle.SolidLine, alpha: int = 255
     ) -> pg.PlotDataItem:
-        """Add an empty curve whose colour is a name of `theme.Colors`."""
+        """Add an empty curve. `colour` is a field of `theme.Colors`, `alpha` is 0..255."""
         curve = pg.PlotDataItem(antialias=True)
         self.addItem(curve)
         self._styled.append((curve, colour, width, style, alpha))
         self._style_item(*self._styled[-1])
         return curve
 
-    def add_label(self, colour: str, anchor: tuple[float, float]) -> pg.TextItem:
-        """Add an empty label that stands beside a point."""
+    def add_label(self, colour: str, anchor: tuple[float, float], has_background: bool = False) -> pg.TextItem:
+        """Add a hidden label.
+
+        Args:
+            colour: Field of `theme.Colors`.
+            anchor: Point of the label, in fractions of its size, that `setPos` places.
+            has_background: Whether the label hides the grid and the curves behind it.
+        """
         label = pg.TextItem(anchor=anchor)
+        label.setProperty("has_background", has_background)
         label.hide()
         self.addItem(label, ignoreBounds=True)
         self._styled.append((label, colour, 0, Qt.PenStyle.NoPen, 255))
@@ -140,29 +147,29 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return label
 
     def remove_curve(self, curve: pg.PlotDataItem) -> None:
-        """Take a curve away for good."""
+        """Remove a curve."""
         self.removeItem(curve)
         self._styled = [styled for styled in self._styled if styled[0] is not curve]
 
-    def set_ranges(self, epochs: float, value: float) -> None:
-        """Show both axes from zero to these values."""
-        self.setXRange(0, epochs, padding=0)
-        self.setYRange(-_BELOW_ZERO * value, value, padding=0)  # a tick exactly at the edge would be lost to rounding
+    def set_ranges(self, x_max: float, y_max: float) -> None:
+        """Set both axes to the range from zero to these values."""
+        self.setXRange(0, x_max, padding=0)
+        self.setYRange(-_Y_MARGIN * y_max, y_max, padding=0)  # rounding would hide a tick exactly at the edge
 
     def units_per_pixel(self) -> tuple[float, float]:
-        """Return how much of each axis a pixel covers."""
+        """Return the width and height of a pixel in data units."""
         width, height = self.getPlotItem().getViewBox().viewPixelSize()
         return float(width), float(height)
 
     def restyle(self) -> None:
-        """Take the colours and the font of the window."""
+        """Apply the colours and the font of the window."""
         colors = theme.colors(self.palette())
         self.setBackground(None)
         font = theme.small_font(self.font())
         for name in ("left", "bottom"):
             axis = self.getAxis(name)
             axis.setStyle(tickLength=0, tickFont=font, tickTextOffset=6, hideOverlappingLabels=False)
-            axis.setZValue(-1000)  # the grid lies under the curves
+            axis.setZValue(-1000)  # draws the grid below the curves
             axis.setTextPen(colors.muted)
             axis.setPen(QPen(QColor(colors.hairline)) if name == "bottom" else QPen(Qt.PenStyle.NoPen))
             axis.setTickPen(QPen(QColor(colors.grid)))
@@ -178,6 +185,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         chosen = QColor(getattr(theme.colors(self.palette()), colour))
         if isinstance(item, pg.TextItem):
             item.setColor(chosen)
+            if item.property("has_background"):
+                item.fill = pg.mkBrush(theme.colors(self.palette()).window)
             item.setFont(theme.small_font(self.font()))
             return
         chosen.setAlpha(alpha)
@@ -189,31 +198,31 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         box = self.getPlotItem().getViewBox()
         is_inside = box.sceneBoundingRect().contains(position)
         self._cursor.setVisible(is_inside)
-        place = box.mapSceneToView(position).x() if is_inside else None
-        if place is not None:
-            self._cursor.setPos(place)
-        self.hovered.emit(place)
+        x = box.mapSceneToView(position).x() if is_inside else None
+        if x is not None:
+            self._cursor.setPos(x)
+        self.hovered.emit(x)
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Take the reading away."""
+        """Hide the cursor and the readout."""
         self._cursor.hide()
         self.hovered.emit(None)
         super().leaveEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Follow light and dark and the font of the system."""
+        """Restyle when the palette or the font changes."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and "_cursor" in self.__dict__:
             self.restyle()
 
 
-def _round_step(span: float, most_ticks: float) -> float:
+def _round_step(span: float, max_ticks: float) -> float:
     if span <= 0 or not math.isfinite(span):
         return 1.0
-    raw = span / most_ticks
+    raw = span / max_ticks
     power = 10.0 ** math.floor(math.log10(raw))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw - 1e-12)
 
 
-def _whole_step(span: float, most_ticks: float) -> int:
-    return max(1, round(_round_step(span, most_ticks)))
+def _whole_step(span: float, max_ticks: float) -> int:
+    return max(1, round(_round_step(span, max_ticks)))

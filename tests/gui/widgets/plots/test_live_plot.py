@@ -1,4 +1,4 @@
-"""Tests of the curves of a run, with scripted events."""
+"""Tests of the training curves with scripted events."""
 
 import pytest
 from PySide6.QtWidgets import QScrollArea
@@ -25,17 +25,17 @@ def _history(num_epochs: int) -> History:
     return history
 
 
-def test_charts_are_made_when_they_are_seen_with_all_they_were_told_before(plot: LivePlot) -> None:
+def test_charts_are_created_when_shown_and_contain_all_earlier_events(plot: LivePlot) -> None:
     plot.show_history(_history(3), RunConfig().changed("training", epochs=4))
     plot.show_earlier_runs([_history(2), _history(4)])
     assert not plot.findChildren(CurvePlot)
     plot.window().show()
     assert plot.accuracy.num_earlier_runs == plot.loss.num_earlier_runs == 2
-    assert plot.accuracy.label_texts == ["training 74 %", "validation 69 %"]
+    assert plot.accuracy.label_texts == ["Training 74 %", "Validation 69 %"]
     assert plot.schedule.isVisible()
 
 
-def test_a_plan_by_epochs_is_hidden_under_a_time_budget_and_comes_back_without(qtbot: QtBot, plot: LivePlot) -> None:
+def test_the_schedule_is_hidden_under_a_time_budget(qtbot: QtBot, plot: LivePlot) -> None:
     plot.show_plan(RunConfig().changed("training", budget="5m"))
     plot.window().show()
     assert plot.schedule.isHidden()
@@ -43,7 +43,7 @@ def test_a_plan_by_epochs_is_hidden_under_a_time_budget_and_comes_back_without(q
     qtbot.waitUntil(plot.schedule.isVisible)
 
 
-def test_curves_grow_event_by_event_while_they_are_seen(qtbot: QtBot, plot: LivePlot) -> None:
+def test_visible_curves_are_updated_with_new_events(qtbot: QtBot, plot: LivePlot) -> None:
     plot.begin(RunConfig())
     plot.window().show()
     assert plot.accuracy.label_texts == []
