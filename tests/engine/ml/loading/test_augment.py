@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from engine.config.settings import Geometry
-from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, AugmentOptions, augment, random_parameters
+from engine.data.dataset import scan
+from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, AugmentOptions, augment, preview_images, random_parameters
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, make_canvas
+from tests.pictures import write_classes
 
 UNCHANGED = AugmentOptions()
 SIZE = 40
@@ -128,3 +131,12 @@ def test_random_erasing_covers_at_most_a_third_of_the_image() -> None:
     fractions = ((images - 77).abs() > 0.5).any(1).float().mean((1, 2))
     assert fractions.min() > 0
     assert fractions.max() < 0.36
+
+
+def test_a_preview_is_training_images_spread_over_the_dataset_at_the_input_size(tmp_path: Path) -> None:
+    dataset = scan(write_classes(tmp_path / "data", {"red": 4, "blue": 4}))
+    images = preview_images(dataset, UNCHANGED, 0, _preprocessing(), 2)
+    assert [(image.shape, image.dtype) for image in images] == [((SIZE, SIZE, 3), np.uint8)] * 2
+    means = [image.mean((0, 1)) for image in images]
+    assert means[0].argmax() == 2, "the first image is of the class blue"
+    assert means[1].argmax() == 0, "the second image is of the class red"
