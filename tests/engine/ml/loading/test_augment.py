@@ -14,7 +14,7 @@ from engine.config.settings import Geometry
 from engine.data.dataset import scan
 from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, AugmentOptions, augment, preview_images, random_parameters
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, make_canvas
-from tests.pictures import write_classes
+from tests.images import write_classes
 
 UNCHANGED = AugmentOptions()
 SIZE = 40
