@@ -21,7 +21,7 @@ _COLUMNS = (
 
 
 class ClassModel(TableModel):
-    """Shows one row per class."""
+    """Table model with one row per class."""
 
     columns = _COLUMNS
     numeric_columns = frozenset({1, 2, 3, 4})

@@ -18,7 +18,7 @@ _COLUMNS = (
 
 
 class LayerModel(TableModel):
-    """Shows one row per layer, from input to output."""
+    """Table model with one row per layer, from input to output."""
 
     columns = _COLUMNS
     numeric_columns = frozenset({2, 3, 4})

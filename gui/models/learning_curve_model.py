@@ -23,7 +23,7 @@ _COLUMNS = (
 
 
 class LearningCurveModel(TableModel):
-    """Shows one row per class, the largest expected gain first."""
+    """Table model with one row per class, the largest expected gain first."""
 
     columns = _COLUMNS
     numeric_columns = frozenset({1, 2})

@@ -20,7 +20,7 @@ _COLUMNS = (
 
 
 class PredictionModel(TableModel):
-    """Shows one row per image, in the order the images were added."""
+    """Table model with one row per image, in the order the images were added."""
 
     columns = _COLUMNS
     numeric_columns = frozenset({CONFIDENCE})

@@ -28,7 +28,7 @@ _COLUMNS = (
 
 
 class RunModel(TableModel):
-    """Shows one row per run, the latest first. The cells of a run that has not been read yet are empty."""
+    """Table model with one row per run, the latest first. The cells of a run that has not been read yet are empty."""
 
     columns = _COLUMNS
     numeric_columns = frozenset({3, 4, 5, 6})

@@ -88,7 +88,7 @@ def read_record(run: Run) -> RunRecord:
 
 
 class RunReader(QObject):
-    """Reads run folders in the idle time of the event loop and caches those that did not change."""
+    """Reader of run folders that works in the idle time of the event loop and caches unchanged runs."""
 
     record_read = Signal(object)
     """Emitted with a RunRecord."""

@@ -23,7 +23,7 @@ class _TrackedJob:
 
 
 class JobBar(QFrame):
-    """Shows the latest running job. A training takes precedence over other jobs."""
+    """Status bar of the latest running job. A training takes precedence over other jobs."""
 
     stop_requested = Signal()
 

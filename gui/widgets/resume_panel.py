@@ -17,7 +17,7 @@ _MAX_ROWS = 3
 
 
 class ResumePanel(QFrame):
-    """Shows at most three interrupted runs; hidden if there are none."""
+    """List of at most three interrupted runs, hidden if there are none."""
 
     resume_requested = Signal(object)
     """Emitted with the Run to resume."""

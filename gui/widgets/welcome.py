@@ -14,7 +14,7 @@ _STEPS = (
 
 
 class Welcome(QFrame):
-    """Shows the three steps side by side."""
+    """The three steps side by side."""
 
     skipped = Signal()
 

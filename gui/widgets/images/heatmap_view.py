@@ -15,7 +15,7 @@ LEGEND = "high attention"
 
 
 class HeatmapView(ImageView):
-    """Shows an image file and optionally a heat map over the region that is the input of the model."""
+    """View of an image file with an optional heat map over the region that is the input of the model."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

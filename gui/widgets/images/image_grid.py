@@ -14,7 +14,7 @@ __all__ = ["GridItem", "ImageGrid"]
 
 
 class ImageGrid(QListView):
-    """Shows square thumbnails with captions. A click, Enter or Space opens an image."""
+    """Grid of square thumbnails with captions. A click, Enter or Space opens an image."""
 
     opened = Signal(int)
     """Emitted with the row of the image."""

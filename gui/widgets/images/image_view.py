@@ -20,7 +20,7 @@ _MAX_SIDE = 2048  # larger than most screens, and limits the memory for huge ima
 
 
 class ImageView(QWidget):
-    """Shows one image file scaled to fit. The file is decoded in a thread."""
+    """View of one image file, scaled to fit and decoded in a thread."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,7 +71,7 @@ class ImageView(QWidget):
 
 
 class ImageViewer(QFrame):
-    """Covers its parent with one of many images. Arrow keys show the next or previous image, Escape closes."""
+    """Viewer that covers its parent. Arrow keys show the next or previous image, Escape closes the viewer."""
 
     closed = Signal()
 

@@ -12,7 +12,7 @@ from gui.widgets.labels import HeadingLabel, MutedLabel
 
 
 class LabelIssueView(QWidget):
-    """Shows the image on the left; on the right the reason, the duplicate and space for buttons."""
+    """View with the image on the left, and the reason, the duplicate and space for buttons on the right."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

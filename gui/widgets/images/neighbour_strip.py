@@ -21,7 +21,7 @@ _SIDE = 84  # pixels; five thumbnails fit into the smallest window
 
 
 class NeighbourStrip(QWidget):
-    """Shows thumbnails with class and similarity. A click or Enter opens one."""
+    """Row of thumbnails with class and similarity. A click or Enter opens one."""
 
     opened = Signal(int)
     """Emitted with the index of the image in the row."""

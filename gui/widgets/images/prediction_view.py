@@ -17,7 +17,7 @@ from gui.widgets.plots.class_bars import ClassBars
 
 
 class PredictionView(QWidget):
-    """Shows an image with its prediction and the probabilities of the most likely classes.
+    """View of an image with its prediction and the probabilities of the most likely classes.
 
     The Why? button adds the heat map and the most similar training images.
     """

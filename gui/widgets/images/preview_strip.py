@@ -14,7 +14,7 @@ _NUM_IMAGES, _COLUMNS, _SIDE = 8, 4, 72
 
 
 class PreviewStrip(QWidget):
-    """Shows augmented training images after a click on its button."""
+    """Button with a grid of augmented training images, which appear after a click."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -21,7 +21,7 @@ _BAR_HEIGHT = 4
 
 
 class ClassList(QListWidget):
-    """Shows one row for all classes, then one row per class."""
+    """List with one row for all classes, then one row per class."""
 
     class_chosen = Signal(int)
     """Emitted with the index of the class, or -1 for all classes."""

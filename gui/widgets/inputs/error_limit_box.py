@@ -8,7 +8,7 @@ from gui.theme import GRID
 
 
 class ErrorLimitBox(QWidget):
-    """Edits the maximum error rate of the application state, which all pages share. Zero means no limit."""
+    """Editor of the maximum error rate in the application state, which all pages share. Zero means no limit."""
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)

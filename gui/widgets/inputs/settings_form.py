@@ -12,7 +12,7 @@ from gui.widgets.inputs.editors import Editor, help_text, make_editor
 
 
 class SettingsForm(QWidget):
-    """Edits selected fields of a RunConfig, grouped by section. Other fields keep their values."""
+    """Form for selected fields of a RunConfig, grouped by section. Other fields keep their values."""
 
     config_edited = Signal(object)
     """Emitted with a RunConfig in which one field is replaced."""

@@ -9,7 +9,7 @@ from gui.widgets.labels import MutedLabel
 
 
 class SplitBox(QWidget):
-    """Edits the validation share, or shows that the folder has its own split."""
+    """Editor of the validation share, or a note that the folder has its own split."""
 
     fraction_chosen = Signal(float)
     """Emitted with the validation share (0..1)."""

@@ -15,7 +15,7 @@ _NONE, _DEFAULT = "none", "default"
 
 
 class WeightsBox(QWidget):
-    """Offers the three sources of initial weights for a backbone."""
+    """Radio buttons for the initial weights of a backbone."""
 
     weights_chosen = Signal(str)
     """Emitted with `none`, `default` or the path of a file."""

@@ -76,7 +76,7 @@ class _ChartTableModel(QAbstractTableModel):
 
 
 class ChartFrame(QWidget):
-    """Shows a chart below its title, with a menu button at the right end of the title."""
+    """A chart below its title, with a menu button at the right end of the title."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from gui.theme import GRID, RADIUS
 
 
 class ClassBars(QWidget):
-    """Shows one row per class with its probability. A click, or Up, Down and Enter, chooses a class."""
+    """Bar chart with one row per class and its probability. A click, or Up, Down and Enter, chooses a class."""
 
     chosen = Signal(str)
     """Emitted with the name of the class."""

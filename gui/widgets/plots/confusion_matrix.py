@@ -21,7 +21,7 @@ _ARROWS = {
 
 
 class ConfusionMatrixView(QWidget):
-    """Paints a confusion matrix. A cell is chosen with the mouse, or with the arrow keys and Enter."""
+    """View of a confusion matrix. A cell is chosen with the mouse, or with the arrow keys and Enter."""
 
     cell_chosen = Signal(int, int)
     """Emitted with row and column of the cell that was clicked or entered."""

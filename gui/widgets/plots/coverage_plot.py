@@ -15,7 +15,7 @@ _HELP = (
 
 
 class CoveragePlot(ChartFrame):
-    """Plots the accuracy over the coverage and marks the operating point."""
+    """Plot of the accuracy over the coverage, with the operating point."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._points: tuple[CoveragePoint, ...] = ()

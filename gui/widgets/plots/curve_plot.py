@@ -52,7 +52,7 @@ LOSS = Metric(
 
 
 class CurvePlot(ChartFrame):
-    """Shows the curves of one metric; `draw` updates them."""
+    """Plot of the curves of one metric; `draw` updates them."""
 
     def __init__(self, metric: Metric, parent: QWidget | None = None) -> None:
         self._metric = metric

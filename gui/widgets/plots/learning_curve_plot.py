@@ -15,7 +15,7 @@ _BAND_ALPHA = 56
 
 
 class LearningCurvePlot(ChartFrame):
-    """Plots measured accuracies with dots and the extrapolation dashed, each with its 95 % interval as a band."""
+    """Plot of measured accuracies (dots) and their extrapolation (dashed), with 95 % intervals as bands."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._curve: LearningCurve | None = None

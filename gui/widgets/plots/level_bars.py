@@ -10,7 +10,7 @@ from gui.theme import GRID
 
 
 class LevelBars(QWidget):
-    """Shows one line per strength with label, bar and accuracy. A thin mark is the accuracy on unmodified images."""
+    """One line per strength with label, bar and accuracy. A thin mark is the accuracy on unmodified images."""
 
     def __init__(self, levels: list[tuple[str, float]], unmodified: float, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -19,7 +19,7 @@ _MIN_WIDTH_SIDE_BY_SIDE = 720
 
 
 class LivePlot(QWidget):
-    """Shows accuracy, loss and learning-rate schedule of one run and updates them from its events."""
+    """Plots of accuracy, loss and learning-rate schedule of one run, updated with its events."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -22,7 +22,7 @@ _HELP = (
 
 
 class ReliabilityPlot(ChartFrame):
-    """Plots the accuracy of each confidence bin with its 95 % interval, and the line of perfect calibration."""
+    """Plot of the accuracy of each confidence bin with its 95 % interval, and the line of perfect calibration."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._bins: list[ReliabilityBin] = []

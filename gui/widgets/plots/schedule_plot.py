@@ -16,7 +16,7 @@ _MAX_POINTS = 2000
 
 
 class SchedulePlot(ChartFrame):
-    """Plots the learning rate of the classification head over the epochs."""
+    """Plot of the learning rate of the classification head over the epochs."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._rates: list[float] = []
