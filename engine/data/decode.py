@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pi_heif
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 from PIL.ExifTags import Base
 
 from engine.core.errors import EngineError
@@ -142,10 +142,10 @@ def _formats(file: BinaryIO) -> tuple[str, ...]:
     return _FORMATS if size <= _MAX_UNSTREAMED_FILE_BYTES else _STREAMED_FORMATS
 
 
-def _num_bytes(image: Image.Image, file: BinaryIO, min_side: int | None) -> int:
+def _num_bytes(image: ImageFile.ImageFile, file: BinaryIO, min_side: int | None) -> int:
     """Return the bytes of memory needed to decode an opened image; raise EngineError if decoding takes too long."""
     num_pixels = image.width * image.height
-    if num_pixels > _MAX_SLOW_PIXELS and any(tile[0] in Image.DECODERS for tile in getattr(image, "tile", ())):
+    if num_pixels > _MAX_SLOW_PIXELS and any(tile[0] in Image.DECODERS for tile in image.tile):
         raise EngineError(f"This image is too large for its file format: {image.width} x {image.height} pixels.")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tile_width, tile_height = (image.tag_v2.get(tag, 0) for tag in (Base.TileWidth, Base.TileLength))
@@ -166,18 +166,14 @@ def _num_bytes(image: Image.Image, file: BinaryIO, min_side: int | None) -> int:
 
 def _num_scans(file: BinaryIO) -> int:
     """Return the number of scans of a JPEG; the decoder buffers the whole image if there is more than one."""
-    position = file.tell()
     file.seek(0)
-    num_scans = sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(1024**2), b""))
-    file.seek(position)
-    return num_scans
+    return sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(1024**2), b""))
 
 
 def _reduce_while_decoding(image: Image.Image, min_side: int) -> None:
+    """Let Pillow decode a JPEG at the smallest of its sizes whose shorter side has `min_side` pixels."""
     scale = min_side / min(image.size)
-    if scale < 1:
-        # Pillow chooses the smallest size at which the JPEG can be decoded and that is not below this one
-        image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
+    image.draft(None, (math.ceil(image.width * scale), math.ceil(image.height * scale)))
 
 
 def _reduction(image: Image.Image, min_side: int | None) -> int:
@@ -192,7 +188,7 @@ def _to_rgb(image: Image.Image, reduction: int) -> Pixels:
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // (width * reduction)) * reduction
     boxes = [(0, top, width, min(top + rows, height)) for top in range(0, height, rows)]
-    grey_range = _grey_range(image, boxes) if _is_deep(image) else (0.0, 0.0)
+    grey_range = _grey_range(image, boxes) if image.mode == "F" or image.mode.startswith("I") else None
     pixels = np.empty((math.ceil(height / reduction), math.ceil(width / reduction), 3), np.uint8)
     for box in boxes:
         strip = _strip_to_rgb(image if len(boxes) == 1 else image.crop(box), grey_range)
@@ -203,18 +199,14 @@ def _to_rgb(image: Image.Image, reduction: int) -> Pixels:
     return pixels
 
 
-def _strip_to_rgb(image: Image.Image, grey_range: tuple[float, float]) -> Image.Image:
-    if _is_deep(image):
+def _strip_to_rgb(image: Image.Image, grey_range: tuple[float, float] | None) -> Image.Image:
+    if grey_range is not None:
         return Image.fromarray(_to_8_bits(np.asarray(image), *grey_range)).convert("RGB")
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode == "F" or image.mode.startswith("I")
 
 
 def _grey_range(image: Image.Image, boxes: Sequence[tuple[int, int, int, int]]) -> tuple[float, float]:

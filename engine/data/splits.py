@@ -103,13 +103,8 @@ def _units(dataset: Dataset, groups: Sequence[Sequence[str]]) -> tuple[list[list
     present = [[positions[path] for path in group if path in positions] for group in groups]
     merged = _merged(present) if any(present) else []
     numbers = {position: number for number, group in enumerate(merged) for position in group}
-    units: list[list[int]] = []
-    for position in positions.values():
-        if position not in numbers:
-            units.append([position])
-        elif merged[numbers[position]][0] == position:
-            units.append(merged[numbers[position]])
-    return units, numbers
+    single = [[position] for position in positions.values() if position not in numbers]
+    return sorted([*merged, *single]), numbers
 
 
 def _merged(groups: Iterable[Sequence[int]]) -> list[list[int]]:

@@ -76,10 +76,10 @@ def reliability_bins(confidences: Floats, is_right: Flags, num_bins: int = NUM_B
         num_bins: Number of ranges.
     """
     # A confidence on an edge belongs to the bin below it, as in Guo et al.
-    numbers = np.clip(np.ceil(confidences * num_bins).astype(int) - 1, 0, num_bins - 1)
+    numbers = np.clip(np.ceil(confidences * num_bins), 1, num_bins)
     return [
         ReliabilityBin(int(members.sum()), int(is_right[members].sum()), float(confidences[members].mean()))
-        for number in range(num_bins)
+        for number in range(1, num_bins + 1)
         if (members := numbers == number).any()
     ]
 
@@ -107,17 +107,17 @@ def coverage_curve(confidences: Floats, is_right: Flags) -> tuple[CoveragePoint,
         confidences: Confidence (0..1) of each prediction, shape (N,).
         is_right: Whether each prediction is correct, shape (N,).
     """
-    order = np.argsort(-confidences, kind="stable")
+    order = np.argsort(-confidences)
     sorted_confidences, num_wrong = confidences[order], np.cumsum(~is_right[order])
-    # A threshold cannot separate images of equal confidence.
-    last_of_each = np.flatnonzero(np.append(np.diff(sorted_confidences) != 0, True)) if len(order) else order
-    if len(last_of_each) > MAX_COVERAGE_POINTS:
-        last_of_each = last_of_each[np.linspace(0, len(last_of_each) - 1, MAX_COVERAGE_POINTS).round().astype(int)]
+    # A threshold cannot separate images of equal confidence
+    last_of_each = np.flatnonzero(np.diff(sorted_confidences, append=-np.inf))
+    num_points = min(len(last_of_each), MAX_COVERAGE_POINTS)
+    thinned = np.linspace(0, len(last_of_each) - 1, num_points).round().astype(int)
     return tuple(
         CoveragePoint(
             threshold=float(sorted_confidences[last]), num_answered=int(last) + 1, num_wrong=int(num_wrong[last])
         )
-        for last in last_of_each
+        for last in last_of_each[thinned]
     )
 
 

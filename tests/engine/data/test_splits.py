@@ -1,14 +1,17 @@
 """Tests of the training and validation split."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.core.errors import EngineError
 from engine.data.dataset import Dataset, Sample, scan
-from engine.data.splits import read_split, split, write_split
+from engine.data.splits import read_split, split, unsplit, write_split
 from tests.images import write_classes
+
+_DAMAGED = r"^The list of images of this run is missing or damaged\.$"
 
 
 def _dataset(**counts: int) -> Dataset:
@@ -31,6 +34,28 @@ def test_a_class_with_two_images_is_split_evenly() -> None:
 def test_a_class_with_one_image_stays_in_training() -> None:
     parts = split(_dataset(ant=1, bee=5), 0.4, seed=0)
     assert parts.counts("train") == [1, 3]
+
+
+def test_a_class_keeps_one_training_image_however_large_the_fraction() -> None:
+    assert split(_dataset(ant=3, bee=10), 0.99, seed=0).counts("train") == [1, 1]
+
+
+def test_a_class_gives_one_validation_image_however_small_the_fraction() -> None:
+    assert split(_dataset(ant=3, bee=10), 0.01, seed=0).counts("val") == [1, 1]
+
+
+def test_test_images_are_not_moved_and_do_not_count_for_the_fraction() -> None:
+    dataset = _dataset(ant=10, bee=10)
+    test_images = tuple(Sample(f"test/{number}.png", 0, "test") for number in range(30))
+    parts = split(replace(dataset, samples=dataset.samples + test_images), 0.2, seed=0)
+    assert parts.counts("val") == [2, 2]
+    assert parts.of_split("test") == test_images
+
+
+def test_classes_of_the_same_size_are_drawn_independently() -> None:
+    drawn = split(_dataset(ant=50, bee=50), 0.5, seed=0).of_split("val")
+    numbers = [{sample.path.split("/")[1] for sample in drawn if sample.label == label} for label in (0, 1)]
+    assert numbers[0] != numbers[1]
 
 
 def test_the_split_depends_on_the_seed_only() -> None:
@@ -90,6 +115,36 @@ def test_groups_over_several_classes_stay_together_within_the_quotas() -> None:
     assert min(drawn) < max(drawn)
 
 
+def test_about_the_fraction_of_the_groups_over_several_classes_is_drawn() -> None:
+    groups = [[f"ant/{number}.png", f"bee/{number}.png"] for number in range(500)]
+    parts = split(_dataset(ant=1000, bee=1000), 0.2, 0, groups)
+    num_drawn = sum(sample.split == "val" and sample.group is not None for sample in parts.samples) / 2
+    assert 60 < num_drawn < 140
+
+
+def test_groups_are_numbered_by_their_first_image_and_images_outside_of_groups_have_no_number() -> None:
+    parts = split(_dataset(ant=6, bee=2), 0.5, 0, [["ant/3.png", "ant/1.png", "ant/5.png"], ["bee/0.png", "ant/0.png"]])
+    assert [sample.group for sample in parts.samples] == [0, 1, None, 1, None, 1, 0, None]
+
+
+def test_images_that_the_dataset_does_not_contain_are_left_out_of_groups() -> None:
+    parts = split(_dataset(ant=4, bee=4), 0.5, 0, [["ant/0.png", "gone.png"], ["gone.png", "ant/1.png", "ant/2.png"]])
+    assert [sample.path for sample in parts.samples if sample.group is not None] == ["ant/1.png", "ant/2.png"]
+
+
+def test_groups_of_three_fill_the_quota() -> None:
+    groups = [[f"ant/{3 * number + offset}.png" for offset in range(3)] for number in range(10)]
+    assert split(_dataset(ant=30, bee=2), 0.5, 0, groups).counts("val") == [15, 1]
+
+
+def test_validation_images_go_back_to_training_and_test_images_stay() -> None:
+    dataset = _dataset(ant=10, bee=10)
+    dataset = replace(dataset, samples=(*dataset.samples, Sample("test/1.png", 0, "test")))
+    parts = split(dataset, 0.2, 0)
+    assert parts != dataset
+    assert unsplit(parts) == dataset
+
+
 def test_adding_a_class_does_not_change_the_split_of_classes_with_groups() -> None:
     groups = [["bee/0.png", "bee/1.png"], ["bee/7.png", "bee/9.png", "bee/11.png"]]
     more = [*groups, ["ant/0.png", "ant/1.png"]]
@@ -118,6 +173,22 @@ def test_a_split_file_contains_groups_and_one_without_groups_is_readable(tmp_pat
     assert {sample.group for sample in read_split(tmp_path / "split.json").samples} == {None}
 
 
+def test_a_split_file_has_one_value_per_line_and_an_absolute_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_split(replace(_dataset(ant=2, bee=2), root=Path("images")), tmp_path / "split.json")
+    lines = (tmp_path / "split.json").read_text().splitlines()
+    assert f'"root": "{tmp_path / "images"}",' in lines
+    assert '"path": "bee/1.png",' in lines
+
+
+def test_a_split_that_was_read_is_not_split_again(tmp_path: Path) -> None:
+    write_split(split(_dataset(ant=4, bee=4), 0.25, 0), tmp_path / "split.json")
+    parts = read_split(tmp_path / "split.json")
+    assert split(parts, 0.5, 1) == parts
+
+
 def test_a_folder_with_its_own_validation_split_is_unchanged(tmp_path: Path) -> None:
     for name in ("train", "val"):
         write_classes(tmp_path / name, {"red": 3, "blue": 3})
@@ -136,5 +207,19 @@ def test_a_split_survives_writing_and_reading(tmp_path: Path) -> None:
 def test_a_damaged_split_file_raises_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "split.json"
     path.write_text(text)
-    with pytest.raises(EngineError, match="damaged"):
+    with pytest.raises(EngineError, match=_DAMAGED) as caught:
+        read_split(path)
+    assert caught.value.path == path
+
+
+def test_a_missing_split_file_raises_an_error(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=_DAMAGED):
+        read_split(tmp_path / "split.json")
+
+
+def test_a_split_file_with_an_unknown_class_raises_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "split.json"
+    files = [{"path": "x.png", "class": "cat", "split": "train"}]
+    path.write_text(json.dumps({"root": "/", "classes": ["ant", "bee"], "files": files}))
+    with pytest.raises(EngineError, match=_DAMAGED):
         read_split(path)
