@@ -1,1 +1,1 @@
-"""Speed side by side with other tools, as ratios from one run."""
+"""Measurements of speed and quality, printed as the tables of the documentation."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.calibration`: calibration and error budgets on a held-out half, and what is unlike training."""
+"""Calibration, maximum error rate and out-of-distribution detection: `python -m benchmarks.calibration`."""
 
 import sys
 import tempfile
@@ -10,7 +10,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from benchmarks.__main__ import say
+from benchmarks.output import percent, print_header, print_row
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
@@ -24,30 +24,48 @@ from engine.results.calibration import calibration_error, choose_operating_point
 from engine.results.statistics import auroc, wilson_interval
 from engine.runs.run_folder import Run
 
-NUM_HALVES = 50
-NUM_STRANGERS = 200
+NUM_HALVINGS = 50
+NUM_OOD_IMAGES = 200
 FLOWERS = ("daisy", "dandelion", "rose", "sunflower", "tulip")
 
 
-def main(shared: Path = Path("../shared"), keep: Path | None = None, max_error: float = 0.02) -> None:
-    """Train on each data set and measure.
+def main(shared: Path = Path("../shared"), out: Path | None = None, max_error: float = 0.02) -> None:
+    """Train on each dataset and print the three tables.
 
     Args:
         shared: Folder with data/NAME and weights/mobilenet_v2.pth.
-        keep: Folder for the runs, which are used again where they are there.
-        max_error: Share of wrong ones allowed among the answers.
+        out: Folder for the runs; existing runs are reused. A temporary folder by default.
+        max_error: Maximum error rate (0..1) among the images that are decided.
     """
     data, weights = shared.resolve() / "data", shared.resolve() / "weights" / "mobilenet_v2.pth"
     with tempfile.TemporaryDirectory() as temporary:
-        runs = (keep or Path(temporary)).resolve()
+        runs = (out or Path(temporary)).resolve()
+        print_header(
+            "data",
+            "images",
+            "accuracy",
+            "calibration error before",
+            "after",
+            "lower in",
+            "decided at this error rate",
+            "wrong among these",
+            f"95 % interval of that not above {percent(max_error)} in",
+        )
         for name, size in (("hymenoptera", 224), ("weather", 224), ("sign_digits", 128), ("flowers_small", 128)):
-            halves(name, open_or_train(data / name, runs / name, weights, size), max_error)
-        strangers(open_or_train(data / "hymenoptera", runs / "hymenoptera", weights, 224), data)
-        left_out(data / "flowers_small", runs, weights)
+            print_calibration(name, open_or_train(data / name, runs / name, weights, size), max_error)
+        print_other_datasets(open_or_train(data / "hymenoptera", runs / "hymenoptera", weights, 224), data)
+        print_classes_left_out(data / "flowers_small", runs, weights)
 
 
 def open_or_train(data: Path, path: Path, weights: Path, size: int) -> Run:
-    """Return a run in quick mode on a folder, made where it is not there."""
+    """Return the run in a folder; train it in quick mode if it does not exist.
+
+    Args:
+        data: Folder of the dataset.
+        path: Run folder.
+        weights: Weights file of MobileNetV2.
+        size: Image size in pixels.
+    """
     if not Run(path).reference_path.is_file():
         config = RunConfig().changed("model", backbone="mobilenet_v2", weights=str(weights))
         config = config.changed("data", image_size=size).changed("training", mode="quick", epochs=6)
@@ -55,11 +73,11 @@ def open_or_train(data: Path, path: Path, weights: Path, size: int) -> Run:
     return Run(path)
 
 
-def seen(run: Run, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
-    """Return logits (N, K) and similarities to training (N,) of image files."""
+def logits_and_similarities(run: Run, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
+    """Return logits (N, K) and mean cosine similarities to the nearest training images (N,) of image files."""
     predictor = open_predictor(run.model_path)
     assert predictor.reference is not None
-    logits, alike = [], []
+    logits, similarities = [], []
     samples = [Sample(str(path), 0) for path in paths]
     load = eval_loader(Path(), Preprocessing.from_metadata(predictor.metadata))
     for batch in load_batches(chunks_in_order(samples), load):
@@ -67,61 +85,73 @@ def seen(run: Run, paths: Sequence[Path]) -> tuple[Tensor, Tensor]:
             with torch.inference_mode():
                 embeddings = predictor.embed(batch.inputs)
                 logits.append(predictor.head(embeddings))
-                alike.append(mean_knn_cosine(embeddings, predictor.reference))
-    return torch.cat(logits).clone(), torch.cat(alike)
+                similarities.append(mean_knn_cosine(embeddings, predictor.reference))
+    return torch.cat(logits).clone(), torch.cat(similarities)
 
 
-def halves(name: str, run: Run, max_error: float) -> None:
-    """Choose temperature and threshold on one half of the validation images and measure on the other, many times."""
+def print_calibration(name: str, run: Run, max_error: float) -> None:
+    """Fit temperature and threshold on one half of the validation images and measure on the other, repeatedly."""
     dataset = run.dataset
     val = dataset.of_split("val")
-    logits, _ = seen(run, [dataset.root / sample.path for sample in val])
+    logits, _ = logits_and_similarities(run, [dataset.root / sample.path for sample in val])
     labels = torch.tensor([sample.label for sample in val])[: len(logits)]
+    is_right = (logits.argmax(1) == labels).numpy()
     before, after, counts = [], [], []
-    for seed in range(NUM_HALVES):
+    for seed in range(NUM_HALVINGS):
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
         first, second = order.tensor_split(2)
         temperature = fit_temperature(logits[first], labels[first])
-        sure = (logits / temperature).softmax(1).amax(1)
-        right = (logits.argmax(1) == labels).numpy()
-        before.append(calibration_error(logits[second].softmax(1).amax(1).numpy(), right[second]))
-        after.append(calibration_error(sure[second].numpy(), right[second]))
-        budget = choose_operating_point(coverage_curve(sure[first].numpy(), right[first]), max_error)
-        answered = sure[second].numpy() >= budget.threshold
-        counts.append((int((~right[second])[answered].sum()), int(answered.sum()), len(second), budget.is_guaranteed))
-    fell = np.mean(np.array(after) < np.array(before))
-    wrong, answered_share = np.mean([c[0] / max(1, c[1]) for c in counts]), np.mean([c[1] / c[2] for c in counts])
-    inside = np.mean([wilson_interval(c[0], c[1]).low <= max_error for c in counts])
-    say(
-        f"{name}: {len(labels)} images, accuracy {right.mean():.3f}; calibration error on the other half "
-        f"{np.mean(before):.3f} before, {np.mean(after):.3f} after, lower in {fell:.0%} of {NUM_HALVES} halvings; "
-        f"budget {max_error:.0%}: {answered_share:.1%} answered, {wrong:.2%} of them wrong, the 95 % interval "
-        f"not above it in {inside:.0%}; promised in {np.mean([c[3] for c in counts]):.0%}"
+        confidences = (logits / temperature).softmax(1).amax(1)
+        before.append(calibration_error(softmax_confidences(logits[second]), is_right[second]))
+        after.append(calibration_error(confidences[second].numpy(), is_right[second]))
+        curve = coverage_curve(confidences[first].numpy(), is_right[first])
+        point = choose_operating_point(curve, max_error)
+        is_decided = confidences[second].numpy() >= point.threshold
+        num_wrong = int((~is_right[second])[is_decided].sum())
+        counts.append((num_wrong, int(is_decided.sum()), len(second), point.is_guaranteed))
+    wrong, decided = np.mean([c[0] / max(1, c[1]) for c in counts]), np.mean([c[1] / c[2] for c in counts])
+    print_row(
+        name,
+        len(labels),
+        f"{is_right.mean():.3f}",
+        f"{np.mean(before):.3f}",
+        f"{np.mean(after):.3f}",
+        percent(float(np.mean(np.array(after) < np.array(before)))),
+        percent(float(decided), 1) + ("" if any(c[3] for c in counts) else ", not guaranteed"),
+        percent(float(wrong), 2),
+        percent(float(np.mean([wilson_interval(c[0], c[1]).low <= max_error for c in counts]))),
     )
 
 
-def strangers(run: Run, data: Path) -> None:
-    """Hymenoptera's validation images against images of other things."""
+def print_other_datasets(run: Run, data: Path) -> None:
+    """Compare the validation images of hymenoptera with images of other datasets."""
     dataset = run.dataset
-    logits, alike = seen(run, [dataset.root / sample.path for sample in dataset.of_split("val")])
-    bound = open_predictor(run.model_path).metadata.calibration
-    assert bound is not None
-    assert bound.ood_threshold is not None
+    logits, similarities = logits_and_similarities(
+        run, [dataset.root / sample.path for sample in dataset.of_split("val")]
+    )
+    calibration = open_predictor(run.model_path).metadata.calibration
+    assert calibration is not None
+    threshold = calibration.ood_threshold
+    assert threshold is not None
+    print_header("out-of-distribution images", "AUROC of similarity", "of softmax", "marked unknown")
     for name in ("flowers_small", "weather", "sign_digits"):
         paths = find_images(data / name)
-        chosen = np.random.default_rng(0).permutation(len(paths))[:NUM_STRANGERS]
-        others, strange = seen(run, [paths[number] for number in chosen])
-        say(
-            f"hymenoptera against {name}: AUROC of similarity {auroc(alike.numpy(), strange.numpy()):.4f}, of softmax "
-            f"{auroc(sureness(logits), sureness(others)):.4f}; "
-            f"called unknown: {(strange < bound.ood_threshold).float().mean():.1%} of these, "
-            f"{(alike < bound.ood_threshold).float().mean():.1%} of its own"
+        chosen = np.random.default_rng(0).permutation(len(paths))[:NUM_OOD_IMAGES]
+        ood_logits, ood_similarities = logits_and_similarities(run, [paths[number] for number in chosen])
+        print_row(
+            name,
+            f"{auroc(similarities.numpy(), ood_similarities.numpy()):.3f}",
+            f"{auroc(softmax_confidences(logits), softmax_confidences(ood_logits)):.3f}",
+            percent(float((ood_similarities < threshold).float().mean()), 1),
         )
+    own_share = float((similarities < threshold).float().mean())
+    print_row("validation images of hymenoptera itself", "", "", percent(own_share, 1))
 
 
-def left_out(data: Path, runs: Path, weights: Path) -> None:
-    """Each flower left out of training in turn, against validation images of the other four."""
-    gains = []
+def print_classes_left_out(data: Path, runs: Path, weights: Path) -> None:
+    """Leave each flower out of training in turn, and compare it with validation images of the other four."""
+    print_header("class left out", "AUROC of similarity", "of softmax")
+    rows = []
     for flower in FLOWERS:
         folder = runs / f"without {flower}"
         for other in FLOWERS:
@@ -130,16 +160,18 @@ def left_out(data: Path, runs: Path, weights: Path) -> None:
                 (folder / other).symlink_to(data / other, target_is_directory=True)
         run = open_or_train(folder, runs / f"run without {flower}", weights, 128)
         dataset = run.dataset
-        logits, alike = seen(run, [dataset.root / sample.path for sample in dataset.of_split("val")])
-        others, strange = seen(run, find_images(data / flower))
-        gains.append((auroc(alike.numpy(), strange.numpy()), auroc(sureness(logits), sureness(others))))
-        say(f"without {flower}: AUROC of similarity {gains[-1][0]:.3f}, of softmax {gains[-1][1]:.3f}")
-    ours, plain = np.mean(gains, axis=0)
-    say(f"mean: similarity {ours:.3f}, softmax {plain:.3f}, gain {ours - plain:.3f}")
+        logits, similarities = logits_and_similarities(
+            run, [dataset.root / sample.path for sample in dataset.of_split("val")]
+        )
+        ood_logits, ood_similarities = logits_and_similarities(run, find_images(data / flower))
+        of_similarity = auroc(similarities.numpy(), ood_similarities.numpy())
+        rows.append((of_similarity, auroc(softmax_confidences(logits), softmax_confidences(ood_logits))))
+        print_row(flower, *(f"{value:.3f}" for value in rows[-1]))
+    print_row("mean", *(f"{value:.3f}" for value in np.mean(rows, axis=0)))
 
 
-def sureness(logits: Tensor) -> np.ndarray:
-    """Return the plain softmax confidence of each answer, (N,)."""
+def softmax_confidences(logits: Tensor) -> np.ndarray:
+    """Return the uncalibrated confidence (0..1) of each prediction, shape (N,), for logits (N, K)."""
     return np.asarray(logits.softmax(1).amax(1))
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.executable dist/Classifold`: what the standalone program weighs, when its window is there."""
+"""Size and start-up time of the standalone program: `python -m benchmarks.executable dist/Classifold`."""
 
 import os
 import statistics
@@ -13,77 +13,83 @@ import torch
 import tyro
 from tyro.conf import Positional
 
-from benchmarks.__main__ import say
+from benchmarks.output import print_header, print_line, print_row
 
-_TORCH = ("torch/lib", "nvidia")
-_MOST_SECONDS = 60
+_TORCH_LIBRARIES = ("torch/lib", "nvidia")
+_MIN_BYTES = 2e6
+_MAX_SECONDS = 60
 
 
 def main(folder: Positional[Path], /, starts: int = 0) -> None:
-    """Weigh the program by its parts.
+    """Print the size of each part, and on request the start-up time.
 
     Args:
-        folder: The built folder.
-        starts: How often to start the window, on a display; xwininfo says when it is to be seen.
+        folder: Folder of the built program.
+        starts: Number of times the window is opened; needs a display and xwininfo.
     """
-    weigh(folder)
+    print_sizes(folder)
     if starts:
         times = [seconds_to_window(folder) for _ in range(starts)]
         spread = f"median of {starts}, {min(times):.2f} to {max(times):.2f}"
-        say(f"window visible after {statistics.median(times):.2f} s ({spread})")
+        print_line(f"{statistics.median(times):.2f} s until the window is visible ({spread})")
 
 
-def weigh(folder: Path) -> None:
-    """Print each part of 2 MB and more, and what is left when torch's own libraries are taken away."""
+def print_sizes(folder: Path) -> None:
+    """Print each part of at least 2 MB, and the total with and without torch's own libraries."""
     sizes: Counter[str] = Counter()
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():
             sizes[part_of(path.relative_to(folder).as_posix())] += path.stat().st_size
+    print_header("part", "")
     for name, size in sizes.most_common():
-        if size >= 2e6:
-            say(f"| {name} | {size / 1e6:,.1f} MB |")
-    say(f"| the rest | {sum(size for size in sizes.values() if size < 2e6) / 1e6:,.1f} MB |")
-    total, shipped, installed = sum(sizes.values()), sum(sizes[name] for name in _TORCH), installed_libraries()
-    for words, libraries in (("pip installs with torch", installed), ("of torch here", shipped)):
-        say(f"{total / 1e6:,.0f} MB: {(total - libraries) / 1e6:,.0f} beside those {words}, {libraries / 1e6:,.0f}")
+        if size >= _MIN_BYTES:
+            print_row(name, f"{size / 1e6:,.1f} MB")
+    print_row("the rest", f"{sum(size for size in sizes.values() if size < _MIN_BYTES) / 1e6:,.1f} MB")
+    total, included = sum(sizes.values()), sum(sizes[name] for name in _TORCH_LIBRARIES)
+    installed = installed_library_bytes()
+    print_line(
+        f"{total / 1e6:,.0f} MB in all: {(total - installed) / 1e6:,.0f} MB more than the libraries that pip installs "
+        f"with torch ({installed / 1e6:,.0f}), {(total - included) / 1e6:,.0f} MB more than those that are included "
+        f"({included / 1e6:,.0f})"
+    )
 
 
 def part_of(path: str) -> str:
-    """Return which part of the program a file belongs to."""
-    parts = path.removeprefix("_internal/").split("/")
-    if parts[0] == "torch":
-        return "torch/lib" if parts[1] == "lib" else "torch, the rest"
-    if len(parts) == 1:
+    """Return the part of the program that a file belongs to, by its path in the folder."""
+    names = path.removeprefix("_internal/").split("/")
+    if names[0] == "torch":
+        return "torch/lib" if names[1] == "lib" else "torch, the rest"
+    if len(names) == 1:
         return "the executable, all modules in Python" if not path.startswith("_internal") else "system libraries"
-    return parts[0].split("-")[0].removesuffix(".libs")
+    return names[0].split("-")[0].removesuffix(".libs")
 
 
-def installed_libraries() -> int:
-    """Return the bytes of the libraries that torch and the packages of NVIDIA it needs have installed."""
+def installed_library_bytes() -> int:
+    """Return the size in bytes of the libraries installed by torch and by NVIDIA's packages that it requires."""
     site = Path(torch.__file__).parents[1]
     folders = (site / "torch" / "lib", site / "nvidia")
     return sum(path.stat().st_size for folder in folders for path in folder.rglob("*.so*") if not path.is_symlink())
 
 
 def seconds_to_window(folder: Path) -> float:
-    """Return how long the window takes to be seen."""
+    """Start the program and return the seconds until its window is visible."""
     with tempfile.TemporaryDirectory() as home:
-        started = time.perf_counter()
+        start = time.perf_counter()
         program = subprocess.Popen([folder / "Classifold"], env=os.environ | {"CLASSIFOLD_HOME": home})
-        while not is_seen():
-            if program.poll() is not None or time.perf_counter() - started > _MOST_SECONDS:
-                raise RuntimeError("no window came")
-            time.sleep(0.02)  # looking costs a core, which the program is to have
-        seconds = time.perf_counter() - started
+        while not is_window_visible():
+            if program.poll() is not None or time.perf_counter() - start > _MAX_SECONDS:
+                raise RuntimeError("The program ended or showed no window in time.")
+            time.sleep(0.02)  # polling without a pause would take a core from the program
+        seconds = time.perf_counter() - start
         program.terminate()
         program.wait()
     return seconds
 
 
-def is_seen() -> bool:
-    """Say whether a window of the program is on the screen."""
+def is_window_visible() -> bool:
+    """Return whether a window of the program is on the screen."""
     tree = subprocess.run(["xwininfo", "-root", "-children"], check=True, capture_output=True, text=True).stdout
-    numbers = [line.split()[0] for line in tree.splitlines() if '"Classifold"' in line]
+    numbers = [line.split()[0] for line in tree.splitlines() if 'Classifold"' in line]
     states = (subprocess.run(["xwininfo", "-id", number], capture_output=True, text=True).stdout for number in numbers)
     return any("IsViewable" in state for state in states)
 

@@ -1,14 +1,16 @@
-"""`python -m benchmarks.shortcuts --shared FOLDER`: give one class away by a cue, and see whether the audit tells."""
+"""Shortcut features added to one class of a dataset, and their detection: `python -m benchmarks.shortcuts`."""
 
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import tyro
 from PIL import Image, ImageOps
 
-from benchmarks.duplicates import FOLDERS
+from benchmarks.duplicates import DATASETS
+from benchmarks.output import print_header, print_row
 from engine import jobs
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, scan
@@ -16,23 +18,26 @@ from engine.data.decode import decode
 
 QUALITY, OTHER_QUALITY = 88, 70
 
+Change: TypeAlias = Callable[[Image.Image], tuple[Image.Image, int]]
+"""Returns the changed image and the JPEG quality to save it with."""
 
-def _encoded_otherwise(image: Image.Image) -> tuple[Image.Image, int]:
+
+def _with_other_quality(image: Image.Image) -> tuple[Image.Image, int]:
     return image, OTHER_QUALITY
 
 
-def _framed(image: Image.Image) -> tuple[Image.Image, int]:
+def _with_border(image: Image.Image) -> tuple[Image.Image, int]:
     return ImageOps.expand(image, max(2, max(image.size) // 30), "white"), QUALITY
 
 
-CHANGES: dict[str, tuple[str, Callable[[Image.Image], tuple[Image.Image, int]]]] = {
-    f"one class at JPEG quality {OTHER_QUALITY}, the others at {QUALITY}": ("JPEG quality", _encoded_otherwise),
-    "one class framed in white": ("border", _framed),
+CHANGES: dict[str, Change] = {
+    f"one class at JPEG quality {OTHER_QUALITY}, the others at {QUALITY}": _with_other_quality,
+    "one class framed in white": _with_border,
 }
 
 
-def give_away(source: Path, target: Path, change: Callable[[Image.Image], tuple[Image.Image, int]]) -> Dataset:
-    """Save all images alike, but those of the first class changed."""
+def add_shortcut(source: Path, target: Path, change: Change) -> Dataset:
+    """Save all images in the same way, except that those of the first class are changed."""
     dataset = scan(source)
     for number, sample in enumerate(dataset.samples):
         image, quality = Image.fromarray(decode(source / sample.path, min_side=160)), QUALITY
@@ -44,26 +49,26 @@ def give_away(source: Path, target: Path, change: Callable[[Image.Image], tuple[
     return scan(target)
 
 
-def main(shared: Path = Path("../shared")) -> None:
-    """Print a table.
+def main(shared: Path = Path("../shared"), data: tuple[str, ...] = DATASETS) -> None:
+    """Print which shortcut features are reported, for each dataset and modification.
 
     Args:
-        shared: Folder with data/hymenoptera and the others.
+        shared: Folder with data/NAME.
+        data: Names of the datasets.
     """
-    print("| data | made | told (right without seeing the picture; guessing) |")  # noqa: T201
-    print("|---|---|---|")  # noqa: T201
-    for name in FOLDERS:
+    print_header("data", "modification", "reported (accuracy from this feature alone; chance)")
+    for name in data:
         source = shared.resolve() / "data" / name
-        _say(name, "untouched", scan(source))
-        for words, (_cue, change) in CHANGES.items():
+        _print_result(name, "untouched", scan(source))
+        for modification, change in CHANGES.items():
             with tempfile.TemporaryDirectory() as folder:
-                _say(name, words, give_away(source, Path(folder), change))
+                _print_result(name, modification, add_shortcut(source, Path(folder), change))
 
 
-def _say(name: str, words: str, dataset: Dataset) -> None:
-    found = run_to_end(jobs.check(dataset)).shortcuts
-    told = "; ".join(f"{one.feature} ({one.accuracy:.0%}; {one.chance:.0%})" for one in found)
-    print(f"| {name} | {words} | {told or 'nothing'} |", flush=True)  # noqa: T201
+def _print_result(name: str, modification: str, dataset: Dataset) -> None:
+    shortcuts = run_to_end(jobs.check(dataset)).shortcuts
+    reported = "; ".join(f"{each.feature} ({each.accuracy:.0%}; {each.chance:.0%})" for each in shortcuts)
+    print_row(name, modification, reported or "nothing")
 
 
 if __name__ == "__main__":

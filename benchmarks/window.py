@@ -1,4 +1,4 @@
-"""Watch a timer of the window while a network trains in it."""
+"""Responsiveness of the window during a training, measured with a timer."""
 
 import itertools
 import os
@@ -18,8 +18,13 @@ from gui.main_window import TRAIN
 INTERVAL_MS = 16
 
 
-def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
-    """Return the milliseconds between ticks of a 16 ms timer, sorted, from the end of the first epoch on."""
+def timer_intervals(folder: Path, seconds: float = 30.0) -> list[float]:
+    """Train ResNet-18 in the window and return the sorted intervals of a 16 ms timer, in milliseconds.
+
+    Args:
+        folder: Folder of the dataset.
+        seconds: Duration of the measurement, which starts at the end of the first epoch.
+    """
     with tempfile.TemporaryDirectory() as home:
         os.environ["CLASSIFOLD_HOME"] = home
         app = QApplication.instance() or QApplication([])
@@ -36,16 +41,16 @@ def stalls(folder: Path, seconds: float = 30.0) -> list[float]:
         timer.setInterval(INTERVAL_MS)
         timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
 
-        def begin(events: list[object]) -> None:
+        def start_after_first_epoch(events: list[object]) -> None:
             if not timer.isActive() and any(isinstance(event, EpochDone) for event in events):
                 timer.start()
-                # Not quit: it would close the window first, which asks about the training under way
+                # quit() would close the window, which then asks whether to stop the training
                 QTimer.singleShot(round(seconds * 1000), app.exit)
 
         job = main_window.operations.runs.train()
-        job.events_received.connect(begin)
+        job.events_received.connect(start_after_first_epoch)
         app.exec()
-        # Stopped before the window closes, or it would ask
+        # The window asks when it is closed during a training, so the training is stopped first
         job.finished.connect(app.exit)
         job.stop()
         app.exec()

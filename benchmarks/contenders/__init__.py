@@ -1,1 +1,1 @@
-"""One module for each program measured. Each runs in a process of its own and prints one JSON object a line."""
+"""Contenders of the benchmarks, one module each: run in a separate process, prints one JSON object per line."""

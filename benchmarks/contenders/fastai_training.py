@@ -1,9 +1,9 @@
-"""fastai's `fine_tune`, as its documentation shows it: one epoch of the head, then all layers."""
+"""Training with fastai's `fine_tune`, as in its documentation: one epoch of the head, then all layers."""
 
 from typing import Any
 
 import fastai.callback.progress
-import fastai.callback.schedule  # noqa: F401 - and its fine_tune
+import fastai.callback.schedule  # noqa: F401 - adds fine_tune to Learner
 import torch
 from fastai.callback.core import Callback
 from fastai.data.block import CategoryBlock, DataBlock
@@ -20,25 +20,25 @@ from torchvision.models import get_model
 from benchmarks.contenders.task import Clock, Task, print_measurement, task_from_arguments
 
 CUTS = {"mobilenet_v2": -1, "resnet18": -2}
-"""How many of the network's last children make its pooling and head."""
+"""Negative number of the network's last children that are pooling and head."""
 
 
 class Reporter(Callback):
-    """Tells accuracy and time after each validation, and the seconds of each epoch's training part."""
+    """Prints accuracy, time and training speed after each validation."""
 
     def __init__(self, clock: Clock, num_train: int) -> None:
         self.clock, self.num_train = clock, num_train
 
     def before_train(self) -> None:
-        """Note when training began."""
-        self.train_began = self.clock.seconds
+        """Store the start time of the training part of an epoch."""
+        self.train_start = self.clock.seconds
 
     def after_train(self) -> None:
-        """Note how fast training went."""
-        self.images_per_second = self.num_train / (self.clock.seconds - self.train_began)
+        """Compute the training speed of the epoch."""
+        self.images_per_second = self.num_train / (self.clock.seconds - self.train_start)
 
     def after_validate(self) -> None:
-        """Tell."""
+        """Print the measurement of the epoch."""
         print_measurement(
             seconds=self.clock.seconds,
             accuracy=float(self.learn.recorder.metrics[0].value),
@@ -47,7 +47,7 @@ class Reporter(Callback):
 
 
 def make_learner(task: Task) -> tuple[Learner, int]:
-    """Return a learner on the task's images and the number of those it trains on."""
+    """Return a learner for the task and its number of training images."""
     dataset = task.dataset
     samples = [sample for sample in dataset.samples if sample.split != "test"]
     val = [position for position, sample in enumerate(samples) if sample.split == "val"]
@@ -65,7 +65,7 @@ def make_learner(task: Task) -> tuple[Learner, int]:
         network = get_model(task.backbone)
         if task.weights != "none":
             network.load_state_dict(torch.load(task.weights, weights_only=True))
-        # fastai cuts a network at its pooling, which must be one of its children
+        # fastai splits a network at its pooling layer, which must be one of its children
         return torch.nn.Sequential(*list(network.children())[: CUTS[task.backbone]], torch.nn.AdaptiveAvgPool2d(1))
 
     learner = vision_learner(
@@ -79,7 +79,7 @@ def make_learner(task: Task) -> tuple[Learner, int]:
 
 
 def main() -> None:
-    """Fine-tune and tell after every epoch."""
+    """Fine-tune and print a measurement after every epoch."""
     task = task_from_arguments()
     set_seed(task.seed)
     learner, num_train = make_learner(task)

@@ -1,4 +1,4 @@
-"""Classifold's own training: by epochs, or by a time budget."""
+"""Training with Classifold, for a number of epochs or with a time budget."""
 
 import shutil
 import tempfile
@@ -12,7 +12,7 @@ from engine.runs.run_folder import create_run
 
 
 def config_for(task: Task) -> RunConfig:
-    """Return the usual settings with what the task asks for."""
+    """Return the default settings, changed for the task."""
     training = {"epochs": task.epochs, "batch_size": task.batch_size, "seed": task.seed, "mode": task.mode}
     if task.budget:
         training["budget"] = f"{task.budget:.0f}s"
@@ -21,7 +21,7 @@ def config_for(task: Task) -> RunConfig:
 
 
 def main() -> None:
-    """Train and tell after every epoch."""
+    """Train and print a measurement after every epoch."""
     task = task_from_arguments()
     dataset, config = task.dataset, config_for(task)
     with tempfile.TemporaryDirectory() as folder:
@@ -34,8 +34,8 @@ def main() -> None:
                 print_measurement(seconds=clock.seconds, accuracy=event.val.accuracy)
             elif isinstance(event, Progress) and event.stage == "train" and event.done == event.total:
                 print_measurement(images_per_second=event.images_per_second)
-        if task.keep:
-            shutil.copy(run.model_path, task.keep)
+        if task.save_model_to:
+            shutil.copy(run.model_path, task.save_model_to)
 
 
 if __name__ == "__main__":

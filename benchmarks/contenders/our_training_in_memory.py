@@ -1,4 +1,4 @@
-"""Our own training step on one batch that lies in memory: what is left when images cost nothing."""
+"""Classifold's training step on one batch in memory: the upper bound of its training speed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,22 +18,22 @@ from engine.ml.training.step import train_step
 from engine.runs.run_folder import Run
 
 
-class _SameBatch(ImageBatchSource):
-    """Gives the same images again and again."""
+class _MemoryBatchSource(ImageBatchSource):
+    """Returns the same images for every batch."""
 
     inputs: torch.Tensor
 
     def to_input(self, batch: Batch) -> torch.Tensor:
-        """Return the batch that lies there."""
+        """Return the images in memory."""
         return self.inputs[: len(batch.samples)]
 
 
 def main() -> None:
-    """Step through as many batches as the epochs would have, and tell the speed of each epoch."""
+    """Train on as many batches as the epochs have, and print the speed of each epoch."""
     task = task_from_arguments()
     config, dataset = config_for(task), task.dataset
     setup = run_to_end(prepare_run(config, dataset))
-    source = _SameBatch(setup, dataset, setup.model)
+    source = _MemoryBatchSource(setup, dataset, setup.model)
     images = torch.randn(task.batch_size, 3, task.image_size, task.image_size)
     source.inputs = images.contiguous(memory_format=setup.layout)
     optimizer = make_run_optimizer(setup.model, replace(setup.optimizer, lr=1e-3))

@@ -1,4 +1,4 @@
-"""What every contender is told: the same images, the same split, the same start weights, the same size."""
+"""The task of a contender: the same images, split, pretrained weights and image size for all of them."""
 
 import json
 import sys
@@ -13,9 +13,10 @@ from engine.data.splits import split
 
 @dataclass(frozen=True)
 class Task:
-    """One job for one contender, handed over as JSON on the command line."""
+    """A task for one contender, passed as JSON on the command line."""
 
     data: str
+    """Folder of the dataset."""
     backbone: str = "mobilenet_v2"
     weights: str = "none"
     """Path of a torchvision state dict, or none."""
@@ -24,42 +25,41 @@ class Task:
     epochs: int = 3
     seed: int = 0
     budget: float = 0.0
-    """Seconds to train for; only ours takes one."""
+    """Time budget in seconds; used by Classifold only."""
     mode: str = "full"
-    """What learns; only ours takes one."""
+    """Training mode; used by Classifold only."""
     model: str = ""
-    """A model file of ours, for prediction."""
+    """Model file for prediction; used by Classifold only."""
+    save_model_to: str = ""
+    """Path to copy the trained model to; used by Classifold only."""
 
-    keep: str = ""
-    """Where to put the model file; only ours."""
-
-    def but(self, **values: object) -> "Task":
+    def changed(self, **values: object) -> "Task":
         """Return the task with some values changed."""
         return replace(self, **values)  # type: ignore[arg-type]
 
     @property
     def dataset(self) -> Dataset:
-        """The folder, split the same way for everyone."""
+        """The dataset, with the same split for every contender."""
         return split(scan(Path(self.data)), 0.2, 0)
 
 
 def task_from_arguments() -> Task:
-    """Return the task this process was started for."""
+    """Return the task on the command line of this process."""
     return Task(**json.loads(sys.argv[1]))
 
 
 def print_measurement(**values: object) -> None:
-    """Print one measurement."""
+    """Print one measurement as a JSON line."""
     print(json.dumps(values), flush=True)  # noqa: T201
 
 
 class Clock:
-    """Seconds since it was made."""
+    """Clock that starts when it is created."""
 
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
-        self._now, self._started = now, now()
+        self._now, self._start = now, now()
 
     @property
     def seconds(self) -> float:
         """Seconds since the start."""
-        return self._now() - self._started
+        return self._now() - self._start

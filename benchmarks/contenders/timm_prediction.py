@@ -1,4 +1,4 @@
-"""timm's inference: its data set, its loader with worker processes and its transforms, as its inference script does."""
+"""Prediction with timm's dataset, loader with worker processes and transforms, as in its inference script."""
 
 import torch
 from timm.data import create_dataset, create_loader
@@ -8,7 +8,7 @@ from benchmarks.contenders.task import Clock, print_measurement, task_from_argum
 
 
 def main() -> None:
-    """Predict the folder three times and tell the speed of each."""
+    """Predict the folder three times and print the speed of each pass."""
     task = task_from_arguments()
     network = get_model(task.backbone)
     network.load_state_dict(torch.load(task.weights, weights_only=True))

@@ -1,4 +1,4 @@
-"""The loop of torchvision's transfer-learning tutorial: ImageFolder transforms, a DataLoader, float32, AdamW."""
+"""Training with the loop of PyTorch's transfer-learning tutorial: DataLoader, torchvision transforms, AdamW."""
 
 import torch
 from PIL import Image
@@ -38,7 +38,7 @@ class Images(Dataset[tuple[Tensor, int]]):
 
 
 def main() -> None:
-    """Train and tell the speed of each epoch."""
+    """Train and print the speed of each epoch."""
     task = task_from_arguments()
     torch.manual_seed(task.seed)
     images = Images(task)
