@@ -18,6 +18,7 @@ def test_damaged_images_are_read_or_refused_in_bounded_time_and_memory() -> None
 
 
 @pytest.mark.slow
+@pytest.mark.measures
 def test_damaged_models_weights_and_checkpoints_are_opened_or_refused_in_bounded_time_and_memory() -> None:
     report = fuzz.fuzz("models", 0, 300)
     assert not report.failures
@@ -26,6 +27,7 @@ def test_damaged_models_weights_and_checkpoints_are_opened_or_refused_in_bounded
 
 
 @pytest.mark.slow
+@pytest.mark.measures
 def test_thousands_of_damaged_images_are_read_or_refused_in_bounded_time_and_memory() -> None:
     assert not fuzz.fuzz("images", 1000, 2000).failures
 

@@ -11,6 +11,7 @@ GOOD = [Sample(step, 500 + step % 3, num_threads=4, num_files=9, num_jobs=1) for
 
 
 @pytest.mark.slow
+@pytest.mark.measures
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what a process holds is read from /proc")
 @pytest.mark.qt_log_ignore("propagateSizeHints")
 def test_a_few_runs_and_drops_leave_nothing_behind(tmp_path: Path) -> None:
