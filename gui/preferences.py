@@ -54,7 +54,7 @@ class Preferences:
 
     @property
     def is_welcomed(self) -> bool:
-        """Whether the user has closed the welcome or opened a folder."""
+        """True if the user has closed the welcome or opened a folder."""
         return str(self._store.value("welcome/seen")) == "true"
 
     def set_welcomed(self) -> None:

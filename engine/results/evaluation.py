@@ -67,7 +67,7 @@ class Evaluation(FiniteModel):
 
     @property
     def is_right(self) -> Flags:
-        """Whether each prediction is correct, shape (N,)."""
+        """True for each correct prediction, shape (N,)."""
         return np.array([not image.is_wrong for image in self.images], dtype=bool)
 
     @property

@@ -55,7 +55,7 @@ class Run:
 
     @property
     def checkpoint_path(self) -> Path:
-        """What is needed to go on where the run was interrupted; gone when it is over."""
+        """State from which an interrupted run resumes; deleted at the end of the run."""
         return self.path / "checkpoint.safetensors"
 
     @property

@@ -29,7 +29,7 @@ class GridItem:
     caption: str
     tooltip: str = ""
     is_marked: bool = False
-    """Whether the image gets a red border."""
+    """True if the image gets a red border."""
 
 
 class ImageModel(QAbstractListModel):

@@ -29,7 +29,7 @@ class RunRecord:
     config: RunConfig | None
     history: History = field(default_factory=History)
     is_running: bool = False
-    """Whether this or another process is training the run now."""
+    """True if this or another process is training the run now."""
 
     @property
     def num_images(self) -> int | None:
@@ -69,7 +69,7 @@ class RunRecord:
 
     @property
     def can_resume(self) -> bool:
-        """Whether the run is unfinished and no process is training it."""
+        """True if the run is unfinished and no process is training it."""
         done = self.history.done
         return (done is None or done.stopped) and not self.is_running
 

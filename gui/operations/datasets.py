@@ -32,12 +32,12 @@ class DatasetOperations(QObject):
 
     @property
     def is_checking(self) -> bool:
-        """Whether the files of the open dataset are still being checked."""
+        """True if the files of the open dataset are still being checked."""
         return self._check is not None
 
     @property
     def is_rescan_scheduled(self) -> bool:
-        """Whether the folder will be read again shortly."""
+        """True if the folder will be read again shortly."""
         return self._rescan_timer.isActive()
 
     def open(self, path: Path) -> Job:

@@ -39,5 +39,5 @@ class ModelOperations(QObject):
         return self._runner.start("Computing explanation", jobs.explain(self._state.require_model(), path, label))
 
     def summarize(self, backbone: str, num_classes: int, image_size: int) -> Job:
-        """List the layers of a network."""
+        """Summarize a backbone layer by layer."""
         return self._runner.start("Listing layers", jobs.summarize(backbone, num_classes, image_size))

@@ -98,7 +98,7 @@ class _ScriptComparison:
     num_images: int
     num_equal: int
     is_within_tolerance: bool
-    """Whether the script differs from the file only where two classes have nearly the same probability."""
+    """True if the script differs from the file only where two classes have nearly the same probability."""
 
 
 def _compare_script(

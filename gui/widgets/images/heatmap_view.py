@@ -24,7 +24,7 @@ class HeatmapView(ImageView):
 
     @property
     def has_heatmap(self) -> bool:
-        """Whether a heat map is shown."""
+        """True if a heat map is shown."""
         return self._heat is not None
 
     def show_heatmap(self, heat: HeatMap | None, box: Box | None = None) -> None:
