@@ -1,4 +1,4 @@
-"""Tests of the self-test: it names the part that does not work."""
+"""Tests of the self-test."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from engine.self_test import SelfTestError, try_engine
 from gui.__main__ import main
 
 
-def test_the_part_that_does_not_work_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_the_failed_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ImportError("operator torchvision::nms does not exist")
 
@@ -34,7 +34,7 @@ def test_every_part_of_the_engine_is_used_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_failure_is_one_line_and_an_exit_code(
+def test_a_failed_self_test_prints_one_line_and_exits_with_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(_folder: Path) -> list[str]:
