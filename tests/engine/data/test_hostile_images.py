@@ -2,20 +2,16 @@
 
 import os
 import stat
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from engine.audit.fingerprint import fingerprint
 from engine.core.errors import EngineError
 from engine.core.path_text import path_to_text
-from engine.core.threads import WeightedSemaphore
 from engine.data.decode import decode, thumbnail
 from tests.hostile_images import Expected, write_readable, write_unreadable
-from tests.image_bytes import encode, two_halves
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
@@ -118,51 +114,3 @@ def test_postscript_never_starts_ghostscript(
     with pytest.raises(EngineError):
         decode(hostile[0] / "postscript.jpg")
     assert not (tmp_path / "ran").exists()
-
-
-def test_an_image_too_large_for_memory_raises_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(encode(two_halves(), "PNG"))
-
-    def fail(*_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr("engine.data.decode._to_rgb", fail)
-    with pytest.raises(EngineError, match="too large for the memory of this computer"):
-        decode(path)
-
-
-class _RecordingSemaphore(WeightedSemaphore):
-    def __init__(self) -> None:
-        super().__init__(10**12)
-        self.requests: list[int] = []
-
-    def acquire_units(self, amount: int) -> AbstractContextManager[None]:
-        self.requests.append(amount)
-        return super().acquire_units(amount)
-
-
-def test_each_image_reserves_the_memory_that_its_format_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = _RecordingSemaphore()
-    monkeypatch.setattr("engine.data.decode._memory", memory)
-    monkeypatch.setattr("engine.data.decode._LARGE_PIXELS", 1000)
-    for kind, options in (("PNG", {}), ("WEBP", {}), ("JPEG", {}), ("JPEG", {"progressive": True})):
-        (tmp_path / "a.jpg").write_bytes(encode(two_halves((400, 400)), kind, **options))
-        decode(tmp_path / "a.jpg", min_side=50)
-    # Only a JPEG with a single scan is decoded at reduced size without buffering the whole image
-    assert memory.requests == [160_000 * 10, 160_000 * 16, 10_000 * 10, 160_000 * 10]
-
-
-def test_a_large_image_is_reduced_in_strips_without_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    across = np.linspace(0, 255, 300, dtype=np.uint8)
-    grey = np.add.outer(across[:200] // 2, across // 2)
-    for suffix, values in ((".png", grey), (".tif", grey.astype(np.uint16) * 257), (".tiff", grey / np.float32(255))):
-        Image.fromarray(values).save(tmp_path / f"a{suffix}")
-        whole = decode(tmp_path / f"a{suffix}")
-        with monkeypatch.context() as patch:
-            patch.setattr("engine.data.decode._STRIP_PIXELS", 3000)
-            assert np.array_equal(decode(tmp_path / f"a{suffix}"), whole)
-            patch.setattr("engine.data.decode._LARGE_PIXELS", 1000)
-            reduced = decode(tmp_path / f"a{suffix}", min_side=20)
-        assert reduced.shape == (40, 60, 3)
-        assert np.abs(reduced.astype(int) - whole.reshape(40, 5, 60, 5, 3).mean((1, 3))).max() <= 1
