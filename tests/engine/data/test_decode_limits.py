@@ -1,10 +1,9 @@
-"""Tests of the limits of image decoding: memory, time, file size, and reduction of large images."""
+"""Tests of the limits of image decoding: memory, time and file size."""
 
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -91,6 +90,15 @@ def test_a_large_jpeg_with_several_scans_reserves_memory_for_all_its_pixels(
     _write_jpeg(path, (400, 400), comment=b"\xff\xda")  # looks like a second scan
     decode(path, 50)
     assert requests == [160_000 * 10]
+
+
+def test_a_thumbnail_is_decoded_at_reduced_size(
+    path: Path, requests: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LARGE_PIXELS", 1000)
+    _write_jpeg(path, (400, 400))
+    assert thumbnail(path, 50).shape == (50, 50, 3)
+    assert requests == [10_000 * 10]
 
 
 def test_a_tiff_reserves_memory_for_a_whole_tile(path: Path, requests: list[int]) -> None:
@@ -201,90 +209,9 @@ def test_the_scans_of_an_ordinary_jpeg_are_counted_if_the_file_has_more_bytes_th
         assert decode(path).shape == (*size, 3)
 
 
-@pytest.mark.parametrize(
-    ("min_side", "shape"),
-    [
-        (None, (1200, 1600)),
-        (2000, (1200, 1600)),
-        (601, (1200, 1600)),
-        (600, (600, 800)),
-        (300, (300, 400)),
-        (150, (150, 200)),
-        (20, (150, 200)),
-    ],
-)
-def test_a_jpeg_is_decoded_at_the_smallest_fraction_not_below_the_minimum(
-    path: Path, min_side: int | None, shape: tuple[int, int]
-) -> None:
-    _write_jpeg(path, (1600, 1200))
-    assert decode(path, min_side).shape == (*shape, 3)
-
-
-@pytest.mark.parametrize(
-    ("size", "min_side", "shape"),
-    [
-        ((100, 60), 10, (60, 100)),  # not large
-        ((101, 60), None, (60, 101)),
-        ((101, 60), 31, (60, 101)),
-        ((101, 60), 100, (60, 101)),
-        ((101, 60), 15, (30, 51)),
-        ((101, 60), 10, (20, 34)),
-        ((60, 101), 10, (34, 20)),
-    ],
-)
-def test_an_image_of_more_pixels_than_the_limit_keeps_twice_the_minimum_side(
-    path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], min_side: int | None, shape: tuple[int, int]
-) -> None:
-    monkeypatch.setattr(module, "_LARGE_PIXELS", 6000)
-    path.write_bytes(encode(two_halves(size), "PNG"))
-    assert decode(path, min_side).shape == (*shape, 3)
-
-
-def test_a_thumbnail_is_decoded_at_reduced_size(
-    path: Path, requests: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_LARGE_PIXELS", 1000)
-    _write_jpeg(path, (400, 400))
-    assert thumbnail(path, 50).shape == (50, 50, 3)
-    assert requests == [10_000 * 10]
-
-
-@pytest.mark.parametrize(("min_side", "heights"), [(None, [10] * 20), (20, [10] * 20), (12, [8] * 25)])
-def test_an_image_is_converted_in_strips_of_whole_reduced_rows(
-    path: Path, monkeypatch: pytest.MonkeyPatch, min_side: int | None, heights: list[int]
-) -> None:
-    strips: list[int] = []
-    original = module._strip_to_rgb
-
-    def record(image: Image.Image, grey_range: tuple[float, float] | None) -> Image.Image:
-        strips.append(image.height)
-        return original(image, grey_range)
-
-    monkeypatch.setattr(module, "_strip_to_rgb", record)
-    monkeypatch.setattr(module, "_LARGE_PIXELS", 1000)
-    monkeypatch.setattr(module, "_STRIP_PIXELS", 3000)
-    path.write_bytes(encode(two_halves((300, 200)), "PNG"))
-    decode(path, min_side)
-    assert strips == heights
-
-
-def test_an_image_wider_than_a_strip_is_converted_row_by_row(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_STRIP_PIXELS", 10)
-    image = two_halves((30, 3))
-    path.write_bytes(encode(image, "PNG"))
-    assert np.array_equal(decode(path), np.asarray(image))
-
-
-def test_a_large_image_is_reduced_in_strips_without_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    across = np.linspace(0, 255, 300, dtype=np.uint8)
-    grey = np.add.outer(across[:200] // 2, across // 2)
-    for suffix, values in ((".png", grey), (".tif", grey.astype(np.uint16) * 257), (".tiff", grey / np.float32(255))):
-        Image.fromarray(values).save(tmp_path / f"a{suffix}")
-        whole = decode(tmp_path / f"a{suffix}")
-        with monkeypatch.context() as patch:
-            patch.setattr(module, "_STRIP_PIXELS", 3000)
-            assert np.array_equal(decode(tmp_path / f"a{suffix}"), whole)
-            patch.setattr(module, "_LARGE_PIXELS", 1000)
-            reduced = decode(tmp_path / f"a{suffix}", min_side=20)
-        assert reduced.shape == (40, 60, 3)
-        assert np.abs(reduced.astype(int) - whole.reshape(40, 5, 60, 5, 3).mean((1, 3))).max() <= 1
+def test_the_scans_of_a_jpeg_with_several_images_are_limited_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(encode(two_halves((8, 8)), "MPO", save_all=True, append_images=[two_halves((8, 8))]))
+    assert decode(path).shape == (8, 8, 3)
+    monkeypatch.setattr(module, "_MAX_SCANNED_PIXELS", 1)
+    with pytest.raises(EngineError, match="too many parts"):
+        decode(path)
