@@ -22,20 +22,22 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, E
     return folder, write_readable(folder), write_unreadable(folder)
 
 
-def _wrong(pixels: np.ndarray, shown: Expected) -> str | None:
+def _wrong_colours(pixels: np.ndarray, expected: Expected) -> str | None:
     height, width, _ = pixels.shape
     halves = pixels[height // 2, width // 4], pixels[height // 2, width * 3 // 4]
-    far = max(int(np.abs(half.astype(int) - colour).max()) for half, colour in zip(halves, (shown.left, shown.right)))
+    far = max(
+        int(np.abs(half.astype(int) - colour).max()) for half, colour in zip(halves, (expected.left, expected.right))
+    )
     return None if far <= 12 else f"{halves[0]} {halves[1]}"
 
 
 def test_each_readable_file_is_decoded_correctly(hostile: tuple[Path, dict[str, Expected], list[str]]) -> None:
     folder, readable, _ = hostile
     wrong = {}
-    for name, shown in readable.items():
+    for name, expected in readable.items():
         pixels = decode(folder / name)
-        if pixels.shape[1::-1] != shown.size or _wrong(pixels, shown):
-            wrong[name] = (pixels.shape, _wrong(pixels, shown))
+        if pixels.shape[1::-1] != expected.size or _wrong_colours(pixels, expected):
+            wrong[name] = (pixels.shape, _wrong_colours(pixels, expected))
     assert not wrong
 
 
@@ -43,12 +45,12 @@ def test_each_readable_file_is_decoded_correctly_at_reduced_size(
     hostile: tuple[Path, dict[str, Expected], list[str]],
 ) -> None:
     folder, readable, _ = hostile
-    for name, shown in readable.items():
+    for name, expected in readable.items():
         pixels = decode(folder / name, min_side=16)
-        assert min(pixels.shape[:2]) >= min(16, *shown.size), name
-        assert not _wrong(pixels, shown), name
+        assert min(pixels.shape[:2]) >= min(16, *expected.size), name
+        assert not _wrong_colours(pixels, expected), name
         assert thumbnail(folder / name, 8).shape == (8, 8, 3)
-        assert int(fingerprint(folder / name)["width"]) == shown.size[0], name
+        assert int(fingerprint(folder / name)["width"]) == expected.size[0], name
 
 
 def test_each_unreadable_file_raises_an_error_with_its_path(
