@@ -8,11 +8,11 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-# Networks under test are tiny: with more threads OpenMP spends most of its time waiting. Set before torch is imported
+# Networks in tests are tiny: more threads would mostly wait. Must be set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)  # trainings in tests must not keep the desktop awake
+os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)  # trainings in tests must not keep the computer awake
 
-# The same examples each time and no time limit per example; a failure prints how to reproduce it
+# Same examples in every run and no time limit per example; a failure prints how to reproduce it.
 settings.register_profile("classifold", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.load_profile("classifold")
 
@@ -38,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def shared() -> Path:
-    """Return the folder of real images and weights; skip where it is absent."""
+    """Return the folder of real images and weights; skip the test if it does not exist."""
     if not SHARED.is_dir():
-        pytest.skip("the folder of real images and weights is not beside this checkout")
+        pytest.skip("needs the folder `shared` of real images and weights next to the checkout")
     return SHARED

@@ -1,4 +1,4 @@
-"""Run folders for tests, whose journals tell of trainings that never were."""
+"""Run folders with invented event logs, for tests that need a run without a training."""
 
 import math
 from pathlib import Path
@@ -14,31 +14,38 @@ CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=4
 
 
 def make_run(root: Path, name: str, *events: Event, config: RunConfig = CONFIG) -> Run:
-    """Make a run on the images below `root` that has begun and said `events`, then nothing more."""
+    """Create an interrupted run whose event log contains its start and `events`.
+
+    Args:
+        root: Folder of the dataset.
+        name: Name of the run folder.
+        events: Events after `run_started`.
+        config: Settings of the run.
+    """
     run = create_run(default_runs_folder() / name, config, split(scan(root), 0.25, 0))
     append_events(run, run_started(run), *events)
     return run
 
 
 def append_events(run: Run, *events: Event) -> None:
-    """Write events behind those of a run."""
-    with open(run.events_path, "a", encoding="utf-8") as journal:
-        journal.writelines(f"{to_line(event)}\n" for event in events)
+    """Append events to the event log of a run."""
+    with open(run.events_path, "a", encoding="utf-8") as log:
+        log.writelines(f"{to_line(event)}\n" for event in events)
 
 
 def run_started(run: Run) -> RunStarted:
-    """Return the beginning of a run."""
-    samples = run.dataset
+    """Return the first event of a run."""
+    dataset = run.dataset
     return RunStarted(
-        run=str(run.path), classes=samples.classes, num_train=len(samples.of_split("train")),
-        num_val=len(samples.of_split("val")), device="cpu", precision="float32", parameters=9, trainable=9,
+        run=str(run.path), classes=dataset.classes, num_train=len(dataset.of_split("train")),
+        num_val=len(dataset.of_split("val")), device="cpu", precision="float32", parameters=9, trainable=9,
         epochs=run.config.training.epochs,
     )  # fmt: skip
 
 
 def epoch_done(number: int, num_epochs: int = 4) -> EpochDone:
-    """Return the end of an epoch; each is better than the one before."""
-    share = 1 - 0.7 * math.exp(-number / 3)
-    train = TrainScores(loss=1.2 - share, accuracy=share, plain_accuracy=share)
-    val = Scores(loss=1.3 - share, accuracy=share - 0.05)
+    """Return the event of an epoch; each epoch is better than the previous one."""
+    accuracy = 1 - 0.7 * math.exp(-number / 3)
+    train = TrainScores(loss=1.2 - accuracy, accuracy=accuracy, plain_accuracy=accuracy)
+    val = Scores(loss=1.3 - accuracy, accuracy=accuracy - 0.05)
     return EpochDone(epoch=number, epochs=num_epochs, train=train, val=val, lr=0.001, seconds=8, best=True)

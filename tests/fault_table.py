@@ -1,4 +1,4 @@
-"""Refuse each write, sync and rename of a training in turn and tell what came of it: `python -m tests.fault_table`."""
+"""Disk errors: each write, sync and rename of a training is refused in turn. Run by `python -m tests.fault_table`."""
 
 import errno
 import os
@@ -28,43 +28,59 @@ TINY = (
     .changed("training", epochs=2, batch_size=16, device="cpu", checkpoint_minutes=0)
     .changed("optim", lr=5e-3)
 )
+_FOREVER = 2**31
+_TITLES = (
+    "refused",
+    "how long",
+    "times",
+    "run finished",
+    "stopped with a message, resumed",
+    "model opened",
+    "result identical",
+)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one fault."""
+    """Effect of one disk error on a run."""
 
     what: str
-    """What was refused."""
+    """Request that was refused, such as `write model.safetensors`."""
     warnings: tuple[str, ...]
     failure: str | None
-    """The sentence that the training ended with, where it did not go on."""
+    """Error message that the training ended with, or None."""
     was_over: bool
-    """Whether the run came to its end in spite of the fault."""
+    """True if the run finished in spite of the error."""
     is_identical: bool
-    """Whether its end, resumed where it was not over, is that of a run left alone."""
+    """True if the result, after resuming if necessary, equals that of an undisturbed run."""
 
 
 def final_state(run: Run) -> tuple[object, ...]:
-    """Return all that must not depend on whether a run was cut off."""
+    """Return everything that must be identical in a resumed and in an undisturbed run."""
     epochs = [epoch.model_copy(update={"seconds": 0.0}) for epoch in run.history.epochs]
     tensors = {name: tensor.numpy().tobytes() for name, tensor in load_file(run.model_path).items()}
     return epochs, tensors, run.results_path.read_bytes(), run.reference_path.read_bytes()
 
 
 def inject_faults(folder: Path, lasts: bool) -> Iterator[Outcome]:
-    """Let each request to the disk fail, alone or with all that follow; raises where a model then cannot be opened."""
+    """Train once per disk request of a training, with this request refused.
+
+    Args:
+        folder: Folder for the dataset and the runs.
+        lasts: Refuse all later requests as well.
+
+    Raises:
+        EngineError: A model file cannot be opened after the error.
+    """
     dataset = split(scan(write_classes(folder / "data", {"red": 8, "blue": 8})), 0.25, 0)
     with use_disk(FailingDisk()) as disk:
-        expected = final_state(run_to_end(jobs.train(dataset, TINY, folder / "alone")))
+        expected = final_state(run_to_end(jobs.train(dataset, TINY, folder / "undisturbed")))
     for number, what in enumerate(disk.requests):
-        error = errno.ENOSPC if number % 2 else errno.EROFS
-        yield _outcome(
-            FailingDisk(number, 2**31 if lasts else number, error), what, dataset, folder / f"{number}", expected
-        )
+        failing = FailingDisk(number, _FOREVER if lasts else number, errno.ENOSPC if number % 2 else errno.EROFS)
+        yield _train_on(failing, what, dataset, folder / f"{number}", expected)
 
 
-def _outcome(disk: FailingDisk, what: str, dataset: Dataset, path: Path, expected: tuple[object, ...]) -> Outcome:
+def _train_on(disk: FailingDisk, what: str, dataset: Dataset, path: Path, expected: tuple[object, ...]) -> Outcome:
     events: list[Event] = []
     failure = None
     with use_disk(disk):
@@ -82,24 +98,28 @@ def _outcome(disk: FailingDisk, what: str, dataset: Dataset, path: Path, expecte
     return Outcome(what, warnings, failure, was_over, final_state(run) == expected)
 
 
+def _print_row(*cells: object) -> None:
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)  # noqa: T201
+
+
 def main() -> int:
-    """Print the table."""
-    print("| refused | how long | times | run ended by itself | told, resumed | model opened | end identical |")  # noqa: T201
-    print("|---|---|---|---|---|---|---|")  # noqa: T201
-    is_right = True
+    """Print a table by request; return 1 if a run neither finished nor stopped with a message, or differs."""
+    _print_row(*_TITLES)
+    print("|" + "---|" * len(_TITLES))  # noqa: T201
+    is_ok = True
     for lasts in (False, True):
         with tempfile.TemporaryDirectory() as name:
             os.environ["CLASSIFOLD_HOME"] = name
-            found = list(inject_faults(Path(name), lasts))
-        for what in dict.fromkeys(outcome.what for outcome in found):
-            some = [outcome for outcome in found if outcome.what == what]
-            num_over, num_told = (sum(o.was_over for o in some), sum(not o.was_over and bool(o.failure) for o in some))
-            num_identical = sum(outcome.is_identical for outcome in some)
+            outcomes = list(inject_faults(Path(name), lasts))
+        for what in dict.fromkeys(outcome.what for outcome in outcomes):
+            same = [outcome for outcome in outcomes if outcome.what == what]
+            num_over = sum(outcome.was_over for outcome in same)
+            num_stopped = sum(not outcome.was_over and bool(outcome.failure) for outcome in same)
+            num_identical = sum(outcome.is_identical for outcome in same)
             how_long = "from then on" if lasts else "once"
-            counts = f"{len(some)} | {num_over} | {num_told} | {len(some)} | {num_identical}"
-            print(f"| {what} | {how_long} | {counts} |", flush=True)  # noqa: T201
-            is_right = is_right and num_over + num_told == len(some) == num_identical
-    return 0 if is_right else 1
+            _print_row(what, how_long, len(same), num_over, num_stopped, len(same), num_identical)
+            is_ok = is_ok and num_over + num_stopped == len(same) == num_identical
+    return 0 if is_ok else 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""Fuzzing of model files, weight files and checkpoints, for `python -m tests.fuzz models`.
-
-`mutated(seed)` returns a damaged or forged file, `suffix(seed)` its kind, and `open` reads it.
-"""
+"""Damaged and forged model files, weights files and checkpoints for `python -m tests.fuzz models`, see `tests.fuzz`."""
 
 import functools
 import hashlib
@@ -38,13 +35,13 @@ from engine.ml.training.optim import parameter_groups
 
 KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt", ".checkpoint.safetensors")
 _MODEL, _WEIGHTS, _TORCH, _OLD_TORCH, _OLD_CHECKPOINT, _CHECKPOINT = KINDS
-MEMORY_BOUND = 1_000_000_000
+MAX_MEMORY = 1_000_000_000
 """Peak memory in bytes; torch and the networks take 700 million before a file is opened."""
 _SIDE = 32
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _NO_HASH = b"0" * 64
 _OLD_CHECKPOINT_PATH = Path(__file__).with_name("engine") / "ml" / "training" / "old_run" / "checkpoint.pt"
-_NASTY: tuple[Any, ...] = (
+_EXTREME_VALUES: tuple[Any, ...] = (
     *(0, 1, -1, 2, 255, 2**31, 2**53, 2**63, 2**64, 10**400, 0.5, 1e-320, 1e308, float("nan"), float("inf"), None),
     *(True, "", "x", "../../x", "C:\\x", "a/b", "\0", "\x1b[31m", "\u202e", "<b>x</b>", "=1+1", "a" * 10**5, [], [[]]),
     *({}, [0] * 1000, {"": {}}, "F64", "F32", "F16", "BOOL", "I64", "F8_E4M3", *BACKBONES),
@@ -57,31 +54,31 @@ def suffix(seed: int) -> str:
     return KINDS[seed % len(KINDS)]
 
 
-def mutated(seed: int) -> bytes:
+def damaged_file(seed: int) -> bytes:
     """Return the file of a seed; it is reproducible except for memory addresses in legacy torch files."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     kind = suffix(seed)
-    content = _whole(kind)
+    content = _valid_file(kind)
     if kind.endswith(".safetensors"):
         changes: list[Callable[[bytes, random.Random], bytes]] = [_edit_header, _edit_header, _edit_lengths]
     elif kind == _OLD_TORCH:
         changes = [_edit_start]
     else:
-        changes = [_edit_pickle, _edit_pickle, _edit_end, _rebuilt]
-    change = dice.choice([*changes, _edit_start, _edit_anywhere, _cut, _splice])
-    content = change(content, dice)
-    return _with_hash(content, kind) if dice.random() < 0.9 else content
+        changes = [_edit_pickle, _edit_pickle, _edit_end, _other_objects]
+    change = rng.choice([*changes, _edit_start, _edit_anywhere, _cut, _splice])
+    content = change(content, rng)
+    return _with_hash(content, kind) if rng.random() < 0.9 else content
 
 
 def _with_hash(content: bytes, kind: str) -> bytes:
-    """Return a checkpoint with the hash of its content, which anybody can compute; other files are unchanged."""
+    """Return a checkpoint with the hash of its content, which an attacker can compute; other files are unchanged."""
     digest = hashlib.sha256(content)
     if kind == _CHECKPOINT:
         return content.replace(_NO_HASH, digest.hexdigest().encode(), 1)
     return content + digest.digest() if kind == _OLD_CHECKPOINT else content
 
 
-def open(path: Path) -> None:
+def open_file(path: Path) -> None:
     """Read a file as the program does; raise EngineError if it is rejected."""
     if path.name.endswith(_MODEL):
         model, metadata = load_model(path)
@@ -99,7 +96,7 @@ def open(path: Path) -> None:
 
 
 @functools.cache
-def _whole(kind: str) -> bytes:
+def _valid_file(kind: str) -> bytes:
     model = _model()
     torch.manual_seed(0)
     with TemporaryDirectory() as folder:
@@ -136,7 +133,7 @@ def _model() -> Classifier:
 
 
 def _training() -> tuple[Any, Any]:
-    """Return the state and the phase of the run in `old_run`, after one step."""
+    """Return state and phase of the run in `old_run` after one step."""
     with mock.patch.object(se_resnet, "WIDTHS", (8, 10, 10, 12)):
         model = build_model("se_resnet", 3, 16, 0.3)
     optimizer = torch.optim.AdamW(parameter_groups(model, 5e-3, 0.05, 1.0), fused=True)
@@ -169,111 +166,111 @@ def _training() -> tuple[Any, Any]:
     return state, SimpleNamespace(optimizer=optimizer, kind="full", first_epoch=1, began=0.0)
 
 
-def _edit_header(content: bytes, dice: random.Random) -> bytes:
+def _edit_header(content: bytes, rng: random.Random) -> bytes:
     """Change values of the JSON header, in the list of tensors or in the metadata; it remains valid JSON."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     metadata = header.get("__metadata__", {})
     key = next(iter({"classifold", "checkpoint"} & set(metadata)), None)
-    if key is not None and dice.random() < 0.6:
+    if key is not None and rng.random() < 0.6:
         document = json.loads(metadata[key])
-        _edit_nodes(document, dice)
+        _edit_nodes(document, rng)
         metadata[key] = json.dumps(document)
     else:
-        _edit_nodes(header, dice)
+        _edit_nodes(header, rng)
     changed = json.dumps(header).encode("utf-8", "surrogatepass")
     return len(changed).to_bytes(8, "little") + changed + content[8 + length :]
 
 
-def _edit_nodes(document: Any, dice: random.Random) -> None:
-    for _ in range(dice.choice((1, 1, 1, 3))):
-        places = list(_places(document))
-        owner, key = dice.choice(places)
-        act = dice.random()
-        if act < 0.7:
-            owner[key] = dice.choice(_NASTY)
-        elif act < 0.8 and isinstance(owner, dict):
-            owner[str(dice.choice(_NASTY))] = owner.pop(key)
-        elif act < 0.9:
+def _edit_nodes(document: Any, rng: random.Random) -> None:
+    for _ in range(rng.choice((1, 1, 1, 3))):
+        nodes = list(_nodes(document))
+        owner, key = rng.choice(nodes)
+        action = rng.random()
+        if action < 0.7:
+            owner[key] = rng.choice(_EXTREME_VALUES)
+        elif action < 0.8 and isinstance(owner, dict):
+            owner[str(rng.choice(_EXTREME_VALUES))] = owner.pop(key)
+        elif action < 0.9:
             del owner[key]
         else:
-            other, other_key = dice.choice(places)
+            other, other_key = rng.choice(nodes)
             owner[key] = json.loads(json.dumps(other[other_key]))
 
 
-def _places(node: Any) -> Iterator[tuple[Any, Any]]:
+def _nodes(node: Any) -> Iterator[tuple[Any, Any]]:
     entries = node.items() if isinstance(node, dict) else enumerate(node)
     for key, value in list(entries):
         yield node, key
         if isinstance(value, dict | list):
-            yield from _places(value)
+            yield from _nodes(value)
 
 
-def _edit_lengths(content: bytes, dice: random.Random) -> bytes:
-    return dice.choice((0, 1, 2, 2**31, 2**63, 2**64 - 1, dice.randrange(2**20))).to_bytes(8, "little") + content[8:]
+def _edit_lengths(content: bytes, rng: random.Random) -> bytes:
+    return rng.choice((0, 1, 2, 2**31, 2**63, 2**64 - 1, rng.randrange(2**20))).to_bytes(8, "little") + content[8:]
 
 
-def _edit_bytes(content: bytes, first: int, last: int, dice: random.Random) -> bytes:
+def _edit_bytes(content: bytes, first: int, last: int, rng: random.Random) -> bytes:
     changed = bytearray(content)
-    for _ in range(dice.choice((1, 1, 2, 4, 16))):
-        changed[dice.randrange(first, last)] = dice.choice((0, 1, 127, 128, 255, dice.randrange(256)))
+    for _ in range(rng.choice((1, 1, 2, 4, 16))):
+        changed[rng.randrange(first, last)] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))
     return bytes(changed)
 
 
-def _edit_start(content: bytes, dice: random.Random) -> bytes:
-    return _edit_bytes(content, 0, min(len(content), 8000), dice)
+def _edit_start(content: bytes, rng: random.Random) -> bytes:
+    return _edit_bytes(content, 0, min(len(content), 8000), rng)
 
 
-def _edit_end(content: bytes, dice: random.Random) -> bytes:
+def _edit_end(content: bytes, rng: random.Random) -> bytes:
     """Change the central directory of a zip."""
-    return _edit_bytes(content, len(content) - 4000, len(content), dice)
+    return _edit_bytes(content, len(content) - 4000, len(content), rng)
 
 
-def _edit_anywhere(content: bytes, dice: random.Random) -> bytes:
-    return _edit_bytes(content, 0, len(content), dice)
+def _edit_anywhere(content: bytes, rng: random.Random) -> bytes:
+    return _edit_bytes(content, 0, len(content), rng)
 
 
-def _cut(content: bytes, dice: random.Random) -> bytes:
-    return content[: dice.choice((dice.randrange(64), dice.randrange(len(content)), len(content) - dice.randrange(64)))]
+def _cut(content: bytes, rng: random.Random) -> bytes:
+    return content[: rng.choice((rng.randrange(64), rng.randrange(len(content)), len(content) - rng.randrange(64)))]
 
 
-def _splice(content: bytes, dice: random.Random) -> bytes:
-    first, second, length = dice.randrange(8000), dice.randrange(len(content)), dice.randrange(2000)
-    return content[:first] + content[second : second + length] + content[first + dice.choice((0, length)) :]
+def _splice(content: bytes, rng: random.Random) -> bytes:
+    first, second, length = rng.randrange(8000), rng.randrange(len(content)), rng.randrange(2000)
+    return content[:first] + content[second : second + length] + content[first + rng.choice((0, length)) :]
 
 
-def _edit_pickle(content: bytes, dice: random.Random) -> bytes:
+def _edit_pickle(content: bytes, rng: random.Random) -> bytes:
     """Change the pickle in a zip, and its checksum, so that the pickle is read."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entry = next(entry for entry in archive.infolist() if entry.filename.endswith("data.pkl"))
-        whole = archive.read(entry)
-    changed = bytearray(whole)
-    for _ in range(dice.choice((1, 1, 2, 4))):
-        place = dice.randrange(len(changed))
-        changed[place] = dice.choice((dice.choice(_OPCODES), dice.randrange(256), 255))
-    start = content.index(whole)
-    content = content[:start] + bytes(changed) + content[start + len(whole) :]
+        pickled = archive.read(entry)
+    changed = bytearray(pickled)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        position = rng.randrange(len(changed))
+        changed[position] = rng.choice((rng.choice(_OPCODES), rng.randrange(256), 255))
+    start = content.index(pickled)
+    content = content[:start] + bytes(changed) + content[start + len(pickled) :]
     return content.replace(struct.pack("<I", entry.CRC), struct.pack("<I", zlib.crc32(changed)))
 
 
-def _rebuilt(_content: bytes, dice: random.Random) -> bytes:
+def _other_objects(_content: bytes, rng: random.Random) -> bytes:
     """Save other objects than weights, or unusual tensors."""
-    some = torch.ones(3)
+    ones = torch.ones(3)
     unusual = (
-        some.expand(10**6, 10**6, 3),
-        some.to_sparse(),
-        some.to(torch.complex64),
+        ones.expand(10**6, 10**6, 3),
+        ones.to_sparse(),
+        ones.to(torch.complex64),
         torch.full((512, 3), float("nan")),
         torch.empty(0),
         torch.tensor(3),
-        some.to(torch.float8_e4m3fn),
-        torch.nn.Parameter(some),
-        *_NASTY[:30],
+        ones.to(torch.float8_e4m3fn),
+        torch.nn.Parameter(ones),
+        *_EXTREME_VALUES[:30],
     )
     names = [*_model().state_dict(), "model", "state_dict", "optimizer", "stopping", "epoch", "random", "x" * 10**4, 7]
-    document: Any = {dice.choice(names): dice.choice(unusual) for _ in range(dice.randrange(60))}
-    for _ in range(dice.choice((0, 0, 1, 80))):
-        document = {dice.choice(("model", "state_dict")): document}
+    document: Any = {rng.choice(names): rng.choice(unusual) for _ in range(rng.randrange(60))}
+    for _ in range(rng.choice((0, 0, 1, 80))):
+        document = {rng.choice(("model", "state_dict")): document}
     buffer = io.BytesIO()
     torch.save(document, buffer)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Small image files as bytes, for tests that damage them or look for what a format can hold."""
+"""Small image files as bytes, for tests with damaged and unusual files."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ Colour: TypeAlias = tuple[int, int, int]
 RED, WHITE, BLACK, GREY = (255, 0, 0), (255, 255, 255), (0, 0, 0), (128, 128, 128)
 SIZE = (48, 32)
 
-# 64 x 48 pixels, made with x265 by libheif: the decoder library cannot write HEIC
+# 64 x 48 pixels, written by libheif with x265; pi-heif can only read HEIC.
 HEIC = """
 AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAAAAAERA
 AAEAAQAAAAABoQABAAAAAAAAAIcAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAA
@@ -25,14 +25,14 @@ oZTg0LYllmhz/kKO5zORJX+rPrSSjUGTzz9cU/7W
 
 
 def two_halves(size: tuple[int, int] = SIZE, left: Colour = RED, right: Colour = WHITE) -> Image.Image:
-    """Return a picture of two plain halves."""
+    """Return an image whose left and right half have one colour each; `size` is width and height in pixels."""
     image = Image.new("RGB", size, right)
     image.paste(left, (0, 0, size[0] // 2, size[1]))
     return image
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    """Return the bytes of an image file."""
+    """Return the bytes of an image file in Pillow's format `kind`, saved with `options`."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -44,13 +44,13 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def with_png_chunks(chunks: bytes) -> bytes:
-    """Return a PNG with more chunks behind its header."""
-    plain = encode(two_halves(), "PNG")
-    return plain[:33] + chunks + plain[33:]
+    """Return a PNG file with additional chunks after its header."""
+    content = encode(two_halves(), "PNG")
+    return content[:33] + chunks + content[33:]
 
 
 def tiled_tiff(side: int) -> bytes:
-    """Return a black TIFF of 32 x 32 pixels in a single tile of `side` x `side` of them, perhaps not all there."""
+    """Return a black TIFF of 32 x 32 pixels in one tile of `side` x `side` pixels; a huge tile is truncated."""
     tile = zlib.compress(bytes(min(side * side, 80_000_000)), 1)
     tags = ((256, 32), (257, 32), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side))
     tags += ((324, 10 + 12 * 10 + 4), (325, len(tile)))
