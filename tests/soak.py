@@ -1,7 +1,7 @@
-"""`python -m tests.soak --runs 500 --images 20000`: one window works for long; memory, threads and files must stay.
+"""Soak test: one window trains and predicts for hours. Run by `python -m tests.soak --runs 500 --images 20000`.
 
-Held to: over the second half of each part the line through the memory in use rises by less than `MAX_GROWTH_MB`, no
-job is left alive, and not one thread or open file more is there at the end than after the warm-up. Linux alone.
+Limits: in the second half of each part a line fitted to the memory rises by less than `MAX_GROWTH_MB`, and there are no
+more jobs, threads and open files at the end than after the warm-up. Linux only.
 """
 
 import argparse
@@ -29,14 +29,18 @@ from tests.images import write_classes
 
 MAX_GROWTH_MB = 20.0
 _WARM_UP = 10
-"""Steps after which everything that is kept for good is there: libraries, icons, fonts, pools of threads."""
+"""Steps after which libraries, icons, fonts and thread pools are loaded."""
 _BATCH = 50
+_HEADER = (
+    "| part | memory at step {step} | at the end | growth in the second half (fitted line) | threads | open files "
+    "| jobs left |\n|---|---|---|---|---|---|---|"
+)
 _CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the process holds after so many steps."""
+    """Resources of the process after a number of steps."""
 
     step: int
     megabytes: float
@@ -46,7 +50,7 @@ class Sample:
 
 
 class Soak:
-    """Drives one window and samples what its process holds."""
+    """Drives one window and samples the resources of its process."""
 
     def __init__(self, window: MainWindow, folder: Path) -> None:
         self.window = window
@@ -54,7 +58,7 @@ class Soak:
         self._folder = folder
 
     def train(self, num_runs: int) -> list[Sample]:
-        """Train on a tiny folder again and again, looking at all pages after each run."""
+        """Train on a tiny dataset repeatedly, and show all pages after each run."""
         window = self.window
         window.open_paths([write_classes(self._folder / "data", {"red": 8, "blue": 8})])
         self._settle(lambda: window.state.dataset is not None)
@@ -67,10 +71,10 @@ class Soak:
                 window.show_page(page)
                 self._settle()
             self._sample(step)
-        return self._taken()
+        return self._take_samples()
 
     def classify(self, num_images: int) -> list[Sample]:
-        """Drop batches of images that were never seen before, and look at the answers."""
+        """Drop batches of new image files on the Predict page, and select one prediction of each."""
         window, source = self.window, self._folder / "data" / "red" / "000.png"
         window.show_page(PREDICT)
         for step, first in enumerate(range(0, num_images, _BATCH), 1):
@@ -86,7 +90,7 @@ class Soak:
             self._settle()
             shutil.rmtree(batch)
             self._sample(step)
-        return self._taken()
+        return self._take_samples()
 
     def _settle(self, condition: Callable[[], bool] = lambda: True) -> None:
         loop, timer = QEventLoop(), QTimer()
@@ -98,33 +102,45 @@ class Soak:
     def _sample(self, step: int) -> None:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.collect()
-        num_jobs = sum(issubclass(type(thing), Job) for thing in gc.get_objects())
+        num_jobs = sum(issubclass(type(each), Job) for each in gc.get_objects())
         self.samples.append(Sample(step, _megabytes_in_use(), threading.active_count(), _num_open_files(), num_jobs))
         if step % 10 == 0:
             print(f"{time.strftime('%H:%M:%S')} {self.samples[-1]}", flush=True)  # noqa: T201
 
-    def _taken(self) -> list[Sample]:
-        taken, self.samples = self.samples, []
-        return taken
+    def _take_samples(self) -> list[Sample]:
+        samples, self.samples = self.samples, []
+        return samples
 
 
-def faults(samples: list[Sample]) -> list[str]:
-    """Return what was not held, in words; without enough samples for a line, growth is not judged."""
-    warm, last = samples[min(_WARM_UP, len(samples) // 2)], samples[-1]
-    found = []
-    if (growth := growth_mb(samples)) > MAX_GROWTH_MB:
-        found.append(f"memory grew by {growth:.1f} MB over the second half")
+def _warm_sample(samples: list[Sample]) -> Sample:
+    return samples[min(_WARM_UP, len(samples) // 2)]
+
+
+def _row(name: str, samples: list[Sample]) -> str:
+    """Return a row of the table in docs/reliability.md."""
+    warm, last = _warm_sample(samples), samples[-1]
+    memory = f"{warm.megabytes:.0f} MB | {last.megabytes:.0f} MB | {memory_growth(samples):+.1f} MB"
+    files, jobs = f"{warm.num_files}, {last.num_files}", f"{warm.num_jobs}, {last.num_jobs}"
+    return f"| {name} | {memory} | {warm.num_threads}, {last.num_threads} | {files} | {jobs} |"
+
+
+def find_leaks(samples: list[Sample]) -> list[str]:
+    """Return a message for each limit that is exceeded; memory is not checked if there are too few samples."""
+    warm, last = _warm_sample(samples), samples[-1]
+    leaks = []
+    if (growth_mb := memory_growth(samples)) > MAX_GROWTH_MB:
+        leaks.append(f"memory grew by {growth_mb:.1f} MB over the second half")
     if last.num_threads > warm.num_threads:
-        found.append(f"{last.num_threads - warm.num_threads} threads are left")
+        leaks.append(f"{last.num_threads - warm.num_threads} threads are left")
     if last.num_files > warm.num_files:
-        found.append(f"{last.num_files - warm.num_files} files are left open")
+        leaks.append(f"{last.num_files - warm.num_files} files are left open")
     if last.num_jobs > warm.num_jobs:
-        found.append(f"{last.num_jobs - warm.num_jobs} jobs are left alive")
-    return found
+        leaks.append(f"{last.num_jobs - warm.num_jobs} jobs are left alive")
+    return leaks
 
 
-def growth_mb(samples: list[Sample]) -> float:
-    """Return by how much a line fitted to the second half of the samples rises, in MB."""
+def memory_growth(samples: list[Sample]) -> float:
+    """Return the rise in MB of a line fitted to the second half of the samples; 0 if there are too few."""
     half = samples[len(samples) // 2 :]
     if len(half) < _WARM_UP:
         return 0.0
@@ -133,8 +149,8 @@ def growth_mb(samples: list[Sample]) -> float:
 
 
 @contextmanager
-def soaked(folder: Path) -> Iterator[Soak]:
-    """Give a window that works in `folder`, and close it."""
+def soak_window(folder: Path) -> Iterator[Soak]:
+    """Open a window for a soak test that works in `folder`, and close it afterwards."""
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     window = make_window(app)
@@ -148,38 +164,38 @@ def soaked(folder: Path) -> Iterator[Soak]:
 
 
 def _megabytes_in_use() -> float:
-    """Return the resident memory of this process that is its own, not shared with a file."""
+    """Return the resident memory of this process that is not shared with files."""
     fields = Path("/proc/self/statm").read_text().split()
     return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _num_open_files() -> int:
-    """Return how many files are open, but for the fonts of matplotlib: it keeps up to 64 for the threads that drew."""
+    """Return the number of open files without fonts, of which matplotlib keeps up to 64 open."""
     names = []
     for number in os.listdir("/proc/self/fd"):
-        with suppress(FileNotFoundError):  # the one of listing itself
+        with suppress(FileNotFoundError):  # the descriptor of this listing
             names.append(os.readlink(f"/proc/self/fd/{number}"))
     return sum(not name.endswith(".ttf") for name in names)
 
 
 def main() -> int:
-    """Run both parts, print what was held and return 1 where something grew."""
+    """Run both parts, print a table of the resources, and return 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--images", type=int, default=20_000)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    found = []
+    leaks = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CLASSIFOLD_HOME"] = str(Path(folder) / "home")
-        with soaked(Path(folder)) as soak:
-            parts = (("runs", soak.train(asked.runs)), ("images", soak.classify(asked.images)))
-        for name, samples in parts:
-            warm, last = samples[min(_WARM_UP, len(samples) // 2)], samples[-1]
-            print(f"{name}: {warm}\n   -> {last}\n   second half: {growth_mb(samples):+.1f} MB")  # noqa: T201
-            found += [f"{name}: {fault}" for fault in faults(samples)]
-    print("\n".join(found) or "Nothing grew.")  # noqa: T201
-    return 1 if found else 0
+        with soak_window(Path(folder)) as soak:
+            runs, images = soak.train(options.runs), soak.classify(options.images)
+    print(_HEADER.format(step=_warm_sample(runs).step))  # noqa: T201
+    for name, samples in ((f"{options.runs:,} runs", runs), (f"{options.images:,} images", images)):
+        print(_row(name, samples))  # noqa: T201
+        leaks += [f"{name}: {leak}" for leak in find_leaks(samples)]
+    print("\n".join(leaks) or "No leaks.")  # noqa: T201
+    return 1 if leaks else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Nothing leaves this computer: no test may reach out, and no command but a download opens a socket."""
+"""Tests that no test connects to the network, and that no command except a download opens a socket."""
 
 import os
 import socket
@@ -19,13 +19,13 @@ def refuse(event, arguments):
         os._exit(99)
 
 sys.addaudithook(refuse)
-from engine.cli import main
+from engine.cli.main import main
 
 code, model = 0, "run/model.safetensors"
 for command in (
     "train data --out run --data.image-size 16 --training.epochs 1 --training.batch-size 8 --training.device cpu",
     f"predict {model} data --json",
-    f"explain {model} data/red/000.png --out why.png",
+    f"explain {model} data/red/000.png --out heatmap.png",
     "report run --out report.html",
 ):
     code = code or main(command.split())
@@ -33,13 +33,13 @@ for command in (
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "localhost", "example.org"])
-def test_no_test_may_reach_out(host: str) -> None:
+def test_connections_to_any_host_are_blocked_in_tests(host: str) -> None:
     with pytest.raises(Warning, match="A test tried to use socket"):
         socket.create_connection((host, 9), timeout=1)
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_a_test_with_a_server_of_its_own_reaches_this_machine_alone() -> None:
+def test_a_test_that_allows_this_machine_cannot_reach_others() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(("127.0.0.1", server.getsockname()[1])).close()
     with pytest.raises(Warning, match=r"192\.0\.2\.1"):
@@ -47,16 +47,16 @@ def test_a_test_with_a_server_of_its_own_reaches_this_machine_alone() -> None:
 
 
 @pytest.mark.slow
-def test_training_predicting_explaining_and_reporting_open_no_socket(tmp_path: Path) -> None:
+def test_train_predict_explain_and_report_open_no_socket(tmp_path: Path) -> None:
     write_classes(tmp_path / "data", {"red": 8, "blue": 8})
-    done = _run_watched(WATCHED + "sys.exit(code)", tmp_path)
-    assert done.returncode == 0, done.stderr
+    process = _run_watched(WATCHED + "sys.exit(code)", tmp_path)
+    assert process.returncode == 0, process.stderr
     assert (tmp_path / "report.html").is_file()
 
 
-def test_a_socket_opened_under_watch_would_be_seen(tmp_path: Path) -> None:
-    done = _run_watched(WATCHED.split("code,")[0] + "import socket; socket.socket()", tmp_path)
-    assert (done.returncode, done.stderr.split()[0]) == (99, "socket.__new__")
+def test_the_audit_hook_ends_a_process_that_opens_a_socket(tmp_path: Path) -> None:
+    process = _run_watched(WATCHED.split("code,")[0] + "import socket; socket.socket()", tmp_path)
+    assert (process.returncode, process.stderr.split()[0]) == (99, "socket.__new__")
 
 
 def _run_watched(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":

@@ -1,4 +1,4 @@
-"""A few rounds of `tests.torture`; many are run by hand."""
+"""A few rounds of the kill test `tests.torture`."""
 
 import os
 from pathlib import Path
@@ -9,8 +9,8 @@ from tests.torture import torture
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="this system has no fork")
-def test_a_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="needs fork")
+def test_a_training_killed_at_random_moments_resumes_to_an_identical_result(tmp_path: Path) -> None:
     outcome = torture(4, seed=1, folder=tmp_path)
-    assert not outcome.faults
+    assert not outcome.failures
     assert outcome.num_kills >= 1

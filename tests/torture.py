@@ -1,8 +1,8 @@
-"""Kill a training with signal 9 at random moments, again and again: `python -m tests.torture --rounds 200`.
+"""Kill test: trainings are killed at random moments and resumed. Run by `python -m tests.torture --rounds 200`.
 
-A round trains in a process of its own, kills it at a random moment, looks at what is left, and lets the run go on to
-its end; in every fourth round the one that goes on is killed too. After each kill the run folder must open and its
-model answer; the end must be that of a run left alone, bit by bit.
+Each round trains in a separate process, kills it with signal 9, opens the run folder, predicts with the model and
+resumes the run to its end. In every fourth round the resumed process is killed as well. The result must be
+bit-identical to that of an undisturbed run.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import torch
 
 import engine.core.keep_awake
 import engine.ml.report.history_plot
-import engine.ml.training.loop  # noqa: F401 - before the fork, so that the time until a kill is spent in training
+import engine.ml.training.loop  # noqa: F401 - imported before the fork, so that the time until a kill is spent in training
 from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
@@ -44,98 +44,108 @@ CONFIG = (
 
 @dataclass
 class Outcome:
-    """What came of the rounds."""
+    """Counts of rounds and kills, and the failures."""
 
     num_rounds: int = 0
     num_kills: int = 0
-    num_within_training: int = 0
-    """Kills behind the first event of a run and before its end."""
-    faults: list[str] = field(default_factory=list)
+    num_during_training: int = 0
+    """Kills after the first event of a run and before its end."""
+    failures: list[str] = field(default_factory=list)
+    """One line for each round that failed."""
 
     def __str__(self) -> str:
-        told = (
-            f"{self.num_rounds} rounds, {self.num_kills} kills ({self.num_within_training} of them while it trained): "
-            f"{self.num_rounds - len(self.faults)} recovered and ended bit-identical, {len(self.faults)} did not"
+        summary = (
+            f"{self.num_rounds} rounds, {self.num_kills} kills ({self.num_during_training} of them during training): "
+            f"{self.num_rounds - len(self.failures)} recovered and ended bit-identical, {len(self.failures)} did not"
         )
-        return "\n".join([told, *self.faults])
+        return "\n".join([summary, *self.failures])
 
 
-def torture(num_rounds: int, seed: int, folder: Path, say: Callable[[str], object] = lambda _: None) -> Outcome:
-    """Do so many rounds in a folder."""
-    torch.set_num_threads(1)  # a process that forks must have no team of threads
-    dice = random.Random(seed)
+def torture(num_rounds: int, seed: int, folder: Path, report: Callable[[str], object] = lambda _: None) -> Outcome:
+    """Run the kill test.
+
+    Args:
+        num_rounds: Number of rounds.
+        seed: Seed of the moments of the kills.
+        folder: Empty folder for the dataset and the runs.
+        report: Called with one line after each round.
+    """
+    torch.set_num_threads(1)  # forking a process with worker threads of OpenMP can deadlock
+    rng = random.Random(seed)
     root = write_classes(folder / "data", {"red": 16, "green": 16, "blue": 16})
     dataset = split(scan(root), 0.25, 0)
-    alone = folder / "alone"
-    began = time.monotonic()
-    assert _wait(_fork(lambda: _train(dataset, alone))) == 0
-    seconds = time.monotonic() - began
-    expected = final_state(Run(alone))
+    undisturbed = folder / "undisturbed"
+    start = time.monotonic()
+    assert _wait(_fork(lambda: _train(dataset, undisturbed))) == 0
+    seconds = time.monotonic() - start
+    expected = final_state(Run(undisturbed))
     outcome = Outcome()
     for number in range(num_rounds):
         path = folder / "runs" / f"{number}"
-        fault = _round(dataset, path, [dice.uniform(0, seconds) for _ in range(2 if number % 4 == 3 else 1)], outcome)
-        if fault is None and final_state(Run(path)) != expected:
-            fault = "ended otherwise"
+        failure = _run_round(
+            dataset, path, [rng.uniform(0, seconds) for _ in range(2 if number % 4 == 3 else 1)], outcome
+        )
+        if failure is None and final_state(Run(path)) != expected:
+            failure = "the result differs"
         outcome.num_rounds += 1
-        if fault is not None:
-            outcome.faults.append(f"round {number}: {fault}")
-        say(f"{number + 1}/{num_rounds} {fault or 'ok'}")
+        if failure is not None:
+            outcome.failures.append(f"round {number}: {failure}")
+        report(f"{number + 1}/{num_rounds} {failure or 'ok'}")
     return outcome
 
 
-def _round(dataset: Dataset, path: Path, delays: list[float], outcome: Outcome) -> str | None:
-    """Return what went wrong, or None."""
+def _run_round(dataset: Dataset, path: Path, delays: list[float], outcome: Outcome) -> str | None:
+    """Train, kill after each delay in seconds and resume; return the failure as text, or None."""
     for delay in delays:
         child = _fork(lambda: _train(dataset, path))
         time.sleep(delay)
         ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:  # it was faster than the reference
+        if ended:  # finished before the kill
             if os.waitstatus_to_exitcode(status) != 0:
-                return f"it failed by itself within {delay:.3f} s"
+                return f"failed without a kill within {delay:.3f} s"
             break
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         outcome.num_kills += 1
-        outcome.num_within_training += Run(path).history.started is not None and not Run(path).is_finished
-        if _wait(_fork(lambda: _look(path))) != 0:
-            return f"what a kill after {delay:.3f} s left cannot be opened"
+        outcome.num_during_training += Run(path).history.started is not None and not Run(path).is_finished
+        if _wait(_fork(lambda: _open_all(path))) != 0:
+            return f"the run folder cannot be opened after a kill at {delay:.3f} s"
     if not Run(path).is_finished and _wait(_fork(lambda: _train(dataset, path))) != 0:
-        return f"it did not go on after kills at {delays}"
-    left = [entry.name for entry in path.iterdir() if entry.name.startswith(".") and entry.name != ".lock"]
-    return f"files were left: {left}" if left else None
+        return f"resuming failed after kills at {delays}"
+    remaining = [entry.name for entry in path.iterdir() if entry.name.startswith(".") and entry.name != ".lock"]
+    return f"temporary files remain: {remaining}" if remaining else None
 
 
 def _train(dataset: Dataset, path: Path) -> None:
-    """Train, or go on where there is a run already, as a user would."""
+    """Train, or resume the run if it exists."""
     if Run(path).config_path.is_file():
         run_to_end(jobs.resume(path))
     else:
         run_to_end(jobs.train(dataset, CONFIG, path))
 
 
-def _look(path: Path) -> None:
-    """Open all that a run has, as the window does."""
+def _open_all(path: Path) -> None:
+    """Open every file of a run, as the window does, and predict with its model."""
     run = Run(path)
-    if not run.config_path.is_file():  # killed before there was a run
+    if not run.config_path.is_file():  # killed before the run was created
         return
     assert run in list_runs(path.parent)
     assert run.config == CONFIG
-    picture = run.dataset.root / run.dataset.samples[0].path
+    image = run.dataset.root / run.dataset.samples[0].path
     if any(isinstance(event, RunStarted) for event in run.events()) or run.model_path.is_file():
         load_model(run.model_path)
-        assert run_to_end(jobs.predict(run.model_path, [picture])) == 1
+        assert run_to_end(jobs.predict(run.model_path, [image])) == 1
 
 
-def _fork(work: Callable[[], None]) -> int:
+def _fork(function: Callable[[], None]) -> int:
     child = os.fork()
     if child:
         return child
     code = 1
     try:
-        work()
+        function()
         code = 0
-    except Exception:  # noqa: BLE001 - this process ends here, whatever it was
+    except Exception:  # noqa: BLE001 - the process ends here in any case
         traceback.print_exc()
     finally:
         sys.stderr.flush()
@@ -147,7 +157,7 @@ def _wait(child: int) -> int:
 
 
 def main() -> int:
-    """Run from the command line."""
+    """Run the kill test from the command line; return 1 if there are failures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
@@ -156,7 +166,7 @@ def main() -> int:
         os.environ["CLASSIFOLD_HOME"] = folder
         outcome = torture(options.rounds, options.seed, Path(folder), lambda line: print(line, file=sys.stderr))  # noqa: T201
     print(outcome)  # noqa: T201
-    return 1 if outcome.faults else 0
+    return 1 if outcome.failures else 0
 
 
 if __name__ == "__main__":
