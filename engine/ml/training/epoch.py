@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Generator
 
-import torch
 from torch import Tensor
 
 from engine.core.errors import EngineError
@@ -47,10 +46,11 @@ def train_epoch(
     ticker = Ticker("train", num_samples, epoch)
     first = state.num_batches_done
     reported = state.sums.cpu().clone()
-    num_done = min(num_samples, first * phase.batch_size)
+    num_done = first * phase.batch_size
     began = time.monotonic()
     for step, batch in enumerate(phase.source.train_batches(epoch, first), first):
-        num_done += (len(batch.samples) + len(batch.unreadable)) * distributed.world_size()
+        num_images = (len(batch.samples) + len(batch.unreadable)) * distributed.world_size()
+        num_done = min(num_samples, num_done + num_images)
         yield from unreadable_warnings(state, batch.unreadable)
         factor, is_due = distributed.broadcast_from_rank0(
             (phase.lr_factor(phase_epoch * phase.steps_per_epoch + step), writer.is_due(at_epoch_end=False))
@@ -62,7 +62,7 @@ def train_epoch(
         if is_due:
             save_checkpoint(state, phase, writer)
         yield from _notices(state)
-        for event in ticker.at(min(num_done, num_samples), seconds_left=state.seconds_left(phase, num_done)):
+        for event in ticker.at(num_done, seconds_left=state.seconds_left(phase, num_done)):
             current = state.sums.cpu().clone()
             yield event.model_copy(update={"loss": _mean_loss(current - reported)})
             reported = current
@@ -92,17 +92,18 @@ def unreadable_warnings(state: TrainState, unreadable: tuple[Unreadable, ...]) -
 
 
 def _train_scores(state: TrainState) -> TrainScores:
-    loss, correct, num_images = distributed.all_reduce_(state.sums.clone()).tolist()
-    if not num_images:
+    sums = distributed.all_reduce_(state.sums.clone())
+    mean = _mean_loss(sums)
+    if mean is None:
         raise EngineError("None of the training images could be read.", state.dataset.root)
-    mean = _mean_loss(torch.tensor((loss, correct, num_images)))
-    assert mean is not None
     if state.epoch > 0 and mean > _MAX_LOSS_RATIO * math.log(len(state.dataset.classes)):
         raise DivergedError(
             f"The training diverged: the loss is {mean:.1f}, far above that of random guessing. The best model so far "
             "is kept; train again with a lower learning rate."
         )
-    return TrainScores(loss=mean, accuracy=correct / num_images, plain_accuracy=correct / num_images)
+    _, correct, num_images = sums.tolist()
+    accuracy = correct / num_images
+    return TrainScores(loss=mean, accuracy=accuracy, plain_accuracy=accuracy)
 
 
 def _mean_loss(sums: Tensor) -> float | None:

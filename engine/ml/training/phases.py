@@ -59,8 +59,9 @@ class Phase:
 
     def lr_factor(self, steps_done: int) -> float:
         """Return the factor of the learning rate (0..1), by steps, or by time if only the deadline ends the phase."""
-        if self.num_epochs is None and self.deadline is not None:
-            elapsed = min(1.0, (self.clock() - self.began) / max(1e-9, self.deadline - self.began))
+        if self.num_epochs is None:
+            assert self.deadline is not None
+            elapsed = (self.clock() - self.began) / max(1e-9, self.deadline - self.began)
             return rate_multiplier(round(elapsed * _RESOLUTION), _RESOLUTION, round(WARMUP_FRACTION * _RESOLUTION))
-        total = self.steps_per_epoch * (self.num_epochs or 1)
+        total = self.steps_per_epoch * self.num_epochs
         return rate_multiplier(steps_done, total, min(total, round(self.steps_per_epoch * self.warmup_epochs)))

@@ -75,7 +75,7 @@ def _try_backward(state: TrainState, phase: Phase, inputs: Tensor, targets: Tens
 def _backward(state: TrainState, phase: Phase, inputs: Tensor, targets: Tensor, num_images: float) -> Tensor:
     """Compute gradients of the mean loss over `num_images` (of all processes); return the sums of `train_step`."""
     setup, num_parts = state.setup, state.accumulation_steps
-    phase.optimizer.zero_grad(set_to_none=True)
+    phase.optimizer.zero_grad()
     sums = torch.zeros(3, device=setup.device)
     for part_inputs, part_targets in zip(inputs.tensor_split(num_parts), targets.tensor_split(num_parts)):
         with torch.autocast(setup.device.type, setup.dtype, enabled=setup.dtype != torch.float32):

@@ -107,6 +107,11 @@ def test_every_optimizer_keeps_learning_rate_and_weight_decay_of_its_groups(name
     assert [(group["lr"], group["weight_decay"]) for group in optimizer.param_groups] == expected
 
 
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_every_optimizer_updates_all_parameters_in_one_fused_kernel(name):
+    assert make_optimizer(name, parameter_groups(tiny(), 0.1, 0.05, 0.5), 0.1, 0.9).defaults["fused"] is True
+
+
 def test_sgd_without_momentum_subtracts_the_gradient():
     weight = nn.Parameter(torch.tensor([1.0]))
     optimizer = make_optimizer("sgd", [{"params": [weight], "weight_decay": 0.0}], 0.1, 0.0)

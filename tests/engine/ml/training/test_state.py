@@ -1,10 +1,16 @@
 """Tests of the state of a run before its first step."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
 from engine.audit.class_balance import class_weights
 from engine.config.settings import Balance
+from engine.data.dataset import Sample
+from engine.ml.training.state import make_train_state
+from engine.runs.run_folder import Run
 from tests.engine.ml.training.tiny_state import make_phase, make_state
 
 UNEQUAL = [0] * 40 + [1] * 6 + [2] * 6
@@ -53,3 +59,45 @@ def test_seconds_left_of_a_time_budget_is_the_rest_of_the_budget() -> None:
 
 def test_sums_start_at_zero() -> None:
     assert torch.equal(make_state().sums, torch.zeros(3))
+
+
+def test_seconds_left_counts_the_work_of_the_current_stage() -> None:
+    state = make_state(epochs=2)
+    state.started -= 10.0
+    assert state.seconds_left(make_phase(state), 7.2) == pytest.approx(10.0, abs=0.1)
+    assert state.seconds_left(make_phase(state), 0.5) == pytest.approx(10.0 / 0.5 * 13.9, abs=0.5)
+
+
+@pytest.mark.parametrize("plan", [{"budget_seconds": 60.0}, {"epochs": 2}])
+def test_seconds_left_is_never_negative(plan: dict[str, float]) -> None:
+    state = make_state(**plan)
+    state.started -= 100.0
+    state.work_done = 1000.0
+    assert state.seconds_left(make_phase(state), 0) == 0.0
+
+
+def test_the_moving_average_includes_the_statistics_of_batchnorm() -> None:
+    state = make_state(ema_decay=0.5)
+    assert state.averaged is not None
+    norm, averaged = (model.backbone[1] for model in (state.setup.model, state.eval_model))  # type: ignore[index]
+    state.averaged.update_parameters(state.setup.model)
+    norm.running_mean.fill_(2.0)
+    state.averaged.update_parameters(state.setup.model)
+    assert averaged.running_mean.tolist() == [1.0] * 4
+
+
+def test_a_run_stops_early_with_the_patience_of_its_plan() -> None:
+    assert make_state(early_stopping=3).stopping.patience == 3
+
+
+def test_the_state_belongs_to_its_run() -> None:
+    state = make_state()
+    run = Run(Path("some run"))
+    assert make_train_state(state.setup, state.dataset, run).run == run
+
+
+def test_only_training_images_count_for_the_class_weights() -> None:
+    state = make_state(balance="auto")
+    validation = tuple(Sample(f"val {number}.png", 0, "val") for number in range(100))
+    dataset = replace(state.dataset, samples=(*state.dataset.samples, *validation))
+    assert make_train_state(state.setup, dataset, state.run).class_weights is None

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor, nn
 
 from engine.audit.class_balance import class_weights
 from engine.core.errors import EngineError
+from engine.ml.loading.loader import Batch
 from engine.ml.models.build import Classifier
+from engine.ml.runtime.precision import PrecisionChoice
 from engine.ml.training.options import StepOptions
-from engine.ml.training.step import _backward, _optimizer_step, _training_loss, train_step
+from engine.ml.training.step import _backward, _optimizer_step, _split_batch, _training_loss, train_step
 from tests.engine.ml.training.tiny_state import LABELS, make_batch, make_phase, make_state
 
 LOGITS = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
@@ -186,3 +189,116 @@ def test_with_class_weights_the_gradients_of_unequal_classes_cancel_at_equal_log
     _training_loss(logits, targets, 0.0, torch.tensor(class_weights([9, 1]))).backward()
     assert logits.grad is not None
     assert logits.grad.sum(0).abs().max() < 1e-6
+
+
+def test_the_gradient_is_unscaled_before_it_is_clipped() -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    scaler.scale(0.5 * weight.sum()).backward()
+    _optimizer_step(optimizer, scaler, clip_norm=1.0)
+    assert weight.item() == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_forward_pass_runs_in_the_precision_of_the_run(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = make_state()
+    state.setup = replace(state.setup, precision=PrecisionChoice(dtype, "as set"))
+    phase = make_phase(state)
+    logits: list[Tensor] = []
+    forward = phase.source.forward
+
+    def record(inputs: Tensor) -> Tensor:
+        logits.append(forward(inputs))
+        return logits[-1]
+
+    monkeypatch.setattr(phase.source, "forward", record)
+    sums = train_step(state, phase, make_batch(), seed=0)
+    assert logits[0].dtype == dtype
+    assert sums.dtype == torch.float32
+
+
+def _mixed_inputs(seed: int, cutmix_probability: float = 0.0) -> Tensor:
+    """Return the inputs of a step with MixUp and CutMix."""
+    state = make_state(StepOptions(mixup_alpha=1.0, cutmix_alpha=1.0, cutmix_probability=cutmix_probability))
+    phase = make_phase(state)
+    phase.source.uses_mixup = True
+    inputs: list[Tensor] = []
+    forward = phase.source.forward
+    phase.source.forward = lambda x: inputs.append(x) or forward(x)  # type: ignore[method-assign, func-returns-value]
+    train_step(state, phase, make_batch(), seed)
+    return inputs[0]
+
+
+def test_images_are_mixed_by_the_seed_of_the_step() -> None:
+    assert torch.equal(_mixed_inputs(seed=1), _mixed_inputs(seed=1))
+    assert not torch.equal(_mixed_inputs(seed=1), _mixed_inputs(seed=2))
+
+
+def test_the_cutmix_probability_chooses_between_blended_and_pasted_images() -> None:
+    pixels = make_batch().inputs
+    blended, pasted = _mixed_inputs(seed=1, cutmix_probability=0.0), _mixed_inputs(seed=1, cutmix_probability=1.0)
+    assert not torch.isin(blended, pixels).any()
+    assert torch.isin(pasted, pixels).all()
+
+
+def test_the_optimizer_steps_of_a_run_are_counted() -> None:
+    state = make_state()
+    phase = make_phase(state)
+    for _ in range(2):
+        train_step(state, phase, make_batch(), seed=0)
+    assert state.num_steps_done == 2
+
+
+def test_a_batch_does_not_need_images_of_the_last_class() -> None:
+    state = make_state()
+    assert train_step(state, make_phase(state), make_batch([0, 1, 0]), seed=0)[2] == 3
+
+
+def test_an_empty_batch_of_one_process_adds_zero_gradients_to_those_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.ml.runtime.distributed.all_reduce_sum", lambda number: number + 6)
+    state = make_state()
+    before = _copies(state.setup.model)
+    empty = Batch(torch.empty(0), torch.empty(0, dtype=torch.int64), ())
+    sums = train_step(state, make_phase(state), empty, seed=0)
+    assert sums.tolist() == [0.0, 0.0, 0.0]
+    assert all(parameter.grad is not None for parameter in state.setup.model.parameters())
+    torch.testing.assert_close(_copies(state.setup.model), before)
+
+
+@pytest.mark.parametrize(("num_images", "num_parts"), [(4, 1), (8, 2), (12, 3)])
+def test_a_batch_is_split_as_long_as_each_half_of_a_part_has_two_images(num_images: int, num_parts: int) -> None:
+    state = make_state()
+    state.accumulation_steps = num_parts
+    _split_batch(state, num_images)
+    assert state.accumulation_steps == 2 * num_parts
+    state.accumulation_steps = num_parts
+    with pytest.raises(EngineError, match="Choose a smaller batch size"):
+        _split_batch(state, num_images - 1)
+
+
+def test_a_batch_is_not_split_under_ddp_because_all_processes_must_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.ml.runtime.distributed.world_size", lambda: 2)
+    with pytest.raises(EngineError, match="not enough memory"):
+        _split_batch(make_state(), 100)
+
+
+def test_under_ddp_the_loss_of_each_process_is_scaled_so_that_the_averaged_gradient_is_that_of_all_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("engine.ml.runtime.distributed.world_size", lambda: 2)
+    monkeypatch.setattr("engine.ml.runtime.distributed.all_reduce_sum", lambda number: 2 * number)
+    expected = _expected_gradients(make_state().setup.model)
+    torch.testing.assert_close(_step_update(StepOptions())[0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_error_of_the_network_that_is_not_about_memory_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Tensor:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Classifier, "forward", fail)
+    state = make_state()
+    with pytest.raises(RuntimeError, match="a bug"):
+        train_step(state, make_phase(state), make_batch(), seed=0)
