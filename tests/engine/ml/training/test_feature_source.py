@@ -1,17 +1,24 @@
 """Tests of the batch source over cached features, and of the clean subset of the training images."""
 
+import copy
+from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from engine.data.dataset import Sample
+from engine.core.event_stream import run_to_end
+from engine.core.events import Event
+from engine.data.dataset import Dataset, Sample
 from engine.ml.loading.augment import AugmentOptions
 from engine.ml.loading.feature_cache import Features
 from engine.ml.models.blocks import NetworkSplit
+from engine.ml.models.build import Classifier, Head
 from engine.ml.training.batch_source import clean_train_subset
-from engine.ml.training.feature_source import FeatureBatchSource
+from engine.ml.training.feature_source import FeatureBatchSource, make_feature_source
+from engine.ml.training.setup import TrainingSetup
 from tests.engine.ml.training.tiny_state import make_state
 
 SAMPLES = tuple(Sample(f"{number}.png", number % 3) for number in range(10))
@@ -19,8 +26,8 @@ ROWS = torch.stack([torch.stack([torch.full((2,), n), torch.full((2,), n + 100.0
 """Row n holds n for the image and n + 100 for its mirror image."""
 
 
-def _make_source(horizontal_flip: float) -> FeatureBatchSource:
-    setup = replace(make_state(batch_size=4).setup, augment=AugmentOptions(horizontal_flip=horizontal_flip))
+def _make_source(horizontal_flip: float, seed: int = 0) -> FeatureBatchSource:
+    setup = replace(make_state(batch_size=4, seed=seed).setup, augment=AugmentOptions(horizontal_flip=horizontal_flip))
     split = NetworkSplit("", nn.Identity(), nn.Identity())
     return FeatureBatchSource(setup, split, Features(SAMPLES, ROWS), Features(SAMPLES[:3], ROWS[:3]))
 
@@ -57,3 +64,137 @@ def test_the_clean_training_subset_is_evenly_spread(num_samples: int, paths: lis
 
 def test_the_clean_training_subset_is_all_images_if_validation_has_more() -> None:
     assert clean_train_subset(SAMPLES, 100) == SAMPLES
+
+
+def test_the_order_of_an_epoch_and_its_flips_depend_on_seed_and_epoch() -> None:
+    def rows(seed: int, epoch: int) -> list[float]:
+        source = _make_source(0.5, seed)
+        return [number for batch in source.train_batches(epoch, 0) for number in batch.inputs[:, 0].tolist()]
+
+    def flips(seed: int, epoch: int) -> list[bool]:
+        return [number >= 100 for number in rows(seed, epoch)]
+
+    assert rows(0, 1) == rows(0, 1)
+    numbers = [[number % 100 for number in rows(*arguments)] for arguments in ((0, 1), (1, 1), (0, 2))]
+    assert numbers[0] != numbers[1]
+    assert numbers[0] != numbers[2]
+    assert len({tuple(flips(seed, epoch)) for seed, epoch in ((0, 1), (1, 1), (0, 2), (3, 1))}) > 1
+    assert {True, False} == set(flips(0, 1))
+
+
+def test_without_mirror_images_every_row_is_that_of_the_image() -> None:
+    setup = replace(make_state(batch_size=4).setup, augment=AugmentOptions(horizontal_flip=0.5))
+    features = Features(SAMPLES, ROWS[:, :1])
+    source = FeatureBatchSource(setup, NetworkSplit("", nn.Identity(), nn.Identity()), features, features)
+    assert max(number for batch in source.train_batches(1, 0) for number in batch.inputs[:, 0].tolist()) < 100
+
+
+def test_validation_features_come_in_batches_with_labels_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.ml.training.feature_source.EVAL_BATCH_SIZE", 2)
+    first, last = _make_source(0.0).val_batches()
+    assert (first.samples, last.samples) == (SAMPLES[:2], SAMPLES[2:3])
+    assert (first.labels.tolist(), last.labels.tolist()) == ([0, 1], [2])
+    assert (first.inputs[:, 0].tolist(), last.inputs[:, 0].tolist()) == ([0.0, 1.0], [2.0])
+
+
+def test_features_are_not_mixed_so_there_are_no_clean_training_images() -> None:
+    source = _make_source(0.0)
+    assert not source.uses_mixup
+    assert list(source.clean_train_batches()) == list(source.clean_train_samples) == []
+
+
+def test_cached_features_become_float32_input() -> None:
+    source = _make_source(0.0)
+    batch = next(iter(source.val_batches()))
+    inputs = source.to_input(replace(batch, inputs=batch.inputs.bfloat16()))
+    assert inputs.dtype == torch.float32
+    assert inputs[:, 0].tolist() == [0.0, 1.0, 2.0]
+
+
+Arguments = dict[str, object]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Arguments]:
+    """Replace the computation of features; return the arguments of each call."""
+    recorded: list[Arguments] = []
+
+    def compute(
+        root: Path, samples: list[Sample], prefix: nn.Module, *values: object, mirrored: bool
+    ) -> Generator[Event, None, Features]:
+        recorded.append({"root": root, "samples": samples, "values": values, "mirrored": mirrored})
+        yield from ()
+        assert not prefix.training
+        images = torch.randn(len(samples), 3, 4, 4, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            return Features(tuple(samples), prefix(images)[:, None])
+
+    monkeypatch.setattr("engine.ml.training.feature_source.compute_features", compute)
+    return recorded
+
+
+def _make_two_blocks(mode: str = "quick", horizontal_flip: float = 0.0) -> tuple[TrainingSetup, Dataset]:
+    """Return the setup of a network of two convolutions, and a dataset of 10 training and 2 validation images."""
+    torch.manual_seed(0)
+    backbone = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Conv2d(2, 4, 2), nn.Flatten())
+    model = Classifier(backbone, Head(4, 3, 0.0), "fc")
+    augment = AugmentOptions(horizontal_flip=horizontal_flip)
+    setup = replace(make_state(mode=mode, batch_size=4).setup, model=model, augment=augment)
+    val = tuple(Sample(f"val {number}.png", number, "val") for number in range(2))
+    return setup, Dataset(Path("images"), ("a", "b", "c"), (*SAMPLES, *val))
+
+
+@pytest.mark.usefixtures("calls")
+def test_only_the_last_block_and_the_head_are_trained_on_features() -> None:
+    setup, dataset = _make_two_blocks()
+    source = run_to_end(make_feature_source(setup, dataset))
+    trained = {name for name, parameter in setup.model.named_parameters() if parameter.requires_grad}
+    assert trained == {"backbone.2.weight", "backbone.2.bias", "head.weight", "head.bias"}
+    assert source.train_samples == SAMPLES
+    assert source.val_samples == dataset.of_split("val")
+
+
+@pytest.mark.usefixtures("calls")
+def test_prefix_suffix_and_head_compute_the_logits_of_the_whole_network() -> None:
+    setup, dataset = _make_two_blocks()
+    source = run_to_end(make_feature_source(setup, dataset))
+    (batch,) = source.val_batches()
+    images = torch.randn(12, 3, 4, 4, generator=torch.Generator().manual_seed(0))[10:]
+    torch.testing.assert_close(source.forward(source.to_input(batch)), setup.model(images))
+    averaged = copy.deepcopy(setup.model)
+    with torch.no_grad():
+        averaged.backbone[2].bias += 1.0  # type: ignore[index]
+    for model in (setup.model, averaged):
+        torch.testing.assert_close(source.eval_forward(model)(batch.inputs), model(images))
+
+
+def test_features_are_computed_in_the_inference_precision_of_the_run(calls: list[Arguments]) -> None:
+    setup, dataset = _make_two_blocks()
+    run_to_end(make_feature_source(setup, dataset))
+    assert calls[0]["root"] == dataset.root
+    assert calls[0]["samples"] == list(dataset.samples)
+    assert calls[0]["values"] == (setup.preprocessing, setup.device, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("mode", "horizontal_flip", "is_mirrored"), [("quick", 0.5, True), ("quick", 0.0, False), ("full", 0.5, False)]
+)
+def test_mirror_images_are_computed_in_quick_mode_if_images_are_flipped(
+    calls: list[Arguments], mode: str, horizontal_flip: float, is_mirrored: bool
+) -> None:
+    run_to_end(make_feature_source(*_make_two_blocks(mode, horizontal_flip)))
+    assert calls[0]["mirrored"] is is_mirrored
+
+
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize(("missing_bytes", "trains_block"), [(0, True), (1, False)])
+def test_only_the_head_is_trained_if_the_features_before_the_last_block_do_not_fit_in_memory(
+    missing_bytes: int, trains_block: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    num_bytes = 2 * 12 * (2 * 2 * 2) * 4  # two views of 12 images with 2 channels of 2 x 2 float32 values
+    monkeypatch.setattr("engine.ml.training.feature_source.MEMORY_BUDGET", num_bytes - missing_bytes)
+    setup, dataset = _make_two_blocks()
+    source = run_to_end(make_feature_source(setup, dataset))
+    assert any(parameter.requires_grad for parameter in setup.model.backbone.parameters()) == trains_block
+    (batch,) = source.val_batches()
+    assert batch.inputs.ndim == (4 if trains_block else 2)
