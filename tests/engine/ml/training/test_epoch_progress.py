@@ -119,7 +119,7 @@ def test_the_duration_of_a_step_is_the_mean_over_the_steps_since_the_epoch_began
 def test_an_epoch_ends_at_the_deadline_of_its_phase() -> None:
     state = make_state()
     phase = make_batches_phase(state, *[make_batch()] * 5, num_samples=30)
-    phase.clock, phase.deadline = lambda: 100.0, 99.0
+    phase.clock, phase.began, phase.deadline = lambda: 100.0, 100.0, 99.0
     scores, _ = run_epoch(state, phase)
     assert state.num_batches_done == 2, "the duration of a step is unknown before"
     assert math.isfinite(scores.loss)

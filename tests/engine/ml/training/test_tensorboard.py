@@ -1,5 +1,6 @@
 """Tests of the training curves for TensorBoard, read back with TensorBoard's own reader."""
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ def _train(tmp_path: Path) -> Run:
     return run_to_end(jobs.train(_make_dataset(tmp_path), TINY, tmp_path / "run"))
 
 
+def _epochs(num_epochs: int) -> Generator[Event, None, str]:
+    for number in range(1, num_epochs + 1):
+        yield epoch_done(number)
+    return "done"
+
+
 def test_tensorboard_has_the_same_values_as_the_event_log(tmp_path: Path) -> None:
     run = _train(tmp_path)
     epochs = run.history.epochs
@@ -41,8 +48,10 @@ def test_tensorboard_has_the_same_values_as_the_event_log(tmp_path: Path) -> Non
     for name, of in {
         "loss/train": lambda e: e.train.loss,
         "loss/val": lambda e: e.val.loss,
+        "accuracy/train": lambda e: e.train.plain_accuracy,
         "accuracy/val": lambda e: e.val.accuracy,
         "learning_rate": lambda e: e.lr,
+        "seconds": lambda e: e.seconds,
     }.items():
         assert _curve(run, name) == [(e.epoch, pytest.approx(of(e))) for e in epochs]
 
@@ -62,15 +71,21 @@ def test_a_resumed_run_gives_one_curve_without_gaps_or_repeated_epochs(tmp_path:
 def test_curves_that_cannot_be_written_give_one_warning_and_training_continues(tmp_path: Path) -> None:
     run = make_run(write_classes(tmp_path / "data", {"red": 4, "green": 4}), "run", config=TINY)
     run.tensorboard_path.write_text("a file where the folder should be")
+    events: list[Event] = []
+    assert run_to_end(tracking.with_tensorboard(run, "{}", _epochs(2)), events.append) == "done"
+    first, warning, second = events
+    assert (first, second) == (epoch_done(1), epoch_done(2))
+    assert isinstance(warning, Warned)
+    assert "cannot be written: File exists. Training continues" in warning.message
 
-    def events():  # type: ignore[no-untyped-def]
-        yield epoch_done(1, 2)
-        yield epoch_done(2, 2)
-        return "done"
 
-    seen: list[Event] = []
-    assert run_to_end(tracking.with_tensorboard(run, "{}", events()), seen.append) == "done"
-    assert [type(event) for event in seen] == [EpochDone, Warned, EpochDone]
+def test_the_settings_of_the_run_are_shown_as_text(tmp_path: Path) -> None:
+    run = make_run(write_classes(tmp_path / "data", {"red": 4, "green": 4}), "run", config=TINY)
+    run_to_end(tracking.with_tensorboard(run, '{"lr": 0.5}', _epochs(1)))
+    accumulator = EventAccumulator(str(run.tensorboard_path))
+    accumulator.Reload()
+    (text,) = accumulator.Tensors("settings/text_summary")
+    assert text.tensor_proto.string_val[0].decode() == '```json\n{"lr": 0.5}\n```'
 
 
 def test_without_tensorboard_a_run_that_needs_it_fails_before_its_folder_is_made(
