@@ -109,7 +109,7 @@ class CheckpointWriter:
         for parent in (home_folder() / "rescued", Path(tempfile.gettempdir())):
             folder = unique_path(parent / self._run.name)
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(parents=True)
                 self._write_pending(folder)
             except OSError:
                 continue

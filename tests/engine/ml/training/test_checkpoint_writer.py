@@ -14,6 +14,7 @@ from engine.core.event_stream import run_to_end
 from engine.core.events import Scores
 from engine.ml.evaluation.metrics import compute_metrics
 from engine.ml.evaluation.run_inference import Predictions
+from engine.ml.evaluation.temperature import calibrate
 from engine.ml.models.model_file import load_model
 from engine.ml.runtime.precision import PrecisionChoice
 from engine.ml.training.checkpoint import open_checkpoint
@@ -173,6 +174,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainState, Evalu
     state.stopping.update(1, Scores(loss=0.5, accuracy=0.75))
     samples = dataset.of_split("val")
     predictions = Predictions(samples, torch.eye(3)[[sample.label for sample in samples]])
+    state.calibration = calibrate(predictions.logits, predictions.labels)
     return state, compute_metrics(predictions, dataset.root, dataset.classes, None)
 
 
@@ -189,6 +191,7 @@ def test_the_best_model_is_saved_with_its_scores_and_its_evaluation(best: tuple[
     _make_writer(state).save_best(state, evaluation)
     model, metadata = load_model(state.run.model_path)
     assert metadata.best == state.stopping.best
+    assert metadata.calibration == state.calibration is not None
     assert metadata.classes == state.dataset.classes
     assert torch.equal(model.head.weight, state.setup.model.head.weight)
     assert read_evaluation(state.run.results_path) == evaluation

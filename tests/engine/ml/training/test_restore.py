@@ -111,6 +111,26 @@ def test_the_random_state_is_restored(tmp_path: Path) -> None:
     assert torch.equal(torch.rand(4), expected)
 
 
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_the_random_state_of_a_gpu_is_restored_if_the_run_was_interrupted_on_one(
+    tmp_path: Path, is_saved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = torch.device("cuda", 1)
+    restored: list[tuple[list[int], torch.device]] = []
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: torch.tensor([7, device.index], dtype=torch.uint8))
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: restored.append((state.tolist(), device)))
+    monkeypatch.setattr("engine.ml.runtime.distributed.rank", lambda: 1)  # the sums are not moved to the GPU
+    state, phase = _make_trained_run()
+    if is_saved:
+        object.__setattr__(state.setup, "device", gpu)
+    write_checkpoint(tmp_path / "checkpoint.safetensors", state, phase, SUMS)
+    for device in (torch.device("cpu"), gpu):
+        resumed, resumed_phase = _make_run()
+        object.__setattr__(resumed.setup, "device", device)
+        open_checkpoint(tmp_path / "checkpoint.safetensors").restore(resumed, resumed_phase)
+    assert restored == ([([7, 1], gpu)] if is_saved else [])
+
+
 def test_the_scale_of_the_loss_is_restored(tmp_path: Path) -> None:
     scales = []
     for scale in (64.0, 1.0):
