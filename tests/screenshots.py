@@ -127,6 +127,7 @@ class Screenshots:
         window.open_paths([images])
         wait_until(lambda: window.predict_page.model.rowCount() == num_images)
         self.wait_for_jobs()
+        window.predict_page.table.selectRow(min(_SELECTED_ROW, num_images - 1))
         run = window.state.run
         assert run is not None
         window.operations.runs.compute_learning_curve()
@@ -184,7 +185,6 @@ class Screenshots:
     def _save_heatmap(self, scheme: str) -> None:
         page = self.window.predict_page
         self.window.show_page(PREDICT)
-        page.table.selectRow(min(_SELECTED_ROW, page.model.rowCount() - 1))
         page.prediction_view.why_button.setChecked(True)
         self.wait_for_jobs(1000)
         self.save("heatmap", scheme)

@@ -33,8 +33,8 @@ def wilson_interval(num_successes: int, num_trials: int) -> Interval:
 
 
 def count_successes(share: float, num_trials: int) -> int:
-    """Return the number of successes behind a stored share (0..1), corrected for floating-point error."""
-    return min(num_trials, max(0, round(share * num_trials)))
+    """Return the number of successes behind a stored share, which is limited to 0..1."""
+    return round(min(1.0, max(0.0, share)) * num_trials)
 
 
 def mcnemar_p_value(num_only_first: int, num_only_second: int) -> float:
