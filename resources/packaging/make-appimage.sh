@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make Classifold-x86_64.AppImage of dist/Classifold; needs appimagetool on the PATH. Started from the top of the sources.
+# Make Classifold-x86_64.AppImage from dist/Classifold. Needs appimagetool on the PATH. Run in the repository root.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sign dist/Classifold.app, make Classifold.dmg of it and have it notarised. Started from the top of the sources on a Mac.
-# Wants IDENTITY ("Developer ID Application: ...") and PROFILE (kept by `xcrun notarytool store-credentials`).
+# Sign dist/Classifold.app, make Classifold.dmg from it and notarise it. Run in the repository root on a Mac.
+# Requires IDENTITY ("Developer ID Application: ...") and PROFILE (stored by `xcrun notarytool store-credentials`).
 set -eu
 codesign --deep --force --options runtime --timestamp \
     --entitlements resources/packaging/entitlements.plist --sign "$IDENTITY" dist/Classifold.app

@@ -1,6 +1,6 @@
 ; Inno Setup 6: iscc /DVersion=0.1.0 resources\packaging\windows.iss, after pyinstaller pyinstaller.spec
 #ifndef Version
-  #error Say which version: iscc /DVersion=0.1.0
+  #error Give the version: iscc /DVersion=0.1.0
 #endif
 
 [Setup]
