@@ -1,7 +1,7 @@
 """Soak test: one window trains and predicts for hours. Run by `python -m tests.soak --runs 500 --images 20000`.
 
-Limits: in the second half of each part a line fitted to the memory rises by less than `MAX_GROWTH_MB`, and there are no
-more jobs, threads and open files at the end than after the warm-up. Linux only.
+Limits: in the second half of each part a line fitted to the memory rises by less than `MAX_INCREASE_MB`, and there are
+no more jobs, threads and open files at the end than after the warm-up. Linux only.
 """
 
 import argparse
@@ -27,12 +27,12 @@ from gui.job import Job
 from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
 from tests.images import write_classes
 
-MAX_GROWTH_MB = 20.0
+MAX_INCREASE_MB = 20.0
 _WARM_UP = 10
 """Steps after which libraries, icons, fonts and thread pools are loaded."""
 _BATCH = 50
 _HEADER = (
-    "| part | memory at step {step} | at the end | growth in the second half (fitted line) | threads | open files "
+    "| part | memory at step {step} | at the end | increase in the second half (fitted line) | threads | open files "
     "| jobs left |\n|---|---|---|---|---|---|---|"
 )
 _CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
@@ -119,7 +119,7 @@ def _warm_sample(samples: list[Sample]) -> Sample:
 def _row(name: str, samples: list[Sample]) -> str:
     """Return a row of the table in docs/reliability.md."""
     warm, last = _warm_sample(samples), samples[-1]
-    memory = f"{warm.megabytes:.0f} MB | {last.megabytes:.0f} MB | {memory_growth(samples):+.1f} MB"
+    memory = f"{warm.megabytes:.0f} MB | {last.megabytes:.0f} MB | {memory_increase(samples):+.1f} MB"
     files, jobs = f"{warm.num_files}, {last.num_files}", f"{warm.num_jobs}, {last.num_jobs}"
     return f"| {name} | {memory} | {warm.num_threads}, {last.num_threads} | {files} | {jobs} |"
 
@@ -128,8 +128,8 @@ def find_leaks(samples: list[Sample]) -> list[str]:
     """Return a message for each limit that is exceeded; memory is not checked if there are too few samples."""
     warm, last = _warm_sample(samples), samples[-1]
     leaks = []
-    if (growth_mb := memory_growth(samples)) > MAX_GROWTH_MB:
-        leaks.append(f"memory grew by {growth_mb:.1f} MB over the second half")
+    if (increase := memory_increase(samples)) > MAX_INCREASE_MB:
+        leaks.append(f"memory grew by {increase:.1f} MB over the second half")
     if last.num_threads > warm.num_threads:
         leaks.append(f"{last.num_threads - warm.num_threads} threads are left")
     if last.num_files > warm.num_files:
@@ -139,7 +139,7 @@ def find_leaks(samples: list[Sample]) -> list[str]:
     return leaks
 
 
-def memory_growth(samples: list[Sample]) -> float:
+def memory_increase(samples: list[Sample]) -> float:
     """Return the rise in MB of a line fitted to the second half of the samples; 0 if there are too few."""
     half = samples[len(samples) // 2 :]
     if len(half) < _WARM_UP:

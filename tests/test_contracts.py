@@ -50,7 +50,7 @@ BREACHES = {
     "two files import each other": (
         "engine/core/breach.py",
         "import engine.core.breach_too",
-        "No import circles",
+        "No import cycles",
     ),
     "a page imports a page": ("gui/pages/breach.py", "import gui.pages.train_page", "Pages do not import pages"),
 }
