@@ -127,7 +127,6 @@ class Screenshots:
         window.open_paths([images])
         wait_until(lambda: window.predict_page.model.rowCount() == num_images)
         self.wait_for_jobs()
-        window.predict_page.table.selectRow(min(_SELECTED_ROW, num_images - 1))
         run = window.state.run
         assert run is not None
         window.operations.runs.compute_learning_curve()
@@ -155,6 +154,8 @@ class Screenshots:
     def save_pages(self) -> None:
         """Save the pages, their tabs and the heat map of one prediction."""
         window = self.window
+        window.show_page(PREDICT)
+        window.predict_page.table.selectRow(min(_SELECTED_ROW, window.predict_page.model.rowCount() - 1))
         window.show_page(RUNS)
         window.runs_page.table.selectRow(0)
         for scheme in ("light", "dark"):
