@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from engine.config.backbones import find_backbone
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
-from engine.core.events import Event, Warned
+from engine.core.events import Best, Event, Warned
 from engine.data.dataset import Dataset
+from engine.ml.evaluation.temperature import calibrate
 from engine.ml.models.build import Classifier
 from engine.ml.runtime.precision import PrecisionChoice
 from engine.ml.training.setup import TrainingSetup, make_preprocessing, prepare_run
-from engine.results.model_metadata import ModelMetadata
 from tests.engine.ml.training.training_runs import TINY, make_dataset
 
 FLOAT32 = PrecisionChoice(torch.float32, "of the checkpoint", torch.contiguous_format)
@@ -102,8 +102,10 @@ def test_the_settings_reach_the_setup(dataset: Dataset) -> None:
 
 def test_model_metadata_have_preprocessing_and_inference_precision_of_the_run(dataset: Dataset) -> None:
     setup = _prepare(dataset, precision=PrecisionChoice(torch.bfloat16, "as set"))
-    metadata = setup.make_metadata(("a", "b", "c"), None, None)
-    assert isinstance(metadata, ModelMetadata)
+    best = Best(epoch=1, accuracy=0.5, loss=1.0)
+    calibration = calibrate(torch.eye(3), torch.arange(3))
+    metadata = setup.make_metadata(("a", "b", "c"), best, calibration)
+    assert (metadata.best, metadata.calibration) == (best, calibration)
     assert (metadata.classes, metadata.image_size, metadata.precision) == (("a", "b", "c"), 16, "bfloat16")
     assert metadata.config == setup.config
 
@@ -158,10 +160,11 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Callable[[Dataset, RunConfig], dic
     return prepare
 
 
+@pytest.mark.parametrize("mode", ["full", "quick"])
 def test_precisions_are_tried_on_the_first_eight_normalised_training_images(
-    dataset: Dataset, trial: Callable[[Dataset, RunConfig], dict[str, object]]
+    dataset: Dataset, trial: Callable[[Dataset, RunConfig], dict[str, object]], mode: str
 ) -> None:
-    call = trial(dataset, TINY.changed("training", precision="auto"))
+    call = trial(dataset, TINY.changed("training", precision="auto", mode=mode))
     images = call["images"]
     assert isinstance(images, Tensor)
     assert images.shape == (8, 3, 16, 16)

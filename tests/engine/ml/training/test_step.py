@@ -1,7 +1,6 @@
 """Tests of one training step, on a tiny network."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -20,14 +19,6 @@ from tests.engine.ml.training.tiny_state import LABELS, make_batch, make_phase, 
 LOGITS = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
 TARGETS = nn.functional.one_hot(torch.tensor(LABELS), 3).float()
 WEIGHTS = torch.tensor([2.0, 1.0, 0.5])
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
 
 
 def _expected_gradients(model: Classifier, **loss_options: object) -> list[Tensor]:
