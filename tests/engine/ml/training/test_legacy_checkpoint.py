@@ -1,16 +1,21 @@
 """Tests of resuming a run that version 0.1.0 left unfinished; `old_run/README.md` describes the run."""
 
+import hashlib
+import io
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine import jobs
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress, from_line
 from engine.ml.models import se_resnet
+from engine.ml.training.checkpoint import open_checkpoint
+from engine.ml.training.legacy_checkpoint import read_legacy_checkpoint
 from engine.runs.run_folder import Run
 from tests.images import write_classes
 
@@ -62,3 +67,31 @@ def test_an_altered_old_checkpoint_is_rejected(run: Run, position: int) -> None:
     run.legacy_checkpoint_path.write_bytes(content)
     with pytest.raises(EngineError, match="checkpoint of this run is damaged"):
         run_to_end(jobs.resume(run.path))
+
+
+def _rewrite(path: Path, **changes: object) -> None:
+    """Change values of an old checkpoint and renew its hash."""
+    state = torch.load(io.BytesIO(path.read_bytes()[:-32]), weights_only=True)
+    buffer = io.BytesIO()
+    torch.save(state | changes, buffer)
+    path.write_bytes(buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest())
+
+
+def test_the_random_state_of_a_gpu_in_an_old_checkpoint_is_read(run: Run) -> None:
+    assert "cuda_random" not in read_legacy_checkpoint(run.legacy_checkpoint_path)[1]
+    _rewrite(run.legacy_checkpoint_path, device_random=torch.tensor([1, 2], dtype=torch.uint8))
+    assert read_legacy_checkpoint(run.legacy_checkpoint_path)[1]["cuda_random"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("sums", [[0.0, 0.0, 0.0], torch.zeros(3).to_sparse()], ids=["list", "sparse"])
+def test_an_old_checkpoint_with_other_values_than_dense_tensors_is_damaged(run: Run, sums: object) -> None:
+    _rewrite(run.legacy_checkpoint_path, sums=sums)
+    with pytest.raises(EngineError, match="checkpoint of this run is damaged"):
+        open_checkpoint(run.legacy_checkpoint_path)
+
+
+def test_an_old_checkpoint_of_the_largest_size_is_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = run.legacy_checkpoint_path.stat().st_size
+    monkeypatch.setattr("engine.ml.training.legacy_checkpoint.MAX_CHECKPOINT_BYTES", size)
+    checkpoint = open_checkpoint(run.legacy_checkpoint_path)
+    assert (checkpoint.path, checkpoint.kind) == (run.legacy_checkpoint_path, "full")
