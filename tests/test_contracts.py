@@ -84,7 +84,7 @@ def test_a_planted_breach_is_found(sources: Path, breach: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(f'"""A file that breaks a rule."""\n\n{line}\n')
     other = sources / "engine" / "core" / "breach_too.py"
-    other.write_text('"""A file that closes a circle."""\n\nimport engine.core.breach\n')
+    other.write_text('"""A file that closes a cycle."""\n\nimport engine.core.breach\n')
     if breach != "two files import each other":
         other.unlink()
     try:

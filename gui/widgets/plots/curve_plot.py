@@ -112,7 +112,7 @@ class CurvePlot(ChartFrame):
         self._plot.addItem(self._best)
         self._train_label = self._plot.add_label("train_line", (0, 0.5))
         self._val_label = self._plot.add_label("val_line", (0, 0.5))
-        self._best_label = self._plot.add_label("val_line", (0.5, 1.1))
+        self._best_label = self._plot.add_label("val_line", (0.5, 1.1), has_background=True)
         self._hint = self._plot.add_label("muted", (0.5, 0.5), has_background=True)
         self._hint.setText("Curves appear here")
 
