@@ -15,7 +15,7 @@ from engine.ml.models.model_file import load_model, save_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.training.finalize import finalize_stopped_run, save_reference_embeddings
-from engine.results.evaluation import read_evaluation
+from engine.results.evaluation import read_evaluation, write_evaluation
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 from tests.engine.ml.training.training_runs import TINY, fit_run, make_dataset
@@ -74,8 +74,14 @@ def test_the_threshold_marks_a_small_share_of_the_validation_images(finished: Ru
     assert calibration.ood_threshold == pytest.approx(similarities.quantile(OOD_QUANTILE).item(), abs=1e-4)
 
 
-def test_the_results_have_the_calibration_of_the_model(finished: Run) -> None:
-    assert read_evaluation(finished.results_path).calibration == read_metadata(finished.model_path).calibration
+def test_the_results_of_a_run_get_the_calibration_with_the_threshold(stopped: Run) -> None:
+    results = read_evaluation(stopped.results_path)
+    write_evaluation(results.model_copy(update={"calibration": None}), stopped.results_path)
+    run_to_end(finalize_stopped_run(stopped))
+    calibration = read_metadata(stopped.model_path).calibration
+    assert calibration is not None
+    assert calibration.ood_threshold is not None
+    assert read_evaluation(stopped.results_path) == results.model_copy(update={"calibration": calibration})
 
 
 def test_the_rest_of_the_model_file_is_unchanged(stopped: Run, finished: Run) -> None:
