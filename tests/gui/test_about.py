@@ -45,14 +45,16 @@ def test_the_first_start_welcomes_until_it_is_skipped(qtbot: QtBot) -> None:
     assert window.dataset_page.welcome.isVisible()
     window.dataset_page.welcome.skip_button.click()
     assert not window.dataset_page.welcome.isVisible()
-    assert not _window(qtbot).dataset_page.welcome.isVisible()
+    second_window = _window(qtbot)
+    assert not second_window.dataset_page.welcome.isVisible()
 
 
 def test_the_welcome_is_not_shown_after_a_folder_was_opened(qtbot: QtBot, tmp_path: Path) -> None:
     window = _window(qtbot)
     window.operations.datasets.open(write_classes(tmp_path / "data", {"red": 3, "blue": 3}))
     qtbot.waitUntil(lambda: window.state.dataset is not None and not window.operations.running_jobs)
-    assert not _window(qtbot).dataset_page.welcome.isVisible()
+    second_window = _window(qtbot)
+    assert not second_window.dataset_page.welcome.isVisible()
 
 
 def test_the_about_dialog_shows_the_welcome_again_until_it_is_skipped(qtbot: QtBot, tmp_path: Path) -> None:
