@@ -18,7 +18,8 @@ from engine.results.export_verification import ExportOptions, ExportVerification
 from engine.runs.run_folder import Run
 
 BACKBONES = ("se_resnet", "resnet18", "mobilenet_v2", "efficientnet_b0", "convnext_tiny", "vit_b_16", "swin_t")
-TRAINED_IN_FULL = ("se_resnet", "resnet18", "efficientnet_b0")
+FULL_TRAINING_LR = {"se_resnet": 3e-3, "resnet18": 3e-3, "efficientnet_b0": 1e-3}
+"""Learning rates of the networks that fit few photos with all layers trainable."""
 NUM_TRAIN, NUM_VAL = 40, 100
 
 
@@ -69,10 +70,10 @@ def train_briefly(data: Path, path: Path, backbone: str, size: int, weights: Pat
     """
     if not Run(path).results_path.is_file():
         config = RunConfig().changed("model", backbone=backbone).changed("data", image_size=size)
-        if backbone in TRAINED_IN_FULL:
-            config = config.changed("training", epochs=20).changed("optim", lr=3e-3)
+        if backbone in FULL_TRAINING_LR:
+            config = config.changed("training", epochs=20).changed("optim", lr=FULL_TRAINING_LR[backbone])
         else:
-            # With all layers trainable, these networks do not fit so few photos; their last block does
+            # With all layers trainable, the others do not fit so few photos; their last block does
             config = config.changed("training", epochs=8, mode="quick").changed("optim", lr=5e-4)
         if backbone == weights.stem:
             config = config.changed("model", weights=str(weights))
