@@ -110,9 +110,10 @@ class CurvePlot(ChartFrame):
         self._val = self._plot.add_curve("val_line", 3)
         self._best = pg.ScatterPlotItem(size=11)
         self._plot.addItem(self._best)
+        # Added before the other labels, so that its background does not hide a part of them
+        self._best_label = self._plot.add_label("val_line", (0.5, 1.1), has_background=True)
         self._train_label = self._plot.add_label("train_line", (0, 0.5))
         self._val_label = self._plot.add_label("val_line", (0, 0.5))
-        self._best_label = self._plot.add_label("val_line", (0.5, 1.1), has_background=True)
         self._hint = self._plot.add_label("muted", (0.5, 0.5), has_background=True)
         self._hint.setText("Curves appear here")
 

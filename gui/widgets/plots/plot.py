@@ -13,6 +13,8 @@ from gui import theme
 _RIGHT_MARGIN = 8
 _AXIS_OVERHANG = 15
 _Y_MARGIN = 0.004
+_BACKGROUND_ALPHA = 200
+"""Opacity (0..255) of the background of a label: text is legible, and curves behind it are visible."""
 
 
 class EpochAxis(pg.AxisItem):  # type: ignore[misc]
@@ -186,7 +188,9 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         if isinstance(item, pg.TextItem):
             item.setColor(chosen)
             if item.property("has_background"):
-                item.fill = pg.mkBrush(theme.colors(self.palette()).window)
+                background = QColor(theme.colors(self.palette()).window)
+                background.setAlpha(_BACKGROUND_ALPHA)
+                item.fill = pg.mkBrush(background)
             item.setFont(theme.small_font(self.font()))
             return
         chosen.setAlpha(alpha)
