@@ -42,3 +42,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the folder `shared` of real images and weights next to the checkout")
     return SHARED
+
+
+@pytest.fixture
+def symlinks(tmp_path: Path) -> None:
+    """Skip the test if this user may not create symbolic links, as on Windows without developer mode."""
+    link = tmp_path / "link that is tried"
+    try:
+        link.symlink_to(tmp_path)
+    except OSError:
+        pytest.skip("this user may not create symbolic links")
+    link.unlink()

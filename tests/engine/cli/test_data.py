@@ -72,7 +72,7 @@ def test_training_keeps_duplicates_in_one_split_unless_the_setting_is_off(tmp_pa
             draw_scene(number).save(path, quality=90 if name == "a" else 60)
     tiny = ["--data.image-size", "16", "--training.epochs", "1", "--training.batch-size", "8"]
     assert main(["train", str(root), "--out", str(tmp_path / "run"), *tiny]) == 0
-    files = json.loads((tmp_path / "run" / "split.json").read_text())["files"]
+    files = json.loads((tmp_path / "run" / "split.json").read_text("utf-8"))["files"]
     assert _num_divided_groups([(entry["path"], entry["split"]) for entry in files]) == 0
     assert sum(entry["split"] == "val" for entry in files) == 8
     assert len({entry["group"] for entry in files}) == 20

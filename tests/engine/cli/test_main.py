@@ -1,7 +1,6 @@
 """Tests of the command line, from a folder of images to predictions."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +27,8 @@ def test_predictions_of_a_trained_model_equal_those_of_its_validation(
     assert json.loads(capsys.readouterr().out)["accuracy"] == best["accuracy"]
     assert main(["predict", model, str(data / "val"), "--json"]) == 0
     predictions = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    validation = json.loads((run / "results.json").read_text())["images"]
-    by_path = {os.path.join("val", *Path(a["path"]).parts[-2:]): a["confidence"] for a in predictions}
+    validation = json.loads((run / "results.json").read_text("utf-8"))["images"]
+    by_path = {"/".join(("val", *Path(a["path"]).parts[-2:])): a["confidence"] for a in predictions}
     assert by_path == {image["path"]: image["confidence"] for image in validation}
     assert main(["runs", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["best"] == best
@@ -49,7 +48,7 @@ def test_an_unreadable_image_has_an_error_and_does_not_end_the_batch(
     assert len(predictions) == 16
     assert [prediction["path"] for prediction in predictions if prediction["error"]] == [str(bad)]
     assert main(["predict", model, str(data), "--csv", str(table)]) == 0
-    assert len(table.read_text().splitlines()) == 17
+    assert len(table.read_text("utf-8").splitlines()) == 17
 
 
 def test_scan_counts_images_and_names_unreadable_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +88,7 @@ def test_flags_override_the_settings_of_a_config_file(tmp_path: Path, capsys: py
     assert main(["train", str(data), "--out", str(tmp_path / "one"), *TINY]) == 0
     flags = ["--config", str(tmp_path / "one" / "config.json"), "--training.epochs", "1"]
     assert main(["train", str(data), "--out", str(tmp_path / "two"), *flags]) == 0
-    config = json.loads((tmp_path / "two" / "config.json").read_text())
+    config = json.loads((tmp_path / "two" / "config.json").read_text("utf-8"))
     assert (config["training"]["epochs"], config["data"]["image_size"]) == (1, 16)
     assert capsys.readouterr().out == ""
 

@@ -46,14 +46,14 @@ def test_the_log_is_rotated_over_a_few_files(tmp_path: Path, monkeypatch: pytest
     files = _files(tmp_path / "new")
     assert [path.name for path in files] == ["log.txt", "log.txt.1", "log.txt.2", "log.txt.3"]
     assert all(path.stat().st_size <= 2000 for path in files)
-    assert "Line 499" in files[0].read_text()
+    assert "Line 499" in files[0].read_text("utf-8")
 
 
 def test_two_programs_share_one_log_without_losing_lines(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in ("one", "two")]
     assert [writer.wait() for writer in writers] == [0, 0]
-    lines = [line for file in _files(tmp_path) for line in file.read_text().splitlines()]
+    lines = [line for file in _files(tmp_path) for line in file.read_text("utf-8").splitlines()]
     assert all(" INFO engine: " in line and " writes " in line for line in lines)
     assert len(lines) == 2000
     assert {line.split()[4] for line in lines} == {"one", "two"}
@@ -80,7 +80,7 @@ def test_a_home_folder_that_cannot_be_created_only_loses_the_log(
 def test_a_failed_run_writes_versions_and_traceback_to_its_log(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), log_to_file(tmp_path / "log.txt"):
         _ = 1 / 0
-    text = (tmp_path / "log.txt").read_text()
+    text = (tmp_path / "log.txt").read_text("utf-8")
     assert "Classifold" in text
     assert "ZeroDivisionError" in text
     assert not any(value in text for name, value in os.environ.items() if "TOKEN" in name)

@@ -23,6 +23,7 @@ def test_a_text_is_read_up_to_its_size_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.usefixtures("symlinks")
 def test_only_regular_files_and_links_to_them_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "text").write_text("words")

@@ -86,6 +86,7 @@ def test_names_with_spaces_and_unicode_are_kept(tmp_path: Path) -> None:
     assert all((dataset.root / sample.path).is_file() for sample in dataset.samples)
 
 
+@pytest.mark.usefixtures("symlinks")
 def test_circular_links_are_followed_once(tmp_path: Path) -> None:
     write_classes(tmp_path, {"red": 2, "blue": 2})
     os.symlink(tmp_path / "red", tmp_path / "red" / "again")

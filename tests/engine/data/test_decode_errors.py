@@ -48,6 +48,7 @@ def test_a_file_that_disappears_after_an_error_is_called_damaged(tmp_path: Path)
     assert unreadable_reason(tmp_path / "gone.png", ValueError()) == _DAMAGED
 
 
+@pytest.mark.usefixtures("symlinks")
 def test_a_link_to_a_missing_file_has_its_own_sentence(tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
     with pytest.raises(EngineError, match=r"^This link points to a missing file\.$") as caught:

@@ -165,7 +165,7 @@ def test_a_split_file_contains_groups_and_one_without_groups_is_readable(tmp_pat
     parts = split(_dataset(ant=4, bee=4), 0.25, 0, [["ant/0.png", "ant/1.png"]])
     write_split(parts, tmp_path / "split.json")
     assert read_split(tmp_path / "split.json").samples == parts.samples
-    document = json.loads((tmp_path / "split.json").read_text())
+    document = json.loads((tmp_path / "split.json").read_text("utf-8"))
     assert [entry["group"] for entry in document["files"]] == [0, 0, *[None] * 6]
     for entry in document["files"]:
         del entry["group"]
@@ -178,7 +178,7 @@ def test_a_split_file_has_one_value_per_line_and_an_absolute_root(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_split(replace(_dataset(ant=2, bee=2), root=Path("images")), tmp_path / "split.json")
-    lines = (tmp_path / "split.json").read_text().splitlines()
+    lines = (tmp_path / "split.json").read_text("utf-8").splitlines()
     assert f'"root": "{tmp_path / "images"}",' in lines
     assert '"path": "bee/1.png",' in lines
 

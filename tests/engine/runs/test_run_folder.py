@@ -65,7 +65,7 @@ def test_a_run_without_an_event_log_has_no_events(tmp_path: Path) -> None:
 
 def test_the_split_file_lists_every_image_with_class_and_split(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig(), DATASET)
-    assert json.loads(run.split_path.read_text())["files"][1] == {
+    assert json.loads(run.split_path.read_text("utf-8"))["files"][1] == {
         "path": "b/1.png",
         "class": "b",
         "split": "val",

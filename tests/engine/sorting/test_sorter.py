@@ -156,7 +156,7 @@ def test_files_changed_since_are_skipped_and_listed(source: Path, tmp_path: Path
     undone = run_to_end(undo(result.undo_path))
     assert [path for path, _ in undone.skipped] == [str(changed)]
     assert changed.exists()
-    assert (tmp_path / "out" / "ant" / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "out" / "ant" / "mine.txt").read_text("utf-8") == "mine"
     assert result.undo_path.exists()
     again = run_to_end(undo(result.undo_path))
     assert again == UndoResult(0, undone.skipped)
@@ -181,6 +181,7 @@ def test_existing_files_are_neither_overwritten_nor_undone(source: Path, tmp_pat
     assert _tree(tmp_path / "out") == before
 
 
+@pytest.mark.usefixtures("symlinks")
 def test_unreadable_images_and_symbolic_links_are_skipped_and_listed(source: Path, tmp_path: Path) -> None:
     (source / "link.jpg").symlink_to("a.jpg")
     warnings: list[Event] = []
@@ -261,7 +262,7 @@ def test_classes_with_colliding_folder_names_get_separate_folders(tmp_path: Path
 def test_an_undo_file_with_paths_outside_its_folders_is_rejected(source: Path, tmp_path: Path, line: str) -> None:
     result = _sort(source, tmp_path / "out", "move")
     before = _tree(tmp_path)
-    lines = result.undo_path.read_text().splitlines()
+    lines = result.undo_path.read_text("utf-8").splitlines()
     result.undo_path.write_text("\n".join([lines[0], line, *lines[1:]]) + "\n")
     with pytest.raises(EngineError, match="Nothing was moved"):
         run_to_end(undo(result.undo_path))
@@ -274,13 +275,14 @@ def test_an_undo_file_with_paths_outside_its_folders_is_rejected(source: Path, t
 
 def test_an_undo_file_can_only_restore_images(source: Path, tmp_path: Path) -> None:
     result = _sort(source, tmp_path / "out", "move")
-    text = result.undo_path.read_text().replace('"deep/deeper/c.png"', '".bashrc"')
+    text = result.undo_path.read_text("utf-8").replace('"deep/deeper/c.png"', '".bashrc"')
     result.undo_path.write_text(text)
     undone = run_to_end(undo(result.undo_path))
     assert len(undone.skipped) == 1
     assert not (source / ".bashrc").exists()
 
 
+@pytest.mark.usefixtures("symlinks")
 def test_undo_does_not_follow_a_symbolic_link_in_the_target(source: Path, tmp_path: Path) -> None:
     outside = _write(tmp_path / "outside", "a.jpg")
     result = _sort(source, tmp_path / "out", "move")
@@ -331,6 +333,6 @@ def test_an_image_deleted_meanwhile_is_skipped_and_the_rest_is_sorted(source: Pa
 def test_undo_files_of_earlier_versions_are_read(source: Path, tmp_path: Path) -> None:
     before = _tree(source)
     result = _sort(source, tmp_path / "out", "move")
-    result.undo_path.write_text(result.undo_path.read_text().replace('{"mode":', '{"by":', 1))
+    result.undo_path.write_text(result.undo_path.read_text("utf-8").replace('{"mode":', '{"by":', 1))
     assert run_to_end(undo(result.undo_path)).num_restored == 4
     assert _tree(source) == before

@@ -1,7 +1,5 @@
 """Tests of killing the process that sorts, with a real model."""
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,8 +43,8 @@ def test_undo_restores_every_byte_and_name_after_sorting_was_killed(
     process = subprocess.Popen([sys.executable, "-m", "engine", *command], stderr=subprocess.DEVNULL)
     while process.poll() is None and _num_lines(undo_path) < num_lines:
         pass
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL  # it had not finished
+    process.kill()
+    assert process.wait() != 0  # it had not finished
     undone = subprocess.Popen(
         [sys.executable, "-m", "engine", "sort", "--undo", str(undo_path)], stdout=subprocess.DEVNULL
     )

@@ -84,7 +84,7 @@ def _unusual_images(folder: Path) -> list[Path]:
 def test_a_foreign_script_is_not_overwritten(run: Run, tmp_path: Path) -> None:
     (tmp_path / "predict.py").write_text("mine")
     export_to(run, tmp_path / "a.onnx", ONNX)
-    assert (tmp_path / "predict.py").read_text() == "mine"
+    assert (tmp_path / "predict.py").read_text("utf-8") == "mine"
     assert (tmp_path / "predict-a.py").is_file()
 
 

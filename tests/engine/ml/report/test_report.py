@@ -187,7 +187,7 @@ def test_no_path_outside_the_dataset_is_published(text: str, run: Run) -> None:
 def test_a_run_without_its_images_has_a_report(run: Run, tmp_path: Path, is_folder_left: bool) -> None:
     moved, missing = Run(tmp_path / "run"), tmp_path / "gone"
     shutil.copytree(run.path, moved.path, ignore=shutil.ignore_patterns("growth.json", "robustness.json"))
-    document = json.loads(moved.split_path.read_text()) | {"root": str(missing)}
+    document = json.loads(moved.split_path.read_text("utf-8")) | {"root": str(missing)}
     moved.split_path.write_text(json.dumps(document))
     write_evaluation(read_evaluation(run.results_path), moved.test_path)
     if is_folder_left:

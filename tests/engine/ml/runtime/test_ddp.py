@@ -56,6 +56,7 @@ def test_two_processes_give_the_metrics_of_one_at_the_same_global_batch_size(tmp
         assert (two.train.accuracy, two.val.accuracy) == (one.train.accuracy, one.val.accuracy)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="processes are found and killed with POSIX tools")
 @pytest.mark.slow
 def test_a_run_resumes_after_one_of_its_processes_was_killed(tmp_path: Path) -> None:
     data = write_classes(tmp_path / "data", {"red": 13, "green": 12, "blue": 12})

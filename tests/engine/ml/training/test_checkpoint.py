@@ -233,4 +233,4 @@ def test_training_into_a_folder_with_other_files_is_rejected_and_keeps_them(data
         (tmp_path / name).write_text("mine")
     with pytest.raises(EngineError, match="not empty"):
         run_to_end(jobs.train(dataset, TINY, tmp_path))
-    assert (tmp_path / ".notes-deadbeef.txt").read_text() == "mine"
+    assert (tmp_path / ".notes-deadbeef.txt").read_text("utf-8") == "mine"

@@ -27,13 +27,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(se_resnet, "WIDTHS", (8, 10, 10, 12))
     run = Run(Path(shutil.copytree(OLD_RUN, tmp_path / "run")))
     data = write_classes(tmp_path / "data", {"red": 8, "green": 8, "blue": 8})
-    split = json.loads(run.split_path.read_text())
+    split = json.loads(run.split_path.read_text("utf-8"))
     run.split_path.write_text(json.dumps(split | {"root": str(data)}))
     return run
 
 
 def _assert_as_expected(run: Run) -> None:
-    expected = [from_line(line) for line in (OLD_RUN / "expected.jsonl").read_text().splitlines()]
+    expected = [from_line(line) for line in (OLD_RUN / "expected.jsonl").read_text("utf-8").splitlines()]
     for epoch, old in zip(run.history.epochs, expected, strict=True):
         assert epoch.train.model_dump() == pytest.approx(old.train.model_dump(), rel=1e-4)  # type: ignore[union-attr]
         assert epoch.val.model_dump() == pytest.approx(old.val.model_dump(), rel=1e-4)  # type: ignore[union-attr]
