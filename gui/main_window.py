@@ -218,7 +218,11 @@ class MainWindow(QMainWindow):
             self.close()
             return
         for job in self.operations.running_jobs:
-            job.finished.connect(lambda: QTimer.singleShot(0, self.close), Qt.ConnectionType.SingleShotConnection)
+            # Connected to a method, not to a lambda, so that Qt disconnects it if the window is deleted first
+            job.finished.connect(self._close_soon, Qt.ConnectionType.SingleShotConnection)
+
+    def _close_soon(self) -> None:
+        QTimer.singleShot(0, self, self.close)
 
     def _confirm_stop(self) -> bool:
         box = QMessageBox(self)

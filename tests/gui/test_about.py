@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
 from engine import __version__
@@ -21,6 +22,8 @@ def _window(qtbot: QtBot) -> MainWindow:
     window = MainWindow(Preferences())
     qtbot.addWidget(window)
     window.show()
+    QCoreApplication.processEvents()
+    qtbot.waitUntil(lambda: not window.operations.running_jobs)  # the search for interrupted runs
     return window
 
 
