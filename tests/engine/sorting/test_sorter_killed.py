@@ -7,39 +7,22 @@ from pathlib import Path
 import pytest
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
-from engine.data.dataset import scan
-from engine.data.splits import split
 from engine.runs.run_folder import Run
 from engine.sorting.undo import UNDO_NAME
 from tests.images import write_classes
-
-CONFIG = (
-    RunConfig()
-    .changed("data", image_size=16)
-    .changed("training", epochs=1, batch_size=8, device="cpu")
-    .changed("optim", lr=5e-3)
-)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("killed")
-    root = write_classes(folder / "data", {"red": 12, "blue": 12})
-    return run_to_end(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["copy", "move", "link"])
 @pytest.mark.parametrize("num_lines", [2, 150])
 def test_undo_restores_every_byte_and_name_after_sorting_was_killed(
-    run: Run, tmp_path: Path, mode: str, num_lines: int
+    tiny_run: Run, tmp_path: Path, mode: str, num_lines: int
 ) -> None:
     photos = write_classes(tmp_path / "photos", {"red": 150, "blue": 150}, seed=3)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.*")}
     undo_path = tmp_path / "out" / UNDO_NAME
-    command = ["sort", str(run.model_path), str(photos), "--mode", mode, "--out", str(tmp_path / "out")]
+    command = ["sort", str(tiny_run.model_path), str(photos), "--mode", mode, "--out", str(tmp_path / "out")]
     process = subprocess.Popen([sys.executable, "-m", "engine", *command], stderr=subprocess.DEVNULL)
     while process.poll() is None and _num_lines(undo_path) < num_lines:
         pass

@@ -1,4 +1,4 @@
-"""A tiny trained run that the tests of several subcommands share."""
+"""A tiny trained run that tests of the command line and of sorting share."""
 
 import pytest
 
@@ -20,6 +20,6 @@ CONFIG = (
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("cli")
+    folder = tmp_path_factory.mktemp("tiny run")
     root = write_classes(folder / "data", {"red": 12, "blue": 12})
     return run_to_end(jobs.train(split(scan(root), 0.25, 0), CONFIG, folder / "run"))
