@@ -14,31 +14,50 @@ from engine.core.events import Event
 from engine.core.progress import SECONDS_BETWEEN, Ticker
 
 _NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # otherwise Windows shows a console window
+_OWN_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 _MAX_LOGGED_CHARACTERS = 10_000
 
 logger = logging.getLogger(__name__)
 
 
 def program_command(*arguments: str) -> list[str]:
-    """Return the command that runs this program without its window."""
+    """Return the command that runs this program without its window.
+
+    From sources, the other process imports from the same folders as this one, except the current folder: a file such
+    as json.py that lies there must not be executed.
+    """
     if getattr(sys, "frozen", False):
         return [sys.executable, *arguments]
-    return [sys.executable, "-m", "engine", *arguments]
+    # -I ignores the current folder and PYTHONPATH; the code then restores the folders that this process uses
+    start = f"import sys; sys.path[:] = {_import_folders()!r}; from engine.cli.main import main; sys.exit(main())"
+    return [sys.executable, "-I", "-c", start, *arguments]
+
+
+def _import_folders() -> list[str]:
+    sources = str(Path(__file__).parents[2])
+    folders = [folder for folder in sys.path if os.path.isabs(folder) and not _is_current_folder(folder)]
+    return folders if sources in folders else [sources, *folders]
+
+
+def _is_current_folder(folder: str) -> bool:
+    try:
+        return os.path.samefile(folder, os.curdir)
+    except OSError:  # an entry of sys.path that does not exist
+        return False
 
 
 def start_program(*arguments: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start this program without its window; its stderr is written to the file `errors`."""
-    environment = dict(os.environ)
-    if not getattr(sys, "frozen", False):
-        sources = str(Path(__file__).parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (sources, environment.get("PYTHONPATH"))))
+    """Start this program without its window; its stderr is written to the file `errors`.
+
+    Ctrl-C in the terminal does not reach the other process: this one decides when it ends.
+    """
     return subprocess.Popen(
         program_command(*arguments),
-        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=errors,
-        creationflags=_NO_CONSOLE,
+        creationflags=_NO_CONSOLE | _OWN_GROUP,
+        process_group=0 if os.name == "posix" else None,
     )
 
 
