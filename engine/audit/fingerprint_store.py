@@ -11,7 +11,7 @@ from engine.audit.fingerprint import RECORD, Records
 from engine.core.atomic_write import write_atomic
 from engine.core.cache import cache_folder, reserve_space
 
-_VERSION = 1
+_VERSION = 2
 """Increased when the meaning of a record changes, so that old caches are ignored."""
 
 logger = logging.getLogger(__name__)

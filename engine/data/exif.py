@@ -1,6 +1,8 @@
 """Image metadata: stored size, JPEG quality, camera and time. GPS positions are never read."""
 
+import hashlib
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,8 +10,20 @@ import numpy as np
 from PIL import Image
 
 _EXIF_IFD = 0x8769
-_MAKE, _MODEL, _ORIENTATION, _DATE_TIME, _DATE_TIME_ORIGINAL = 0x010F, 0x0110, 0x0112, 0x0132, 0x9003
+_MAKE, _MODEL, _ORIENTATION, _SOFTWARE, _DATE_TIME = 0x010F, 0x0110, 0x0112, 0x0131, 0x0132
+_DATE_TIME_ORIGINAL, _DATE_TIME_DIGITIZED, _SUBSECONDS, _UTC_OFFSET = 0x9003, 0x9004, 0x9291, 0x9011
+_FILE_SOURCE, _BODY_SERIAL_NUMBER = 0xA300, 0xA431
+_MAIN_TAGS = (_MAKE, _MODEL, _ORIENTATION, _SOFTWARE, _DATE_TIME)
+_PHOTO_TAGS = (
+    *(_DATE_TIME_ORIGINAL, _DATE_TIME_DIGITIZED, _SUBSECONDS, _UTC_OFFSET),
+    *(_FILE_SOURCE, _BODY_SERIAL_NUMBER),
+)
 _UNKNOWN_QUALITY = -1
+_SCANNED = (b"\x01", b"\x02", 1, 2)
+"""Values of the EXIF tag FileSource for transparency and print scanners."""
+_SCANNER_NAME = re.compile(r"scan|perfection|plustek|microtek|reflecta", re.IGNORECASE)
+_PLACEHOLDER_SERIALS = frozenset(("unknown", "none", "null", "undefined", "default", "serialnumber", "serial", "test"))
+_COUNTING = "0123456789012345678901234567890"
 
 # The luminance table of the JPEG standard (ITU-T T.81, annex K.1), row by row
 _STANDARD_TABLE = np.array(
@@ -35,7 +49,11 @@ class ImageHeader:
     camera: str
     """Maker and model; empty if unknown."""
     taken: float
-    """Time of the camera clock in seconds since 1970; NaN if unknown."""
+    """Time of the camera clock in seconds since 1970, local time; NaN if unknown."""
+    utc_offset: int | None = None
+    """Minutes by which the camera clock is ahead of UTC; None if unknown."""
+    serial_hash: int = 0
+    """16-bit hash of the serial number of the camera body; 0 if unknown."""
 
 
 def read_image_header(image: Image.Image) -> ImageHeader:
@@ -43,18 +61,22 @@ def read_image_header(image: Image.Image) -> ImageHeader:
     tags: dict[int, object] = {}
     try:
         exif = image.getexif()
-        tags = {tag: exif.get(tag) for tag in (_MAKE, _MODEL, _ORIENTATION, _DATE_TIME)}
-        tags[_DATE_TIME_ORIGINAL] = exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL)
+        tags = {tag: exif.get(tag) for tag in _MAIN_TAGS}
+        photo = exif.get_ifd(_EXIF_IFD)
+        tags |= {tag: photo.get(tag) for tag in _PHOTO_TAGS}
     except Exception:  # noqa: BLE001 - a broken tag must not make the image unreadable
         tags.setdefault(_ORIENTATION, 1)
     orientation = tags.get(_ORIENTATION)
+    camera = " ".join(text for text in (_text(tags.get(_MAKE)), _text(tags.get(_MODEL))) if text)
     return ImageHeader(
         image.width,
         image.height,
         orientation if isinstance(orientation, int) else 1,
         _quality(getattr(image, "quantization", None)),
-        " ".join(text for text in (_text(tags.get(_MAKE)), _text(tags.get(_MODEL))) if text),
-        _seconds(tags.get(_DATE_TIME_ORIGINAL) or tags.get(_DATE_TIME)),
+        camera,
+        _capture_time(tags, camera),
+        _minutes(tags.get(_UTC_OFFSET)),
+        _hash_serial_number(tags.get(_BODY_SERIAL_NUMBER), camera),
     )
 
 
@@ -76,8 +98,52 @@ def _text(value: object) -> str:
     return value.replace("\0", " ").strip() if isinstance(value, str) else ""
 
 
+def _capture_time(tags: dict[int, object], camera: str) -> float:
+    """Return the capture time in seconds; NaN if the file only has the time of a scan or of a later change."""
+    for tag in (_DATE_TIME_ORIGINAL, _DATE_TIME_DIGITIZED):
+        seconds = _seconds(tags.get(tag))
+        if not math.isnan(seconds) and not _is_scanned(tags, camera):
+            return seconds + _fraction(tags.get(_SUBSECONDS))
+    if _text(tags.get(_SOFTWARE)) or _is_scanned(tags, camera):
+        return math.nan
+    return _seconds(tags.get(_DATE_TIME))
+
+
+def _is_scanned(tags: dict[int, object], camera: str) -> bool:
+    return tags.get(_FILE_SOURCE) in _SCANNED or _SCANNER_NAME.search(camera) is not None
+
+
 def _seconds(value: object) -> float:
     try:
-        return datetime.strptime(_text(value)[:19], "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+        text = _text(value)[:19].replace("-", ":").replace("T", " ")
+        return datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
     except (ValueError, OverflowError):
         return math.nan
+
+
+def _fraction(value: object) -> float:
+    digits = _text(value)
+    return float(f"0.{digits}") if digits.isascii() and digits.isdigit() else 0.0
+
+
+def _minutes(value: object) -> int | None:
+    """Return the minutes of an offset such as "+02:00"."""
+    match = re.fullmatch(r"([+-])(\d\d):(\d\d)", _text(value), re.ASCII)
+    if match is None:
+        return None
+    minutes = 60 * int(match[2]) + int(match[3])
+    return -minutes if match[1] == "-" else minutes
+
+
+def _hash_serial_number(value: object, camera: str) -> int:
+    """Return a hash of 16 bits, 1..65535; 0 if the number is missing or a placeholder such as "0000000".
+
+    So few bits tell the cameras of one dataset apart, but do not identify a camera.
+    """
+    text = _text(value).casefold()
+    number = "".join(character for character in text if character.isalnum())
+    is_placeholder = len(set(number)) < 2 or len(number) < 3 or number in _PLACEHOLDER_SERIALS or number in _COUNTING
+    if is_placeholder:
+        return 0
+    digest = hashlib.blake2b(f"{camera}\0{text}".encode("utf-8", "replace"), digest_size=2).digest()
+    return int.from_bytes(digest, "big") or 1
