@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.cli.names import SUBCOMMANDS
+
 NO_DISPLAY = (
     "There is no display to open the window on. Use the command line instead, which has the same functions: "
     "see `classifold --help`."
@@ -13,13 +15,16 @@ NO_DISPLAY = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand, or open the window if there are no arguments or the first is a folder; return the exit code."""
+    """Run a subcommand, or open the window if there are no arguments or the first is a folder; return the exit code.
+
+    The name of a subcommand is never taken for a folder; `./train` is one.
+    """
     _replace_missing_streams()
     _restore_library_path()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--self-test"]:
         return _run_self_test()
-    if arguments and not Path(arguments[0]).is_dir():
+    if arguments and (arguments[0] in SUBCOMMANDS or not Path(arguments[0]).is_dir()):
         return _run_subcommand(arguments)
     if not has_display():
         print(NO_DISPLAY, file=sys.stderr)  # noqa: T201
@@ -53,8 +58,10 @@ def _with_run_path(arguments: list[str]) -> tuple[list[str], Path | None]:
 
     if {"-h", "--help"} & set(arguments):
         return arguments, None
-    if "--out" in arguments[:-1]:
-        return arguments, Path(arguments[arguments.index("--out") + 1])
+    for position, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name == "--out":
+            return arguments, Path(value or "".join(arguments[position + 1 : position + 2]))
     path = unique_path(default_runs_folder() / "demo")
     return [*arguments, "--out", str(path)], path
 

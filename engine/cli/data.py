@@ -11,7 +11,7 @@ from engine.audit.class_balance import MAX_UNWEIGHTED_RATIO, describe_imbalance
 from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind
 from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
-from engine.cli.output import DONE, print_line, scan_json
+from engine.cli.output import DONE, print_json, print_line, scan_json
 from engine.data.dataset import Dataset
 from engine.data.sample_dataset import write_sample_dataset
 
@@ -30,7 +30,7 @@ def scan(data: DataArgument, /, json: Flag = False) -> int:
     dataset = console.run(jobs.scan(data))
     audit = console.run(jobs.check(dataset))
     if json:
-        print_line(scan_json(dataset, audit))
+        print_json(scan_json(dataset, audit))
         return DONE
     _print_classes(dataset, audit)
     for bad in audit.unreadable:

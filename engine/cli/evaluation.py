@@ -5,7 +5,7 @@ from pathlib import Path
 from engine import jobs
 from engine.cli.arguments import DataArgument, Flag, ModelArgument, RunArgument
 from engine.cli.console import Console
-from engine.cli.output import DONE, print_evaluation, print_event, print_line
+from engine.cli.output import DONE, print_evaluation, print_event, print_json, print_line
 from engine.core.atomic_write import saving, write_text_atomic
 from engine.results.comparison import compare as compare_evaluations
 from engine.results.evaluation import evaluation_to_csv, read_evaluation
@@ -72,7 +72,7 @@ def learning_curve(run: RunArgument, /, json: Flag = False) -> int:
     console = Console()
     curve = console.run(jobs.learning_curve(run), print_event(console))
     if json:
-        print_line(curve.model_dump_json())
+        print_json(curve.model_dump_json())
         return DONE
     for point in curve.points:
         print_line(f"{point.num_images:>8} images  accuracy {point.accuracy:.3f} ({point.low:.3f} to {point.high:.3f})")
@@ -97,7 +97,7 @@ def robustness(run: RunArgument, /, json: Flag = False) -> int:
     console = Console()
     report = console.run(jobs.robustness(Run(run)), print_event(console))
     if json:
-        print_line(report.model_dump_json())
+        print_json(report.model_dump_json())
         return DONE
     print_line(f"{'unmodified':<42} {report.accuracy:>7.1%}   {report.num_images} images")
     for trial in report.trials:

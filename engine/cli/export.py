@@ -5,7 +5,7 @@ from pathlib import Path
 from engine import jobs
 from engine.cli.arguments import Flag, ModelArgument
 from engine.cli.console import Console
-from engine.cli.output import DONE, print_event, print_line
+from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.results.export_verification import ExportFormat, ExportOptions
 
 
@@ -33,6 +33,9 @@ def export(
     console = Console()
     options = ExportOptions(format=format, int8=int8, normalises=not normalised_input)
     record = console.run(jobs.export(model, out, options, data), print_event(console))
-    print_line(record.model_dump_json() if json else record.sentence())
+    if json:
+        print_json(record.model_dump_json())
+    else:
+        print_line(record.sentence())
     console.print_message(f"Exported model: {out}")
     return DONE

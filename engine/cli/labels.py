@@ -11,7 +11,7 @@ from engine import jobs
 from engine.audit.review_queue import CorrectionGain, Review
 from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
-from engine.cli.output import DONE, print_event, print_line
+from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.core.errors import EngineError
 from engine.data.dataset import Dataset, scan
 from engine.data.label_overrides import Action, append_decision, undo_last_decision
@@ -31,10 +31,13 @@ def review(data: DataArgument, /, model: Path | None = None, json: Flag = False,
     audit = console.run(jobs.check(dataset))
     queue = console.run(jobs.review(dataset, model, audit), print_event(console))
     for item in queue.items[: max(0, most)]:
-        print_line(item.model_dump_json() if json else f"{item.path}: {item.reason}")
+        if json:
+            print_json(item.model_dump_json())
+        else:
+            print_line(f"{item.path}: {item.reason}")
     gain = None if model is None else console.run(jobs.evaluate_corrections(dataset, model, audit))
     if json:
-        print_line(_scores_json(queue, gain))
+        print_json(_scores_json(queue, gain))
     else:
         _print_scores(queue, gain)
     return DONE

@@ -35,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 failed, 2 wrong usage, 130 stopped by the user.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # file names that the terminal cannot encode must not raise an error
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _prepare_stdout()
     if arguments in (["--version"], ["-V"]):
         print_line(f"classifold {__version__}")
         return DONE
@@ -64,6 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.exception("The command failed")
         return _print_error(f"Unexpected error ({type(error).__name__}). Details: {default_log_path()}", FAILED)
     return code
+
+
+def _prepare_stdout() -> None:
+    if not isinstance(sys.stdout, io.TextIOWrapper):
+        return
+    # JSON is ASCII, which is the same bytes in UTF-8 and in all encodings of consoles but UTF-16
+    is_ascii = "{".encode(sys.stdout.encoding) == b"{"
+    # File names that the terminal cannot encode must not raise an error
+    sys.stdout.reconfigure(encoding=None if is_ascii else "utf-8", errors="backslashreplace")
 
 
 def _build_app(settings: RunConfig) -> SubcommandApp:

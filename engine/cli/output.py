@@ -1,6 +1,7 @@
 """Output of the command line: results on stdout as text or JSON, messages for people on stderr."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from engine.runs.run_folder import Run
 DONE = 0
 """Exit code of a subcommand that succeeded."""
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+
 _DECISION_PREFIXES: dict[str | None, str] = {
     UNSURE: "unsure: ",
     UNKNOWN: "unknown, most similar: ",
@@ -25,8 +28,17 @@ _DECISION_PREFIXES: dict[str | None, str] = {
 
 
 def print_line(line: str) -> None:
-    """Print a line of text or JSON on stdout."""
+    """Print a line of text on stdout."""
     print(printable(line), flush=True)  # noqa: T201
+
+
+def print_json(document: str) -> None:
+    """Print one line of JSON on stdout, in ASCII: every encoding of a console or a redirected file can hold it."""
+    print_line(_NOT_ASCII.sub(_json_escape, document))
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]
 
 
 def print_prediction(prediction: Prediction) -> None:
@@ -53,7 +65,7 @@ def print_run_summary(console: Console, run: Run) -> None:
 def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
     """Print all figures of an evaluation on stdout."""
     if as_json:
-        print_line(evaluation.model_dump_json())
+        print_json(evaluation.model_dump_json())
         return
     print_line(f"{'class':<24} precision   recall       F1   images")
     for row in evaluation.per_class:
@@ -70,7 +82,7 @@ def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
 def print_event_json(event: Event | Prediction) -> None:
     """Print an event on stdout as a line of JSON."""
     if not isinstance(event, Prediction):
-        print_line(to_line(event))
+        print_json(to_line(event))
 
 
 def print_event(console: Console) -> Callable[[Event | Prediction], None]:

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 from engine import jobs
 from engine.cli.arguments import Flag, ModelArgument, error_limit
 from engine.cli.console import Console
-from engine.cli.output import DONE, print_event, print_line, print_prediction
+from engine.cli.output import DONE, print_event, print_json, print_prediction
 from engine.core.atomic_write import saving
 from engine.core.errors import EngineError
 from engine.core.events import Event
@@ -52,7 +52,7 @@ def predict(
         if not isinstance(event, Prediction):
             print_other(event)
         elif json:
-            print_line(event.to_json())
+            print_json(event.to_json())
         else:
             print_prediction(event)
 

@@ -9,7 +9,7 @@ from tyro.conf import Positional, arg
 from engine import jobs
 from engine.cli.arguments import Flag, RunArgument
 from engine.cli.console import Console
-from engine.cli.output import DONE, print_line, run_json
+from engine.cli.output import DONE, print_json, print_line, run_json
 from engine.config.backbones import BACKBONES, find_backbone
 from engine.core.paths import default_runs_folder
 from engine.runs.run_folder import Run, list_runs
@@ -26,7 +26,7 @@ def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, 
         history = run.history
         best = history.best
         if json:
-            print_line(run_json(run.path, run.config, history))
+            print_json(run_json(run.path, run.config, history))
         else:
             low, high = history.interval
             score = f"{best.accuracy:.3f} ({low:.3f} to {high:.3f})" if best else f"{'-':>22}"
@@ -58,7 +58,7 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
     for row in BACKBONES.values():
         top1 = "-" if row.top1 is None else f"{row.top1:.1f}"
         if json:
-            print_line(dump_json(row.as_dict()))
+            print_json(dump_json(row.as_dict()))
         else:
             print_line(
                 f"{row.name:<20} {row.num_parameters / 1e6:>7.1f} M {row.multiply_adds:>9,} M "
@@ -72,7 +72,7 @@ def _print_layers(name: str, json: bool) -> None:
     summary = Console().run(jobs.summarize(row.name, 1000, row.image_size))
     for layer in summary.layers:
         if json:
-            print_line(dump_json(layer.as_dict()))
+            print_json(dump_json(layer.as_dict()))
         else:
             output = " x ".join(map(str, layer.output))
             print_line(

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 from engine import jobs
 from engine.cli.arguments import Flag, UsageError, error_limit
 from engine.cli.console import Console
-from engine.cli.output import DONE, print_event, print_line
+from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.sorting.file_transfer import TransferMode
 from engine.sorting.sorter import default_target
@@ -48,7 +48,7 @@ def sort(
     console.print_message(f"Sorting into {target}. To undo it: classifold sort --undo {target}")
     result = console.run(jobs.sort(model, folder, target, mode, error_limit(max_error)), print_event(console))
     if json:
-        print_line(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
+        print_json(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
         return DONE
     for name, num_images in sorted(result.num_per_folder.items()):
         print_line(f"{num_images:>8}  {name}")
@@ -60,7 +60,7 @@ def sort(
 def _undo(path: Path, json: bool) -> int:
     result = Console().run(jobs.undo_sort(path))
     if json:
-        print_line(dump_json(asdict(result)))
+        print_json(dump_json(asdict(result)))
         return DONE
     print_line(f"{result.num_restored} images were restored.")
     for name, reason in result.skipped:
