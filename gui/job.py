@@ -22,7 +22,7 @@ _SEND_INTERVAL_SECONDS = 0.1
 class Job(QObject):
     """Runs a generator in a background thread and emits its events in the GUI thread.
 
-    Exactly one of `succeeded`, `failed` and `stopped` is emitted, then `finished`.
+    Exactly one of `succeeded`, `failed` and `stopped` is emitted, unless the job is discarded, then `finished`.
     """
 
     events_received = Signal(list)
@@ -36,11 +36,13 @@ class Job(QObject):
 
     def __init__(self, work: Generator[Any, None, Any], parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._is_discarded = False
         self._thread = _WorkThread(work)
-        self._thread.events_received.connect(self.events_received)
-        self._thread.succeeded.connect(self.succeeded)
-        self._thread.failed.connect(self.failed)
-        self._thread.stopped.connect(self.stopped)
+        # Connected to methods, because an answer may already be on its way when the job is discarded
+        self._thread.events_received.connect(self._on_events)
+        self._thread.succeeded.connect(self._on_succeeded)
+        self._thread.failed.connect(self._on_failed)
+        self._thread.stopped.connect(self._on_stopped)
         self._thread.finished.connect(self.finished)
 
     def start(self) -> None:
@@ -50,6 +52,27 @@ class Job(QObject):
     def stop(self) -> None:
         """Close the generator after its next event; it saves its state in its own thread."""
         self._thread.stop_requested.set()
+
+    def discard(self) -> None:
+        """Stop the job and emit nothing more but `finished`, not even an error: its answer is no longer needed."""
+        self._is_discarded = True
+        self.stop()
+
+    def _on_events(self, events: list[Any]) -> None:
+        if not self._is_discarded:
+            self.events_received.emit(events)
+
+    def _on_succeeded(self, result: object) -> None:
+        if not self._is_discarded:
+            self.succeeded.emit(result)
+
+    def _on_failed(self, error: Exception) -> None:
+        if not self._is_discarded:
+            self.failed.emit(error)
+
+    def _on_stopped(self) -> None:
+        if not self._is_discarded:
+            self.stopped.emit()
 
     def is_running(self) -> bool:
         """Return whether the thread is running."""

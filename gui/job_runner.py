@@ -19,6 +19,7 @@ class JobRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs: set[Job] = set()
+        self._essential: set[Job] = set()
         self._is_shutting_down = False
 
     @property
@@ -32,23 +33,26 @@ class JobRunner(QObject):
         self.job_started.emit(description, job)
         return job
 
-    def start_silently(self, work: Generator[Any, None, Any]) -> Job:
-        """Start a job that the user sees only if it fails."""
+    def start_silently(self, work: Generator[Any, None, Any], is_essential: bool = False) -> Job:
+        """Start a job that the user sees only if it fails. An essential one is not stopped when the window closes."""
         job = Job(work, self)
         self._jobs.add(job)
+        if is_essential:
+            self._essential.add(job)
         job.failed.connect(self.failed)
         job.finished.connect(lambda: self._release(job))
-        if self._is_shutting_down:
+        if self._is_shutting_down and not is_essential:
             job.stop()
         job.start()
         return job
 
     def shut_down(self) -> None:
-        """Stop every job, also those started later; each saves its results first."""
+        """Stop every job that is not essential, also those started later; each saves its results first."""
         self._is_shutting_down = True
-        for job in self._jobs:
+        for job in self._jobs - self._essential:
             job.stop()
 
     def _release(self, job: Job) -> None:
         self._jobs.discard(job)
+        self._essential.discard(job)
         job.deleteLater()  # otherwise the parent keeps the job, and all data of its generator, until the window closes

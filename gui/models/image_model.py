@@ -1,10 +1,11 @@
 """List model of image files with lazy thumbnails, which are decoded in threads when a view requests them."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, overload
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QImage
@@ -32,6 +33,27 @@ class GridItem:
     """True if the image gets a red border."""
 
 
+class LazyItems(Sequence[GridItem]):
+    """Items that are made from records when a view needs them, since making 100,000 items takes a second."""
+
+    def __init__(self, records: Sequence[Any], make_item: Callable[[Any], GridItem]) -> None:
+        self._records, self._make_item = records, make_item
+
+    @overload
+    def __getitem__(self, row: int) -> GridItem: ...
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[GridItem]: ...
+    def __getitem__(self, row: int | slice) -> GridItem | Sequence[GridItem]:
+        """Make the item of a row, or return the items of several rows."""
+        if isinstance(row, slice):
+            return LazyItems(self._records[row], self._make_item)
+        return self._make_item(self._records[row])
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self._records)
+
+
 class ImageModel(QAbstractListModel):
     """Rows of GridItem.
 
@@ -44,8 +66,8 @@ class ImageModel(QAbstractListModel):
     def __init__(self, side: int = THUMBNAIL_SIDE, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._side = side
-        self._items: list[GridItem] = []
-        self._rows: dict[Path, list[int]] = {}
+        self._items: Sequence[GridItem] = ()
+        self._requested_rows: dict[Path, set[int]] = {}
         self._cache: OrderedDict[Path, QImage] = OrderedDict()
         self._decoder = Decoder(partial(thumbnail, side=side), _NUM_THREADS, _MAX_WAITING, self)
         self._decoder.decoded.connect(self._on_decoded)
@@ -53,10 +75,8 @@ class ImageModel(QAbstractListModel):
     def set_items(self, items: Sequence[GridItem]) -> None:
         """Replace the images."""
         self.beginResetModel()
-        self._items = list(items)
-        self._rows = {}
-        for row, item in enumerate(self._items):
-            self._rows.setdefault(item.path, []).append(row)
+        self._items = items
+        self._requested_rows = {}
         self._decoder.forget()
         self.endResetModel()
 
@@ -85,16 +105,17 @@ class ImageModel(QAbstractListModel):
         if role == self.MarkedRole:
             return item.is_marked
         if role == self.ThumbnailRole:
-            return self._thumbnail(item.path)
+            return self._thumbnail(item.path, index.row())
         if role == Qt.ItemDataRole.SizeHintRole:
             return QSize(self._side, self._side)
         return None
 
-    def _thumbnail(self, path: Path) -> QImage | None:
+    def _thumbnail(self, path: Path, row: int) -> QImage | None:
         image = self._cache.get(path)
         if image is not None:
             self._cache.move_to_end(path)
             return image
+        self._requested_rows.setdefault(path, set()).add(row)
         self._decoder.request(path)
         return None
 
@@ -102,5 +123,5 @@ class ImageModel(QAbstractListModel):
         self._cache[path] = image
         while len(self._cache) > _MAX_CACHED:
             self._cache.popitem(last=False)
-        for row in self._rows.get(path, ()):
+        for row in self._requested_rows.pop(path, ()):
             self.dataChanged.emit(self.index(row), self.index(row), [self.ThumbnailRole])

@@ -16,6 +16,7 @@ from engine.runs.run_folder import Run, interrupted_runs, list_runs, new_run_pat
 from gui.job import Job
 from gui.job_runner import JobRunner
 from gui.models.run_record import RunRecord, read_record
+from gui.models.run_results import read_run_results
 from gui.operations.datasets import DatasetOperations
 from gui.operations.models import ModelOperations
 from gui.state import AppState
@@ -110,6 +111,10 @@ class RunOperations(QObject):
         if self._state.model == run.model_path:
             self._state.set_model(None)
         return True
+
+    def read_results(self, run: Run) -> Job:
+        """Read the results of a run; the result is a RunResults, the EngineError that prevents it, or None."""
+        return self._runner.start_silently(read_run_results(run))
 
     def compute_learning_curve(self) -> Job:
         """Compute the learning curve of the shown run; the result is a LearningCurve."""

@@ -1,16 +1,22 @@
 """Results page: accuracy, confusion matrix and misclassified images of the shown run."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
 from engine.core.formatting import count, percent
-from engine.results.evaluation import Evaluation, ImageResult, images_to_csv, read_evaluation
+from engine.results.evaluation import ImageResult, images_to_csv
 from gui.formatting import validation_accuracy
+from gui.job import Job
+from gui.latest_job import LatestJob
 from gui.models.class_model import ClassModel
-from gui.models.image_model import GridItem
+from gui.models.image_model import GridItem, LazyItems
+from gui.models.run_results import RunResults
 from gui.operations import Operations
 from gui.panels.calibration_panel import CalibrationPanel
 from gui.panels.final_test_box import FinalTestBox
@@ -35,8 +41,9 @@ class ResultsPage(QWidget):
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
-        self._evaluation: Evaluation | None = None
-        self._shown: list[ImageResult] = []
+        self._results: RunResults | None = None
+        self._reading = LatestJob()
+        self._shown: Sequence[ImageResult] = ()
         self.title = TitleLabel("", self)
         self.note = MutedLabel("", self)
         self.confusion = ConfusionMatrixView(self)
@@ -110,70 +117,82 @@ class ResultsPage(QWidget):
 
     def _on_run_changed(self) -> None:
         run = self._state.run
-        self._evaluation = None
-        if run is None or not run.results_path.is_file():
-            self.title.setText("No results yet")
-            self.note.setText("Results appear after the first epoch of a training.")
-        else:
-            try:
-                self._evaluation = read_evaluation(run.results_path)
-            except EngineError as error:
-                self.title.setText("No results")
-                self.note.setText(error.message)
-        self.tabs.setVisible(self._evaluation is not None)
-        self.train_button.setVisible(self._evaluation is None)
-        self.confusion.show_evaluation(self._evaluation)
-        if self._evaluation is not None and self.tabs.count() == 1:
-            self._add_panels()
-        if self.tabs.count() > 1:
-            self.calibration.show_evaluation(self._evaluation)
-        if self._evaluation is not None and run is not None:
-            self._show(self._evaluation, run.name)
+        if run is None:
+            self._reading.discard()
+            self._show(None)
+            return
+        if self._results is None or self._results.run != run:
+            self._show(None)
+            self.title.setText("Loading results…")
+            self.note.setText(run.name)
+            self.train_button.hide()
+        self._reading.request(lambda: self._operations.runs.read_results(run), self._show)
 
-    def _show(self, evaluation: Evaluation, name: str) -> None:
+    def _show(self, results: RunResults | EngineError | None) -> None:
+        self._results = results if isinstance(results, RunResults) else None
+        has_results = self._results is not None
+        if has_results and self.tabs.count() == 1:
+            self._add_panels()
+        self.tabs.setVisible(has_results)
+        self.train_button.setVisible(not has_results)
+        if self._results is not None:
+            self._show_results(self._results)
+            return
+        self.confusion.show_matrix((), np.zeros((0, 0), np.int64))
+        is_damaged = isinstance(results, EngineError)
+        self.title.setText("No results" if is_damaged else "No results yet")
+        self.note.setText(
+            results.message
+            if isinstance(results, EngineError)
+            else "Results appear after the first epoch of a training."
+        )
+
+    def _show_results(self, results: RunResults) -> None:
+        evaluation = results.evaluation
+        self.confusion.show_matrix(evaluation.classes, results.counts)
+        self.calibration.show_calibration(evaluation.calibration, results.bins)
         self.title.setText(validation_accuracy(evaluation.accuracy, len(evaluation.images)))
         self.title.setToolTip("Share of correct predictions on images that were not used for training")
         skipped = f", {len(evaluation.unreadable)} unreadable skipped" if evaluation.unreadable else ""
         self.note.setText(
-            f"{name}: {count(len(evaluation.images), 'validation image')}{skipped}. Macro F1 {evaluation.macro_f1:.2f}."
+            f"{results.run.name}: {count(len(evaluation.images), 'validation image')}{skipped}. "
+            f"Macro F1 {evaluation.macro_f1:.2f}."
         )
         self.note.setToolTip("Macro F1 is the mean of the F1 of all classes, so that all classes count equally")
         self.classes.show_rows(evaluation.per_class)
         self._show_misclassified()
 
     def _show_misclassified(self) -> None:
-        if self._evaluation is not None:
-            wrong = self._evaluation.misclassified
+        if self._results is not None:
+            wrong = self._results.misclassified
             self.confusion.choose(None)
             self.back_button.hide()
             title = count(len(wrong), "misclassified image") + ", most confident first"
             self._show_images(title if wrong else "No misclassified images", wrong)
 
     def _on_cell(self, row: int, column: int) -> None:
-        if self._evaluation is not None:
-            names = self._evaluation.classes
+        if self._results is not None:
+            names = self._results.evaluation.classes
             self.confusion.choose((row, column))
             self.back_button.show()
-            self._show_images(
-                self.confusion.describe_cell(row, column), self._evaluation.images_in_cell(names[row], names[column])
-            )
+            images = self._results.images_of_cell.get((names[row], names[column]), ())
+            self._show_images(self.confusion.describe_cell(row, column), images)
 
-    def _show_images(self, title: str, images: list[ImageResult]) -> None:
-        assert self._evaluation is not None
+    def _show_images(self, title: str, images: Sequence[ImageResult]) -> None:
+        assert self._results is not None
         self.images_title.setText(title)
         self._shown = images
         self.save_button.setEnabled(bool(images))
-        root = Path(self._evaluation.root)
-        self.grid.set_items([_item(root, image) for image in images])
+        self.grid.set_items(LazyItems(images, partial(_item, Path(self._results.evaluation.root))))
 
     def _on_save(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Save the list", "images.csv", "Tables (*.csv)")
         if name:
             self.save_list(Path(name))
 
-    def save_list(self, path: Path) -> None:
+    def save_list(self, path: Path) -> Job:
         """Write the shown images as CSV."""
-        self._operations.delivery.save_table(path, images_to_csv(self._shown))
+        return self._operations.delivery.save_table(path, partial(images_to_csv, self._shown))
 
 
 def _item(root: Path, image: ImageResult) -> GridItem:

@@ -1,11 +1,12 @@
 """Calibration of the confidences, and the coverage at a maximum error rate."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from engine.core.formatting import count, percent
-from engine.results.calibration import Calibration, choose_operating_point
-from engine.results.evaluation import Evaluation
+from engine.results.calibration import Calibration, ReliabilityBin, choose_operating_point
 from gui.formatting import operating_point_text
 from gui.state import AppState
 from gui.theme import GRID
@@ -21,7 +22,7 @@ class CalibrationPanel(QWidget):
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
-        self._evaluation: Evaluation | None = None
+        self._calibration: Calibration | None = None
         self.summary = HeadingLabel("", self)
         self.note = MutedLabel("", self)
         self.operating_point = HeadingLabel("", self)
@@ -57,14 +58,14 @@ class CalibrationPanel(QWidget):
         column.addLayout(row)
         column.addWidget(body, 1)
 
-    def show_evaluation(self, evaluation: Evaluation | None) -> None:
-        """Show the calibration of an evaluation, or nothing for None."""
-        self._evaluation = evaluation
-        self.reliability.show_evaluation(evaluation)
+    def show_calibration(self, calibration: Calibration | None, bins: Sequence[ReliabilityBin]) -> None:
+        """Show the calibration of a model, None for a run without, and its reliability diagram."""
+        self._calibration = calibration
+        self.reliability.show_bins(bins)
         self._refresh()
 
     def _refresh(self) -> None:
-        calibration = self._evaluation.calibration if self._evaluation else None
+        calibration = self._calibration
         point = choose_operating_point(calibration.coverage, self._state.max_error) if calibration else None
         self.coverage.show_calibration(calibration, point)
         if calibration is None or point is None:

@@ -2,7 +2,7 @@
 
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,6 +56,12 @@ def state(qtbot: QtBot) -> AppState:
 @pytest.fixture
 def operations(state: AppState) -> Operations:
     return Operations(state, state)
+
+
+@pytest.fixture
+def settle(qtbot: QtBot, operations: Operations) -> Callable[[], None]:
+    """Return a function that waits until all jobs have ended and their answers have been shown."""
+    return lambda: qtbot.waitUntil(lambda: not operations.running_jobs, timeout=20_000)
 
 
 @pytest.fixture

@@ -1,17 +1,20 @@
 """Confusion matrix: rows are actual classes, columns are predicted classes."""
 
+import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
 from engine.core.formatting import count
-from engine.results.evaluation import Evaluation
 from gui import theme
 from gui.plain_text import as_plain
 from gui.theme import GRID
+from gui.widgets.plots.matrix_cells import paint_cells
+from gui.widgets.plots.matrix_layout import MIN_SIDE, MatrixLayout, longest_name
 
-_MIN_SIDE, _MAX_SIDE = 8, 88
-_MAX_LABEL_WIDTH = 15 * GRID
+_MAX_MINIMUM = 30 * GRID
+"""The cells of many classes are scrolled rather than making the window larger than the screen."""
 _ARROWS = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
@@ -20,8 +23,12 @@ _ARROWS = {
 }
 
 
-class ConfusionMatrixView(QWidget):
-    """View of a confusion matrix. A cell is chosen with the mouse, or with the arrow keys and Enter."""
+class ConfusionMatrixView(QAbstractScrollArea):
+    """View of a confusion matrix. A cell is chosen with the mouse, or with the arrow keys and Enter.
+
+    The names stay visible while the cells are scrolled. Only visible names and cells are measured and painted, so that
+    the cost does not depend on the number of classes.
+    """
 
     cell_chosen = Signal(int, int)
     """Emitted with row and column of the cell that was clicked or entered."""
@@ -31,26 +38,29 @@ class ConfusionMatrixView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._classes: tuple[str, ...] = ()
-        self._counts: tuple[tuple[int, ...], ...] = ()
+        self._counts: npt.NDArray[np.int64] = np.zeros((0, 0), np.int64)
+        self._totals: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._longest = 0
         self._visited: tuple[int, int] | None = None
         self._chosen: tuple[int, int] | None = None
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
+        self._layout = MatrixLayout.fit(0, 0, 0, QSize())
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAccessibleName("Confusion matrix")
+        self.viewport().setMouseTracking(True)
+        self.viewport().setAutoFillBackground(False)
 
-    def show_evaluation(self, evaluation: Evaluation | None) -> None:
-        """Show the confusion matrix of an evaluation, or nothing."""
-        self._classes = evaluation.classes if evaluation else ()
-        self._counts = evaluation.confusion if evaluation else ()
+    def show_matrix(self, classes: tuple[str, ...], counts: npt.NDArray[np.int64]) -> None:
+        """Show a confusion matrix: the names of K classes, and numbers of images, shape (K, K)."""
+        self._classes, self._counts, self._totals = classes, counts, counts.sum(1)
         self._visited = self._chosen = None
-        self.updateGeometry()
-        self.update()
+        self._measure()
 
     def choose(self, cell: tuple[int, int] | None) -> None:
         """Highlight a cell as the chosen one, or none."""
         self._chosen = cell
         if cell is not None:
             self._visited = cell
-        self.update()
+        self.viewport().update()
 
     @property
     def visited(self) -> tuple[int, int] | None:
@@ -59,107 +69,98 @@ class ConfusionMatrixView(QWidget):
 
     def describe_cell(self, row: int, column: int) -> str:
         """Return the count of a cell as text, such as `ants → bees: 3 images`."""
-        number = count(self._counts[row][column], "image")
+        number = count(int(self._counts[row, column]), "image")
         if row == column:
             return f"{self._classes[row]}, correct: {number}"
         return f"{self._classes[row]} → {self._classes[column]}: {number}"
 
     def cell_rect(self, row: int, column: int) -> QRect:
-        """Return the rectangle of a cell in widget coordinates."""
-        side = self._side()
-        left, top = self._margins()
-        return QRect(left + column * side, top + row * side, side, side)
+        """Return the rectangle of a cell in coordinates of the viewport."""
+        return self._layout.cell_rect(row, column, self._offset())
 
-    def _side(self) -> int:
-        left, top = self._margins()
-        extent = min(self.width() - left - 1, self.height() - top - 1)
-        return max(_MIN_SIDE, min(_MAX_SIDE, extent // max(1, len(self._classes))))
+    def _offset(self) -> QPoint:
+        return QPoint(self.horizontalScrollBar().value(), self.verticalScrollBar().value())
 
-    def _margins(self) -> tuple[int, int]:
-        """Return the left and top margins in pixels, for the class names and the axis labels."""
-        metrics = QFontMetrics(theme.small_font(self.font()))
-        longest = max((metrics.horizontalAdvance(name) for name in self._classes), default=0)
-        names = min(_MAX_LABEL_WIDTH, longest) + 2 * GRID
-        line = metrics.height() + GRID
-        # Column names are horizontal if they fit into a cell and rotated otherwise.
-        return names + line, (line if self._fits_horizontally(longest) else names) + line
+    def _measure(self) -> None:
+        self._longest = longest_name(self._metrics(), self._classes)
+        self.updateGeometry()
+        self._arrange()
 
-    def _fits_horizontally(self, longest: int) -> bool:
-        return longest + GRID <= min(_MAX_SIDE, self.width() // (len(self._classes) + 2) if self._classes else 0)
+    def _metrics(self) -> QFontMetrics:
+        return QFontMetrics(theme.small_font(self.font()))
+
+    def _arrange(self) -> None:
+        """Fit the cells into the view and set the scroll ranges."""
+        line = self._metrics().height() + GRID
+        # The size without scroll bars, so that a bar that appears does not change whether it is needed
+        self._layout = MatrixLayout.fit(len(self._classes), self._longest, line, self.maximumViewportSize())
+        area = self._layout.cells_area
+        for bar, visible in ((self.horizontalScrollBar(), area.width()), (self.verticalScrollBar(), area.height())):
+            bar.setRange(0, max(0, self._layout.extent + 1 - visible))
+            bar.setPageStep(visible)
+            bar.setSingleStep(self._layout.side)
+        self.viewport().update()
 
     def _visit(self, cell: tuple[int, int]) -> None:
         if cell != self._visited:
+            for changed in (self._visited, cell):
+                if changed is not None:
+                    self.viewport().update(self.cell_rect(*changed).adjusted(-2, -2, 2, 2))
             self._visited = cell
             self.setAccessibleDescription(self.describe_cell(*cell))
             self.cell_visited.emit(*cell)
-            self.update()
 
-    def _cell_at(self, position: QPoint) -> tuple[int, int] | None:
-        left, top = self._margins()
-        column, row = (position.x() - left) // self._side(), (position.y() - top) // self._side()
-        is_inside = 0 <= row < len(self._classes) and 0 <= column < len(self._classes)
-        return (row, column) if is_inside else None
+    def _scroll_to(self, cell: tuple[int, int]) -> None:
+        rect, area = self.cell_rect(*cell), self._layout.cells_area
+        horizontal = min(0, rect.left() - area.left()) + max(0, rect.right() - area.right())
+        vertical = min(0, rect.top() - area.top()) + max(0, rect.bottom() - area.bottom())
+        self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() + horizontal)
+        self.verticalScrollBar().setValue(self.verticalScrollBar().value() + vertical)
 
-    def _paint_names(self, painter: QPainter, colors: theme.Colors) -> None:
-        metrics = painter.fontMetrics()
-        side = self._side()
-        left, top = self._margins()
-        line = metrics.height() + GRID
-        every = -(-metrics.height() // side)  # if cells are lower than a line of text, some names are omitted
-        is_horizontal = top < left or self._fits_horizontally(max(map(metrics.horizontalAdvance, self._classes)))
+    def _paint_row_names(self, painter: QPainter, colors: theme.Colors) -> None:
+        layout, metrics = self._layout, painter.fontMetrics()
+        rows, _ = layout.visible(layout.cells_area, self._offset())
+        every = -(-metrics.height() // layout.side)  # if cells are lower than a line of text, some names are omitted
+        painter.setClipRect(0, layout.top, layout.left, layout.size.height())
         painter.setPen(colors.text)
-        for number, name in enumerate(self._classes):
-            if number % every:
-                continue
-            height = side * every
-            text = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, left - line - GRID)
-            rows = QRect(line, top + number * side, left - line - GRID, min(height, side * every))
-            painter.drawText(rows, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-            if is_horizontal:
-                columns = QRect(left + number * side, line, side, top - line - GRID // 2)
-                painter.drawText(columns, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, name)
+        width = layout.left - layout.line - GRID
+        for number in range(rows.start - rows.start % every, rows.stop, every):
+            text = metrics.elidedText(self._classes[number], Qt.TextElideMode.ElideMiddle, width)
+            top = self.cell_rect(number, 0).top()
+            rect = QRect(layout.line, top, width, layout.side * every)
+            painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _paint_column_names(self, painter: QPainter, colors: theme.Colors) -> None:
+        layout, metrics = self._layout, painter.fontMetrics()
+        _, columns = layout.visible(layout.cells_area, self._offset())
+        every = 1 if layout.is_horizontal else -(-metrics.height() // layout.side)
+        height = layout.top - layout.line
+        painter.setClipRect(layout.left, 0, layout.size.width(), layout.top)
+        painter.setPen(colors.text)
+        for number in range(columns.start - columns.start % every, columns.stop, every):
+            left = self.cell_rect(0, number).left()
+            if layout.is_horizontal:
+                rect = QRect(left, layout.line, layout.side, height - GRID // 2)
+                alignment = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
+                painter.drawText(rect, alignment, self._classes[number])
                 continue
             painter.save()
-            painter.translate(left + number * side, top - GRID // 2)
+            painter.translate(left, layout.top - GRID // 2)
             painter.rotate(-90)
-            text = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, top - line - GRID)
-            painter.drawText(QRect(0, 0, top - line, height), Qt.AlignmentFlag.AlignVCenter, text)
+            text = metrics.elidedText(self._classes[number], Qt.TextElideMode.ElideMiddle, height - GRID)
+            painter.drawText(QRect(0, 0, height, layout.side * every), Qt.AlignmentFlag.AlignVCenter, text)
             painter.restore()
 
     def _paint_axes(self, painter: QPainter, colors: theme.Colors) -> None:
-        left, top = self._margins()
-        extent = self._side() * len(self._classes)
-        line = painter.fontMetrics().height()
+        layout, line = self._layout, painter.fontMetrics().height()
+        extent = min(layout.extent, layout.cells_area.height())
         painter.setPen(colors.muted)
-        painter.drawText(QRect(left, 0, extent, line), Qt.AlignmentFlag.AlignLeft, "Predicted")
+        painter.drawText(QRect(layout.left, 0, layout.size.width(), line), Qt.AlignmentFlag.AlignLeft, "Predicted")
         painter.save()
-        painter.translate(0, top + extent)
+        painter.translate(0, layout.top + extent)
         painter.rotate(-90)
         painter.drawText(QRect(0, 0, extent, line), Qt.AlignmentFlag.AlignRight, "Actual")
         painter.restore()
-
-    def _paint_cells(self, painter: QPainter, colors: theme.Colors, visible: QRect) -> None:
-        side = self._side()
-        has_numbers = side >= painter.fontMetrics().height() + 2
-        gap = 1 if side < 3 * GRID else 2
-        for row, counts in enumerate(self._counts):
-            total = sum(counts) or 1
-            for column, number in enumerate(counts):
-                rect = self.cell_rect(row, column)
-                if not rect.intersects(visible):
-                    continue
-                fill = _blend(colors.surface, colors.val_line, 0.12 + 0.78 * (number / total) ** 0.7 if number else 0.0)
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(fill)
-                inner = rect.adjusted(gap, gap, 0, 0)
-                painter.drawRoundedRect(inner, gap, gap)
-                fits = has_numbers and painter.fontMetrics().horizontalAdvance(str(number)) < side - 2
-                if number and fits:
-                    painter.setPen(_readable_on(fill))
-                    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, f"{number:,}")
-                elif fits:
-                    painter.setPen(colors.hairline)
-                    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, "·")
 
     def _paint_highlights(self, painter: QPainter, colors: theme.Colors) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -172,28 +173,45 @@ class ConfusionMatrixView(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return a size with readable cells."""
-        left, top = self._margins()
-        side = max(_MIN_SIDE, min(64, 480 // max(1, len(self._classes)))) * max(2, len(self._classes))
-        return QSize(left + side + GRID, top + side + GRID)
+        return self._size_for(max(MIN_SIDE, min(64, 480 // max(1, len(self._classes)))), 480)
 
     def minimumSizeHint(self) -> QSize:
-        """Return the size at which a cell is still large enough to click."""
-        left, top = self._margins()
-        side = (_MIN_SIDE if len(self._classes) > 12 else 3 * GRID) * max(2, len(self._classes))
-        return QSize(left + side + GRID, top + side + GRID)
+        """Return the size at which a cell is still large enough to click; more cells are scrolled."""
+        return self._size_for(MIN_SIDE if len(self._classes) > 12 else 3 * GRID, _MAX_MINIMUM)
+
+    def _size_for(self, side: int, limit: int) -> QSize:
+        extent = min(limit, side * max(2, len(self._classes)))
+        return QSize(self._layout.left + extent + GRID, self._layout.top + extent + GRID)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint axis labels, class names, cells and highlights."""
         if not self._classes:
             return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = QPainter(self.viewport())
         painter.setFont(theme.small_font(self.font()))
         colors = theme.colors(self.palette())
-        self._paint_axes(painter, colors)
-        self._paint_names(painter, colors)
-        self._paint_cells(painter, colors, event.rect())
+        area = self._layout.cells_area
+        if not area.contains(event.rect()):
+            self._paint_axes(painter, colors)
+            self._paint_row_names(painter, colors)
+            self._paint_column_names(painter, colors)
+        painter.setClipRect(area)
+        rows, columns = self._layout.visible(event.rect(), self._offset())
+        if rows and columns:
+            block = np.s_[rows.start : rows.stop, columns.start : columns.stop]
+            first = self.cell_rect(rows.start, columns.start)
+            paint_cells(painter, colors, self._counts[block], self._totals[block[0]], first)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_highlights(painter, colors)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the cells into the new size."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        """Paint again: the names at the margins do not move with the cells."""
+        self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move with the arrow keys; choose with Enter or Space."""
@@ -203,6 +221,8 @@ class ConfusionMatrixView(QWidget):
             last = len(self._classes) - 1
             moved = (row + step[0], column + step[1]) if self._visited else (0, 0)
             self._visit((min(last, max(0, moved[0])), min(last, max(0, moved[1]))))
+            if self._visited is not None:
+                self._scroll_to(self._visited)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._visited:
             self.cell_chosen.emit(*self._visited)
         else:
@@ -210,34 +230,29 @@ class ConfusionMatrixView(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Visit the cell under the pointer."""
-        cell = self._cell_at(event.position().toPoint())
-        self.setCursor(Qt.CursorShape.PointingHandCursor if cell else Qt.CursorShape.ArrowCursor)
+        cell = self._layout.cell_at(event.position().toPoint(), self._offset())
+        self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if cell else Qt.CursorShape.ArrowCursor)
         if cell is not None:
             self._visit(cell)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the cell under the pointer."""
-        cell = self._cell_at(event.position().toPoint())
+        cell = self._layout.cell_at(event.position().toPoint(), self._offset())
         if cell is not None and event.button() == Qt.MouseButton.LeftButton:
             self._visit(cell)
             self.cell_chosen.emit(*cell)
 
-    def event(self, event: QEvent) -> bool:
+    def viewportEvent(self, event: QEvent) -> bool:
         """Show the count of a cell as a tooltip."""
         if event.type() == QEvent.Type.ToolTip:
-            cell = self._cell_at(event.pos())  # type: ignore[attr-defined]
+            cell = self._layout.cell_at(event.pos(), self._offset())  # type: ignore[attr-defined]
             if cell is not None:
                 QToolTip.showText(event.globalPos(), as_plain(self.describe_cell(*cell)), self)  # type: ignore[attr-defined]
                 return True
-        return super().event(event)
+        return super().viewportEvent(event)
 
-
-def _blend(low: QColor, high: QColor, fraction: float) -> QColor:
-    pairs = ((low.red(), high.red()), (low.green(), high.green()), (low.blue(), high.blue()))
-    return QColor(*(round(start * (1 - fraction) + end * fraction) for start, end in pairs))
-
-
-def _readable_on(fill: QColor) -> QColor:
-    """Return black or white, whichever has the higher contrast (luma of ITU-R BT.601)."""
-    luma = 0.299 * fill.red() + 0.587 * fill.green() + 0.114 * fill.blue()
-    return QColor(Qt.GlobalColor.black if luma > 140 else Qt.GlobalColor.white)
+    def changeEvent(self, event: QEvent) -> None:
+        """Measure the names again when the font changes."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "_longest"):
+            self._measure()

@@ -1,20 +1,20 @@
 """Reliability diagram: accuracy over confidence."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QWidget
 
 from engine.core.formatting import count, percent
-from engine.results.calibration import ReliabilityBin, reliability_bins
-from engine.results.evaluation import Evaluation
+from engine.results.calibration import ReliabilityBin
 from engine.results.statistics import wilson_interval
 from gui import theme
 from gui.formatting import percent_with_interval
 from gui.widgets.plots.chart_frame import ChartFrame, ChartTable
 from gui.widgets.plots.plot import PercentAxis, Plot, ShareAxis
 
-_NUM_BINS = 10
 _HELP = (
     "Each dot is a group of images with similar confidence. x: mean confidence. y: accuracy with its 95 % confidence "
     "interval. On the dashed line they are equal: the model is perfectly calibrated."
@@ -25,7 +25,7 @@ class ReliabilityPlot(ChartFrame):
     """Plot of the accuracy of each confidence bin with its 95 % interval, and the line of perfect calibration."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._bins: list[ReliabilityBin] = []
+        self._bins: Sequence[ReliabilityBin] = ()
         self._plot = Plot(PercentAxis("left"), x_axis=ShareAxis("bottom", "confidence"))
         self._ideal = self._plot.add_curve("muted", 1, Qt.PenStyle.DashLine)
         self._ideal.setData([0, 1], [0, 1])
@@ -39,9 +39,9 @@ class ReliabilityPlot(ChartFrame):
         self._plot.hovered.connect(self._on_hovered)
         self._restyle_intervals()
 
-    def show_evaluation(self, evaluation: Evaluation | None) -> None:
-        """Draw the confidence bins of an evaluation, or nothing."""
-        self._bins = reliability_bins(evaluation.confidences, evaluation.is_right, _NUM_BINS) if evaluation else []
+    def show_bins(self, bins: Sequence[ReliabilityBin]) -> None:
+        """Draw the confidence bins of an evaluation."""
+        self._bins = bins
         confidences = np.array([each.confidence for each in self._bins])
         accuracies = np.array([each.accuracy for each in self._bins])
         intervals = np.array([wilson_interval(each.num_correct, each.num_images) for each in self._bins]).reshape(-1, 2)

@@ -1,5 +1,6 @@
 """Tests of the Results page."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pytestqt.qtbot import QtBot
@@ -11,12 +12,13 @@ from gui.state import AppState
 
 
 def test_results_show_misclassified_images_and_those_of_a_chosen_cell(
-    qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run
+    qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run, settle: Callable[[], None]
 ) -> None:
     page = ResultsPage(state, operations)
     qtbot.addWidget(page)
     assert page.title.text() == "No results yet"
     state.set_run(evaluated_run)
+    settle()
     assert "75" in page.title.text()
     assert [item.caption for item in page.grid.items] == ["ant → bee, 90\N{NO-BREAK SPACE}%"]
     page.confusion.cell_chosen.emit(1, 1)
@@ -26,12 +28,19 @@ def test_results_show_misclassified_images_and_those_of_a_chosen_cell(
 
 
 def test_the_shown_images_are_saved_as_csv(
-    qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run, tmp_path: Path
+    qtbot: QtBot,
+    state: AppState,
+    operations: Operations,
+    evaluated_run: Run,
+    tmp_path: Path,
+    settle: Callable[[], None],
 ) -> None:
     page = ResultsPage(state, operations)
     qtbot.addWidget(page)
     state.set_run(evaluated_run)
+    settle()
     page.save_list(tmp_path / "wrong.csv")
+    settle()
     assert (tmp_path / "wrong.csv").read_text(encoding="utf-8-sig").splitlines() == [
         "path,label,predicted,confidence,wrong",
         "ant/001.png,ant,bee,0.900000,yes",

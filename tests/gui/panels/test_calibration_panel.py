@@ -1,12 +1,16 @@
 """Tests of the calibration panel with scripted evaluations."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
 from engine.results.calibration import Calibration, OperatingPoint, coverage_curve
 from engine.results.evaluation import Evaluation, ImageResult
+from engine.runs.run_folder import Run
 from gui.formatting import operating_point_text
+from gui.models.run_results import prepare_results
 from gui.panels.calibration_panel import CalibrationPanel
 from gui.state import AppState
 
@@ -29,6 +33,10 @@ def _evaluation(num_images: int = 200, num_wrong: int = 20) -> Evaluation:
     )  # fmt: skip
 
 
+def _show(panel: CalibrationPanel, evaluation: Evaluation) -> None:
+    panel.show_calibration(evaluation.calibration, prepare_results(Run(Path()), evaluation).bins)
+
+
 @pytest.fixture
 def panel(qtbot: QtBot) -> CalibrationPanel:
     state = AppState()
@@ -39,14 +47,14 @@ def panel(qtbot: QtBot) -> CalibrationPanel:
 
 
 def test_the_panel_shows_the_calibration_error_before_and_after(panel: CalibrationPanel) -> None:
-    panel.show_evaluation(_evaluation())
+    _show(panel, _evaluation())
     assert "Calibration error 3\N{NO-BREAK SPACE}%" in panel.summary.text()
     assert "(12\N{NO-BREAK SPACE}% before" in panel.summary.text()
     assert "0.60" in panel.ood_note.text()
 
 
 def test_a_lower_error_limit_marks_more_images_unsure(panel: CalibrationPanel) -> None:
-    panel.show_evaluation(_evaluation())
+    _show(panel, _evaluation())
     panel.error_limit_box.percent.setValue(5)
     some = panel.operating_point.text()
     panel.error_limit_box.percent.setValue(2)
@@ -58,12 +66,12 @@ def test_a_lower_error_limit_marks_more_images_unsure(panel: CalibrationPanel) -
 
 
 def test_a_run_without_calibration_shows_a_hint(panel: CalibrationPanel) -> None:
-    panel.show_evaluation(_evaluation().model_copy(update={"calibration": None}))
+    panel.show_calibration(None, ())
     assert "not calibrated" in panel.summary.text()
 
 
 def test_both_charts_have_tables(panel: CalibrationPanel) -> None:
-    panel.show_evaluation(_evaluation())
+    _show(panel, _evaluation())
     assert len(panel.reliability._table_rows().rows) == 5
     assert len(panel.coverage._table_rows().rows) == 200
 
