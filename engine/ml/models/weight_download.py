@@ -6,12 +6,15 @@ import http.client
 import os
 import re
 import secrets
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
+
+import truststore
 
 from engine.core.errors import EngineError
 from engine.core.events import Progress
@@ -36,7 +39,7 @@ def download(url: str, path: Path) -> Generator[Progress, None, None]:
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, temporary.open("wb") as file:
+        with _open(url) as response, temporary.open("wb") as file:
             digest = yield from _copy(response, file)
             file.flush()
             os.fsync(file.fileno())
@@ -48,15 +51,30 @@ def download(url: str, path: Path) -> Generator[Progress, None, None]:
             f"{host} did not send the weights (HTTP status {error.code}). Try later, or use a file or no pretrained "
             "weights."
         ) from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        raise EngineError(
-            f"Could not reach {host}. Check the connection, or use a file or no pretrained weights."
-        ) from error
+    except urllib.error.URLError as error:
+        raise EngineError(_unreachable_message(host, error.reason)) from error
+    except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
+        raise EngineError(_unreachable_message(host, error)) from error
     except OSError as error:
         raise EngineError(f"The weights could not be saved: {error.strerror or error}.", path) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _open(url: str) -> Any:
+    # The executable is built on another system, whose file of certificates may not exist on this one
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=context)
+
+
+def _unreachable_message(host: str, reason: object) -> str:
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"The certificate of {host} is not trusted by this computer. Check its clock and its network, or use a "
+            "file or no pretrained weights."
+        )
+    return f"Could not reach {host}. Check the connection, or use a file or no pretrained weights."
 
 
 def _copy(response: http.client.HTTPResponse, file: BinaryIO) -> Generator[Progress, None, str]:

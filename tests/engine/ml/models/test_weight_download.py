@@ -3,8 +3,12 @@
 import hashlib
 import random
 import socket
+import ssl
+import urllib.error
+import urllib.request
 
 import pytest
+import truststore
 
 from engine.core.errors import EngineError
 from engine.ml.models.weight_download import download
@@ -87,3 +91,27 @@ def test_a_cache_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "cache").write_text("a file where a folder should be")
     with serve({NAME: CONTENT}) as host, pytest.raises(EngineError, match="could not be saved"):
         list(download(f"{host}/{NAME}", tmp_path / "cache" / NAME))
+
+
+def test_certificates_are_checked_with_the_trust_store_of_the_system(tmp_path, monkeypatch):
+    contexts = []
+
+    def open_url(_url, timeout, context):
+        contexts.append(context)
+        raise urllib.error.URLError("no connection")
+
+    monkeypatch.setattr(urllib.request, "urlopen", open_url)
+    with pytest.raises(EngineError, match="Could not reach"):
+        list(download(f"https://host/{NAME}", tmp_path / NAME))
+    (context,) = contexts
+    assert isinstance(context, truststore.SSLContext)
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_the_error_for_a_certificate_that_is_not_trusted_says_so(tmp_path, monkeypatch):
+    def open_url(*_, **__):
+        raise urllib.error.URLError(ssl.SSLCertVerificationError("self-signed certificate"))
+
+    monkeypatch.setattr(urllib.request, "urlopen", open_url)
+    with pytest.raises(EngineError, match="certificate of host is not trusted"):
+        list(download(f"https://host/{NAME}", tmp_path / NAME))
