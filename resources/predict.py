@@ -11,6 +11,8 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 FILE = "model.onnx"
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic")
+SUFFIXES += (".heif", ".mpo", ".ppm", ".pgm", ".pbm", ".ico", ".tga", ".jp2")
 
 
 def load():
@@ -43,15 +45,50 @@ def predict(model, path):
     if not metadata["normalises"]:
         mean, std = (np.float32(metadata[name]).reshape(1, 3, 1, 1) * 255 for name in ("mean", "std"))
         images = (images - mean) / std
-    probabilities, *similarity = (output[0] for output in session.run(None, {"images": images}))
-    label, confidence = metadata["classes"][probabilities.argmax()], float(probabilities.max())
+    probabilities, *similarities = (output[0] for output in session.run(None, {"images": images}))
+    if not np.isfinite(probabilities).all():
+        raise ValueError("the model computes no valid numbers for it.")
+    similarity = float(similarities[0]) if similarities else None
+    order = np.argsort(-probabilities, kind="stable")[:5]
+    top = [(metadata["classes"][index], float(probabilities[index])) for index in order]
+    label, confidence = top[0]
     ood_threshold = metadata.get("ood_threshold", metadata.get("unknown_below"))  # the second key is of older exports
-    is_unknown = bool(similarity) and ood_threshold is not None and similarity[0] < ood_threshold
-    decision = "unknown" if is_unknown else label if confidence >= metadata["threshold"] else "unsure"
-    return {"path": str(path), "decision": decision, "label": label, "confidence": confidence}
+    is_unknown = similarity is not None and ood_threshold is not None and similarity < ood_threshold
+    decision = "unknown" if is_unknown else "accepted" if confidence >= metadata["threshold"] else "unsure"
+    return row(path, decision, label, confidence, similarity, top)
+
+
+def row(path, decision=None, label=None, confidence=None, similarity=None, top=(), error=None):
+    names = ("path", "decision", "label", "confidence", "similarity", "top", "error")
+    return dict(zip(names, (str(path), decision, label, confidence, similarity, top, error)))
+
+
+def expand(paths):  # yields files, and the images inside folders
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            yield from sorted(file for file in found if not file.name.startswith((".", "__")) and file.is_file())
+        else:
+            yield path
+
+
+def main(paths):  # prints one JSON line for each image; returns the exit code
+    if not paths:
+        print("Usage: python predict.py IMAGE_OR_FOLDER...", file=sys.stderr)
+        return 2
+    model, num_images, num_failed = load(), 0, 0
+    for path in expand(paths):
+        try:
+            result = predict(model, path)
+        except Exception as error:  # noqa: BLE001 - Pillow raises many types of errors
+            result = row(path, error=f"This image cannot be classified: {error or type(error).__name__}")
+        num_images, num_failed = num_images + 1, num_failed + (result["error"] is not None)
+        print(json.dumps(result), flush=True)
+    if num_failed or not num_images:
+        print(f"{num_failed} of {num_images} images could not be classified.", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    classifier = load()
-    for image_path in sys.argv[1:]:
-        print(json.dumps(predict(classifier, image_path)))
+    sys.exit(main(sys.argv[1:]))

@@ -6,9 +6,9 @@ from engine import jobs
 from engine.cli.arguments import DataArgument, Flag, ModelArgument, RunArgument
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_evaluation, print_event, print_json, print_line
-from engine.core.atomic_write import saving, write_text_atomic
+from engine.core.spreadsheet import write_table
 from engine.results.comparison import compare as compare_evaluations
-from engine.results.evaluation import evaluation_to_csv, read_evaluation
+from engine.results.evaluation import evaluation_rows, read_evaluation
 from engine.runs.run_folder import Run
 
 
@@ -30,8 +30,7 @@ def evaluate(
     console = Console()
     evaluation = console.run(jobs.evaluate(model, data), print_event(console))
     if csv is not None:
-        with saving("The table", csv):
-            write_text_atomic(csv, evaluation_to_csv(evaluation))
+        write_table(csv, evaluation_rows(evaluation))
     print_evaluation(evaluation, json)
     return DONE
 

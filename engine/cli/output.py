@@ -12,7 +12,7 @@ from engine.config.settings import RunConfig
 from engine.core.events import EpochDone, Event, RunStarted, Warned, to_line
 from engine.data.dataset import Dataset
 from engine.results.evaluation import Evaluation
-from engine.results.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results.predictions import UNKNOWN, UNSURE, Prediction, PredictionDecision
 from engine.runs.history import History
 from engine.runs.run_folder import Run
 
@@ -21,10 +21,11 @@ DONE = 0
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
-_DECISION_PREFIXES: dict[str | None, str] = {
-    UNSURE: "unsure: ",
-    UNKNOWN: "unknown, most similar: ",
+_DECISION_NOTES: dict[PredictionDecision | None, str] = {
+    UNSURE: " (unsure)",
+    UNKNOWN: " (unknown: unlike the training images)",
 }
+"""They follow the probabilities, where no name of a class can be confused with them."""
 
 
 def print_line(line: str) -> None:
@@ -47,7 +48,7 @@ def print_prediction(prediction: Prediction) -> None:
         print_line(f"{prediction.path}: not classified. {prediction.error}")
     else:
         classes = ", ".join(f"{name} {probability:.1%}" for name, probability in prediction.top[:3])
-        print_line(f"{prediction.path}: {_DECISION_PREFIXES.get(prediction.decision, '')}{classes}")
+        print_line(f"{prediction.path}: {classes}{_DECISION_NOTES.get(prediction.decision, '')}")
 
 
 def print_run_summary(console: Console, run: Run) -> None:

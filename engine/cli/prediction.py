@@ -1,9 +1,8 @@
 """The subcommand predict. It returns the exit code."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 from tyro.conf import Positional, arg
 
@@ -11,11 +10,11 @@ from engine import jobs
 from engine.cli.arguments import Flag, ModelArgument, error_limit
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_event, print_json, print_prediction
-from engine.core.atomic_write import saving
 from engine.core.errors import EngineError
 from engine.core.events import Event
+from engine.core.spreadsheet import TableWriter
 from engine.results.calibration import DEFAULT_MAX_ERROR
-from engine.results.predictions import CSV_COLUMNS, Prediction
+from engine.results.predictions import Prediction, csv_columns
 
 
 def predict(
@@ -65,32 +64,17 @@ def _predict_to_csv(
     console: Console, model: Path, paths: Sequence[Path], top: int, max_error: float | None, target: Path
 ) -> int:
     print_other = print_event(console)
-    with _CsvWriter(target) as table:
-        return console.run(
-            jobs.predict(model, paths, top, max_error),
-            lambda event: table.add(event) if isinstance(event, Prediction) else print_other(event),
-        )
+    has_columns = False
 
+    def add(event: Event | Prediction) -> None:
+        nonlocal has_columns
+        if not isinstance(event, Prediction):
+            print_other(event)
+            return
+        if not has_columns:
+            table.add(csv_columns(event.classes))
+            has_columns = True
+        table.add(event.to_row())
 
-class _CsvWriter:
-    """Writes a CSV table; an existing file is replaced only when the first prediction arrives."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: TextIO | None = None
-
-    def __enter__(self) -> "_CsvWriter":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def add(self, prediction: Prediction) -> None:
-        """Write and flush a row, so that a killed program loses none; raise EngineError if it cannot be written."""
-        with saving("The table", self._path):
-            if self._file is None:
-                self._file = open(self._path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed on exit
-                csv.writer(self._file).writerow(CSV_COLUMNS)
-            csv.writer(self._file).writerow(prediction.to_row())
-            self._file.flush()
+    with TableWriter(target) as table:
+        return console.run(jobs.predict(model, paths, top, max_error), add)

@@ -16,6 +16,7 @@ from engine.jobs.prediction import draw_explanation, explain, predict
 from engine.jobs.reporting import draw_history, report
 from engine.jobs.serving import serve
 from engine.jobs.sorting import sort, undo_sort
+from engine.jobs.tables import save_table
 from engine.jobs.training import finalize, resume, split_and_train, train
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "review",
     "robustness",
     "run_export",
+    "save_table",
     "scan",
     "serve",
     "sort",

@@ -1,8 +1,6 @@
 """Evaluation of a model on one split: metrics and the prediction for each image, stored as results.json."""
 
-import csv
-import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,6 @@ from engine.core.errors import EngineError
 from engine.core.records import FiniteModel
 from engine.core.relative_path import check_relative_path
 from engine.core.safe_read import read_text
-from engine.core.spreadsheet import escape_formula
 from engine.data.class_names import ClassNames
 from engine.results.calibration import Calibration, calibration_error
 from engine.results.confusion_matrix import ClassResult, ConfusionMatrix, check_confusion_matrix, macro_f1
@@ -91,20 +88,16 @@ class Evaluation(FiniteModel):
         return sorted(cell, key=lambda image: -image.confidence)
 
 
-def images_to_csv(images: Iterable[ImageResult]) -> str:
-    """Return a CSV table with a header line: path, true class, predicted class, confidence, and yes or no for wrong."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow(("path", "label", "predicted", "confidence", "wrong"))
+def image_rows(images: Iterable[ImageResult]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a CSV table: column names, then path, true class, predicted class, confidence, wrong or not."""
+    yield ("path", "label", "predicted", "confidence", "wrong")
     for image in images:
-        cells = (image.path, image.label, image.predicted, f"{image.confidence:.6f}", "yes" if image.is_wrong else "no")
-        writer.writerow(map(escape_formula, cells))
-    return buffer.getvalue()
+        yield image.path, image.label, image.predicted, f"{image.confidence:.6f}", "yes" if image.is_wrong else "no"
 
 
-def evaluation_to_csv(evaluation: Evaluation) -> str:
-    """Return all images as a CSV table: misclassified ones first, each group sorted by falling confidence."""
-    return images_to_csv(sorted(evaluation.images, key=lambda image: (not image.is_wrong, -image.confidence)))
+def evaluation_rows(evaluation: Evaluation) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of all images: misclassified ones first, each group sorted by falling confidence."""
+    return image_rows(sorted(evaluation.images, key=lambda image: (not image.is_wrong, -image.confidence)))
 
 
 def write_evaluation(evaluation: Evaluation, path: Path) -> None:

@@ -2,20 +2,21 @@
 
 from PySide6.QtCore import QModelIndex, Qt
 
-from engine.results.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results.predictions import ACCEPTED, UNKNOWN, UNSURE, Prediction, PredictionDecision
 from gui.models.table_model import Index, TableModel
 from gui.plain_text import as_plain
 
-IMAGE, PREDICTION, CONFIDENCE = range(3)
-_DECISION_FORMATS: dict[str | None, str] = {UNSURE: "{} (unsure)", UNKNOWN: "{} (unknown)"}
+IMAGE, PREDICTION, CONFIDENCE, DECISION = range(4)
+_DECISION_TEXTS: dict[PredictionDecision | None, str] = {ACCEPTED: "Accepted", UNSURE: "Unsure", UNKNOWN: "Unknown"}
 _COLUMNS = (
     ("Image", "Name of the image file."),
-    (
-        "Prediction",
-        "Most likely class. (unsure): the confidence is below the threshold. "
-        "(unknown): the image is unlike the training images.",
-    ),
+    ("Prediction", "Most likely class."),
     ("Confidence", "Predicted probability of the most likely class."),
+    (
+        "Decision",
+        "Accepted: the prediction stands. Unsure: the confidence is below the threshold. "
+        "Unknown: the image is unlike the training images.",
+    ),
 )
 
 
@@ -54,11 +55,11 @@ class PredictionModel(TableModel):
         """Decide again which predictions are sure enough, with another confidence threshold (0..1)."""
         self._predictions = [prediction.with_threshold(threshold) for prediction in self._predictions]
         if self._predictions:
-            self.dataChanged.emit(self.index(0, PREDICTION), self.index(len(self._predictions) - 1, PREDICTION))
+            self.dataChanged.emit(self.index(0, DECISION), self.index(len(self._predictions) - 1, DECISION))
 
     def num_unsure(self) -> int:
         """Return the number of images that are marked unsure or unknown."""
-        return sum(prediction.decision in (UNSURE, UNKNOWN) for prediction in self._predictions)
+        return sum(prediction.needs_review for prediction in self._predictions)
 
     def num_rows(self) -> int:
         """Return the number of rows."""
@@ -85,6 +86,8 @@ def _cell_text(prediction: Prediction, column: int) -> str:
         return prediction.path.replace("\\", "/").rpartition("/")[2]
     if column == PREDICTION:
         if prediction.label is None:
-            return f"Unreadable. {prediction.error}"
-        return _DECISION_FORMATS.get(prediction.decision, "{}").format(prediction.label)
+            return prediction.error or ""
+        return prediction.label
+    if column == DECISION:
+        return "Unreadable" if prediction.label is None else _DECISION_TEXTS.get(prediction.decision, "")
     return "" if prediction.confidence is None else f"{prediction.confidence:.1%}"

@@ -1,12 +1,11 @@
 """Export the model, sort images with it, serve it, and save tables."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject
 
 from engine import jobs
-from engine.core.atomic_write import saving, write_text_atomic
 from engine.results.export_verification import ExportOptions
 from engine.sorting.file_transfer import TransferMode
 from gui.job import Job
@@ -39,12 +38,6 @@ class DeliveryOperations(QObject):
         work = jobs.serve(self._state.require_model(), port, max_error=self._state.max_error)
         return self._runner.start_silently(work)
 
-    def save_table(self, path: Path, make_table: Callable[[], str]) -> Job:
-        """Write a CSV table with a byte order mark, so that spreadsheets read it as UTF-8."""
-        return self._runner.start_silently(_save_table(path, make_table))
-
-
-def _save_table(path: Path, make_table: Callable[[], str]) -> Generator[None, None, None]:
-    yield from ()
-    with saving("The table", path):
-        write_text_atomic(path, "\ufeff" + make_table())
+    def save_table(self, path: Path, rows: Iterable[Sequence[str]]) -> Job:
+        """Write a CSV table whose first row holds the column names."""
+        return self._runner.start_silently(jobs.save_table(path, rows))

@@ -14,7 +14,7 @@ from engine.core.paths import home_folder
 from engine.results.calibration import choose_operating_point
 from engine.results.explanation import Explanation
 from engine.results.model_metadata import read_metadata
-from engine.results.predictions import Prediction, to_csv
+from engine.results.predictions import Prediction, csv_rows
 from gui.formatting import network_name, operating_point_text, percent_with_interval
 from gui.job import Job
 from gui.models.prediction_model import PREDICTION, PredictionModel
@@ -257,6 +257,6 @@ class PredictPage(QWidget):
         if name:
             self.save_table(Path(name))
 
-    def save_table(self, path: Path) -> None:
+    def save_table(self, path: Path) -> Job:
         """Write all predictions as CSV."""
-        self._operations.delivery.save_table(path, to_csv(self.model.predictions))
+        return self._operations.delivery.save_table(path, csv_rows(list(self.model.predictions)))

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, 
 
 from engine.core.errors import EngineError
 from engine.core.formatting import count, percent
-from engine.results.evaluation import ImageResult, images_to_csv
+from engine.results.evaluation import ImageResult, image_rows
 from gui.formatting import validation_accuracy
 from gui.job import Job
 from gui.latest_job import LatestJob
@@ -192,7 +192,7 @@ class ResultsPage(QWidget):
 
     def save_list(self, path: Path) -> Job:
         """Write the shown images as CSV."""
-        return self._operations.delivery.save_table(path, partial(images_to_csv, self._shown))
+        return self._operations.delivery.save_table(path, image_rows(self._shown))
 
 
 def _item(root: Path, image: ImageResult) -> GridItem:

@@ -79,7 +79,10 @@ def predict_with(
         batch_paths = [sample.path for sample in batch.samples]
         predictions = _predict_batch(predictor, batch.inputs, batch_paths, num_top, operating_point.threshold)
         for sample in samples[num_done : num_done + len(batch.samples) + len(batch.unreadable)]:
-            yield Prediction(sample.path, error=errors[sample.path]) if sample.path in errors else next(predictions)
+            if sample.path in errors:
+                yield Prediction(sample.path, error=errors[sample.path], classes=metadata.classes)
+            else:
+                yield next(predictions)
             num_done += 1
         yield from ticker.at(num_done)
     return num_done
@@ -125,11 +128,13 @@ def _predict_batch(
     is_finite = probabilities.isfinite().all(1).tolist()
     for position, path in enumerate(paths):
         if not is_finite[position]:
-            yield Prediction(path, error=NON_FINITE_OUTPUTS)
+            yield Prediction(path, error=NON_FINITE_OUTPUTS, classes=classes)
             continue
         top = tuple((classes[index], value) for value, index in zip(values[position].tolist(), indices[position]))
         similarity = None if similarities is None else similarities[position]
-        prediction = Prediction(path, top, similarity=similarity)
+        prediction = Prediction(
+            path, top, similarity=similarity, classes=classes, probabilities=probabilities[position].numpy()
+        )
         if similarity is not None and ood_threshold is not None and similarity < ood_threshold:
             yield replace(prediction, decision=UNKNOWN)
         else:

@@ -29,6 +29,7 @@ def _template() -> str:
 
 
 def _is_generated(path: Path) -> bool:
+    # The first line is the same in every version, so that the script of an earlier export is replaced
     first_line = _template().split("\n", 1)[0].encode()
     try:
         with open(path, "rb") as file:

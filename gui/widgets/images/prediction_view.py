@@ -8,12 +8,17 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from engine.core.formatting import percent
 from engine.results.explanation import Explanation
-from engine.results.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results.predictions import UNKNOWN, UNSURE, Prediction, PredictionDecision
 from gui.theme import GRID
 from gui.widgets.images.heatmap_view import HeatmapView
 from gui.widgets.images.neighbour_strip import NeighbourStrip
 from gui.widgets.labels import MutedLabel, TitleLabel
 from gui.widgets.plots.class_bars import ClassBars
+
+_DECISION_TEXTS: dict[PredictionDecision | None, str] = {
+    UNSURE: "Unsure: the confidence is below the threshold.",
+    UNKNOWN: "Unknown: the image is unlike the training images.",
+}
 
 
 class PredictionView(QWidget):
@@ -30,6 +35,7 @@ class PredictionView(QWidget):
         self._prediction: Prediction | None = None
         self.view = HeatmapView(self)
         self.title = TitleLabel("", self)
+        self.decision = MutedLabel("", self)
         self.file_name = MutedLabel("", self)
         self.why_button = QPushButton("Why?", self)
         self.why_button.setCheckable(True)
@@ -50,6 +56,7 @@ class PredictionView(QWidget):
         texts = QVBoxLayout()
         texts.setSpacing(GRID // 2)
         texts.addWidget(self.title)
+        texts.addWidget(self.decision)
         texts.addWidget(self.file_name)
         row.addLayout(texts, 1)
         row.addWidget(self.why_button)
@@ -69,6 +76,7 @@ class PredictionView(QWidget):
         if prediction is None:
             self.view.show_file(None)
             self.title.setText("")
+            self._show_decision(None)
             self.file_name.setText("")
             self.bars.show_top(())
             return
@@ -78,9 +86,14 @@ class PredictionView(QWidget):
         self.file_name.setText(path.name)
         self.file_name.setToolTip(str(path))
         self.title.setText(describe_prediction(prediction))
+        self._show_decision(prediction.decision)
         self.bars.show_top(prediction.top)
         if self.why_button.isChecked():
             self._request_explanation(prediction.label)
+
+    def _show_decision(self, decision: PredictionDecision | None) -> None:
+        self.decision.setText(_DECISION_TEXTS.get(decision, ""))
+        self.decision.setVisible(bool(self.decision.text()))
 
     def show_explanation(self, explanation: Explanation) -> None:
         """Show the heat map and the most similar training images, unless the explanation is of another image."""
@@ -119,12 +132,7 @@ class PredictionView(QWidget):
 
 
 def describe_prediction(prediction: Prediction) -> str:
-    """Return a prediction as one line of text."""
+    """Return the most likely class and its probability, or the error, as one line of text."""
     if prediction.label is None or prediction.confidence is None:
         return prediction.error or "No prediction."
-    text = f"{prediction.label}, {percent(prediction.confidence)}"
-    if prediction.decision == UNSURE:
-        return f"Unsure: {text}"
-    if prediction.decision == UNKNOWN:
-        return f"Unknown: unlike the training images. Nearest class: {text}"
-    return text
+    return f"{prediction.label}, {percent(prediction.confidence)}"

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from engine import jobs
 from engine.core.events import Event, Progress
 from engine.results.explanation import Box, Explanation, Neighbour
-from engine.results.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results.predictions import ACCEPTED, UNKNOWN, UNSURE, Prediction
 from gui.operations import Operations
 from gui.pages.predict_page import PredictPage
 from gui.state import AppState
@@ -80,7 +80,8 @@ def test_predictions_appear_one_by_one_and_include_unreadable_files(
     assert page.prediction_view.title.text().startswith("bee, 75")
     page.table.selectRow(1)
     assert page.prediction_view.title.text() == "This file is empty."
-    page.save_table(tmp_path / "predictions.csv")
+    with qtbot.waitSignal(page.save_table(tmp_path / "predictions.csv").finished):
+        pass
     assert "This file is empty." in (tmp_path / "predictions.csv").read_text(encoding="utf-8-sig")
 
 
@@ -88,8 +89,8 @@ def test_another_error_limit_updates_the_decisions_without_running_the_model(
     qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     confident, close, unknown = (
-        Prediction("/x/a.png", (("bee", 0.99),), decision="bee"),
-        Prediction("/x/b.png", (("bee", 0.6),), decision="bee"),
+        Prediction("/x/a.png", (("bee", 0.99),), decision=ACCEPTED),
+        Prediction("/x/b.png", (("bee", 0.6),), decision=ACCEPTED),
         Prediction("/x/c.png", (("bee", 0.97),), decision=UNKNOWN),
     )
     page = PredictPage(state, operations)
@@ -97,11 +98,12 @@ def test_another_error_limit_updates_the_decisions_without_running_the_model(
     page.model.add([confident, close, unknown])
     monkeypatch.setattr(page, "_describe_model", lambda: setattr(page, "_threshold", 0.9) or "A model.")
     state.set_max_error(0.01)
-    assert [answer.decision for answer in page.model.predictions] == ["bee", UNSURE, UNKNOWN]
+    assert [answer.decision for answer in page.model.predictions] == [ACCEPTED, UNSURE, UNKNOWN]
     page.table.selectRow(1)
-    assert page.prediction_view.title.text().startswith("Unsure: bee")
+    assert page.prediction_view.title.text().startswith("bee, 60")
+    assert page.prediction_view.decision.text().startswith("Unsure: the confidence is below")
     page.table.selectRow(2)
-    assert page.prediction_view.title.text().startswith("Unknown: unlike the training images")
+    assert page.prediction_view.decision.text().startswith("Unknown: the image is unlike")
     assert "2 unsure" in page.model_label.text()
 
 

@@ -16,7 +16,7 @@ from engine.data.splits import split
 from engine.ml.evaluation.out_of_distribution import mean_knn_cosine, read_reference_embeddings
 from engine.ml.models.reference_embeddings import l2_normalize, read_embeddings
 from engine.results.model_metadata import read_metadata
-from engine.results.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results.predictions import ACCEPTED, UNKNOWN, UNSURE, Prediction
 from engine.runs.run_folder import Run
 from tests.images import write_classes
 
@@ -71,7 +71,7 @@ def test_an_out_of_distribution_image_is_unknown(run: Run, dataset: Dataset, tmp
     Image.fromarray(stripes).save(tmp_path / "stripes.png")
     assert _predict(run, tmp_path / "stripes.png").decision == UNKNOWN
     in_distribution = _predict(run, dataset.root / dataset.of_split("train")[0].path)
-    assert in_distribution.decision == in_distribution.label
+    assert in_distribution.decision == ACCEPTED
 
 
 def test_a_prediction_below_the_threshold_is_unsure(

@@ -13,7 +13,9 @@ from PIL import Image
 from engine import jobs
 from engine.config.settings import Geometry
 from engine.core.event_stream import run_to_end
+from engine.core.file_names import IMAGE_SUFFIXES
 from engine.data.decode import decode
+from engine.ml.export.script import script_path
 from engine.ml.models.preprocessing import CROP_FRACTION, PAD_GREY, Preprocessing, preprocess
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
@@ -41,9 +43,49 @@ def test_the_script_decides_as_the_program_does(run: Run, exported: Path, tmp_pa
     predictions, expected = _run_script(exported / "predict.py", *images), _predicted(run, images)
     assert [row["label"] for row in predictions] == [row.label for row in expected]
     assert [row["decision"] for row in predictions] == [row.decision for row in expected]
-    assert {row.decision for row in expected} > {"unknown"}  # known and unknown images
+    assert {row.decision for row in expected} == {"accepted", "unknown"}
     differences = [abs(a["confidence"] - (e.confidence or 0)) for a, e in zip(predictions, expected)]  # type: ignore[operator]
     assert max(differences) < 0.01
+
+
+def test_the_script_prints_the_fields_of_the_program_for_a_class_with_the_name_of_a_decision(
+    exported: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(exported / "a.onnx")
+    (entry,) = model.metadata_props
+    metadata = json.loads(entry.value)
+    classes = ["unknown", "unsure", "accepted"][: len(metadata["classes"])]
+    entry.value = json.dumps(metadata | {"classes": classes, "ood_threshold": -1.0, "threshold": 0.0})
+    onnx.save(model, tmp_path / "a.onnx")
+    (tmp_path / "predict.py").write_bytes((exported / "predict.py").read_bytes())
+    rows = _run_script(tmp_path / "predict.py", *_unusual_images(tmp_path))
+    assert {row["decision"] for row in rows} == {"accepted"}
+    assert {row["label"] for row in rows} <= set(classes)
+    assert rows[0].keys() == json.loads(Prediction("a").to_json()).keys()
+
+
+def test_the_script_goes_on_after_files_that_it_cannot_read(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "deep").mkdir(parents=True)
+    good = Image.new("RGB", (40, 40), "red")
+    good.save(tmp_path / "photos" / "a.png")
+    good.save(tmp_path / "photos" / "deep" / "蜂.JPG")
+    (tmp_path / "photos" / "b.png").write_bytes(b"no image")
+    (tmp_path / "photos" / "c.png").write_bytes((tmp_path / "photos" / "a.png").read_bytes()[:60])
+    (tmp_path / "photos" / "notes.txt").write_text("no image")
+    (tmp_path / "photos" / ".hidden.png").write_bytes(b"")
+    missing, good_path = tmp_path / "missing.png", tmp_path / "photos" / "a.png"
+    command = [sys.executable, "-I", str(exported / "predict.py"), *map(str, (missing, tmp_path / "photos", good_path))]
+    result = subprocess.run(command, capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii"})
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    names = [Path(row["path"]).name for row in rows]
+    assert names == ["missing.png", "a.png", "b.png", "c.png", "蜂.JPG", "a.png"]
+    assert [row["error"] is None for row in rows] == [False, True, False, False, True, True]
+    assert result.returncode == 1
+    assert result.stderr.decode().strip() == "3 of 6 images could not be classified."
+
+
+def test_the_script_finds_the_same_files_in_folders_as_the_program() -> None:
+    assert set(predict.SUFFIXES) == IMAGE_SUFFIXES
 
 
 def _predicted(run: Run, images: list[Path]) -> list[Prediction]:
@@ -98,3 +140,9 @@ def test_the_script_reads_the_out_of_distribution_threshold_of_older_exports(exp
     (tmp_path / "predict.py").write_bytes((exported / "predict.py").read_bytes())
     images = _unusual_images(tmp_path)
     assert {row["decision"] for row in _run_script(tmp_path / "predict.py", *images)} == {"unknown"}
+
+
+def test_a_script_of_any_earlier_version_is_recognised_by_its_first_line(tmp_path: Path) -> None:
+    first_line = b"# Made by Classifold. Needs onnxruntime, Pillow and numpy:  python predict.py IMAGE...\n"
+    (tmp_path / "predict.py").write_bytes(first_line)
+    assert script_path(tmp_path / "a.onnx") == tmp_path / "predict.py"
