@@ -1,5 +1,7 @@
 """Numbers as text for window, report and command line: percentages, counts, durations and sizes."""
 
+from collections.abc import Sequence
+
 from engine.core.events import Progress
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -22,6 +24,12 @@ def percent(share: float, decimals: int = 0) -> str:
 def count(number: int, singular: str, plural: str = "") -> str:
     """Return a number with its noun: `1 image`, `12,000 images`. The default plural is the singular with an s."""
     return f"{number:,}{NBSP}{singular if number == 1 else plural or singular + 's'}"
+
+
+def listing(names: Sequence[str], limit: int = 5) -> str:
+    """Return the first names and the number of the others: `ant, bee and 3 more`."""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 def duration(seconds: float) -> str:

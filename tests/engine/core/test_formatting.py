@@ -8,6 +8,7 @@ from engine.core.formatting import (
     count,
     duration,
     exact_or_millions,
+    listing,
     millions,
     percent,
     plain_number,
@@ -78,3 +79,8 @@ def test_progress_details_name_speed_and_time_left_as_far_as_they_are_known() ->
     assert [_with_spaces(text) for text in progress_details(training)] == ["1,234 images/s", "about 3 min 20 s left"]
     assert [_with_spaces(text) for text in progress_details(download)] == ["2 MB of 14 MB"]
     assert progress_details(Progress(stage="scan", done=0, total=0)) == []
+
+
+def test_a_long_list_of_names_is_cut_off_with_the_number_of_the_others() -> None:
+    assert listing(["ant", "bee"], 2) == "ant, bee"
+    assert listing(["ant", "bee", "cat", "dog"], 2) == "ant, bee and 2 more"
