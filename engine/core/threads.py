@@ -1,20 +1,58 @@
 """Ordered map over a thread pool with bounded memory, and a weighted semaphore."""
 
+import math
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+_CGROUP_OF_PROCESS = Path("/proc/self/cgroup")
+
+
+def num_cores() -> int:
+    """Return the number of CPU cores that this process may use, at least 1.
+
+    It is limited by the affinity of the process and by the CPU quota of its container (Linux cgroups).
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([cores, *map(math.ceil, _cgroup_quotas())]))
+
+
+def _cgroup_quotas() -> Iterator[float]:
+    """Yield the CPU quotas, in cores, of the cgroup of this process and of those that contain it."""
+    try:
+        lines = _CGROUP_OF_PROCESS.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        is_second_version = not controllers
+        if not is_second_version and "cpu" not in controllers.split(","):
+            continue
+        root = _CGROUP_ROOT if is_second_version else _CGROUP_ROOT / "cpu"
+        names = ("cpu.max",) if is_second_version else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        folder = root / path.lstrip("/")
+        for parent in (folder, *folder.parents):
+            with suppress(OSError, ValueError):  # the root has no quota, and "max" means none
+                quota, period = " ".join((parent / name).read_text("utf-8") for name in names).split()
+                if int(quota) > 0:
+                    yield int(quota) / int(period)
+            if parent == root:
+                break
+
+
 def num_workers() -> int:
     """Return the number of decoding threads: one per core, since image decoders release the interpreter lock."""
-    return min(16, os.cpu_count() or 1)
+    return min(16, num_cores())
 
 
 def map_in_threads(

@@ -12,9 +12,11 @@ EventStream: TypeAlias = Generator[Event, None, Result]
 
 
 def translate_device_errors(work: Generator[Yielded, None, Result]) -> Generator[Yielded, None, Result]:
-    """Run a job of `engine.ml`; raise EngineError when memory runs out or the device fails."""
+    """Run a job of `engine.ml` on all cores; raise EngineError when memory runs out or the device fails."""
     from engine.ml.runtime.errors import device_errors_translated
+    from engine.ml.runtime.threads import set_compute_threads
 
+    set_compute_threads()
     with device_errors_translated():
         return (yield from work)
 

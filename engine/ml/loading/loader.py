@@ -18,6 +18,7 @@ from engine.data.decode import decode
 from engine.ml.loading.augment import random_parameters
 from engine.ml.loading.image_cache import ImageCache
 from engine.ml.models.preprocessing import Preprocessing, make_canvas, preprocess
+from engine.ml.runtime.threads import compute_in_one_thread
 from engine.results.evaluation import Unreadable
 
 EVAL_BATCH_SIZE = 32
@@ -121,7 +122,7 @@ def load_batches(chunks: Sequence[Sequence[Sample]], load: Loader) -> Iterator[B
 
     longest = max(map(len, chunks), default=0)
     loaded = map_in_threads(
-        try_load, (sample for chunk in chunks for sample in chunk), 2 * longest, _use_one_torch_thread
+        try_load, (sample for chunk in chunks for sample in chunk), 2 * longest, compute_in_one_thread
     )
     for chunk in chunks:
         outcomes = [next(loaded) for _ in chunk]
@@ -135,8 +136,3 @@ def load_batches(chunks: Sequence[Sequence[Sample]], load: Loader) -> Iterator[B
             aspects=torch.tensor([outcome.aspect for _, outcome in readable]),
             parameters=torch.stack(parameters) if parameters else None,
         )
-
-
-def _use_one_torch_thread() -> None:
-    # Otherwise torch starts a team of threads in each of ours. The setting applies to the calling thread only
-    torch.set_num_threads(1)

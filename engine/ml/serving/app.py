@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from engine import __version__
 from engine.ml.evaluation.predict import Predictor, predict_with
+from engine.ml.runtime.threads import set_compute_threads
 from engine.results.predictions import Prediction
 
 ANY_ADDRESS = ("0.0.0.0", "::", "")
@@ -118,6 +119,7 @@ class ModelApp:
             raise HTTPException(400, "Send the image file as the body of the request.")
 
     def _classify(self, path: Path) -> Prediction:
+        set_compute_threads()  # this thread is not that of the job
         work = predict_with(self._predictor, [path], num_top=5, max_error=self._max_error)
         return next(event for event in work if isinstance(event, Prediction))
 

@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from engine.core.threads import WeightedSemaphore, map_in_threads
+from engine.core import threads
+from engine.core.threads import WeightedSemaphore, map_in_threads, num_cores
 
 
 def test_results_are_in_the_order_of_the_items() -> None:
@@ -62,3 +64,45 @@ def test_threads_never_hold_more_units_than_the_total() -> None:
     assert 7 < max(totals) <= 10
     with semaphore.acquire_units(10):  # all units were released
         pass
+
+
+@pytest.fixture
+def cgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of 16 cores, of which this process may use 12, in the cgroup /job/step."""
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(range(12)), raising=False)
+    monkeypatch.setattr(threads, "_CGROUP_ROOT", tmp_path)
+    monkeypatch.setattr(threads, "_CGROUP_OF_PROCESS", tmp_path / "of process")
+    (tmp_path / "job" / "step").mkdir(parents=True)
+    (tmp_path / "of process").write_text("0::/job/step\n")
+    return tmp_path
+
+
+def test_the_cores_are_those_of_the_affinity_without_a_quota(cgroups: Path) -> None:
+    assert num_cores() == 12
+    (cgroups / "job" / "cpu.max").write_text("max 100000\n")
+    assert num_cores() == 12
+    (cgroups / "of process").unlink()
+    assert num_cores() == 12
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("250000 100000", 3), ("10000 100000", 1), ("9900000 100000", 12)])
+def test_the_cores_are_limited_by_the_quota_of_the_container(cgroups: Path, quota: str, expected: int) -> None:
+    (cgroups / "job" / "cpu.max").write_text(quota)
+    assert num_cores() == expected
+
+
+def test_the_quota_of_an_old_kernel_is_used(cgroups: Path) -> None:
+    (cgroups / "of process").write_text("5:memory:/job\n4:cpu,cpuacct:/job\n")
+    folder = cgroups / "cpu" / "job"
+    folder.mkdir(parents=True)
+    (folder / "cpu.cfs_quota_us").write_text("-1\n")
+    (folder / "cpu.cfs_period_us").write_text("100000\n")
+    assert num_cores() == 12
+    (folder / "cpu.cfs_quota_us").write_text("200000\n")
+    assert num_cores() == 2
+
+
+def test_a_system_without_affinity_has_the_cores_of_the_machine(cgroups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(threads.os, "sched_getaffinity")
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: None)
+    assert num_cores() == 1

@@ -1,0 +1,42 @@
+"""Number of threads that torch computes with. It changes the last bits of sums, so it does not depend on the load."""
+
+import os
+from functools import cache
+
+import torch
+from threadpoolctl import ThreadpoolController
+
+from engine.core.threads import num_cores
+
+_TORCH_DEFAULT = torch.get_num_threads()
+"""The count that torch or the caller of the engine chose before the first job."""
+
+
+def num_compute_threads() -> int:
+    """Return the number of threads for one job: torch's default, but not more than this process has cores.
+
+    A count that the user sets with OMP_NUM_THREADS is kept.
+    """
+    return _TORCH_DEFAULT if os.environ.get("OMP_NUM_THREADS") else min(_TORCH_DEFAULT, num_cores())
+
+
+def set_compute_threads(num_threads: int = 0) -> None:
+    """Let torch compute with `num_threads` threads in the calling thread; 0: `num_compute_threads()`.
+
+    Threads started later inherit the count, so every thread that starts a job, or work of a job, calls this.
+    """
+    torch.set_num_threads(num_threads or num_compute_threads())
+
+
+def compute_in_one_thread() -> None:
+    """Let torch compute without helper threads in the calling thread, and only there.
+
+    `torch.set_num_threads(1)` would also apply to all threads that are started later.
+    """
+    torch.get_num_threads()  # the first call in a thread sets the count of the process, so it must come before
+    _openmp().limit(limits=1)
+
+
+@cache
+def _openmp() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="openmp")
