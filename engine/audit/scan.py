@@ -7,11 +7,14 @@ from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
 from engine.audit.fingerprint import Records, empty_records, file_key, fingerprint
 from engine.audit.fingerprint_store import FingerprintStore
+from engine.audit.sample_values import read_values, rescale_records
 from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker, with_progress
 from engine.core.threads import map_in_threads
 from engine.data.dataset import Dataset, Sample
+from engine.data.grey_range import GreyRanges, describe_grey_ranges, find_grey_ranges
+from engine.data.image_traits import describe_traits
 from engine.results.evaluation import Unreadable
 
 
@@ -47,7 +50,17 @@ class DatasetScan:
 
     samples: tuple[Sample, ...]
     records: Records
+    """Fingerprints; those of deep images are scaled by `grey_ranges`."""
     unreadable: tuple[Unreadable, ...]
+    grey_ranges: GreyRanges = GreyRanges()
+    """Ranges of the training and validation images with more than 8 bits per channel."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how the images are decoded."""
+        values = [value for value in read_values(self.records) if value is not None]
+        traits: list[int] = self.records["traits"].tolist()
+        return (*describe_grey_ranges(self.grey_ranges, values), *describe_traits(traits))
 
 
 def fingerprint_dataset(dataset: Dataset) -> Generator[Event, None, DatasetScan]:
@@ -66,7 +79,9 @@ def fingerprint_dataset(dataset: Dataset) -> Generator[Event, None, DatasetScan]
         yield from ticker.at(num_done)
     records = records[: len(samples)]
     store.save(records)
-    return DatasetScan(tuple(samples), records, tuple(unreadable))
+    learnt = [value for sample, value in zip(samples, read_values(records)) if value and sample.split != "test"]
+    ranges = find_grey_ranges(learnt)
+    return DatasetScan(tuple(samples), rescale_records(records, ranges), tuple(unreadable), ranges)
 
 
 def find_duplicates_in_scan(scanned: DatasetScan) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:
