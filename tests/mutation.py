@@ -26,8 +26,9 @@ def _training(names: str, tests: str) -> tuple[list[str], list[str]]:
 GROUPS = {
     "splits": (["engine/data/splits.py"], ["tests/engine/data/test_splits.py"]),
     "decode": (
-        ["engine/data/decode.py"],
-        [f"tests/engine/data/test_decode{part}.py" for part in ("", "_errors", "_limits", "_reduction")],
+        [f"engine/data/{name}.py" for name in ("decode", "decode_limits", "deep_samples", "grey_range", "to_rgb")],
+        [f"tests/engine/data/test_decode{part}.py" for part in ("", "_errors", "_limits", "_reduction")]
+        + ["tests/engine/data/test_deep_greys.py"],
     ),
     "calibration": (["engine/results/calibration.py"], ["tests/engine/results/test_calibration.py"]),
     "steps": _training(

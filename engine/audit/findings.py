@@ -3,6 +3,7 @@
 from typing import Literal, TypeAlias
 
 from engine.core.records import FrozenModel
+from engine.data.grey_range import GreyRanges
 from engine.results.evaluation import Unreadable
 
 DuplicateKind: TypeAlias = Literal["exact", "near", "burst"]
@@ -49,3 +50,7 @@ class Audit(FrozenModel):
     shortcuts: tuple[Shortcut, ...] = ()
     imbalance: float = 1.0
     """Size of the largest class divided by that of the smallest."""
+    grey_ranges: GreyRanges | None = None
+    """Ranges of images with more than 8 bits per channel; None before the images were opened."""
+    notes: tuple[str, ...] = ()
+    """Sentences about how the images are decoded."""

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine.audit.sample_values import write_values
 from engine.core.errors import EngineError
 from engine.core.path_text import path_from_text
 from engine.core.safe_read import open_image_file
-from engine.audit.sample_values import write_values
 from engine.data.decode import decode_with_header, unreadable_reason
 
 SIDE = 32

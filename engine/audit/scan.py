@@ -52,7 +52,7 @@ class DatasetScan:
     records: Records
     """Fingerprints; those of deep images are scaled by `grey_ranges`."""
     unreadable: tuple[Unreadable, ...]
-    grey_ranges: GreyRanges = GreyRanges()
+    grey_ranges: GreyRanges
     """Ranges of the training and validation images with more than 8 bits per channel."""
 
     @property

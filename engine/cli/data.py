@@ -42,7 +42,7 @@ def scan(data: DataArgument, /, json: Flag = False) -> int:
         print_line(f"shortcut: {shortcut.feature}: {shortcut.sentence}")
     if audit.imbalance > MAX_UNWEIGHTED_RATIO:
         print_line(f"imbalance: {describe_imbalance(audit.imbalance)}")
-    for note in dataset.notes:
+    for note in (*dataset.notes, *audit.notes):
         print_line(f"note: {note}")
     return DONE
 

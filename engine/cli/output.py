@@ -139,8 +139,8 @@ def scan_json(dataset: Dataset, audit: Audit) -> str:
                 for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
             },
             "splits": splits,
-            "notes": dataset.notes,
             **audit.model_dump(),
+            "notes": (*dataset.notes, *audit.notes),
         }
     )
 

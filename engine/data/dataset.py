@@ -12,6 +12,7 @@ from engine.core.event_stream import run_to_end
 from engine.core.file_names import is_hidden, is_image_name
 from engine.core.path_text import path_to_text, require_utf8_path
 from engine.data.class_names import MAX_CLASSES
+from engine.data.grey_range import GreyRanges
 from engine.data.label_overrides import apply_decisions, read_decisions
 
 Split: TypeAlias = Literal["train", "val", "test"]
@@ -48,6 +49,8 @@ class Dataset:
     """Sentences about skipped files and other irregularities."""
     has_val: bool = False
     """True if the folder has its own validation split."""
+    grey_ranges: GreyRanges | None = None
+    """Ranges of images with more than 8 bits per channel; None before the images were fingerprinted."""
 
     def of_split(self, split: Split) -> tuple[Sample, ...]:
         """Return the samples of one split."""

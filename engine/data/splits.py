@@ -18,6 +18,7 @@ from engine.core.safe_read import read_text
 from engine.core.seeds import stable_seed
 from engine.data.class_names import ClassNames
 from engine.data.dataset import Dataset, Sample, Split
+from engine.data.grey_range import GreyRanges
 
 
 def split(dataset: Dataset, val_fraction: float, seed: int, groups: Sequence[Sequence[str]] = ()) -> Dataset:
@@ -122,7 +123,13 @@ def write_split(dataset: Dataset, path: Path) -> None:
         {"path": sample.path, "class": dataset.classes[sample.label], "split": sample.split, "group": sample.group}
         for sample in dataset.samples
     ]
-    document = {"root": str(dataset.root.absolute()), "classes": dataset.classes, "files": files}
+    ranges = dataset.grey_ranges
+    document = {
+        "root": str(dataset.root.absolute()),
+        "classes": dataset.classes,
+        "grey_ranges": None if ranges is None else ranges.model_dump(),
+        "files": files,
+    }
     write_text_atomic(path, json.dumps(document, indent=0))
 
 
@@ -134,7 +141,7 @@ def read_split(path: Path) -> Dataset:
         samples = tuple(Sample(file.path, labels[file.class_name], file.split, file.group) for file in document.files)
     except (OSError, ValueError, KeyError) as error:
         raise EngineError("The list of images of this run is missing or damaged.", path) from error
-    return Dataset(Path(document.root), document.classes, samples, has_val=True)
+    return Dataset(Path(document.root), document.classes, samples, has_val=True, grey_ranges=document.grey_ranges)
 
 
 class _File(ExtensibleModel):
@@ -147,4 +154,6 @@ class _File(ExtensibleModel):
 class _SplitFile(ExtensibleModel):
     root: str
     classes: ClassNames
+    grey_ranges: GreyRanges | None = None
+    """None in runs of version 0.1, which are resumed as they began."""
     files: tuple[_File, ...]

@@ -42,17 +42,12 @@ def to_rgb(
         reduction: Factor by which the image is reduced before return.
     """
     image.load()
-    boxes = _strip_boxes(image.size, reduction)
-    values = None
-    if deep is not None:
-        values = deep.values(boxes)
-        limits = choose_range(values, grey_ranges)
-        values = replace(values, used=limits[::-1] if deep.is_inverted else limits)
-    limits = None if values is None else values.used
+    boxes = strip_boxes(image.size, reduction)
+    values = None if deep is None else _with_limits(deep, deep.values(boxes), grey_ranges)
 
     def strip_at(box: Box) -> Image.Image:
-        if deep is not None and limits is not None:
-            return _scaled_strip(deep, box, limits)
+        if deep is not None and values is not None:
+            return _scaled_strip(deep, box, values.used)
         return image if len(boxes) == 1 else image.crop(box)
 
     ground, is_invisible = None, False
@@ -72,13 +67,19 @@ def to_rgb(
     return RgbImage(pixels, values, is_invisible)
 
 
+def _with_limits(deep: DeepSamples, values: SampleValues, grey_ranges: GreyRanges | None) -> SampleValues:
+    limits = choose_range(values, grey_ranges)
+    return replace(values, used=limits[::-1] if deep.is_inverted else limits)
+
+
 def _has_transparency(image: Image.Image, deep: DeepSamples | None) -> bool:
     if deep is not None:
         return deep.read_alpha is not None
     return has_alpha(image) and not is_opaque(image)
 
 
-def _strip_boxes(size: tuple[int, int], reduction: int) -> list[Box]:
+def strip_boxes(size: tuple[int, int], reduction: int) -> list[Box]:
+    """Return the strips of an image of `size` (width, height): whole reduced rows, together at most STRIP_PIXELS."""
     width, height = size
     rows = max(1, STRIP_PIXELS // (width * reduction)) * reduction
     return [(0, top, width, min(top + rows, height)) for top in range(0, height, rows)]

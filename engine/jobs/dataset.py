@@ -1,6 +1,7 @@
 """Scan, check, split and preview datasets."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.core.events import Warned
 from engine.core.progress import Ticker, with_progress
 from engine.data.dataset import Dataset, scan_in_steps
 from engine.data.decode import Pixels
+from engine.data.grey_range import GreyRanges
 from engine.data.splits import split as draw_split
 from engine.jobs.base import EventStream, from_callable, translate_device_errors
 
@@ -39,6 +41,8 @@ def check(dataset: Dataset) -> EventStream[Audit]:
         outliers=find_outliers(scanned.samples, scanned.records),
         shortcuts=find_shortcuts(dataset, scanned.samples, scanned.records, duplicates),
         imbalance=imbalance_ratio(readable.counts("train")),
+        grey_ranges=scanned.grey_ranges,
+        notes=scanned.notes,
     )
 
 
@@ -56,15 +60,25 @@ def split(dataset: Dataset, data: DataConfig) -> EventStream[Dataset]:
 def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan) -> EventStream[Dataset]:
     """Return a scanned dataset without its unreadable images, split as the settings say."""
     dataset = dataset.without(frozenset(bad.path for bad in scanned.unreadable))
+    dataset = replace(dataset, grey_ranges=scanned.grey_ranges)
     if dataset.has_val or not data.group_duplicates:
         return draw_split(dataset, data.val_fraction, data.seed)
     duplicates = yield from find_duplicates_in_scan(scanned)
     return draw_split(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates])
 
 
+def with_grey_ranges(dataset: Dataset) -> EventStream[Dataset]:
+    """Return the dataset with the ranges of its images with more than 8 bits per channel."""
+    if dataset.grey_ranges is not None:
+        return dataset
+    scanned = yield from fingerprint_dataset(dataset)
+    return replace(dataset, grey_ranges=scanned.grey_ranges)
+
+
 def skipped_warnings(scanned: DatasetScan) -> Iterator[Warned]:
-    """Yield a warning for each unreadable image."""
-    return (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in scanned.unreadable)
+    """Yield a warning for each unreadable image, and for each way in which images are not decoded as they are."""
+    yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in scanned.unreadable)
+    yield from (Warned(message=note) for note in scanned.notes)
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> EventStream[list[Pixels]]:
@@ -72,6 +86,9 @@ def preview(dataset: Dataset, config: RunConfig, num_images: int) -> EventStream
     from engine.ml.loading.augment import preview_images
     from engine.ml.training.setup import make_augment_options, make_preprocessing
 
-    preprocessing, options = make_preprocessing(config), make_augment_options(config.augment)
+    preprocessing, options = (
+        make_preprocessing(config, dataset.grey_ranges or GreyRanges()),
+        make_augment_options(config.augment),
+    )
     augment = partial(preview_images, dataset, options, config.training.seed, preprocessing, num_images)
     return (yield from translate_device_errors(from_callable(augment)))

@@ -16,7 +16,7 @@ from engine.core.log import log_to_file
 from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.jobs.base import EventStream, translate_device_errors
-from engine.jobs.dataset import skipped_warnings, split_readable
+from engine.jobs.dataset import skipped_warnings, split_readable, with_grey_ranges
 from engine.runs.event_log import log_events
 from engine.runs.run_folder import Run, create_run
 from engine.runs.tensorboard import has_tensorboard, require_tensorboard
@@ -51,6 +51,7 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
 def _train(dataset: Dataset, config: RunConfig, path: Path, skipped: Iterable[Warned]) -> EventStream[Run]:
     require_trainable(dataset)
     require_tensorboard(config)
+    dataset = yield from with_grey_ranges(dataset)
     run = Run(path)
     if not is_rank_zero():
         return (yield from _fit_silently(run, config, dataset))

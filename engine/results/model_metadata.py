@@ -13,6 +13,7 @@ from engine.core.events import Best
 from engine.core.records import ExtensibleModel
 from engine.core.safe_read import read_safetensors_header
 from engine.data.class_names import ClassNames
+from engine.data.grey_range import GreyRanges
 from engine.results.calibration import Calibration
 
 METADATA_KEY = "classifold"
@@ -34,6 +35,8 @@ class ModelMetadata(ExtensibleModel):
     mean: tuple[Mean, Mean, Mean]
     """Mean of each RGB channel, for pixel values in 0..1."""
     std: tuple[Deviation, Deviation, Deviation]
+    grey_ranges: GreyRanges | None = None
+    """Ranges of images with more than 8 bits per channel; None in models of version 0.1, which decoded otherwise."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Precision of the validation. Predictions use it too if the device supports it natively."""
     config: RunConfig

@@ -1,5 +1,6 @@
 """Open, check, split and preview the dataset."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
@@ -63,6 +64,7 @@ class DatasetOperations(QObject):
         """Return the dataset split by the settings, with the duplicates of the audit kept on one side."""
         data = self._state.config.data
         groups = [group.paths for group in audit.duplicates] if data.group_duplicates else []
+        dataset = replace(dataset, grey_ranges=audit.grey_ranges)
         return split(dataset, data.val_fraction, data.seed, groups)
 
     def preview(self, num_images: int) -> Job:

@@ -222,7 +222,7 @@ class DatasetPage(QWidget):
             + ", ".join(f"{size:,} {name}" for name, size in sizes.items() if size)
         )
         unreadable = [f"Unreadable, skipped: {bad.path}. {bad.reason}" for bad in self._state.audit.unreadable]
-        notes = [*unreadable, *dataset.notes]
+        notes = [*unreadable, *self._state.audit.notes, *dataset.notes]
         if len(dataset.classes) < 2:
             notes.insert(0, "There is only one class. Add a folder with images of at least one more class.")
         more = [f"and {len(notes) - _MAX_NOTES} more"] if len(notes) > _MAX_NOTES else []

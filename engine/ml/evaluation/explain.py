@@ -39,7 +39,7 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     if label is not None and label not in metadata.classes:
         names = ", ".join(metadata.classes[:_MAX_NAMES])
         raise EngineError(f"The model has no class '{label}'. Choose one of its classes, such as {names}.", model_path)
-    pixels = decode(image_path, preprocessing.min_side)
+    pixels = decode(image_path, preprocessing.min_side, preprocessing.grey_ranges)
     batch = normalise(preprocess(pixels, preprocessing)[None].to(model.device), preprocessing)
     class_index = None if label is None else metadata.classes.index(label)
     cam = compute_cam(model.network, find_target_layer(model.network, batch), batch, class_index)

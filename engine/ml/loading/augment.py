@@ -80,7 +80,9 @@ def preview_images(
     samples = samples[:: max(1, len(samples) // max(1, num_images))][:num_images]
     images: list[Pixels] = []
     for epoch, sample in enumerate(samples):
-        canvas, aspect = make_canvas(decode(dataset.root / sample.path, preprocessing.canvas_size), preprocessing)
+        canvas, aspect = make_canvas(
+            decode(dataset.root / sample.path, preprocessing.canvas_size, preprocessing.grey_ranges), preprocessing
+        )
         parameters = random_parameters(seed, epoch, sample.path)
         augmented = augment(canvas[None], torch.tensor([aspect]), parameters[None], preprocessing, options)
         images.append(augmented[0].round().byte().permute(1, 2, 0).contiguous().numpy())

@@ -61,7 +61,9 @@ def eval_loader(root: Path, preprocessing: Preprocessing, cache: ImageCache | No
 
     def load(sample: Sample) -> LoadedImage:
         def make() -> tuple[Tensor, float]:
-            return preprocess(decode(root / sample.path, preprocessing.min_side), preprocessing), 1.0
+            return preprocess(
+                decode(root / sample.path, preprocessing.min_side, preprocessing.grey_ranges), preprocessing
+            ), 1.0
 
         image, _ = cache.get(sample, make) if cache else make()
         return LoadedImage(image)
@@ -74,7 +76,9 @@ def train_loader(root: Path, preprocessing: Preprocessing, cache: ImageCache, se
 
     def load(sample: Sample) -> LoadedImage:
         def make() -> tuple[Tensor, float]:
-            return make_canvas(decode(root / sample.path, preprocessing.canvas_size), preprocessing)
+            return make_canvas(
+                decode(root / sample.path, preprocessing.canvas_size, preprocessing.grey_ranges), preprocessing
+            )
 
         image, aspect = cache.get(sample, make)
         return LoadedImage(image, aspect, random_parameters(seed, epoch, sample.path))

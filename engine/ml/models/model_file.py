@@ -40,6 +40,7 @@ def make_metadata(
         geometry=preprocessing.geometry,
         mean=preprocessing.mean,
         std=preprocessing.std,
+        grey_ranges=preprocessing.grey_ranges,
         precision="bfloat16" if inference_dtype == torch.bfloat16 else "float32",
         config=config,
         best=best,

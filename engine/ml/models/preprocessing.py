@@ -9,6 +9,7 @@ from torchvision.transforms.v2 import functional as F
 
 from engine.config.settings import Geometry
 from engine.data.decode import Pixels
+from engine.data.grey_range import GreyRanges
 from engine.results.explanation import Box
 from engine.results.model_metadata import ModelMetadata
 
@@ -30,11 +31,13 @@ class Preprocessing:
     geometry: Geometry
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    grey_ranges: GreyRanges | None = None
+    """Ranges of images with more than 8 bits per channel; None: decoding of version 0.1, for its models."""
 
     @classmethod
     def from_metadata(cls, metadata: ModelMetadata) -> "Preprocessing":
         """Return the preprocessing of a model."""
-        return cls(metadata.image_size, metadata.geometry, metadata.mean, metadata.std)
+        return cls(metadata.image_size, metadata.geometry, metadata.mean, metadata.std, metadata.grey_ranges)
 
     @property
     def min_side(self) -> int:

@@ -9,6 +9,7 @@ from engine.config.backbones import find_backbone
 from engine.config.settings import AugmentConfig, RunConfig
 from engine.core.events import Best, Event
 from engine.data.dataset import Dataset
+from engine.data.grey_range import GreyRanges
 from engine.ml.loading.augment import AugmentOptions
 from engine.ml.loading.loader import eval_loader, load_batches
 from engine.ml.models.build import Classifier, build_model
@@ -70,12 +71,16 @@ class TrainingSetup:
         return make_metadata(self.config, classes, self.preprocessing, self.inference_dtype, best, calibration)
 
 
-def make_preprocessing(config: RunConfig) -> Preprocessing:
-    """Return the preprocessing for these settings; raise EngineError if the backbone does not accept the image size."""
+def make_preprocessing(config: RunConfig, grey_ranges: GreyRanges | None) -> Preprocessing:
+    """Return the preprocessing for these settings and the ranges of the dataset.
+
+    Raises:
+        EngineError: The backbone does not accept the image size.
+    """
     backbone = find_backbone(config.model.backbone)
     image_size = config.data.image_size or backbone.image_size
     backbone.check_image_size(image_size)
-    return Preprocessing(image_size, config.data.geometry, backbone.mean, backbone.std)
+    return Preprocessing(image_size, config.data.geometry, backbone.mean, backbone.std, grey_ranges)
 
 
 def make_augment_options(config: AugmentConfig) -> AugmentOptions:
@@ -146,7 +151,7 @@ def prepare_run(
     keep_freed_memory()
     torch.manual_seed(config.training.seed)
     backbone = find_backbone(config.model.backbone)
-    preprocessing = make_preprocessing(config)
+    preprocessing = make_preprocessing(config, dataset.grey_ranges)
     device = choose_device(config.training.device)
     model = build_model(backbone.name, len(dataset.classes), preprocessing.image_size, config.model.dropout)
     if precision is None:

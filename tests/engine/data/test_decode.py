@@ -67,58 +67,6 @@ def test_a_transparent_palette_colour_becomes_white(tmp_path: Path) -> None:
     assert tuple(decode(path)[0, 1]) == (200, 100, 50)
 
 
-def test_16_bit_grey_is_scaled_to_8_bits(tmp_path: Path) -> None:
-    values = np.array([[0, 30000, 65535]], dtype=np.uint16)
-    path = _save(Image.fromarray(values), tmp_path / "deep.png")
-    assert decode(path)[0, :, 0].tolist() == [0, round(30000 / 257), 255]
-
-
-@pytest.mark.parametrize(
-    ("values", "greys"),
-    [
-        ([0.0, 0.5, 1.0], [0, 128, 255]),
-        ([0.0, 51.0, 255.0], [0, 51, 255]),
-        ([0.0, 1.5, 2.0], [0, 2, 2]),
-        ([0.0, 255.5, 511.0], [0, 128, 255]),
-        ([-5.0, 0.0, 5.0], [0, 128, 255]),
-        ([-0.5, 0.5, 1.5], [0, 128, 255]),
-        ([-3.0, -3.0, -3.0], [0, 0, 0]),
-        ([np.nan, 0.5, 1.0], [0, 128, 255]),
-        ([np.inf, -np.inf, 1.0], [0, 0, 255]),
-    ],
-)
-def test_floats_of_0_to_1_and_0_to_255_are_scaled_and_others_are_stretched(
-    tmp_path: Path, values: list[float], greys: list[int]
-) -> None:
-    path = _save(Image.fromarray(np.array([values], dtype=np.float32)), tmp_path / "float.tif")
-    assert decode(path)[0].tolist() == [[grey] * 3 for grey in greys]
-
-
-@pytest.mark.parametrize(
-    ("values", "greys"),
-    [
-        ([0, 1, 257], [0, 0, 1]),
-        ([257, 25700, 65535], [1, 100, 255]),
-        ([0, 65536, 131072], [0, 128, 255]),
-        ([-1, 0, 1], [0, 128, 255]),
-    ],
-)
-def test_integers_of_16_bits_are_scaled_and_others_are_stretched(
-    tmp_path: Path, values: list[int], greys: list[int]
-) -> None:
-    path = _save(Image.fromarray(np.array([values], dtype=np.int32)), tmp_path / "deep.tif")
-    assert decode(path)[0].tolist() == [[grey] * 3 for grey in greys]
-
-
-def test_a_float_image_is_stretched_by_the_range_of_all_its_strips(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.data.decode._STRIP_PIXELS", 1)
-    values = np.array([[0.0], [-100.0], [300.0], [60.0]], dtype=np.float32)
-    path = _save(Image.fromarray(values), tmp_path / "float.tif")
-    assert decode(path)[:, 0, 0].tolist() == [64, 0, 255, 102]
-
-
 def test_cmyk_is_converted_to_rgb(tmp_path: Path) -> None:
     path = _save(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), tmp_path / "print.jpg", quality=95)
     red, green, blue = decode(path)[4, 4].tolist()
@@ -187,8 +135,9 @@ def test_a_thumbnail_has_the_requested_side(tmp_path: Path) -> None:
 def test_the_header_describes_the_stored_image(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x0110] = 6, "Model 1"
-    pixels, header = decode_with_header(_save(_corners(), tmp_path / "photo.jpg", exif=exif, quality=80))
-    assert pixels.shape == (24, 16, 3)
+    decoded = decode_with_header(_save(_corners(), tmp_path / "photo.jpg", exif=exif, quality=80))
+    header = decoded.header
+    assert decoded.pixels.shape == (24, 16, 3)
     assert (header.width, header.height, header.orientation, header.camera) == (24, 16, 6, "Model 1")
 
 

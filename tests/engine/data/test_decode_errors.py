@@ -63,7 +63,7 @@ def test_an_image_too_large_for_memory_raises_an_error(tmp_path: Path, monkeypat
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("engine.data.decode._to_rgb", fail)
+    monkeypatch.setattr("engine.data.decode.to_rgb", fail)
     with pytest.raises(EngineError, match="too large for the memory of this computer"):
         decode(path)
 

@@ -9,7 +9,8 @@ from PIL import Image
 
 from engine.core.errors import EngineError
 from engine.core.threads import WeightedSemaphore
-from engine.data import decode as module
+from engine.data import decode as decode_module
+from engine.data import decode_limits as module
 from engine.data.decode import decode, thumbnail
 from tests.image_bytes import encode, tiled_tiff, two_halves
 
@@ -28,7 +29,7 @@ class _RecordingSemaphore(WeightedSemaphore):
 def requests(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the list that receives the memory in bytes that each decoded image reserves."""
     memory = _RecordingSemaphore()
-    monkeypatch.setattr(module, "_memory", memory)
+    monkeypatch.setattr(decode_module, "_memory", memory)
     return memory.requests
 
 

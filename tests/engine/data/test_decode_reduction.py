@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data import decode as module
+from engine.data import decode_limits, to_rgb
 from engine.data.decode import decode
 from tests.image_bytes import encode, two_halves
 
@@ -14,6 +14,12 @@ from tests.image_bytes import encode, two_halves
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "image"
+
+
+def test_a_jpeg_whose_longer_side_has_an_odd_number_of_pixels_is_reduced_too(path: Path) -> None:
+    path.write_bytes(encode(two_halves((101, 80)), "JPEG"))
+    assert decode(path, 40).shape == (40, 51, 3)
+    assert decode(path, 41).shape == (80, 101, 3)
 
 
 @pytest.mark.parametrize(
@@ -50,32 +56,21 @@ def test_a_jpeg_is_decoded_at_the_smallest_fraction_not_below_the_minimum(
 def test_an_image_of_more_pixels_than_the_limit_keeps_twice_the_minimum_side(
     path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], min_side: int | None, shape: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr(module, "_LARGE_PIXELS", 6000)
+    monkeypatch.setattr(decode_limits, "_LARGE_PIXELS", 6000)
     path.write_bytes(encode(two_halves(size), "PNG"))
     assert decode(path, min_side).shape == (*shape, 3)
 
 
-@pytest.mark.parametrize(("min_side", "heights"), [(None, [10] * 20), (20, [10] * 20), (12, [8] * 25)])
-def test_an_image_is_converted_in_strips_of_whole_reduced_rows(
-    path: Path, monkeypatch: pytest.MonkeyPatch, min_side: int | None, heights: list[int]
-) -> None:
-    strips: list[int] = []
-    original = module._strip_to_rgb
-
-    def record(image: Image.Image, grey_range: tuple[float, float] | None) -> Image.Image:
-        strips.append(image.height)
-        return original(image, grey_range)
-
-    monkeypatch.setattr(module, "_strip_to_rgb", record)
-    monkeypatch.setattr(module, "_LARGE_PIXELS", 1000)
-    monkeypatch.setattr(module, "_STRIP_PIXELS", 3000)
-    path.write_bytes(encode(two_halves((300, 200)), "PNG"))
-    decode(path, min_side)
-    assert strips == heights
+@pytest.mark.parametrize(("reduction", "heights"), [(1, [10] * 20), (3, [9] * 22 + [2]), (4, [8] * 25)])
+def test_strips_have_whole_reduced_rows(monkeypatch: pytest.MonkeyPatch, reduction: int, heights: list[int]) -> None:
+    monkeypatch.setattr(to_rgb, "STRIP_PIXELS", 3000)
+    boxes = to_rgb.strip_boxes((300, 200), reduction)
+    assert [bottom - top for _, top, _, bottom in boxes] == heights
+    assert [box[1] for box in boxes] == [0, *(box[3] for box in boxes[:-1])]
 
 
 def test_an_image_wider_than_a_strip_is_converted_row_by_row(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_STRIP_PIXELS", 10)
+    monkeypatch.setattr(to_rgb, "STRIP_PIXELS", 10)
     image = two_halves((30, 3))
     path.write_bytes(encode(image, "PNG"))
     assert np.array_equal(decode(path), np.asarray(image))
@@ -88,9 +83,9 @@ def test_a_large_image_is_reduced_in_strips_without_seams(tmp_path: Path, monkey
         Image.fromarray(values).save(tmp_path / f"a{suffix}")
         whole = decode(tmp_path / f"a{suffix}")
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_STRIP_PIXELS", 3000)
+            patch.setattr(to_rgb, "STRIP_PIXELS", 3000)
             assert np.array_equal(decode(tmp_path / f"a{suffix}"), whole)
-            patch.setattr(module, "_LARGE_PIXELS", 1000)
+            patch.setattr(decode_limits, "_LARGE_PIXELS", 1000)
             reduced = decode(tmp_path / f"a{suffix}", min_side=20)
         assert reduced.shape == (40, 60, 3)
         assert np.abs(reduced.astype(int) - whole.reshape(40, 5, 60, 5, 3).mean((1, 3))).max() <= 1
