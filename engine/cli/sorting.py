@@ -11,6 +11,7 @@ from engine import jobs
 from engine.cli.arguments import Flag, UsageError, error_limit
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_event, print_json, print_line
+from engine.core.errors import EngineError
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.sorting.file_transfer import TransferMode
 from engine.sorting.sorter import default_target
@@ -27,6 +28,8 @@ def sort(
     json: Flag = False,
 ) -> int:
     """Sort the images in a folder into one folder per predicted class, and unsure ones into review/; or undo it.
+
+    If a class is called "review", unsure images go into _review/. The exit code is 1 if an image could not be sorted.
 
     Args:
         model: A model.safetensors file.
@@ -49,11 +52,15 @@ def sort(
     result = console.run(jobs.sort(model, folder, target, mode, error_limit(max_error)), print_event(console))
     if json:
         print_json(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))
-        return DONE
-    for name, num_images in sorted(result.num_per_folder.items()):
-        print_line(f"{num_images:>8}  {name}")
-    if result.skipped:
-        print_line(f"{len(result.skipped):>8}  skipped")
+    else:
+        for name, num_images in sorted(result.num_per_folder.items()):
+            note = " (to be checked by a person)" if name == result.review_folder else ""
+            print_line(f"{num_images:>8}  {name}{note}")
+        if result.skipped:
+            print_line(f"{len(result.skipped):>8}  skipped")
+    if result.num_failed:
+        images = "1 image" if result.num_failed == 1 else f"{result.num_failed} images"
+        raise EngineError(f"{images} could not be sorted and stayed in place. The reasons are above.", folder)
     return DONE
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.core.errors import EngineError
 
 _NUM_RETRIES, _SECONDS_BETWEEN_RETRIES = 20, 0.05
+_MAX_STEM = 40
 _TEMPORARY_NAME = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?$")
 
 
@@ -27,7 +28,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         OSError: The file cannot be written; the old one is unchanged.
     """
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    temporary = temporary_path(path)
     try:
         write(temporary)
         with open(temporary, "rb+") as file:
@@ -36,6 +37,14 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def temporary_path(path: Path) -> Path:
+    """Return an unused hidden path beside `path`, with the same suffix and a name that no file system finds too long.
+
+    `remove_temporary_files` deletes such files.
+    """
+    return path.with_name(f".{path.stem[:_MAX_STEM]}-{secrets.token_hex(4)}{path.suffix}")
 
 
 def write_text_atomic(path: Path, text: str) -> None:
@@ -49,9 +58,16 @@ def saving(subject: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise EngineError(
-            f"{subject} could not be saved: {error.strerror or error}. Free some space or choose another folder.", path
-        ) from error
+        reason = error.strerror or error
+        raise EngineError(f"{subject} could not be saved: {reason}. {_advice(error)}", path) from error
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Free some space or choose another folder."
+    if error.errno == errno.ENAMETOOLONG:
+        return "Choose a shorter name."
+    return "Choose another folder."
 
 
 def append_line(path: Path, line: str, is_synced: bool = True) -> None:

@@ -1,5 +1,6 @@
 """Bounded reading of files from untrusted sources: regular files only, up to a size limit."""
 
+import codecs
 import errno
 import io
 import os
@@ -13,6 +14,9 @@ MAX_TEXT_BYTES = 256 * 2**20
 """Size limit of a text file; a list of two million images fits."""
 MAX_HEADER_BYTES = 8 * 2**20
 """Size limit of a safetensors header. The largest network needs 0.2 MiB, the largest list of classes 7.5 MiB."""
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""A file in UTF-32 with little endian begins as one in UTF-16 does."""
 
 
 def is_regular_file(path: Path) -> bool:
@@ -45,7 +49,7 @@ def read_safetensors_header(path: Path) -> bytes:
 
 
 def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES, errors: str = "strict") -> str:
-    """Return the content of a UTF-8 text file.
+    """Return the content of a UTF-8 text file, without a byte order mark.
 
     Args:
         path: A regular file.
@@ -55,13 +59,16 @@ def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES, errors: str = "strict
     Raises:
         OSError: The file cannot be read, is not a regular file or is too large.
         UnicodeDecodeError: The file is not UTF-8 and `errors` is "strict".
+        EngineError: The file is UTF-16 or UTF-32, as some editors and PowerShell save text.
     """
     check_regular_file(path)
     with open(path, "rb") as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise OSError(errno.EFBIG, f"it is larger than {max_bytes // 2**20} MiB")
-    return content.decode("utf-8", errors)
+    if content.startswith(_UTF16_MARKS) or (b"\0" in content[:2] and len(content) > 1):
+        raise EngineError("This file is saved as UTF-16. Save it as UTF-8 in an editor.", path)
+    return content.decode("utf-8-sig", errors)
 
 
 def open_image_file(path: Path) -> io.BufferedReader:

@@ -4,6 +4,8 @@ import os
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from itertools import takewhile
 from pathlib import Path
 
 from engine.core.atomic_write import append_line, saving
@@ -13,12 +15,16 @@ from engine.core.file_names import unique_path
 from engine.core.path_text import path_to_text, require_utf8_path
 from engine.core.records import FrozenModel
 from engine.data.dataset import find_images
-from engine.results.predictions import UNKNOWN, UNSURE, Prediction
-from engine.sorting.file_transfer import TransferMode, folder_name, free_path, transfer_file
+from engine.results.predictions import Prediction
+from engine.sorting.file_transfer import LinksUnsupportedError, TransferMode, is_about_file, transfer_file
+from engine.sorting.folder_names import choose_folders, free_path
 from engine.sorting.undo import UNDO_NAME, UndoEntry, UndoHeader
 
-REVIEW = "review"
-"""Folder of images that need a person: unsure or out of distribution."""
+_FAILURES: dict[TransferMode, str] = {
+    "copy": "It cannot be copied",
+    "move": "It cannot be moved",
+    "link": "It cannot be linked",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,10 @@ class SortResult:
     """Number of images sorted into each folder."""
     skipped: tuple[tuple[str, str], ...]
     """Path and reason for each image that was not sorted."""
+    review_folder: str
+    """Name of the folder of images that need a person: unsure or out of distribution."""
+    num_failed: int = 0
+    """Number of skipped images that were classified but could not be copied, moved or linked."""
 
     @property
     def num_sorted(self) -> int:
@@ -40,16 +50,35 @@ class SortResult:
 
 
 def files_to_sort(folder: Path, target: Path) -> list[Path]:
-    """Return the images below `folder` that are not inside `target`; raises EngineError if there are none."""
+    """Return the images below `folder` without those in a target folder inside it.
+
+    Raises:
+        EngineError: There are none, or `target` is `folder` itself.
+    """
     if not folder.is_dir():
         raise EngineError("This folder does not exist.", folder)
     require_utf8_path(folder)
     require_utf8_path(target)
-    inside = os.path.abspath(target) + os.sep
-    files = [path for path in find_images(folder) if not os.path.abspath(path).startswith(inside)]
+    is_target = cache(partial(_is_same_folder, target=target))
+    if is_target(folder):
+        raise EngineError("Images cannot be sorted into the folder they come from. Choose another target.", folder)
+    files = [path for path in find_images(folder) if not any(map(is_target, _parents_below(path, folder)))]
     if not files:
         raise EngineError("There are no images in this folder.", folder)
     return files
+
+
+def _is_same_folder(folder: Path, target: Path) -> bool:
+    try:
+        # Unlike a comparison of paths, this holds for links, and where letter case does not matter
+        return os.path.samefile(folder, target)
+    except OSError:
+        return False
+
+
+def _parents_below(path: Path, folder: Path) -> list[Path]:
+    """Return the folders that contain `path`, up to `folder`."""
+    return list(takewhile(lambda parent: parent != folder, path.parents))
 
 
 def default_target(folder: Path) -> Path:
@@ -61,18 +90,28 @@ def default_target(folder: Path) -> Path:
 class Sorter:
     """Transfers images one by one, and writes each action to the undo file before it is done."""
 
-    def __init__(self, source: Path, target: Path, mode: TransferMode) -> None:
+    def __init__(self, source: Path, target: Path, mode: TransferMode, classes: Sequence[str]) -> None:
         self._source, self._target, self._mode = source.absolute(), target.absolute(), mode
-        self._folders: dict[str, Path] = {}
-        self._num_per_folder: Counter[str] = Counter()
-        self._skipped: list[tuple[str, str]] = []
         self.undo_path = unique_path(self._target / UNDO_NAME)
+        self.folders = choose_folders(classes, (self.undo_path.name, UNDO_NAME))
+        self._has_folder: set[str] = set()
+        self._num_per_folder: Counter[str] = Counter()
+        self._num_failed = 0
+        self._skipped: list[tuple[str, str]] = []
         self._has_started = False
 
     @property
     def result(self) -> SortResult:
         """Result so far."""
-        return SortResult(self._mode, self._target, self.undo_path, dict(self._num_per_folder), tuple(self._skipped))
+        return SortResult(
+            self._mode,
+            self._target,
+            self.undo_path,
+            dict(self._num_per_folder),
+            tuple(self._skipped),
+            self.folders.review,
+            self._num_failed,
+        )
 
     def add(self, path: Path, prediction: Prediction) -> Warned | None:
         """Transfer an image into the folder of its predicted class.
@@ -81,7 +120,7 @@ class Sorter:
             A warning if the image was skipped, else None.
 
         Raises:
-            EngineError: The target folder cannot be written.
+            EngineError: The target folder cannot be written, or it can hold no links.
         """
         if prediction.error is not None:
             return self._skip(path, prediction.error)
@@ -89,19 +128,24 @@ class Sorter:
             return self._skip(path, "It is a symbolic link, which may point to another file after a move.")
         if not self._has_started:
             self._start()
-        needs_review = prediction.decision in (UNSURE, UNKNOWN) or prediction.label is None
-        folder = self._folder(REVIEW if needs_review else f"class {prediction.label}")
+        assert prediction.label is not None
+        name = self.folders.review if prediction.needs_review else self.folders.class_folders[prediction.label]
+        folder = self._folder(name)
         with saving("The sorted images", self._target):
             target = free_path(folder, path.name)
             source = path_to_text(os.path.relpath(path.absolute(), self._source))
             self._log(UndoEntry(source=source, target=path_to_text(os.path.relpath(target, self._target))))
             try:
                 transfer_file(path, target, self._mode)
-            except (FileNotFoundError, PermissionError) as error:
-                if target.parent.is_dir() and os.access(target.parent, os.W_OK):  # the error is about the image
-                    return self._skip(path, f"It cannot be read now: {error.strerror}.")
-                raise
-        self._num_per_folder[folder.name] += 1
+            except LinksUnsupportedError as error:
+                if not self._num_per_folder:  # probably no image can be linked
+                    raise
+                return self._fail(path, error.message)
+            except OSError as error:
+                if not is_about_file(error, folder):
+                    raise
+                return self._fail(path, f"{_FAILURES[self._mode]}: {error.strerror or error}.")
+        self._num_per_folder[name] += 1
         return None
 
     def _start(self) -> None:
@@ -111,26 +155,24 @@ class Sorter:
             self._log(UndoHeader(mode=self._mode, source=str(self._source), made_target=made_target))
         self._has_started = True
 
+    def _fail(self, path: Path, reason: str) -> Warned:
+        self._num_failed += 1
+        return self._skip(path, reason)
+
     def _skip(self, path: Path, reason: str) -> Warned:
         self._skipped.append((path_to_text(str(path)), reason))
         return Warned(message=f"Not sorted: {reason}", path=path_to_text(str(path)))
 
-    def _folder(self, key: str) -> Path:
-        """Return the folder of a class or of the images to review; create it under an unused name if needed."""
-        if key not in self._folders:
-            taken = {path.name.casefold() for path in self._folders.values()} | {REVIEW}
-            base_name = REVIEW if key == REVIEW else folder_name(key.removeprefix("class "))
-            name, number = base_name, 1
-            while key != REVIEW and name.casefold() in taken:
-                number += 1
-                name = f"{base_name}-{number}"
-            folder = self._target / name
+    def _folder(self, name: str) -> Path:
+        """Return a folder below the target; create it if needed."""
+        folder = self._target / name
+        if name not in self._has_folder:
             with saving("The sorted images", self._target):
                 if not folder.is_dir():
                     self._log(UndoEntry(target=name))
                     folder.mkdir()
-            self._folders[key] = folder
-        return self._folders[key]
+            self._has_folder.add(name)
+        return folder
 
     def _log(self, line: FrozenModel) -> None:
         append_line(self.undo_path, line.model_dump_json(exclude_none=True))

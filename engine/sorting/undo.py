@@ -16,7 +16,7 @@ from engine.core.progress import Ticker
 from engine.core.records import FrozenModel
 from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
-from engine.sorting.file_transfer import TransferMode, has_same_content, move_file
+from engine.sorting.file_transfer import TransferMode, has_same_content, is_about_file, move_file, remove_file
 
 UNDO_NAME = "classifold-sort.jsonl"
 
@@ -75,9 +75,14 @@ def undo(path: Path) -> Generator[Event, None, UndoResult]:
         if entry.source is None:
             _remove_if_empty(target)
         else:
+            source = source_folder / decode_path_text(Path(entry.source))
             with saving("The image", source_folder):
-                source = source_folder / decode_path_text(Path(entry.source))
-                reason = _restore(source, target, target_folder, header.mode)
+                try:
+                    reason = _restore(source, target, target_folder, header.mode)
+                except OSError as error:
+                    if not is_about_file(error, source_folder):
+                        raise
+                    reason = f"{error.strerror or error}."
             if reason is None:
                 num_restored += 1
             elif reason:
@@ -95,7 +100,7 @@ def _read_undo_file(path: Path) -> tuple[UndoHeader, list[UndoEntry]]:
     try:
         first, *rest = read_text(path).split("\n")
         header = UndoHeader.model_validate_json(first)
-        lines = [line for line in rest if line]
+        lines = [line for line in rest if line.strip()]
         if lines and not _is_complete(lines[-1]):
             lines = lines[:-1]  # its action was never started
         return header, [UndoEntry.model_validate_json(line) for line in lines]
@@ -123,14 +128,14 @@ def _restore(source: Path, target: Path, root: Path, mode: TransferMode) -> str 
         if os.path.lexists(source):  # the move was interrupted, or the user has created a new file there
             if not has_same_content(source, target):
                 return "Another file exists at its original path."
-            os.unlink(target)
+            remove_file(target, source)
             return None
         source.parent.mkdir(parents=True, exist_ok=True)
         move_file(target, source)
         return None
     if not has_same_content(source, target):
         return "It was changed, or the original image no longer exists."
-    os.unlink(target)
+    remove_file(target, source if mode == "link" else None)
     return None
 
 

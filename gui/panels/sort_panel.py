@@ -29,7 +29,7 @@ class SortPanel(Panel):
         super().__init__(
             "Sort a folder of images",
             "Each image goes to the folder of its predicted class, in a new folder next to the chosen one. "
-            'Unsure images go to "review".',
+            'Unsure images go to a folder "review", or "_review" if a class is called so.',
             parent,
         )
         self._operations = operations
@@ -87,7 +87,10 @@ class SortPanel(Panel):
             self.sort(Path(name))
 
     def _on_sorted(self, result: SortResult) -> None:
-        folders = ", ".join(f"{name} {num:,}" for name, num in sorted(result.num_per_folder.items()))
+        folders = ", ".join(
+            f"{name}{' (to check)' if name == result.review_folder else ''} {num:,}"
+            for name, num in sorted(result.num_per_folder.items())
+        )
         message = f"{count(result.num_sorted, 'image')} sorted into {result.target.name}: {folders}."
         self._show_result(message if result.num_sorted else "No image could be sorted.", result.skipped)
 
@@ -101,7 +104,7 @@ class SortPanel(Panel):
             [f"and {len(skipped) - 3} more"] if len(skipped) > 3 else []
         )
         self.result.setText(message)
-        self.skipped.setText("Not moved:\n" + "\n".join(lines) if lines else "")
+        self.skipped.setText("Not sorted:\n" + "\n".join(lines) if lines else "")
         self.result.setVisible(bool(message))
         self.skipped.setVisible(bool(lines))
         has_target = self._target is not None and self._target.is_dir()

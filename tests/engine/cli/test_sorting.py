@@ -7,6 +7,8 @@ import pytest
 
 from engine.cli.main import main
 from engine.runs.run_folder import Run
+from engine.sorting import sorter
+from engine.sorting.file_transfer import TransferMode
 from tests.images import write_classes
 
 
@@ -53,3 +55,22 @@ def test_arguments_that_do_not_fit_together_are_wrong_usage(
 ) -> None:
     assert main(["sort", *arguments]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_images_that_could_not_be_sorted_are_counted_and_give_exit_code_1(
+    tiny_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = write_classes(tmp_path / "photos", {"red": 3, "blue": 3}, seed=4)
+    real = sorter.transfer_file
+
+    def transfer(source: Path, target: Path, mode: TransferMode) -> None:
+        if source.name == "001.png":
+            raise PermissionError(13, "Permission denied")
+        real(source, target, mode)
+
+    monkeypatch.setattr(sorter, "transfer_file", transfer)
+    assert main(["sort", str(tiny_run.model_path), str(photos), "--max-error", "1"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.count("It cannot be copied: Permission denied.") == 2
+    assert "2 images could not be sorted" in printed.err
+    assert "       2  skipped" in printed.out

@@ -1,24 +1,25 @@
 """Tests of sorting files by prediction and of undoing it, also after interruptions at any point."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.core.path_text import path_to_text
-from engine.results.predictions import UNKNOWN, UNSURE, Prediction
+from engine.results.predictions import ACCEPTED, UNKNOWN, UNSURE, Prediction, PredictionDecision
 from engine.sorting import file_transfer, sorter
 from engine.sorting import undo as undo_module
-from engine.sorting.file_transfer import TransferMode, folder_name
-from engine.sorting.sorter import REVIEW, Sorter, SortResult, default_target, files_to_sort, sort_predictions
+from engine.sorting.file_transfer import LinksUnsupportedError, TransferMode
+from engine.sorting.folder_names import choose_folders
+from engine.sorting.sorter import Sorter, SortResult, default_target, files_to_sort, sort_predictions
 from engine.sorting.undo import UNDO_NAME, UndoResult, undo
+from tests.class_names import AWKWARD_NAMES
 
 MODES: tuple[TransferMode, ...] = get_args(TransferMode)
 
@@ -44,8 +45,8 @@ def _tree(root: Path) -> dict[str, tuple[bytes, int] | None]:
     }
 
 
-def _prediction(path: Path, label: str = "ant", decision: str | None = None) -> Prediction:
-    return Prediction(path_to_text(str(path)), ((label, 0.9),), decision=decision or label)
+def _prediction(path: Path, label: str = "ant", decision: PredictionDecision = ACCEPTED) -> Prediction:
+    return Prediction(path_to_text(str(path)), ((label, 0.9),), decision=decision)
 
 
 def _sort(
@@ -53,10 +54,11 @@ def _sort(
     target: Path,
     mode: TransferMode,
     predict: Callable[[Path], Prediction] = _prediction,
+    classes: Sequence[str] = ("ant",),
 ) -> SortResult:
     files = files_to_sort(source, target)
     predictions: Iterator[Event | Prediction] = iter([predict(path) for path in files])
-    return run_to_end(sort_predictions(files, Sorter(source, target, mode), predictions))
+    return run_to_end(sort_predictions(files, Sorter(source, target, mode, classes), predictions))
 
 
 @pytest.fixture
@@ -69,11 +71,11 @@ def test_images_are_sorted_by_class_and_unsure_ones_into_review(
     source: Path, tmp_path: Path, mode: TransferMode
 ) -> None:
     before = _tree(source)
-    decisions = {"a.jpg": "ant", "b.jpg": UNSURE, "c.png": UNKNOWN}
+    decisions = {"a.jpg": ACCEPTED, "b.jpg": UNSURE, "c.png": UNKNOWN}
     result = _sort(source, tmp_path / "out", mode, lambda path: _prediction(path, "ant", decisions[path.name]))
     sorted_paths = {path for path in _tree(tmp_path / "out") if "." in path}
     assert sorted_paths == {"ant/a.jpg", "ant/a-2.jpg", "review/b.jpg", "review/c.png", UNDO_NAME}
-    assert result.num_per_folder == {"ant": 2, REVIEW: 2}
+    assert result.num_per_folder == {"ant": 2, "review": 2}
     assert (_tree(source) == before) == (mode != "move")
     assert (source / "notes.txt").exists()
 
@@ -190,7 +192,7 @@ def test_unreadable_images_and_symbolic_links_are_skipped_and_listed(source: Pat
         Prediction(str(path), error="It is empty.") if path.name == "b.jpg" else _prediction(path) for path in files
     ]
     result = run_to_end(
-        sort_predictions(files, Sorter(source, tmp_path / "out", "move"), iter(predictions)), warnings.append
+        sort_predictions(files, Sorter(source, tmp_path / "out", "move", ["ant"]), iter(predictions)), warnings.append
     )
     assert {Path(path).name for path, _ in result.skipped} == {"b.jpg", "link.jpg"}
     assert (source / "b.jpg").exists()
@@ -224,29 +226,19 @@ def test_moving_to_another_disk_can_be_undone(source: Path, tmp_path: Path, monk
     assert _tree(source) == before
 
 
-@given(names=st.lists(st.text(max_size=30), min_size=1, max_size=8))
-def test_folder_names_are_valid_on_every_system(names: Sequence[str]) -> None:
-    for name in names:
-        made = folder_name(name)
-        assert made == os.path.basename(made) not in ("", ".", "..")
-        assert not made.startswith(".")
-        assert made == made.rstrip(". ")
-        assert not set(made) & set('\0\n\t<>:"/\\|?*')
-
-
-@pytest.mark.parametrize("name", ["CON", "nul", "com1", "lpt9.txt", "AUX.x", "..", "", ".hidden", " . "])
-def test_reserved_names_get_a_prefix(name: str) -> None:
-    assert folder_name(name).startswith("_")
-
-
-def test_classes_with_colliding_folder_names_get_separate_folders(tmp_path: Path) -> None:
+def test_classes_with_colliding_folder_names_get_separate_folders_whatever_image_comes_first(tmp_path: Path) -> None:
     labels = {"a.jpg": "a/b", "b.jpg": "a:b", "c.jpg": "A_B", "d.jpg": "review", "e.jpg": "ok"}
     source = _write(tmp_path / "photos", *labels)
-    unsure = {"e.jpg": UNSURE}
+    decisions = {"e.jpg": UNSURE}
     result = _sort(
-        source, tmp_path / "out", "copy", lambda path: _prediction(path, labels[path.name], unsure.get(path.name))
+        source,
+        tmp_path / "out",
+        "copy",
+        lambda path: _prediction(path, labels[path.name], decisions.get(path.name, ACCEPTED)),
+        list(labels.values()),
     )
-    assert result.num_per_folder == {"a_b": 1, "a_b-2": 1, "A_B-3": 1, "review-2": 1, "review": 1}
+    assert result.num_per_folder == {"A_B": 1, "a_b-2": 1, "a_b-3": 1, "review": 1, "_review": 1}
+    assert result.review_folder == "_review"
 
 
 @pytest.mark.parametrize(
@@ -336,3 +328,140 @@ def test_undo_files_of_earlier_versions_are_read(source: Path, tmp_path: Path) -
     result.undo_path.write_text(result.undo_path.read_text("utf-8").replace('{"mode":', '{"by":', 1))
     assert run_to_end(undo(result.undo_path)).num_restored == 4
     assert _tree(source) == before
+
+
+def _fail_transfer_of(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
+    real = sorter.transfer_file
+
+    def transfer(source: Path, target: Path, mode: TransferMode) -> None:
+        if source.name == name:
+            raise error
+        real(source, target, mode)
+
+    monkeypatch.setattr(sorter, "transfer_file", transfer)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("code", ["ENAMETOOLONG", "EACCES", "EIO", "EINVAL", "EEXIST", "ESTALE", "EBUSY", "ENOENT"])
+def test_one_image_that_cannot_be_transferred_is_listed_and_the_rest_is_sorted(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: TransferMode, code: str
+) -> None:
+    before = _tree(source)
+    number = getattr(errno, code)
+    _fail_transfer_of(monkeypatch, "b.jpg", OSError(number, os.strerror(number)))
+    result = _sort(source, tmp_path / "out", mode)
+    assert result.num_sorted == 3
+    assert result.num_failed == 1
+    ((path, reason),) = result.skipped
+    assert Path(path).name == "b.jpg"
+    assert os.strerror(number) in reason
+    run_to_end(undo(result.undo_path))
+    assert _tree(source) == before
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_full_or_read_only_disk_ends_the_sort_with_one_sentence_and_undo_works(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: TransferMode, code: int
+) -> None:
+    before = _tree(source)
+    _fail_transfer_of(monkeypatch, "b.jpg", OSError(code, os.strerror(code)))
+    with pytest.raises(EngineError, match="could not be saved") as caught:
+        _sort(source, tmp_path / "out", mode)
+    assert ("Free some space" in caught.value.message) == (code != errno.EROFS)
+    run_to_end(undo(tmp_path / "out"))
+    assert _tree(source) == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_target_without_links_ends_the_sort_only_if_no_image_could_be_linked(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        _fail_transfer_of(patch, "a.jpg", LinksUnsupportedError("No links."))
+        with pytest.raises(EngineError, match="No links"):
+            _sort(source, tmp_path / "none", "link")
+    _fail_transfer_of(monkeypatch, "c.png", LinksUnsupportedError("No links."))
+    result = _sort(source, tmp_path / "out", "link")
+    assert (result.num_sorted, result.num_failed) == (3, 1)
+
+
+def test_undo_goes_on_after_an_image_that_cannot_be_restored(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _tree(source)
+    result = _sort(source, tmp_path / "out", "copy")
+    with monkeypatch.context() as patch:
+        real = undo_module.remove_file
+
+        def remove(path: Path, other_name: Path | None) -> None:
+            if path.name == "b.jpg":
+                raise PermissionError(errno.EACCES, "it is open in another program")
+            real(path, other_name)
+
+        patch.setattr(undo_module, "remove_file", remove)
+        undone = run_to_end(undo(result.undo_path))
+    assert (undone.num_restored, len(undone.skipped)) == (3, 1)
+    assert "open in another program" in undone.skipped[0][1]
+    assert run_to_end(undo(result.undo_path)) == UndoResult(1, ())
+    assert _tree(source) == before
+
+
+def test_an_undo_file_that_an_editor_saved_with_other_line_ends_and_a_byte_order_mark_is_read(
+    source: Path, tmp_path: Path
+) -> None:
+    before = _tree(source)
+    result = _sort(source, tmp_path / "out", "move")
+    text = result.undo_path.read_text("utf-8")
+    result.undo_path.write_text("\ufeff" + text.replace("\n", "\r\n") + "\r\n", "utf-8", newline="")
+    assert run_to_end(undo(result.undo_path)).num_restored == 4
+    assert _tree(source) == before
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_classes_of_any_name_are_sorted_and_undone(tmp_path: Path, mode: TransferMode) -> None:
+    labels = {f"{number}.jpg": name for number, name in enumerate(AWKWARD_NAMES)}
+    source = _write(tmp_path / "photos", *labels, "unsure.jpg", "unknown.jpg")
+    before = _tree(source)
+
+    def predict(path: Path) -> Prediction:
+        if path.name in labels:
+            return _prediction(path, labels[path.name])
+        return _prediction(path, "review", UNSURE if path.name == "unsure.jpg" else UNKNOWN)
+
+    result = _sort(source, tmp_path / "out", mode, predict, AWKWARD_NAMES)
+    for name, label in labels.items():
+        assert (tmp_path / "out" / choose_folders(AWKWARD_NAMES, [UNDO_NAME]).class_folders[label] / name).exists()
+    review = {path.name for path in (tmp_path / "out" / result.review_folder).iterdir()}
+    assert review == {"unsure.jpg", "unknown.jpg"}
+    assert result.num_per_folder["review"] == 1
+    run_to_end(undo(tmp_path / "out"))
+    assert _tree(source) == before
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("symlinks")
+def test_a_target_inside_the_source_is_recognised_by_another_path(source: Path, tmp_path: Path) -> None:
+    _write(source, "Sorted/ant/old.jpg")
+    (tmp_path / "other name").symlink_to(source)
+    names = {path.name for path in files_to_sort(source, tmp_path / "other name" / "Sorted")}
+    assert "old.jpg" not in names
+    with pytest.raises(EngineError, match="into the folder they come from"):
+        files_to_sort(source, tmp_path / "other name")
+
+
+def test_a_target_inside_the_source_is_recognised_where_letter_case_does_not_matter(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(source, "Sorted/ant/old.jpg")
+
+    def same(first: Path, second: Path) -> bool:
+        return str(first).casefold() == str(second).casefold()
+
+    monkeypatch.setattr(os.path, "samefile", same)
+    assert "old.jpg" not in {path.name for path in files_to_sort(source, source.with_name("PHOTOS") / "sorted")}
+
+
+def test_images_are_sorted_into_a_folder_above_them(source: Path) -> None:
+    assert _sort(source / "deep", source, "move").num_sorted == 2
+    assert (source / "ant" / "a.jpg").exists()
