@@ -26,8 +26,10 @@ from engine.ml.models.build import Classifier, build_model
 from engine.ml.models.model_file import load_model, make_metadata, save_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.pretrained import load_matching
+from engine.ml.models.pretrained_head import load_head
 from engine.ml.models.reference_embeddings import read_embeddings
-from engine.ml.models.weight_files import read_tensors
+from engine.ml.models.weight_files import read_weights
+from engine.ml.models.weight_names import to_own_names
 from engine.ml.runtime.precision import PrecisionChoice
 from engine.ml.training.checkpoint import open_checkpoint, write_checkpoint
 from engine.ml.training.early_stopping import EarlyStopping
@@ -92,7 +94,10 @@ def open_file(path: Path) -> None:
         checkpoint.restore_model(state.setup.model)
         checkpoint.restore(state, phase)
     else:
-        load_matching(_model.__wrapped__(), read_tensors(path), path)
+        file, model = read_weights(path), _model.__wrapped__()
+        tensors = to_own_names(model, file.tensors)
+        load_matching(model, tensors, path)
+        load_head(model, tensors, file.classes, ("ant", "bee"))
 
 
 @functools.cache

@@ -41,8 +41,14 @@ DAMAGED = (
 )
 """Exceptions that reading a damaged file can raise, besides OSError."""
 
+
+class ForbiddenObjectError(ValueError):
+    """A pickle contains an object that weights do not need; the message is its name."""
+
+
 _MAX_PICKLE_BYTES = 2 * 2**20
 """Maximum size of the pickle, which excludes tensor values; the largest model with its optimizer needs 1 MiB."""
+_MAX_NAME_LENGTH = 100
 _NUM_LEGACY_PICKLES = 5
 """Pickles in a file of torch before 1.6: magic number, version, system, content, names of the storages that follow."""
 _ZIP_START = b"PK\x03\x04"
@@ -166,7 +172,7 @@ def _check(file: BinaryIO) -> bool:
             if not _ALLOWED_OPCODES.fullmatch(opcode.name) or (opcode.name == "PROTO" and argument != 2):
                 raise ValueError(f"{opcode.name} is not needed for weights")
             if opcode.name == "GLOBAL" and not _ALLOWED_GLOBALS.fullmatch(str(argument)):
-                raise ValueError(f"{argument} is not needed for weights")
+                raise ForbiddenObjectError(f"a Python object ({str(argument).replace(' ', '.')[:_MAX_NAME_LENGTH]})")
             if (position or 0) > _MAX_PICKLE_BYTES:
                 raise ValueError("the pickle is too large")
             num_opcodes += 1

@@ -155,7 +155,7 @@ def prepare_run(
     device = choose_device(config.training.device)
     model = build_model(backbone.name, len(dataset.classes), preprocessing.image_size, config.model.dropout)
     if precision is None:
-        yield from load_pretrained(model, backbone, config.model.weights)
+        yield from load_pretrained(model, backbone, config.model.weights, dataset.classes)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     precision = precision or _choose_precision(config, dataset, model, preprocessing, device)
     model.to(memory_format=precision.layout)

@@ -25,7 +25,7 @@ from engine.ml.models.model_file import load_model, make_metadata, save_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.pretrained import load_matching
 from engine.ml.models.reference_embeddings import TENSOR_NAME, read_embeddings
-from engine.ml.models.weight_files import read_tensors
+from engine.ml.models.weight_files import read_weights
 from engine.results.calibration import Calibration
 from engine.results.model_metadata import METADATA_KEY, ModelMetadata, read_metadata
 from tests.images import write_classes
@@ -274,7 +274,7 @@ def test_pipes_folders_and_devices_raise_an_error_without_blocking(tmp_path: Pat
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in (tmp_path / name, tmp_path / "folder", tmp_path / "link"):
-        for read in (read_metadata, load_model, read_embeddings, read_tensors):
+        for read in (read_metadata, load_model, read_embeddings, read_weights):
             with pytest.raises(EngineError, match="not a regular file"):
                 read(path)
 
@@ -294,7 +294,7 @@ def test_pipes_folders_and_devices_raise_an_error_without_blocking(tmp_path: Pat
 def test_objects_other_than_dense_tensors_are_skipped_or_rejected(tmp_path: Path, strange: object) -> None:
     torch.save({"weight": torch.ones(2), "strange": strange}, tmp_path / "weights.pth")
     try:
-        tensors = read_tensors(tmp_path / "weights.pth")
+        tensors = read_weights(tmp_path / "weights.pth").tensors
     except EngineError as error:
         assert "not a file of plain weights" in error.message  # noqa: PT017 - both results are allowed
     else:

@@ -21,7 +21,7 @@ from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.ml.models.model_file import load_model
 from engine.ml.models.reference_embeddings import read_embeddings
-from engine.ml.models.weight_files import read_tensors
+from engine.ml.models.weight_files import read_weights
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import create_run
 from tests.images import write_classes
@@ -96,7 +96,7 @@ def test_the_payload_runs_when_a_pickle_is_loaded_without_protection(trace: Path
 def test_a_payload_as_weights_is_rejected_and_does_not_run(trace: Path, tmp_path: Path, write: Any, name: str) -> None:
     write(tmp_path / name, Payload(trace))
     with pytest.raises(EngineError, match="not a file of plain weights"):
-        read_tensors(tmp_path / name)
+        read_weights(tmp_path / name)
     assert not trace.exists()
 
 

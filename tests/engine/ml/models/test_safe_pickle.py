@@ -85,7 +85,7 @@ def test_a_pickle_with_other_globals_is_rejected_before_torch_reads_it(tmp_path,
             whole = archive.read("archive/data.pkl")
         content = with_pickle(content, whole, called.ljust(len(whole), b"."))
     monkeypatch.setattr(torch, "load", lambda *_args, **_kwargs: pytest.fail("torch has read the file"))
-    assert_rejected(tmp_path, content, "not needed for weights")
+    assert_rejected(tmp_path, content, "a Python object")
 
 
 def test_an_expanded_tensor_cannot_be_turned_into_a_huge_list(tmp_path):

@@ -123,8 +123,10 @@ def test_the_name_of_the_device_is_its_type_unless_it_is_a_gpu(
 def test_a_new_run_loads_pretrained_weights_and_a_resumed_one_does_not(
     dataset: Dataset, precision: PrecisionChoice | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(model: Classifier, backbone: object, weights: str) -> Generator[Event, None, None]:
-        assert (backbone, weights) == (find_backbone("se_resnet"), "default")
+    def load(
+        model: Classifier, backbone: object, weights: str, classes: tuple[str, ...]
+    ) -> Generator[Event, None, None]:
+        assert (backbone, weights, classes) == (find_backbone("se_resnet"), "default", dataset.classes)
         nn.init.ones_(model.head.bias)
         yield Warned(message="loaded")
 
