@@ -32,6 +32,12 @@ def listing(names: Sequence[str], limit: int = 5) -> str:
     return ", ".join(names[:limit]) + more
 
 
+def quoted_list(names: Sequence[str], most: int = 3) -> str:
+    """Return names as an enumeration, such as `'a', 'b' and 5 more`."""
+    shown = [f"'{name}'" for name in names[:most]] + ([f"{len(names) - most:,} more"] if len(names) > most else [])
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else ""
+
+
 def duration(seconds: float) -> str:
     """Return a duration in its two largest units: `42 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = max(0, round(seconds))

@@ -2,29 +2,21 @@
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
-from engine.core.file_names import is_hidden, is_image_name
-from engine.core.path_text import path_to_text, require_utf8_path
-from engine.data.class_names import MAX_CLASSES
+from engine.core.path_text import require_utf8_path
+from engine.data.class_names import MAX_CLASSES, natural_key
 from engine.data.grey_range import GreyRanges
 from engine.data.label_overrides import apply_decisions, read_decisions
-
-Split: TypeAlias = Literal["train", "val", "test"]
-
-SPLIT_FOLDERS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
+from engine.data.labelled_images import LabelledImage, label_images
+from engine.data.scan_notes import describe_skipped
+from engine.data.split_folders import find_layout
+from engine.data.split_names import Split
+from engine.data.walk import is_run_folder, walk_in_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A scanned folder. `classes` are those of the training split; other splits are matched by class name."""
+    """A scanned folder.
+
+    `classes` are those of the training split, in natural order; other splits are matched by class name. A folder with
+    nothing but validation or test images has the classes of these.
+    """
 
     root: Path
     classes: tuple[str, ...]
@@ -75,37 +71,50 @@ def scan(root: Path, is_corrected: bool = True) -> Dataset:
     """Scan a dataset folder. Images are recognised by file name and not opened.
 
     Args:
-        root: Folder with the layout class/*.jpg, or train/class/*.jpg with val/ and optionally test/.
+        root: Folder with the layout class/*.jpg, or train/class/*.jpg with val/ and optionally test/; see
+            `engine.data.split_folders`.
         is_corrected: Apply the label log, see `engine.data.label_overrides`.
 
     Raises:
-        EngineError: The folder cannot be read or contains no classes.
+        EngineError: The folder cannot be read, contains no classes, or may be meant in several ways.
     """
     return run_to_end(scan_in_steps(root, is_corrected))
 
 
 def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None, Dataset]:
-    """Scan as `scan` does and yield the number of images found so far after each class."""
+    """Scan as `scan` does and yield the number of images found so far after each folder."""
     if not os.path.exists(root):
         raise EngineError("This folder does not exist.", root)
     if not os.path.isdir(root):
         raise EngineError("This is a file, not a folder. Choose a folder that contains one folder per class.", root)
     require_utf8_path(root)
-    splits = _split_folders(_subfolders(root))
-    notes: list[str] = []
-    samples: list[tuple[str, str, Split]] = []
-    for folder, split in splits or [(root, "train")]:
-        yield from _scan_classes(root, folder, split, samples, notes)
-    return _build(root, _apply_label_log(root, samples, notes) if is_corrected else samples, notes)
+    walk = yield from walk_in_steps(os.fspath(root))
+    layout = find_layout(walk.top)
+    images, notes = label_images(layout, walk)
+    notes = [*layout.notes, *notes, *describe_skipped(layout, walk)]
+    if not images:
+        raise EngineError(_no_classes_message(root, len(walk.top.images)), root)
+    return _build(root, _apply_label_log(root, images, notes) if is_corrected else images, notes)
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Return all visible images below `folder`, sorted; folders that cannot be read are returned like images."""
-    return sorted((Path(path) for path, kind in _walk(folder) if kind != "other"), key=Path.as_posix)
+    """Return all visible images below `folder`, sorted; folders that cannot be read are returned like images.
+
+    Run folders of this program are skipped, unless `folder` is one.
+    """
+    walk = run_to_end(walk_in_steps(os.fspath(folder), skip_sorted=False))
+    paths = [path for part in walk.top.with_subfolders() for path in part.images]
+    return sorted(map(Path, [*paths, *walk.unreadable]), key=Path.as_posix)
 
 
 def require_trainable(dataset: Dataset) -> None:
-    """Raise EngineError if the dataset has too few or too many classes or no validation images."""
+    """Raise EngineError if the dataset has too few or too many classes, or no training or validation images."""
+    if not dataset.of_split("train"):
+        raise EngineError(
+            "There are only validation or test images here. Add training images in a folder 'train', or choose the "
+            "folder of the split itself to train on its images.",
+            dataset.root,
+        )
     if len(dataset.classes) < 2:
         raise EngineError(
             f"There is only one class, '{dataset.classes[0]}'. Add a folder of images for at least one more.",
@@ -120,136 +129,53 @@ def require_trainable(dataset: Dataset) -> None:
         raise EngineError("There are no validation images. Add images, at least two in one class.", dataset.root)
 
 
-def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
-    """Return the visible entries of a folder; raise EngineError if it cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not is_hidden(entry.name)]
-    except OSError as error:
-        raise EngineError(f"This folder cannot be read: {error.strerror or error}.", Path(folder)) from error
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in _entries(folder) if _is_folder(entry))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself, or missing permissions
-        return False
-
-
-def _num_loose_images(folder: Path) -> int:
-    return sum(not _is_folder(entry) and is_image_name(entry.name) for entry in _entries(folder))
-
-
-def _split_folders(tops: list[Path]) -> list[tuple[Path, Split]]:
-    """Return the split folders, or an empty list if the folders are classes.
-
-    A class may be called "train": the folders are splits only if all of them are named like splits and `train` has
-    subfolders.
-    """
-    splits = [(path, SPLIT_FOLDERS[path.name.lower()]) for path in tops if path.name.lower() in SPLIT_FOLDERS]
-    trains = [path for path, split in splits if split == "train"]
-    is_split = len(splits) == len(tops) and len(trains) == 1 and bool(_subfolders(trains[0]))
-    return sorted(splits, key=lambda pair: pair[1] != "train") if is_split else []
-
-
-def _scan_classes(
-    root: Path, folder: Path, split: Split, samples: list[tuple[str, str, Split]], notes: list[str]
-) -> Generator[int, None, None]:
-    num_loose = _num_loose_images(folder)
-    if num_loose:
-        notes.append(
-            f"{num_loose} {_images(num_loose)} skipped in '{path_to_text(folder.name)}': not in a class folder."
-        )
-    num_other_files = 0
-    for class_folder in _subfolders(folder):
-        num_before, class_name = len(samples), path_to_text(class_folder.name)
-        for file, kind in _walk(class_folder):
-            path = path_to_text(os.path.relpath(file, root).replace(os.sep, "/"))
-            if kind == "image":
-                samples.append((path, class_name, split))
-            elif kind == "unreadable":
-                notes.append(f"The folder '{path}' cannot be read.")
-            else:
-                num_other_files += 1
-        if len(samples) == num_before:
-            notes.append(f"The folder '{class_name}' contains no images.")
-        yield len(samples)
-    if num_other_files:
-        notes.append(f"{num_other_files} other {'file' if num_other_files == 1 else 'files'} skipped.")
-
-
-def _images(count: int) -> str:
-    return "image" if count == 1 else "images"
-
-
-_Kind: TypeAlias = Literal["image", "unreadable", "other"]
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, _Kind]]:
-    """Yield the visible files and unreadable folders below `folder`; circular links are followed once.
-
-    Files are selected by name only; unreadable ones are reported when they are opened.
-    """
-    seen: set[str] = set()
-    waiting = [os.fspath(folder)]
-    while waiting:
-        current = waiting.pop()
-        real = os.path.realpath(current)
-        if real in seen:
-            continue
-        seen.add(real)
-        try:
-            entries = _entries(current)
-        except EngineError:
-            yield current, "unreadable"
-            continue
-        for entry in entries:
-            if _is_folder(entry):
-                waiting.append(entry.path)
-            else:
-                yield entry.path, "image" if is_image_name(entry.name) else "other"
-
-
-def _apply_label_log(
-    root: Path, images: list[tuple[str, str, Split]], notes: list[str]
-) -> list[tuple[str, str, Split]]:
+def _apply_label_log(root: Path, images: list[LabelledImage], notes: list[str]) -> list[LabelledImage]:
     decisions = read_decisions(root)
     if not decisions:
         return images
-    classes = frozenset(name for _, name, split in images if split == "train")
-    names, log_notes = apply_decisions([(path, name) for path, name, _ in images], decisions, classes)
+    classes = _class_names(images)
+    given = [(image.path, image.class_name) for image in images]
+    names, log_notes = apply_decisions(given, decisions, frozenset(classes))
     notes += log_notes
-    kept = [(path, name, split) for (path, _, split), name in zip(images, names) if name is not None]
-    remaining = {name for _, name, split in kept if split == "train"}
-    notes += [f"Class '{name}' has no training images left." for name in sorted(classes - remaining)]
+    kept = [image._replace(class_name=name) for image, name in zip(images, names) if name is not None]
+    if not kept:
+        raise EngineError("All images here are excluded by the label log.", root)
+    remaining = _class_names(kept)
+    notes += [f"Class '{name}' has no training images left." for name in classes if name not in remaining]
     return kept
 
 
-def _build(root: Path, images: list[tuple[str, str, Split]], notes: list[str]) -> Dataset:
-    classes = tuple(sorted({name for _, name, split in images if split == "train"}))
-    if not classes:
-        raise EngineError(_no_classes_message(root), root)
+def _class_names(images: list[LabelledImage]) -> dict[str, None]:
+    """Return the names of the classes in natural order: those of the training images, or of all if there are none."""
+    names = {image.class_name for image in images if image.split == "train"} or {image.class_name for image in images}
+    return dict.fromkeys(sorted(names, key=natural_key))
+
+
+def _build(root: Path, images: list[LabelledImage], notes: list[str]) -> Dataset:
+    classes = tuple(_class_names(images))
     labels = {name: label for label, name in enumerate(classes)}
-    splits = {split for _, _, split in images}
-    for split in splits - {"train"}:
-        present = {name for _, name, other in images if other == split}
+    splits = {image.split for image in images}
+    for split in sorted(splits - {"train"}) if "train" in splits else ():
+        present = {image.class_name for image in images if image.split == split}
         notes += [
-            f"Class '{name}' of {split} skipped: it has no training images." for name in sorted(present - set(classes))
+            f"Class '{name}' of {split} skipped: it has no training images."
+            for name in sorted(present - set(classes), key=natural_key)
         ]
-        notes += [f"Class '{name}' has no images in {split}." for name in sorted(set(classes) - present)]
-    samples = sorted((path, labels[name], split) for path, name, split in images if name in labels)
+        notes += [f"Class '{name}' has no images in {split}." for name in classes if name not in present]
+    samples = sorted(
+        (image.path, labels[image.class_name], image.split) for image in images if image.class_name in labels
+    )
     counts = Counter(label for _, label, split in samples if split == "train")
-    single = [classes[label] for label, count in sorted(counts.items()) if count == 1]
-    notes += [f"Class '{name}' has only one training image." for name in single]
+    notes += [
+        f"Class '{classes[label]}' has only one training image." for label in sorted(counts) if counts[label] == 1
+    ]
     return Dataset(root, classes, tuple(Sample(*row) for row in samples), tuple(notes), "val" in splits)
 
 
-def _no_classes_message(root: Path) -> str:
+def _no_classes_message(root: Path, num_loose: int) -> str:
     advice = "Create one folder per class and put its images inside."
-    if _num_loose_images(root):
-        return f"This folder has no class folders. {advice}"
-    return f"There are no images in this folder. {advice}"
+    if is_run_folder(os.listdir(root)):
+        return "This is the folder of a run, not of images. Choose the folder that contains the images."
+    return (
+        f"This folder has no class folders. {advice}" if num_loose else f"There are no images in this folder. {advice}"
+    )

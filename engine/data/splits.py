@@ -17,8 +17,9 @@ from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
 from engine.core.seeds import stable_seed
 from engine.data.class_names import ClassNames
-from engine.data.dataset import Dataset, Sample, Split
+from engine.data.dataset import Dataset, Sample
 from engine.data.grey_range import GreyRanges
+from engine.data.split_names import Split
 
 
 def split(dataset: Dataset, val_fraction: float, seed: int, groups: Sequence[Sequence[str]] = ()) -> Dataset:

@@ -7,7 +7,8 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.formatting import count
-from engine.data.dataset import Dataset, Sample, Split
+from engine.data.dataset import Dataset, Sample
+from engine.data.split_names import Split
 from engine.runs.run_folder import Run
 from gui.models.image_model import GridItem
 from gui.models.run_record import RunRecord

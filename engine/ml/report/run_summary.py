@@ -7,7 +7,8 @@ import torch
 
 from engine.config.settings import RunConfig
 from engine.core.formatting import duration, percent
-from engine.data.dataset import SPLIT_FOLDERS, Dataset
+from engine.data.dataset import Dataset
+from engine.data.split_names import is_split_by_folders
 from engine.results.model_metadata import ModelMetadata
 from engine.runs.history import History
 
@@ -55,8 +56,7 @@ def _versions() -> str:
 
 
 def _describe_split(dataset: Dataset, config: RunConfig) -> str:
-    top_folders = ((sample.path.split("/")[0].lower(), sample.split) for sample in dataset.samples)
-    if all(SPLIT_FOLDERS.get(folder) == split for folder, split in top_folders):
+    if is_split_by_folders([(sample.path, sample.split) for sample in dataset.samples]):
         return "by the folders of the dataset"
     groups = ", duplicates and bursts on the same side" if config.data.group_duplicates else ""
     return f"{percent(config.data.val_fraction)} of each class for validation, seed {config.data.seed}{groups}"

@@ -31,10 +31,6 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     assert scan(write_classes(tmp_path, {"train": 2, "bus": 2})).classes == ("bus", "train")
 
 
-def test_folders_named_like_splits_without_class_folders_are_classes(tmp_path: Path) -> None:
-    assert scan(write_classes(tmp_path, {"train": 2, "test": 2})).classes == ("test", "train")
-
-
 def test_a_class_that_is_missing_in_a_split_does_not_shift_labels(tmp_path: Path) -> None:
     write_classes(tmp_path / "train", {"ant": 2, "bee": 2, "cat": 2})
     write_classes(tmp_path / "val", {"ant": 1, "cat": 1})

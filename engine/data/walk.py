@@ -1,0 +1,222 @@
+"""Walk through a folder of images: a tree of its folders and image files, without those that are no data.
+
+Files are selected by name only; unreadable ones are reported when they are opened.
+"""
+
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.core.errors import EngineError
+from engine.core.file_names import is_hidden, is_image_name
+from engine.core.path_text import path_to_text
+
+SORTED_MARK = "classifold-sort.jsonl"
+"""File in the folder that receives sorted images; see `engine.sorting.undo`."""
+_RUN_FILES = frozenset(("model.safetensors", "split.json", "events.jsonl"))
+_MAX_LOOKED_AT = 1_000
+"""Entries of a skipped folder that are looked at to find out whether it contains images."""
+
+
+@dataclass(slots=True, eq=False)
+class Folder:
+    """A folder, with its image files and subfolders."""
+
+    path: str
+    """Path as it was reached, below the root of the walk."""
+    real_path: str
+    parent: "Folder | None" = None
+    images: list[str] = field(default_factory=list)
+    """Paths of the image files directly inside."""
+    folders: list["Folder"] = field(default_factory=list)
+    num_images: int = 0
+    """Number of image files directly inside and in all folders below."""
+    num_other_files: int = 0
+    """Number of visible files directly inside with another suffix than that of an image."""
+    without_suffix: list[str] = field(default_factory=list)
+    """Paths of the visible files directly inside that have no suffix."""
+
+    @property
+    def name(self) -> str:
+        """Name of the folder as text."""
+        return path_to_text(os.path.basename(self.path))
+
+    @property
+    def filled(self) -> list["Folder"]:
+        """Subfolders that contain images, also deeper ones."""
+        return [folder for folder in self.folders if folder.num_images]
+
+    @property
+    def is_structured(self) -> bool:
+        """True if most images are in subfolders."""
+        return self.num_images > 2 * len(self.images)
+
+    def with_subfolders(self) -> Iterator["Folder"]:
+        """Yield the folder and all folders below."""
+        waiting = [self]
+        while waiting:
+            folder = waiting.pop()
+            yield folder
+            waiting += reversed(folder.folders)
+
+
+@dataclass(slots=True)
+class Walk:
+    """Result of a walk. Paths in the lists are as they were reached."""
+
+    top: Folder
+    unreadable: list[str] = field(default_factory=list)
+    """Folders that cannot be read."""
+    runs: list[str] = field(default_factory=list)
+    """Run folders of this program, which are skipped."""
+    sorted_folders: list[str] = field(default_factory=list)
+    """Folders that received sorted images, which are skipped."""
+    hidden: list[str] = field(default_factory=list)
+    """Hidden folders and folders of the system that contain images; they are skipped."""
+    repeated: list[tuple[str, str]] = field(default_factory=list)
+    """Links to folders that the walk has read, or that contain the link; they are skipped. With their targets."""
+    linked_images: dict[str, str] = field(default_factory=dict)
+    """Real path of each image file that is a link."""
+
+
+def walk_in_steps(root: str, skip_sorted: bool = True) -> Generator[int, None, Walk]:
+    """Walk through `root` and yield the number of images found so far after each folder.
+
+    Each folder is read once: links are followed after all folders that are no links, unless they lead to a folder that
+    was read already, or that contains the link.
+
+    Args:
+        root: The folder.
+        skip_sorted: Skip folders that received sorted images.
+
+    Raises:
+        EngineError: `root` itself cannot be read.
+    """
+    return (yield from _Walker(root, skip_sorted).run())
+
+
+class _Walker:
+    def __init__(self, root: str, skip_sorted: bool) -> None:
+        self._skip_sorted = skip_sorted
+        self._walk = Walk(Folder(root, os.path.realpath(root)))
+        self._read: dict[str, str] = {}
+        """Path of each folder that was read, by its real path."""
+        self._links: deque[Folder] = deque()
+
+    def run(self) -> Generator[int, None, Walk]:
+        top = self._walk.top
+        yield from self._walk_from(top)
+        while self._links:
+            folder = self._links.popleft()
+            if folder.real_path in self._read or _contains(folder.real_path, top.real_path):
+                self._walk.repeated.append((folder.path, self._read.get(folder.real_path, folder.real_path)))
+            else:
+                yield from self._walk_from(folder)
+        return self._walk
+
+    def _walk_from(self, start: Folder) -> Generator[int, None, None]:
+        waiting = [start]
+        while waiting:
+            folder = waiting.pop()
+            if folder.real_path in self._read:  # a link has led there before
+                self._walk.repeated.append((folder.path, self._read[folder.real_path]))
+                continue
+            self._read[folder.real_path] = folder.path
+            try:
+                entries = _entries(folder.path)
+            except OSError as error:
+                if folder.parent is None:
+                    message = f"This folder cannot be read: {error.strerror or error}."
+                    raise EngineError(message, Path(folder.path)) from error
+                self._walk.unreadable.append(folder.path)
+                continue
+            if folder.parent is not None:
+                if self._is_output(folder, {entry.name for entry in entries}):
+                    continue
+                folder.parent.folders.append(folder)
+            waiting += reversed(list(self._read_entries(folder, entries)))
+            _add_up(folder)
+            yield self._walk.top.num_images
+
+    def _is_output(self, folder: Folder, names: set[str]) -> bool:
+        """Return True, and write the folder down, if this program wrote it."""
+        if is_run_folder(names):
+            self._walk.runs.append(folder.path)
+            return True
+        if SORTED_MARK in names and self._skip_sorted:
+            self._walk.sorted_folders.append(folder.path)
+            return True
+        return False
+
+    def _read_entries(self, folder: Folder, entries: Iterable[os.DirEntry[str]]) -> Iterator[Folder]:
+        """Add the image files of a folder to it; yield its subfolders that are no links."""
+        for entry in entries:
+            if _is_folder(entry):
+                if is_hidden(entry.name):
+                    if _has_images(entry.path):
+                        self._walk.hidden.append(entry.path)
+                    continue
+                child = Folder(entry.path, os.path.realpath(entry.path), folder)
+                if _is_link(child):
+                    self._links.append(child)
+                else:
+                    yield child
+            elif is_image_name(entry.name):
+                folder.images.append(entry.path)
+                if entry.is_symlink():
+                    self._walk.linked_images[entry.path] = os.path.realpath(entry.path)
+            elif is_hidden(entry.name):
+                continue
+            elif os.path.splitext(entry.name)[1]:
+                folder.num_other_files += 1
+            else:
+                folder.without_suffix.append(entry.path)
+
+
+def is_run_folder(names: Iterable[str]) -> bool:
+    """Return True if a folder with these entries is a run of this program."""
+    present = set(names)
+    return "config.json" in present and not _RUN_FILES.isdisjoint(present)
+
+
+def _add_up(folder: Folder) -> None:
+    above: Folder | None = folder
+    while above is not None:
+        above.num_images += len(folder.images)
+        above = above.parent
+
+
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    with os.scandir(path) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or missing permissions
+        return False
+
+
+def _is_link(folder: Folder) -> bool:
+    """Return True for a link, also for a junction of Windows, which `os.path.islink` does not know."""
+    in_parent = os.path.join(folder.parent.real_path if folder.parent else "", os.path.basename(folder.path))
+    return os.path.normcase(folder.real_path) != os.path.normcase(in_parent)
+
+
+def _contains(folder: str, path: str) -> bool:
+    """Return True if the real path of a folder is `path` or above it."""
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+def _has_images(path: str) -> bool:
+    num_seen = 0
+    for _, _, files in os.walk(path):
+        if any(map(is_image_name, files)):
+            return True
+        num_seen += 1 + len(files)
+        if num_seen > _MAX_LOOKED_AT:
+            return False
+    return False
