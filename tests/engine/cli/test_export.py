@@ -1,5 +1,8 @@
 """Tests of the subcommand export."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +28,27 @@ def test_a_wrong_file_suffix_and_an_unknown_format_are_errors(
     assert main(["export", str(tiny_run.model_path), "--format", "pt2", "--out", str(tmp_path / "model.onnx")]) == 1
     assert "must end in .pt2" in capsys.readouterr().err
     assert main(["export", str(tiny_run.model_path), "--format", "tflite", "--out", "x"]) == 2
+
+
+INTERRUPTED = """
+import os, signal, sys
+from engine.core import process
+start_program = process.start_program
+def start_and_interrupt(*arguments, errors):
+    started = start_program(*arguments, errors=errors)
+    os.killpg(0, signal.SIGINT)
+    return started
+process.start_program = start_and_interrupt
+from engine.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the terminal's process group is that of POSIX")
+def test_ctrl_c_during_an_export_stops_it_with_exit_code_130(tiny_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    arguments = ["export", str(tiny_run.model_path), "--out", str(tmp_path / "out" / "a.onnx")]
+    command = [sys.executable, "-c", INTERRUPTED, *arguments]
+    done = subprocess.run(command, start_new_session=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Stopped." in done.stderr) == (130, True), done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
