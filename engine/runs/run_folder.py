@@ -15,11 +15,14 @@ from engine.core.events import Event, RunDone, from_line, to_line
 from engine.core.file_names import unique_path
 from engine.core.locks import is_locked, locked
 from engine.core.path_text import require_utf8_path
-from engine.core.paths import default_runs_folder
+from engine.core.paths import default_runs_folder, folder_name
 from engine.core.safe_read import read_text
 from engine.data.dataset import Dataset
 from engine.data.splits import read_split, write_split
 from engine.runs.history import History
+
+_MAX_PREFIX_BYTES = 200
+"""Limit of the part of a run's name that the dataset gives; file systems allow 255 bytes in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,13 @@ class Run:
 def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
     """Return an unused path for a run, named after the dataset and the date."""
     stamp = datetime.now().strftime("%Y-%m-%d")
-    return unique_path((folder or default_runs_folder()) / f"{dataset_root.resolve().name} {stamp}")
+    return unique_path((folder or default_runs_folder()) / f"{run_prefix(dataset_root)} {stamp}")
+
+
+def run_prefix(dataset_root: Path) -> str:
+    """Return the start of the names of runs on a dataset folder, which a space and the date follow."""
+    name = folder_name(dataset_root.resolve())
+    return name.encode(errors="ignore")[:_MAX_PREFIX_BYTES].decode(errors="ignore").strip()
 
 
 def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:

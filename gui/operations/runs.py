@@ -12,7 +12,7 @@ from engine.core.events import EpochDone, RunStarted
 from engine.core.locks import is_locked
 from engine.core.paths import default_runs_folder
 from engine.data.splits import unsplit
-from engine.runs.run_folder import Run, interrupted_runs, list_runs, new_run_path
+from engine.runs.run_folder import Run, interrupted_runs, list_runs, new_run_path, run_prefix
 from gui.job import Job
 from gui.job_runner import JobRunner
 from gui.models.run_record import RunRecord, read_record
@@ -165,10 +165,11 @@ class RunOperations(QObject):
 
 def _find_latest(folder: Path) -> Generator[None, None, Run | None]:
     yield from ()
+    prefix = run_prefix(folder)
     for run in list_runs(default_runs_folder()):
         try:
             # Runs are named after their folder, so the split files of all other runs need not be read
-            if run.name.startswith(folder.name) and run.model_path.is_file() and run.dataset.root.resolve() == folder:
+            if run.name.startswith(prefix) and run.model_path.is_file() and run.dataset.root.resolve() == folder:
                 return run
         except EngineError:  # opening a damaged run reports the error
             continue

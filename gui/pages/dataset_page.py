@@ -7,6 +7,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.formatting import count
+from engine.core.paths import folder_name
 from engine.data.dataset import Dataset, Sample
 from engine.data.split_names import Split
 from engine.runs.run_folder import Run
@@ -95,7 +96,7 @@ class DatasetPage(QWidget):
             column.addWidget(MutedLabel("Recent", page))
             row = QHBoxLayout()
             for folder in recent[:4]:
-                button = QPushButton(as_button_text(folder.name), page)
+                button = QPushButton(as_button_text(folder_name(folder)), page)
                 button.setProperty("flat", True)
                 button.setToolTip(as_plain(str(folder)))
                 button.clicked.connect(lambda _checked=False, folder=folder: self._operations.runs.open_project(folder))
@@ -215,7 +216,7 @@ class DatasetPage(QWidget):
             self._on_class_chosen(-1)
 
     def _describe(self, dataset: Dataset) -> None:
-        self.title.setText(dataset.root.resolve().name)
+        self.title.setText(folder_name(dataset.root.resolve()))
         self.title.setToolTip(str(dataset.root))
         sizes = {name: len(dataset.of_split(split)) for split, name in _SPLIT_NAMES.items()}
         self.summary.setText(

@@ -10,7 +10,7 @@ from engine.core.events import RunDone, RunStarted, Warned
 from engine.core.formatting import millions, size
 from engine.core.paths import default_runs_folder
 from engine.runs.history import History
-from engine.runs.run_folder import Run, list_runs
+from engine.runs.run_folder import Run, list_runs, run_prefix
 from gui.formatting import device_text, network_name, plan_text, validation_accuracy
 from gui.operations import Operations
 from gui.state import AppState
@@ -157,8 +157,10 @@ class TrainPage(QWidget):
     def _earlier_runs(self) -> list[History]:
         """Return the histories of the latest runs on this folder, which are recognised by their names."""
         dataset = self._state.dataset
-        name = dataset.root.resolve().name if dataset is not None else ""
-        runs = [run for run in list_runs(default_runs_folder()) if run.name.startswith(f"{name} ")]
+        if dataset is None:
+            return []
+        start = f"{run_prefix(dataset.root)} "
+        runs = [run for run in list_runs(default_runs_folder()) if run.name.startswith(start)]
         return [run.history for run in runs[:_NUM_EARLIER_RUNS]]
 
     def _on_training_changed(self) -> None:

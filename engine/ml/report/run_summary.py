@@ -7,6 +7,7 @@ import torch
 
 from engine.config.settings import RunConfig
 from engine.core.formatting import duration, percent
+from engine.core.paths import folder_name
 from engine.data.dataset import Dataset
 from engine.data.split_names import is_split_by_folders
 from engine.results.model_metadata import ModelMetadata
@@ -28,7 +29,7 @@ def summarize_run(
         if samples
     )
     rows = [
-        ("Dataset", dataset.root.name),
+        ("Dataset", folder_name(dataset.root)),
         ("Images", sizes),
         ("Classes", str(len(dataset.classes))),
         ("Split", _describe_split(dataset, config)),

@@ -12,7 +12,7 @@ from engine.core.errors import EngineError
 from engine.core.events import EpochDone, RunDone, Scores, TrainScores, to_line
 from engine.core.locks import locked
 from engine.data.dataset import Dataset, Sample
-from engine.runs.run_folder import Run, create_run, interrupted_runs, list_runs, new_run_path
+from engine.runs.run_folder import Run, create_run, interrupted_runs, list_runs, new_run_path, run_prefix
 
 DATASET = Dataset(Path("/data"), ("a", "b"), (Sample("a/1.png", 0), Sample("b/1.png", 1, "val")))
 EPOCH = EpochDone(
@@ -57,6 +57,17 @@ def test_a_new_run_never_reuses_an_existing_path(tmp_path: Path) -> None:
     second = new_run_path(Path("/photos/ants"), tmp_path)
     assert first.name.startswith("ants")
     assert second != first
+
+
+def test_the_run_of_a_drive_is_named_after_the_drive(tmp_path: Path) -> None:
+    assert new_run_path(Path(os.path.abspath(os.sep)), tmp_path).name[0] != " "
+
+
+def test_the_run_of_a_folder_with_a_long_name_can_be_created(tmp_path: Path) -> None:
+    root = tmp_path / ("ü" * 120)
+    path = new_run_path(root, tmp_path)
+    path.mkdir()
+    assert path.name.startswith(f"{run_prefix(root)} ")
 
 
 def test_a_run_without_an_event_log_has_no_events(tmp_path: Path) -> None:
