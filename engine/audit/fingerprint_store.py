@@ -31,10 +31,13 @@ class FingerprintStore:
         row = self._rows.get(key)
         return None if row is None else self._records[row]
 
-    def save(self, records: Records) -> None:
-        """Replace the cache by these records, if there is enough disk space."""
-        if len(records) == len(self._rows) and all(tuple(key) in self._rows for key in records["key"].tolist()):
+    def save(self, records: Records, keeps_others: bool = False) -> None:
+        """Replace the cache by these records, or add them to it, if there is enough disk space."""
+        is_new = np.array([tuple(key) not in self._rows for key in records["key"].tolist()], np.bool_)
+        if not is_new.any() and (keeps_others or len(records) == len(self._rows)):
             return
+        if keeps_others:
+            records = np.concatenate((self._records, records[is_new]))
         if not reserve_space(records.nbytes):
             return
         try:

@@ -63,8 +63,13 @@ class DatasetScan:
         return (*describe_grey_ranges(self.grey_ranges, values), *describe_traits(traits))
 
 
-def fingerprint_dataset(dataset: Dataset) -> Generator[Event, None, DatasetScan]:
-    """Fingerprint all images and save the records in the cache; yields progress."""
+def fingerprint_dataset(dataset: Dataset, is_part: bool = False) -> Generator[Event, None, DatasetScan]:
+    """Fingerprint all images and save the records in the cache; yields progress.
+
+    Args:
+        dataset: The images.
+        is_part: The folder has other images as well, whose records stay in the cache.
+    """
     store = FingerprintStore(dataset.root)
     records = empty_records(len(dataset.samples))
     samples: list[Sample] = []
@@ -78,7 +83,7 @@ def fingerprint_dataset(dataset: Dataset) -> Generator[Event, None, DatasetScan]
             samples.append(result.sample)
         yield from ticker.at(num_done)
     records = records[: len(samples)]
-    store.save(records)
+    store.save(records, keeps_others=is_part)
     learnt = [value for sample, value in zip(samples, read_values(records)) if value and sample.split != "test"]
     ranges = find_grey_ranges(learnt)
     return DatasetScan(tuple(samples), rescale_records(records, ranges), tuple(unreadable), ranges)

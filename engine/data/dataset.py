@@ -47,6 +47,8 @@ class Dataset:
     """True if the folder has its own validation split."""
     grey_ranges: GreyRanges | None = None
     """Ranges of images with more than 8 bits per channel; None before the images were fingerprinted."""
+    unmatched: tuple[tuple[str, str, Split], ...] = ()
+    """Path, class name and split of the images of val/ and test/ whose class has no training images."""
 
     def of_split(self, split: Split) -> tuple[Sample, ...]:
         """Return the samples of one split."""
@@ -169,7 +171,10 @@ def _build(root: Path, images: list[LabelledImage], notes: list[str]) -> Dataset
     notes += [
         f"Class '{classes[label]}' has only one training image." for label in sorted(counts) if counts[label] == 1
     ]
-    return Dataset(root, classes, tuple(Sample(*row) for row in samples), tuple(notes), "val" in splits)
+    unmatched = tuple(sorted((i.path, i.class_name, i.split) for i in images if i.class_name not in labels))
+    return Dataset(
+        root, classes, tuple(Sample(*row) for row in samples), tuple(notes), "val" in splits, unmatched=unmatched
+    )
 
 
 def _no_classes_message(root: Path, num_loose: int) -> str:

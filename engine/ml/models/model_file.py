@@ -9,11 +9,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from engine import __version__
+from engine.audit.learnt_images import LearntImages
 from engine.config.settings import RunConfig
 from engine.core.atomic_write import saving, write_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Best
 from engine.ml.models.build import Classifier, build_on_meta
+from engine.ml.models.learnt_digests import LEARNT_NAME, to_tensor
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.reference_embeddings import TENSOR_NAME
 from engine.results.calibration import Calibration
@@ -49,18 +51,39 @@ def make_metadata(
     )
 
 
-def model_bytes(model: Classifier, metadata: ModelMetadata, reference: Tensor | None = None) -> bytes:
-    """Return the content of a model file: weights, metadata and optionally reference embeddings (N, D)."""
+EXTRA_TENSORS = frozenset((TENSOR_NAME, LEARNT_NAME))
+"""Tensors of a model file that are not weights."""
+
+
+def model_bytes(
+    model: Classifier, metadata: ModelMetadata, reference: Tensor | None = None, learnt: LearntImages | None = None
+) -> bytes:
+    """Return the content of a model file.
+
+    Args:
+        model: The weights.
+        metadata: Its description.
+        reference: Reference embeddings, shape (N, D).
+        learnt: Digests of the images that the model learnt from; None: unknown.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     if reference is not None:
         tensors[TENSOR_NAME] = reference.cpu().contiguous()
+    if learnt is not None:
+        tensors[LEARNT_NAME] = to_tensor(learnt)
     # Not safetensors' `save_file`, which creates files that only their owner can read
     return save(tensors, {METADATA_KEY: metadata.model_dump_json()})
 
 
-def save_model(path: Path, model: Classifier, metadata: ModelMetadata, reference: Tensor | None = None) -> None:
-    """Write a model file atomically; raise EngineError if that fails."""
-    content = model_bytes(model, metadata, reference)
+def save_model(
+    path: Path,
+    model: Classifier,
+    metadata: ModelMetadata,
+    reference: Tensor | None = None,
+    learnt: LearntImages | None = None,
+) -> None:
+    """Write a model file atomically, see `model_bytes`; raise EngineError if that fails."""
+    content = model_bytes(model, metadata, reference, learnt)
     with saving("The model", path):
         write_atomic(path, lambda temporary: temporary.write_bytes(content))
 
@@ -89,7 +112,7 @@ def load_model(path: Path) -> tuple[Classifier, ModelMetadata]:
 def _read_state(path: Path, outline: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return copies of the tensors in a model file; raise ValueError if they do not match `outline`."""
     with safe_open(path, "pt") as file:
-        if set(file.keys()) - {TENSOR_NAME} != set(outline):
+        if set(file.keys()) - EXTRA_TENSORS != set(outline):
             raise ValueError("the layers have other names")
         for name, expected in outline.items():
             saved = file.get_slice(name)

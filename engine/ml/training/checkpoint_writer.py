@@ -53,7 +53,7 @@ class CheckpointWriter:
             return
         best, classes = state.stopping.best, state.dataset.classes
         metadata = state.setup.make_metadata(classes, best, state.calibration)
-        self._pending[self._run.model_path] = model_bytes(state.eval_model, metadata)
+        self._pending[self._run.model_path] = model_bytes(state.eval_model, metadata, learnt=state.learnt)
         if evaluation is not None:
             self._pending[self._run.results_path] = evaluation.model_dump_json().encode()
         self.flush_pending(state)

@@ -10,6 +10,7 @@ from engine.ml.evaluation.open_model import open_model
 from engine.ml.evaluation.out_of_distribution import choose_ood_threshold, mean_knn_cosine, write_reference_paths
 from engine.ml.evaluation.stratified_subset import stratified_subset
 from engine.ml.loading.feature_cache import compute_features
+from engine.ml.models.learnt_digests import read_learnt
 from engine.ml.models.model_file import save_model
 from engine.ml.models.reference_embeddings import MAX_REFERENCE_IMAGES, l2_normalize
 from engine.ml.runtime.device import choose_device
@@ -46,7 +47,7 @@ def save_reference_embeddings(run: Run, dataset: Dataset, device: torch.device) 
         write_evaluation(evaluation.model_copy(update={"calibration": calibration}), run.results_path)
     write_reference_paths(run, dataset.root, train_features.samples, metadata.classes)
     metadata = metadata.model_copy(update={"calibration": calibration})
-    save_model(run.model_path, model.network, metadata, reference.half())
+    save_model(run.model_path, model.network, metadata, reference.half(), read_learnt(run.model_path))
 
 
 def finalize_stopped_run(run: Run) -> Generator[Event, None, None]:

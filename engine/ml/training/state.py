@@ -7,6 +7,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.audit.class_balance import class_weights, describe_imbalance, imbalance_ratio, uses_class_weights
+from engine.audit.learnt_images import LearntImages
 from engine.data.dataset import Dataset
 from engine.ml.models.build import Classifier
 from engine.ml.training.early_stopping import EarlyStopping
@@ -31,6 +32,8 @@ class TrainState:
     """Exponential moving average (EMA) of the weights, if the settings ask for one."""
     started: float
     """Value of time.monotonic() at the start of the run, earlier by the time it ran before it was interrupted."""
+    learnt: LearntImages | None = None
+    """Digests of the images that the model learns from, and of those that its first weights learnt from."""
     calibration: Calibration | None = None
     """Calibration of the best epoch so far."""
     epoch: int = 0
