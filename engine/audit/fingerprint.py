@@ -1,6 +1,5 @@
 """Fingerprint of an image file: hashes, thumbnail, quality measures and camera data, computed in one decode."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,8 +10,8 @@ from PIL import Image
 
 from engine.audit.sample_values import write_values
 from engine.core.errors import EngineError
+from engine.core.file_digest import file_digest
 from engine.core.path_text import path_from_text
-from engine.core.safe_read import open_image_file
 from engine.data.decode import decode_with_header, unreadable_reason
 
 SIDE = 32
@@ -100,8 +99,7 @@ def fingerprint(path: Path) -> Records:
 
 def _digest(path: Path) -> bytes:
     try:
-        with open_image_file(path) as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+        return file_digest(path)
     except OSError as error:
         raise EngineError(unreadable_reason(path, error), path) from error
 

@@ -15,6 +15,7 @@ from engine.core.threads import map_in_threads
 from engine.data.dataset import Dataset, Sample
 from engine.data.grey_range import GreyRanges, describe_grey_ranges, find_grey_ranges
 from engine.data.image_traits import describe_traits
+from engine.data.splits import FileContent
 from engine.results.evaluation import Unreadable
 
 
@@ -87,6 +88,14 @@ def fingerprint_dataset(dataset: Dataset, is_part: bool = False) -> Generator[Ev
     learnt = [value for sample, value in zip(samples, read_values(records)) if value and sample.split != "test"]
     ranges = find_grey_ranges(learnt)
     return DatasetScan(tuple(samples), rescale_records(records, ranges), tuple(unreadable), ranges)
+
+
+def file_contents(scanned: DatasetScan) -> dict[str, FileContent]:
+    """Return size and digest of each readable image by path."""
+    sizes, digests = scanned.records["key"][:, 1].tolist(), scanned.records["digest"]
+    return {
+        sample.path: (size, digest.tobytes().hex()) for sample, size, digest in zip(scanned.samples, sizes, digests)
+    }
 
 
 def find_duplicates_in_scan(scanned: DatasetScan) -> Generator[Event, None, tuple[DuplicateGroup, ...]]:

@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 import scipy
@@ -21,8 +23,19 @@ from engine.data.dataset import Dataset, Sample
 from engine.data.grey_range import GreyRanges
 from engine.data.split_names import Split
 
+_DAMAGED = "The list of images of this run is missing or damaged."
 
-def split(dataset: Dataset, val_fraction: float, seed: int, groups: Sequence[Sequence[str]] = ()) -> Dataset:
+FileContent: TypeAlias = tuple[int, str]
+"""Size of an image file in bytes, and its digest in hexadecimal digits."""
+
+
+def split(
+    dataset: Dataset,
+    val_fraction: float,
+    seed: int,
+    groups: Sequence[Sequence[str]] = (),
+    keep_in_train: frozenset[str] = frozenset(),
+) -> Dataset:
     """Return the dataset with a fraction of the training images of each class moved to validation.
 
     Each class with two or more images gets at least one validation image, unless its groups prevent it, and keeps at
@@ -34,10 +47,13 @@ def split(dataset: Dataset, val_fraction: float, seed: int, groups: Sequence[Seq
         val_fraction: Fraction of each class (0..1).
         seed: Random seed.
         groups: Paths that stay on the same side. Groups that share a path are merged.
+        keep_in_train: Paths that stay in training, as the first weights learnt from them. They count for the fraction,
+            so that the validation images of an earlier run are chosen again.
     """
     if dataset.has_val:
         return dataset
     units, numbers = _units(dataset, groups)
+    units = [unit for unit in units if keep_in_train.isdisjoint(dataset.samples[position].path for position in unit)]
     counts = dataset.counts("train")
     quotas = [min(max(1, round(count * val_fraction)), count - 1) for count in counts]
     selection = _Selection(dataset.samples, quotas)
@@ -118,12 +134,20 @@ def _merged(groups: Iterable[Sequence[int]]) -> list[list[int]]:
     return sorted(sorted(members) for members in merged.subsets() if len(members) > 1)
 
 
-def write_split(dataset: Dataset, path: Path) -> None:
-    """Write path, class, split and group number (or null) of every image as JSON."""
-    files = [
-        {"path": sample.path, "class": dataset.classes[sample.label], "split": sample.split, "group": sample.group}
-        for sample in dataset.samples
-    ]
+def write_split(dataset: Dataset, path: Path, contents: Mapping[str, FileContent] = MappingProxyType({})) -> None:
+    """Write path, class, split, group number (or null), and if known size and digest of every image as JSON.
+
+    Args:
+        dataset: The split dataset.
+        path: The JSON file.
+        contents: Size and digest by path.
+    """
+    files = []
+    for sample in dataset.samples:
+        content = contents.get(sample.path)
+        known = {} if content is None else {"size": content[0], "digest": content[1]}
+        file = {"path": sample.path, "class": dataset.classes[sample.label], "split": sample.split}
+        files.append({**file, "group": sample.group, **known})
     ranges = dataset.grey_ranges
     document = {
         "root": str(dataset.root.absolute()),
@@ -136,25 +160,41 @@ def write_split(dataset: Dataset, path: Path) -> None:
 
 def read_split(path: Path) -> Dataset:
     """Read a dataset from `split.json`; raise EngineError if the file is missing or damaged."""
+    document = read_split_file(path)
     try:
-        document = _SplitFile.model_validate_json(read_text(path))
         labels = {name: label for label, name in enumerate(document.classes)}
         samples = tuple(Sample(file.path, labels[file.class_name], file.split, file.group) for file in document.files)
-    except (OSError, ValueError, KeyError) as error:
-        raise EngineError("The list of images of this run is missing or damaged.", path) from error
+    except KeyError as error:
+        raise EngineError(_DAMAGED, path) from error
     return Dataset(Path(document.root), document.classes, samples, has_val=True, grey_ranges=document.grey_ranges)
 
 
-class _File(ExtensibleModel):
+class SplitImage(ExtensibleModel):
+    """One image in `split.json`."""
+
     path: RelativePath
     class_name: str = Field(alias="class")
     split: Split
     group: int | None = None
+    size: int | None = None
+    """In bytes; None in files of older versions."""
+    digest: str | None = None
+    """BLAKE2b of the file in hexadecimal digits; None in files of older versions."""
 
 
-class _SplitFile(ExtensibleModel):
+class SplitFile(ExtensibleModel):
+    """The content of `split.json`."""
+
     root: str
     classes: ClassNames
     grey_ranges: GreyRanges | None = None
     """None in runs of version 0.1, which are resumed as they began."""
-    files: tuple[_File, ...]
+    files: tuple[SplitImage, ...]
+
+
+def read_split_file(path: Path) -> SplitFile:
+    """Read `split.json` as it is stored; raise EngineError if the file is missing or damaged."""
+    try:
+        return SplitFile.model_validate_json(read_text(path))
+    except (OSError, ValueError) as error:
+        raise EngineError(_DAMAGED, path) from error

@@ -7,16 +7,20 @@ from pathlib import Path
 
 from engine.audit.class_balance import imbalance_ratio
 from engine.audit.findings import Audit
+from engine.audit.learnt_from import LearntFrom
 from engine.audit.outliers import find_outliers
 from engine.audit.scan import DatasetScan, find_duplicates_in_scan, fingerprint_dataset
 from engine.config.settings import DataConfig, RunConfig
+from engine.core.errors import EngineError
 from engine.core.events import Warned
+from engine.core.formatting import count
 from engine.core.progress import Ticker, with_progress
 from engine.data.dataset import Dataset, scan_in_steps
 from engine.data.decode import Pixels
 from engine.data.grey_range import GreyRanges
 from engine.data.splits import split as draw_split
 from engine.jobs.base import EventStream, from_callable, translate_device_errors
+from engine.jobs.held_out import find_start_images, paths_of_copies
 
 
 def scan(root: Path) -> EventStream[Dataset]:
@@ -46,25 +50,43 @@ def check(dataset: Dataset) -> EventStream[Audit]:
     )
 
 
-def split(dataset: Dataset, data: DataConfig) -> EventStream[Dataset]:
+def split(dataset: Dataset, data: DataConfig, weights: str = "none") -> EventStream[Dataset]:
     """Return the dataset split into training and validation images; yield a warning for each unreadable image.
 
     Unreadable images are removed before the split is drawn, so they do not change it. If the settings ask for it, all
-    images of a group of duplicates are in the same split.
+    images of a group of duplicates are in the same split. Images that the start weights learnt from stay in training.
+
+    Args:
+        dataset: The scanned dataset.
+        data: The settings of the split.
+        weights: The start weights, as in the settings.
     """
     scanned = yield from fingerprint_dataset(dataset)
     yield from skipped_warnings(scanned)
-    return (yield from split_readable(dataset, data, scanned))
+    start = yield from find_start_images(weights)
+    return (yield from split_readable(dataset, data, scanned, start))
 
 
-def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan) -> EventStream[Dataset]:
-    """Return a scanned dataset without its unreadable images, split as the settings say."""
+def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, start: LearntFrom) -> EventStream[Dataset]:
+    """Return a scanned dataset without its unreadable images, split as the settings say.
+
+    Images that the start weights learnt from, `start`, stay in training.
+    """
     dataset = dataset.without(frozenset(bad.path for bad in scanned.unreadable))
     dataset = replace(dataset, grey_ranges=scanned.grey_ranges)
-    if dataset.has_val or not data.group_duplicates:
-        return draw_split(dataset, data.val_fraction, data.seed)
-    duplicates = yield from find_duplicates_in_scan(scanned)
-    return draw_split(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates])
+    if dataset.has_val:
+        return dataset
+    keep_in_train = yield from paths_of_copies(scanned, start)
+    duplicates = (yield from find_duplicates_in_scan(scanned)) if data.group_duplicates else ()
+    drawn = draw_split(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates], keep_in_train)
+    if keep_in_train and not drawn.of_split("val"):
+        raise EngineError(
+            f"No image is left to validate on: the start weights learnt from {len(keep_in_train):,} of "
+            f"{count(len(dataset.samples), 'image')}. Add images that they have not learnt from, or "
+            "choose other start weights.",
+            dataset.root,
+        )
+    return drawn
 
 
 def with_grey_ranges(dataset: Dataset) -> EventStream[Dataset]:

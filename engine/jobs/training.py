@@ -1,12 +1,13 @@
 """Train, resume an interrupted run, and finalize a stopped one."""
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from engine.audit.scan import fingerprint_dataset
+from engine.audit.learnt_from import LearntFrom
+from engine.audit.scan import DatasetScan, file_contents, fingerprint_dataset
 from engine.config.settings import RunConfig
 from engine.core.atomic_write import remove_temporary_files, saving
 from engine.core.errors import EngineError
@@ -17,7 +18,9 @@ from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.jobs.dataset import skipped_warnings, split_readable, with_grey_ranges
+from engine.jobs.held_out import find_start_images, separate_held_out
 from engine.runs.event_log import log_events
+from engine.runs.image_folder import require_images
 from engine.runs.run_folder import Run, create_run
 from engine.runs.tensorboard import has_tensorboard, require_tensorboard
 
@@ -27,8 +30,9 @@ logger = logging.getLogger(__name__)
 def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
     """Split a dataset, then train as `train` does; unreadable images are also written to the event log of the run."""
     scanned = yield from fingerprint_dataset(dataset)
-    dataset = yield from split_readable(dataset, config.data, scanned)
-    return (yield from _train(dataset, config, path, skipped_warnings(scanned)))
+    start = yield from find_start_images(config.model.weights)
+    dataset = yield from split_readable(dataset, config.data, scanned, start)
+    return (yield from _train(dataset, config, path, scanned, start))
 
 
 def train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
@@ -45,11 +49,17 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
     Raises:
         EngineError: The dataset cannot be trained on, or the run folder cannot be created.
     """
-    return (yield from _train(dataset, config, path, ()))
+    scanned = yield from fingerprint_dataset(dataset, is_part=True)
+    start = yield from find_start_images(config.model.weights)
+    return (yield from _train(dataset, config, path, replace(scanned, unreadable=()), start))
 
 
-def _train(dataset: Dataset, config: RunConfig, path: Path, skipped: Iterable[Warned]) -> EventStream[Run]:
+def _train(
+    dataset: Dataset, config: RunConfig, path: Path, scanned: DatasetScan, start: LearntFrom
+) -> EventStream[Run]:
     require_trainable(dataset)
+    honest = yield from separate_held_out(dataset, scanned, start)
+    dataset, warnings = honest.dataset, (*skipped_warnings(scanned), *honest.warnings)
     require_tensorboard(config)
     dataset = yield from with_grey_ranges(dataset)
     run = Run(path)
@@ -57,22 +67,18 @@ def _train(dataset: Dataset, config: RunConfig, path: Path, skipped: Iterable[Wa
         return (yield from _fit_silently(run, config, dataset))
     with _locked_folder(run):
         if not (is_restarted() and run.config_path.is_file()):
-            create_run(path, config, dataset)
-        return (yield from _fit_and_record(run, config, dataset, skipped))
+            create_run(path, config, dataset, file_contents(scanned))
+        return (yield from _fit_and_record(run, config, dataset, warnings))
 
 
 def resume(path: Path) -> EventStream[Run]:
     """Resume a stopped or interrupted run from its last checkpoint, also within an epoch, and return the run.
 
     Raises:
-        EngineError: The run is finished, or the folder of its images does not exist.
+        EngineError: The run is finished, or its images are missing.
     """
     run = Run(path)
-    config, dataset = run.config, run.dataset
-    if not os.path.isdir(dataset.root):
-        raise EngineError(
-            "The images of this run are missing. Connect their drive or restore the folder.", dataset.root
-        )
+    config, dataset = run.config, require_images(run)
     if not is_rank_zero():
         return (yield from _fit_silently(run, config, dataset))
     with _locked_folder(run):

@@ -56,6 +56,10 @@ class Evaluation(FiniteModel):
     unreadable: tuple[Unreadable, ...] = ()
     calibration: Calibration | None = None
     """Calibration of the model, fitted on its validation images."""
+    evaluated: str = ""
+    """UTC time in ISO format; empty in files of older versions."""
+    num_left_out: int = Field(0, ge=0)
+    """Number of images of the folder that were not counted because the model learnt from them."""
 
     @property
     def confidences(self) -> Floats:

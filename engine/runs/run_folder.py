@@ -1,10 +1,11 @@
 """Run folder: file names, and creating, listing and reading runs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -18,7 +19,7 @@ from engine.core.path_text import require_utf8_path
 from engine.core.paths import default_runs_folder, folder_name
 from engine.core.safe_read import read_text
 from engine.data.dataset import Dataset
-from engine.data.splits import read_split, write_split
+from engine.data.splits import FileContent, read_split, write_split
 from engine.runs.history import History
 
 _MAX_PREFIX_BYTES = 200
@@ -160,8 +161,13 @@ def run_prefix(dataset_root: Path) -> str:
     return name.encode(errors="ignore")[:_MAX_PREFIX_BYTES].decode(errors="ignore").strip()
 
 
-def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
-    """Create a run folder with its settings and split; raises EngineError if the folder is not empty."""
+def create_run(
+    path: Path, config: RunConfig, dataset: Dataset, contents: Mapping[str, FileContent] = MappingProxyType({})
+) -> Run:
+    """Create a run folder with its settings and split; raises EngineError if the folder is not empty.
+
+    `contents` are sizes and digests of the images by path, with which the folder is recognised after a move.
+    """
     run = Run(path)
     require_utf8_path(path)
     with saving("The run", path):
@@ -169,7 +175,7 @@ def create_run(path: Path, config: RunConfig, dataset: Dataset) -> Run:
             advice = "resume its run with classifold resume" if run.config_path.is_file() else "delete it first"
             raise EngineError(f"This run folder is not empty. Choose another one, or {advice}.", path)
         path.mkdir(parents=True, exist_ok=True)
-        write_split(dataset, run.split_path)
+        write_split(dataset, run.split_path, contents)
         write_text_atomic(
             run.config_path, config.model_dump_json(indent=2)
         )  # last, because it marks the folder as a run

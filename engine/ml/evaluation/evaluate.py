@@ -1,18 +1,19 @@
 """Evaluation of a model on a folder of images or on the test split of its run."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
-from engine.data.dataset import Sample
-from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
+from engine.ml.evaluation.evaluation_samples import EvaluationSamples, choose_evaluation_samples
 from engine.ml.evaluation.metrics import compute_metrics
 from engine.ml.evaluation.open_model import open_model
 from engine.ml.evaluation.run_inference import run_inference
 from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
 from engine.results.evaluation import Evaluation, read_evaluation, write_evaluation
 from engine.results.model_metadata import read_metadata
+from engine.runs.image_folder import require_images
 from engine.runs.run_folder import Run
 
 
@@ -20,41 +21,50 @@ def evaluate_folder(model_path: Path, data: Path) -> Generator[Event, None, Eval
     """Evaluate a model file on the images that `choose_evaluation_samples` takes from a folder.
 
     Raises:
-        EngineError: The model or the folder cannot be used, or no image can be read.
+        EngineError: The model or the folder cannot be used, no image can be read, or the model learnt from all of them.
     """
-    dataset, samples, warnings = choose_evaluation_samples(model_path, data)
-    yield from warnings
-    return (yield from _evaluate_samples(model_path, dataset.root, samples))
+    chosen = yield from choose_evaluation_samples(model_path, data)
+    return (yield from _evaluate_samples(model_path, chosen))
 
 
 def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
     """Evaluate the model of a run on its test split once and save the result; later calls return the saved result.
 
-    A test split that is evaluated again while settings change becomes a second validation split.
+    A test split that is evaluated again while settings change becomes a second validation split. Test images are those
+    of the folder as it is now, without copies of images that the model learnt from.
 
     Raises:
-        EngineError: The run has no test images, or its model has other classes.
+        EngineError: The run has no test images, its images are missing, or its model has other classes.
     """
     if run.test_path.is_file():
         evaluation = read_evaluation(run.test_path)
         yield Warned(
-            message="The test images were evaluated before; this is the saved result. A test split is used only once."
+            message=f"The test images were evaluated before; this is the result of {_day(evaluation, run.test_path)}. "
+            "A test split is used only once."
         )
         return evaluation
-    dataset = run.dataset
-    samples = dataset.of_split("test")
-    if not samples:
-        raise EngineError("The dataset of this run has no test/ folder with images of its classes.", dataset.root)
+    if not run.dataset.of_split("test"):
+        raise EngineError("The dataset of this run has no test/ folder with images of its classes.", run.dataset.root)
+    dataset = require_images(run)
     if dataset.classes != read_metadata(run.model_path).classes:
         raise EngineError("The model of this run and its dataset have different classes. Train again.", run.path)
-    evaluation = yield from _evaluate_samples(run.model_path, dataset.root, samples)
+    chosen = yield from choose_evaluation_samples(run.model_path, dataset.root, "test")
+    evaluation = yield from _evaluate_samples(run.model_path, chosen)
     write_evaluation(evaluation, run.test_path)
     return evaluation
 
 
-def _evaluate_samples(model_path: Path, root: Path, samples: Sequence[Sample]) -> Generator[Event, None, Evaluation]:
-    model = open_model(model_path)
-    batches = load_batches(chunks_in_order(samples), eval_loader(root, model.preprocessing))
+def _evaluate_samples(model_path: Path, chosen: EvaluationSamples) -> Generator[Event, None, Evaluation]:
+    model, samples = open_model(model_path), chosen.samples
+    batches = load_batches(chunks_in_order(samples), eval_loader(chosen.root, model.preprocessing))
     predictions = yield from run_inference(batches, len(samples), model.make_logits_forward(), "validate")
     yield from (Warned(message=image.reason, path=image.path) for image in predictions.unreadable)
-    return compute_metrics(predictions, root, model.metadata.classes, model.metadata.calibration)
+    evaluation = compute_metrics(predictions, chosen.root, model.metadata.classes, model.metadata.calibration)
+    return evaluation.model_copy(
+        update={"evaluated": datetime.now(UTC).isoformat(timespec="seconds"), "num_left_out": chosen.num_left_out}
+    )
+
+
+def _day(evaluation: Evaluation, path: Path) -> str:
+    """Return the date of an evaluation; that of its file if it was made by an older version."""
+    return evaluation.evaluated[:10] or datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()

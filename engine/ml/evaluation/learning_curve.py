@@ -9,6 +9,7 @@ import numpy.typing as npt
 from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
+from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.evaluation.learning_curve_forecast import Floats, forecast_curve
 from engine.ml.evaluation.linear_probe import Labels, Vectors, compute_embeddings, fit_logistic_regression, fit_pca
 from engine.results.learning_curve import (
@@ -18,6 +19,8 @@ from engine.results.learning_curve import (
     describe_gain,
     write_learning_curve,
 )
+from engine.results.model_metadata import read_metadata
+from engine.runs.image_folder import require_images
 from engine.runs.run_folder import Run
 
 _SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -71,13 +74,15 @@ def compute_learning_curve(run: Run) -> Generator[Event, None, LearningCurve]:
     Raises:
         EngineError: The run has no model or too few images.
     """
-    dataset = run.dataset
+    root = require_images(run).root
     if not run.model_path.is_file():
         raise EngineError("This run has no model yet. Resume its training first.", run.path)
-    train = yield from compute_embeddings(dataset.root, dataset.of_split("train"), run.model_path)
-    val = yield from compute_embeddings(dataset.root, dataset.of_split("val"), run.model_path)
-    data = ProbeData(train.vectors, train.labels, val.vectors, val.labels, len(dataset.classes)).reduced()
-    curve = yield from measure_learning_curve(data, dataset.classes)
+    classes = read_metadata(run.model_path).classes
+    chosen = yield from choose_evaluation_samples(run.model_path, root)
+    train = yield from compute_embeddings(root, chosen.training, run.model_path)
+    val = yield from compute_embeddings(root, chosen.samples, run.model_path)
+    data = ProbeData(train.vectors, train.labels, val.vectors, val.labels, len(classes)).reduced()
+    curve = yield from measure_learning_curve(data, classes)
     write_learning_curve(curve, run.path)
     return curve
 

@@ -2,40 +2,18 @@
 
 import os
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from engine.audit.fingerprint import empty_records
-from engine.audit.learnt_images import Copies, LearntImages
-from engine.audit.scan import DatasetScan, fingerprint_dataset
+from engine.audit.learnt_from import NOTHING, LearntFrom
+from engine.audit.learnt_images import LearntImages
+from engine.audit.scan import fingerprint_dataset
 from engine.core.errors import EngineError
 from engine.core.events import Event
-from engine.core.progress import Ticker, with_progress
 from engine.data.dataset import Dataset
 from engine.ml.models.learnt_digests import read_learnt
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
-
-
-@dataclass(frozen=True)
-class LearntFrom:
-    """What is known about the images that a model learnt from."""
-
-    images: LearntImages
-    is_known: bool
-    """False for a model of an older version without its run."""
-    paths: frozenset[str] = frozenset()
-    """Paths below the dataset folder, for a model of an older version whose images are gone from there."""
-
-    def find_copies(self, scanned: DatasetScan) -> Generator[Event, None, Copies]:
-        """Return which of the scanned images are copies of images that the model learnt from; yields progress."""
-        ticker = Ticker("compare", len(scanned.samples))
-        copies = yield from with_progress(self.images.find_copies(scanned.records), ticker)
-        return replace(copies, is_same=copies.is_same | [sample.path in self.paths for sample in scanned.samples])
-
-
-NOTHING = LearntFrom(LearntImages.from_records(empty_records(0)), is_known=True)
-"""For random weights and those of ImageNet."""
 
 
 def find_learnt_from(model_path: Path) -> Generator[Event, None, LearntFrom]:
@@ -46,7 +24,7 @@ def find_learnt_from(model_path: Path) -> Generator[Event, None, LearntFrom]:
     """
     stored = read_learnt(model_path)
     if stored is not None:
-        return LearntFrom(stored, is_known=True)
+        return LearntFrom(stored)
     run = Run(model_path.parent)
     try:
         dataset = run.dataset
@@ -54,8 +32,8 @@ def find_learnt_from(model_path: Path) -> Generator[Event, None, LearntFrom]:
         return replace(NOTHING, is_known=False)
     train = replace(dataset, samples=dataset.of_split("train"))
     if not os.path.isdir(dataset.root):
-        return replace(NOTHING, paths=frozenset(sample.path for sample in train.samples))
-    return LearntFrom((yield from digest_images(train)), is_known=True)
+        return replace(NOTHING, is_known=False, paths=frozenset(sample.path for sample in train.samples))
+    return LearntFrom((yield from digest_images(train)))
 
 
 def find_learnt_from_weights(weights: str) -> Generator[Event, None, LearntFrom]:

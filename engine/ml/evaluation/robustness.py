@@ -9,11 +9,13 @@ from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.ml.evaluation.corruptions import CORRUPTIONS, Corruption, corrupt_images
+from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, open_model
 from engine.ml.evaluation.stratified_subset import stratified_subset
 from engine.ml.loading.loader import EVAL_BATCH_SIZE, chunks_in_order, eval_loader, load_batches
 from engine.ml.models.inference import Forward
 from engine.results.robustness import Broken, RobustnessReport, Trial, write_robustness
+from engine.runs.image_folder import require_images
 from engine.runs.run_folder import Run
 
 MAX_IMAGES = 100
@@ -23,27 +25,26 @@ MAX_IMAGES = 100
 def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
     """Evaluate the model of a run on validation images, unmodified and corrupted, and save the report.
 
-    At most `MAX_IMAGES` images are used, stratified by class.
+    At most `MAX_IMAGES` images are used, stratified by class, of those that `choose_evaluation_samples` takes from the
+    folder of the run.
 
     Raises:
         EngineError: The run has no model, or none of its validation images can be read.
     """
-    model, dataset = open_model(run.model_path), run.dataset
+    model, root = open_model(run.model_path), require_images(run).root
     classes = model.metadata.classes
-    if not set(dataset.classes) <= set(classes):
-        raise EngineError("The model of this run and its dataset have different classes. Train again.", run.path)
+    chosen = yield from choose_evaluation_samples(run.model_path, root)
     forward = model.make_logits_forward()
-    samples = stratified_subset(dataset.of_split("val"), MAX_IMAGES)
-    batches = load_batches(chunks_in_order(samples), eval_loader(dataset.root, model.preprocessing))
+    samples = stratified_subset(chosen.samples, MAX_IMAGES)
+    batches = load_batches(chunks_in_order(samples), eval_loader(root, model.preprocessing))
     batches_read = [batch for batch in batches if batch.samples]
     if not batches_read:
         raise EngineError(
-            "None of the validation images of this run could be read. Check that the folder still holds them.",
-            dataset.root,
+            "None of the validation images of this run could be read. Check that the folder still holds them.", root
         )
     images = torch.cat([batch.inputs for batch in batches_read])
     readable = [sample for batch in batches_read for sample in batch.samples]
-    labels = torch.tensor([classes.index(dataset.classes[sample.label]) for sample in readable])
+    labels = torch.tensor([sample.label for sample in readable])
     ticker = Ticker("robustness", len(images) * (1 + len(CORRUPTIONS)))
     confidences, predicted = _classify(forward, images, None)
     yield from ticker.at(len(images))
@@ -59,9 +60,7 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
         if newly_wrong.any():
             position = int(torch.where(newly_wrong, confidences, torch.tensor(-1.0)).argmax())
             sample = readable[position]
-            broken = Broken(
-                path=sample.path, label=dataset.classes[sample.label], predicted=classes[int(predicted[position])]
-            )
+            broken = Broken(path=sample.path, label=classes[sample.label], predicted=classes[int(predicted[position])])
         trials.append(
             Trial(
                 kind=corruption.kind,
@@ -73,7 +72,7 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
         )
         yield from ticker.at(number * len(images))
     report = RobustnessReport(
-        root=str(dataset.root), num_images=len(readable), accuracy=_mean(is_correct), trials=tuple(trials)
+        root=str(root), num_images=len(readable), accuracy=_mean(is_correct), trials=tuple(trials)
     )
     write_robustness(report, run.robustness_path)
     return report

@@ -14,16 +14,17 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import EngineError
+from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample
 from engine.data.sample_dataset import PAINTERS, draw_sample
-from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
+from engine.ml.evaluation.evaluation_samples import divide_samples
 from engine.ml.loading.loader import EVAL_BATCH_SIZE, chunks_in_order, eval_loader, load_batches
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import make_image_forward
 from engine.ml.models.preprocessing import Preprocessing
-from engine.results.model_metadata import ModelMetadata, read_metadata
+from engine.results.model_metadata import ModelMetadata
 from engine.runs.run_folder import Run
 
 _MAX_BYTES = 600_000_000
@@ -65,9 +66,10 @@ def choose_verification_set(model_path: Path, data: Path | None) -> Iterator[Ver
         root = Run(model_path.parent).dataset.root
         data = root if root.is_dir() else None
     if data is not None:
-        dataset, samples, _ = choose_evaluation_samples(model_path, data)
-        training = dataset.of_split("train") if dataset.classes == read_metadata(model_path).classes else ()
-        yield VerificationSet("validation", dataset.root, tuple(samples), training if dataset.of_split("val") else ())
+        divided = run_to_end(divide_samples(model_path, data))
+        # Images that the model learnt from can show whether the file gives the same predictions
+        samples = divided.samples or divided.training
+        yield VerificationSet("validation", divided.root, samples, divided.training)
         return
     with TemporaryDirectory(prefix="classifold-") as folder:
         yield VerificationSet("sample", Path(folder), tuple(_draw_samples(Path(folder))))

@@ -1,11 +1,15 @@
 """The training loop of a run: prepare, run the phases, save the best model, finish."""
 
 from collections.abc import Generator
+from dataclasses import replace
 
+from engine.audit.learnt_images import LearntImages
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Event, RunDone, Warned
 from engine.data.dataset import Dataset
+from engine.ml.evaluation.learnt_from import digest_images, find_learnt_from_weights
+from engine.ml.models.learnt_digests import read_learnt
 from engine.ml.runtime import distributed
 from engine.ml.runtime.errors import DivergedError
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
@@ -43,6 +47,7 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
         if checkpoint is not None:
             checkpoint.restore_model(setup.model)
         state = make_train_state(setup, dataset, run)
+        state.learnt = yield from _find_learnt(run, config.model.weights, dataset)
         writer = CheckpointWriter(run, setup.model, setup.plan.checkpoint_minutes)
         if checkpoint is not None:
             state.started -= checkpoint.seconds
@@ -59,6 +64,20 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
                 if not isinstance(event, Warned):  # unreadable images were already reported during the epochs
                     yield event
         return _run_done(state, stopped=False)
+
+
+def _find_learnt(run: Run, weights: str, dataset: Dataset) -> Generator[Event, None, LearntImages | None]:
+    """Return the digests of all images that this run and its start weights learn from; None where nothing is written.
+
+    A resumed run keeps those in its model file, as its images may have changed.
+    """
+    if distributed.rank() != 0:
+        return None
+    stored = read_learnt(run.model_path) if run.model_path.is_file() else None
+    if stored is not None:
+        return stored
+    own = yield from digest_images(replace(dataset, samples=dataset.of_split("train")))
+    return own.union((yield from find_learnt_from_weights(weights)).images)
 
 
 def _run_phases(

@@ -1,0 +1,115 @@
+"""Keep images that were learnt from out of the validation and test splits of a training."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.audit.learnt_from import NOTHING, LearntFrom
+from engine.audit.learnt_images import LearntImages
+from engine.audit.scan import DatasetScan
+from engine.core.errors import EngineError
+from engine.core.events import Warned
+from engine.core.formatting import count
+from engine.data.dataset import Dataset
+from engine.data.split_names import Split
+from engine.jobs.base import EventStream
+
+_NAMES: tuple[tuple[Split, str], ...] = (("val", "validation"), ("test", "test"))
+
+
+@dataclass(frozen=True)
+class HonestSplit:
+    """A split dataset, none of whose validation and test images is a copy of one that was learnt from."""
+
+    dataset: Dataset
+    warnings: tuple[Warned, ...]
+
+
+def find_start_images(weights: str) -> EventStream[LearntFrom]:
+    """Return the images that the start weights of a training learnt from; `weights` is as in the settings."""
+    if not Path(weights).expanduser().is_file():
+        return NOTHING
+    from engine.ml.evaluation.learnt_from import find_learnt_from_weights
+
+    return (yield from find_learnt_from_weights(weights))
+
+
+def paths_of_copies(scanned: DatasetScan, learnt: LearntFrom) -> EventStream[frozenset[str]]:
+    """Return the paths of the scanned images that were learnt from."""
+    copies = yield from learnt.find_copies(scanned)
+    return frozenset(sample.path for sample, flag in zip(scanned.samples, copies.is_any) if flag)
+
+
+def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom) -> EventStream[HonestSplit]:
+    """Remove copies of training images, and images that the start weights learnt from, from validation and test.
+
+    In a drawn split they join the training images; images of val/ and test/ are left out.
+
+    Args:
+        dataset: The split dataset.
+        scanned: Its fingerprints.
+        start: The images that the start weights learnt from.
+
+    Raises:
+        EngineError: No validation image is left.
+    """
+    is_train = _is_in(scanned, (sample.path for sample in dataset.of_split("train")))
+    own = LearntFrom(LearntImages.from_records(scanned.records[is_train]))
+    warnings: list[Warned] = []
+    if not start.is_known:
+        warnings.append(Warned(message=_UNKNOWN_START))
+    for split, name in _NAMES:
+        images = dataset.of_split(split)
+        rows = _is_in(scanned, (sample.path for sample in images))
+        members = tuple(sample for sample, flag in zip(scanned.samples, rows) if flag)
+        held_out = replace(scanned, samples=members, records=scanned.records[rows])
+        of_training = yield from paths_of_copies(held_out, own)
+        of_start = (yield from paths_of_copies(held_out, start)) - of_training
+        found = of_training | of_start
+        if not found:
+            continue
+        if split == "val" and len(found) == len(images):
+            raise EngineError(_nothing_left(len(images), len(of_training), len(of_start)), dataset.root)
+        is_drawn = split == "val" and not dataset.has_val
+        dataset = _moved_to_train(dataset, found) if is_drawn else dataset.without(found)
+        action = "moved to training" if is_drawn else "left out"
+        reason = _reason(len(of_training), len(of_start))
+        warnings.append(Warned(message=f"{len(found):,} of {count(len(images), f'{name} image')} {action}: {reason}."))
+    return HonestSplit(dataset, tuple(warnings))
+
+
+_UNKNOWN_START = (
+    "The start weights are a model of an older version, which does not record the images it learnt from, so validation "
+    "images may be among them."
+)
+
+
+def _is_in(scanned: DatasetScan, paths: Iterable[str]) -> npt.NDArray[np.bool_]:
+    wanted = frozenset(paths)
+    return np.array([sample.path in wanted for sample in scanned.samples], np.bool_)
+
+
+def _moved_to_train(dataset: Dataset, paths: frozenset[str]) -> Dataset:
+    samples = (replace(s, split="train") if s.path in paths else s for s in dataset.samples)
+    return replace(dataset, samples=tuple(samples))
+
+
+def _reason(num_of_training: int, num_of_start: int) -> str:
+    reasons = []
+    if num_of_training:
+        copies = "is a copy" if num_of_training == 1 else "are copies"
+        reasons.append(f"{num_of_training:,} {copies} of training images")
+    if num_of_start:
+        reasons.append(f"the start weights learnt from {num_of_start:,}")
+    return " and ".join(reasons)
+
+
+def _nothing_left(num_images: int, num_of_training: int, num_of_start: int) -> str:
+    others = " that the start weights have not learnt from, or choose other start weights" if num_of_start else ""
+    return (
+        f"None of the {count(num_images, 'validation image')} can show how good the model is: "
+        f"{_reason(num_of_training, num_of_start)}. Add images{others}."
+    )

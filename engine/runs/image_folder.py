@@ -1,0 +1,88 @@
+"""The folder of a run's images: check that it is there, and find it again after it was moved."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from engine.core.atomic_write import saving, write_text_atomic
+from engine.core.errors import EngineError
+from engine.core.file_digest import file_digest
+from engine.core.formatting import count
+from engine.core.safe_read import read_text
+from engine.data.dataset import Dataset
+from engine.data.splits import SplitImage, read_split_file
+from engine.runs.run_folder import Run
+
+_MIN_SHARE = 0.9
+"""Share (0..1) of the images that must be found, so that a few deleted ones do not matter."""
+_MAX_DIGESTS = 100
+"""Number of files that are compared byte by byte; sizes are compared for all."""
+
+
+class ImagesMissingError(EngineError):
+    """The images of a run are not where they were; `run_path` is the run."""
+
+    def __init__(self, run: Run, root: Path) -> None:
+        super().__init__(
+            "The images of this run are no longer in this folder. Connect their drive, or show where they are now: "
+            "with --data DIR on the command line, with 'Find images…' in the window.",
+            root,
+        )
+        self.run_path = run.path
+
+
+def require_images(run: Run) -> Dataset:
+    """Return the dataset of a run as it was split; raise ImagesMissingError if none of its images is there any more."""
+    dataset = run.dataset
+    if not any(os.path.isfile(dataset.root / sample.path) for sample in dataset.samples):
+        raise ImagesMissingError(run, dataset.root)
+    return dataset
+
+
+def move_images(run: Run, data: Path) -> int:
+    """Store in the run folder that the images of a run are in `data` now, or in its subfolder of the former name.
+
+    Returns:
+        The number of images that are missing or have changed.
+
+    Raises:
+        EngineError: The folder holds other images, or the run folder cannot be written to.
+    """
+    document = read_split_file(run.split_path)
+    files, folders = document.files, [data, data / Path(document.root).name]
+    counts = [sum(_is_unchanged(folder, files)) for folder in folders]
+    best = max(range(len(folders)), key=lambda position: counts[position])
+    num_missing = len(files) - counts[best]
+    if counts[best] < _MIN_SHARE * len(files):
+        raise EngineError(
+            f"This folder does not hold the images of this run: {num_missing:,} of {count(len(files), 'image')} are "
+            "missing or have changed. Choose the folder that was trained on.",
+            data,
+        )
+    _store_root(run, folders[best])
+    return num_missing
+
+
+def _is_unchanged(folder: Path, files: Sequence[SplitImage]) -> Iterator[bool]:
+    """Yield for each image whether it is in the folder, as far as its size and for some its bytes show."""
+    step = max(1, len(files) // _MAX_DIGESTS)
+    for number, file in enumerate(files):
+        path = folder / file.path
+        try:
+            is_there = os.path.isfile(path) and file.size in (None, path.stat().st_size)
+            if is_there and file.digest is not None and number % step == 0:
+                is_there = file_digest(path).hex() == file.digest
+        except OSError:
+            is_there = False
+        yield is_there
+
+
+def _store_root(run: Run, root: Path) -> None:
+    """Write the folder into every file of the run that names it; the split is last, as it decides."""
+    paths = (run.results_path, run.test_path, run.robustness_path, run.reference_path, run.split_path)
+    with saving("The new place of the images", run.path):
+        for path in paths:
+            if path.is_file():
+                document = json.loads(read_text(path))
+                write_text_atomic(path, json.dumps(document | {"root": str(root.absolute())}))
