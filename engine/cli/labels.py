@@ -1,7 +1,6 @@
 """Subcommands about labels: the review queue, and corrections in the label log. Each returns the exit code."""
 
 import json as json_module
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,11 @@ from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.core.errors import EngineError
+from engine.core.path_text import decode_path_text, path_to_text
+from engine.core.paths import is_same_file, path_below
+from engine.data.class_names import folded_class_key
 from engine.data.dataset import Dataset, scan
+from engine.data.label_log import label_log_path
 from engine.data.label_overrides import Action, append_decision, undo_last_decision
 
 
@@ -54,7 +57,8 @@ def relabel(
 ) -> int:
     """Correct the label of an image, exclude the image or confirm its label; image files are never changed.
 
-    The decision is saved in classifold-labels.jsonl in the data folder, and every scan applies it.
+    The decision is saved in classifold-labels.jsonl in the data folder, and every scan applies it. If the data
+    cannot be written to, it is saved in the home folder of the program.
 
     Args:
         data: Folder with one folder of images per class, or with train/ and val/.
@@ -75,8 +79,10 @@ def relabel(
     if to is not None and to not in dataset.classes:
         raise EngineError(f"There is no class '{to}' here. The classes are {', '.join(dataset.classes[:20])}.", data)
     action: Action = "exclude" if exclude else "keep" if keep else "relabel"
-    append_decision(data, inside, action, to)
+    log = append_decision(data, inside, action, to)
     print_line(f"{inside}: {_describe(action, to)}")
+    if log != label_log_path(data):
+        Console().print_message(f"The data folder cannot be written to, so the correction is kept in {log}")
     return DONE
 
 
@@ -90,14 +96,19 @@ def _undo(data: Path) -> int:
 
 def _relative_path(dataset: Dataset, path: Path) -> str:
     """Return the path of an image of the dataset relative to its root, with '/'."""
+    below = path_below(path, dataset.root)
+    candidates = [path_to_text(each.as_posix()) for each in (path, below) if each is not None]
     sample_paths = {sample.path for sample in dataset.samples}
-    root = os.path.abspath(dataset.root)
-    absolute = os.path.abspath(path)
-    is_below = absolute.startswith(root + os.sep)
-    candidates = [path.as_posix(), *([Path(os.path.relpath(absolute, root)).as_posix()] if is_below else [])]
     for candidate in candidates:
         if candidate in sample_paths:
             return candidate
+    folded = {folded_class_key(candidate) for candidate in candidates}
+    for sample_path in sorted(sample_paths):
+        # The spelling may differ in letter case or Unicode form on file systems that ignore these
+        if folded_class_key(sample_path) in folded:
+            file = dataset.root / decode_path_text(Path(sample_path))
+            if is_same_file(file, path) or is_same_file(file, dataset.root / path):
+                return sample_path
     raise EngineError("This image is not in the dataset.", path)
 
 

@@ -272,7 +272,7 @@ def read_config(path: Path) -> RunConfig:
 def validation_message(error: ValidationError | UnicodeDecodeError) -> str:
     """Return the first validation error as one sentence that begins with the dotted path of the field."""
     if isinstance(error, UnicodeDecodeError):
-        return "it is not text."
+        return "it is not saved as UTF-8."
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])[:_MAX_PATH_CHARACTERS]
     return f"{field}: {first['msg']}." if field else f"{first['msg']}."

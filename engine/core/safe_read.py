@@ -15,9 +15,6 @@ MAX_TEXT_BYTES = 256 * 2**20
 MAX_HEADER_BYTES = 8 * 2**20
 """Size limit of a safetensors header. The largest network needs 0.2 MiB, the largest list of classes 7.5 MiB."""
 
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-"""A file in UTF-32 with little endian begins as one in UTF-16 does."""
-
 
 def is_regular_file(path: Path) -> bool:
     """Return True for a regular file or a link to one; raise OSError if the path cannot be read."""
@@ -66,9 +63,21 @@ def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES, errors: str = "strict
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise OSError(errno.EFBIG, f"it is larger than {max_bytes // 2**20} MiB")
-    if content.startswith(_UTF16_MARKS) or (b"\0" in content[:2] and len(content) > 1):
-        raise EngineError("This file is saved as UTF-16. Save it as UTF-8 in an editor.", path)
+    _refuse_utf16(content[:2], path)
     return content.decode("utf-8-sig", errors)
+
+
+def check_utf8(path: Path) -> None:
+    """Raise EngineError if a file, to which UTF-8 text is to be appended, is UTF-16 or UTF-32."""
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            _refuse_utf16(file.read(2), path)
+
+
+def _refuse_utf16(start: bytes, path: Path) -> None:
+    """Raise EngineError if a file starts with a byte order mark of UTF-16, or with an ASCII character in UTF-16."""
+    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or (len(start) == 2 and start.count(b"\0") == 1):
+        raise EngineError("This file is saved as UTF-16. Save it as UTF-8 in an editor.", path)
 
 
 def open_image_file(path: Path) -> io.BufferedReader:

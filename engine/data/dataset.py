@@ -11,7 +11,8 @@ from engine.core.event_stream import run_to_end
 from engine.core.path_text import require_utf8_path
 from engine.data.class_names import MAX_CLASSES, natural_key
 from engine.data.grey_range import GreyRanges
-from engine.data.label_overrides import apply_decisions, read_decisions
+from engine.data.label_log import read_label_log
+from engine.data.label_overrides import apply_decisions, last_decisions
 from engine.data.labelled_images import LabelledImage, label_images
 from engine.data.scan_notes import describe_skipped
 from engine.data.split_folders import find_layout
@@ -132,7 +133,9 @@ def require_trainable(dataset: Dataset) -> None:
 
 
 def _apply_label_log(root: Path, images: list[LabelledImage], notes: list[str]) -> list[LabelledImage]:
-    decisions = read_decisions(root)
+    log = read_label_log(root)
+    notes[:0] = log.notes
+    decisions = last_decisions(log)
     if not decisions:
         return images
     classes = _class_names(images)

@@ -1,6 +1,5 @@
-"""Label log: corrections of labels, one JSON line each, stored in the dataset folder. Images are never changed."""
+"""Corrections of labels, one JSON line each in the label log. Images are never changed."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,13 +7,10 @@ from typing import Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from engine.core.atomic_write import append_line
 from engine.core.errors import EngineError
 from engine.core.records import ExtensibleModel
 from engine.core.relative_path import RelativePath
-from engine.core.safe_read import read_text
-
-LABEL_LOG_NAME = "classifold-labels.jsonl"
+from engine.data.label_log import LABEL_LOG_NAME, Entry, LabelLog, append_entry, read_label_log
 
 Action: TypeAlias = Literal["relabel", "exclude", "keep"]
 GivenLabel: TypeAlias = tuple[str, str]
@@ -39,11 +35,6 @@ class Decision(ExtensibleModel):
         return self
 
 
-def label_log_path(root: Path) -> Path:
-    """Return the path of the label log of a dataset folder."""
-    return root / LABEL_LOG_NAME
-
-
 def read_decisions(root: Path) -> dict[str, Decision]:
     """Return the last decision for each image that was not undone, by path, oldest first.
 
@@ -52,29 +43,37 @@ def read_decisions(root: Path) -> dict[str, Decision]:
     Raises:
         EngineError: The label log exists but cannot be read.
     """
+    return last_decisions(read_label_log(root))
+
+
+def last_decisions(log: LabelLog) -> dict[str, Decision]:
+    """Return what `read_decisions` does, from a log that was read."""
     decisions: dict[str, Decision] = {}
-    for decision in _active_decisions(root):
+    for decision in _active_decisions(log.entries):
         decisions.pop(decision.path, None)
         decisions[decision.path] = decision
     return decisions
 
 
-def append_decision(root: Path, path: str, action: Action, class_name: str | None = None) -> Decision:
-    """Append a decision to the label log and return it; raise EngineError if it is invalid or cannot be written."""
+def append_decision(root: Path, path: str, action: Action, class_name: str | None = None) -> Path:
+    """Append a decision to the label log and return the path of that log.
+
+    Raises:
+        EngineError: The decision is invalid, or can be written neither to the dataset folder nor to the home folder.
+    """
     try:
         decision = Decision(path=path, action=action, class_name=class_name, time=_now())
     except ValidationError as error:
         raise EngineError("This image is not in the folder, or it needs a class.", Path(path)) from error
-    _write_line(root, decision.model_dump(by_alias=True, exclude_none=True))
-    return decision
+    return append_entry(root, decision.model_dump(by_alias=True, exclude_none=True))
 
 
 def undo_last_decision(root: Path) -> Decision | None:
     """Undo the last active decision and return it, or None if there is none."""
-    active = _active_decisions(root)
+    active = _active_decisions(read_label_log(root).entries)
     if not active:
         return None
-    _write_line(root, {"action": "undo", "time": _now()})
+    append_entry(root, {"action": "undo", "time": _now()})
     return active[-1]
 
 
@@ -125,37 +124,17 @@ def _unknown_note(entry: tuple[str, int]) -> str:
     return f"{images}: there is no class '{name}', to which {LABEL_LOG_NAME} moves {'it' if num == 1 else 'them'}."
 
 
-def _active_decisions(root: Path) -> list[Decision]:
+def _active_decisions(entries: Sequence[Entry]) -> list[Decision]:
     active: list[Decision] = []
-    for line in _lines(root):
+    for entry in entries:
+        if entry.get("action") == "undo":
+            del active[-1:]
+            continue
         try:
-            entry = json.loads(line)
-            if isinstance(entry, dict) and entry.get("action") == "undo":
-                del active[-1:]
-            else:
-                active.append(Decision.model_validate(entry))
-        except (ValueError, RecursionError):
+            active.append(Decision.model_validate(entry))
+        except ValidationError:
             continue
     return active
-
-
-def _lines(root: Path) -> list[str]:
-    try:
-        return read_text(label_log_path(root), errors="replace").split("\n")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        sentence = f"The label log cannot be read: {error.strerror or error}."
-        raise EngineError(sentence, label_log_path(root)) from error
-
-
-def _write_line(root: Path, entry: Mapping[str, object]) -> None:
-    path = label_log_path(root)
-    try:
-        append_line(path, json.dumps(entry, ensure_ascii=False))
-    except OSError as error:
-        sentence = "Corrections are saved in the dataset folder, which cannot be written to. Copy it elsewhere."
-        raise EngineError(sentence, path) from error
 
 
 def _now() -> str:

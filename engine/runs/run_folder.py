@@ -116,7 +116,7 @@ class Run:
         """Yield the logged events; incomplete lines, which a crash leaves, are skipped."""
         try:
             text = read_text(self.events_path, errors="replace")
-        except OSError:
+        except (OSError, EngineError):
             return
         for line in text.split("\n"):  # splitlines() also splits at other characters, which may occur in messages
             try:

@@ -13,6 +13,7 @@ from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
 from engine.core.file_names import unique_path
 from engine.core.path_text import path_to_text, require_utf8_path
+from engine.core.paths import is_same_file
 from engine.core.records import FrozenModel
 from engine.data.dataset import find_images
 from engine.results.predictions import Prediction
@@ -59,21 +60,13 @@ def files_to_sort(folder: Path, target: Path) -> list[Path]:
         raise EngineError("This folder does not exist.", folder)
     require_utf8_path(folder)
     require_utf8_path(target)
-    is_target = cache(partial(_is_same_folder, target=target))
+    is_target = cache(partial(is_same_file, other=target))
     if is_target(folder):
         raise EngineError("Images cannot be sorted into the folder they come from. Choose another target.", folder)
     files = [path for path in find_images(folder) if not any(map(is_target, _parents_below(path, folder)))]
     if not files:
         raise EngineError("There are no images in this folder.", folder)
     return files
-
-
-def _is_same_folder(folder: Path, target: Path) -> bool:
-    try:
-        # Unlike a comparison of paths, this holds for links, and where letter case does not matter
-        return os.path.samefile(folder, target)
-    except OSError:
-        return False
 
 
 def _parents_below(path: Path, folder: Path) -> list[Path]:

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.data.label_overrides import append_decision, label_log_path, read_decisions
+from engine.data.label_log import label_log_path
+from engine.data.label_overrides import append_decision, read_decisions
 
 decisions = st.lists(
     st.tuples(st.sampled_from(["a/1.jpg", "b/2.jpg", "ü/3.jpg"]), st.sampled_from(["exclude", "keep"])), max_size=6

@@ -1,0 +1,153 @@
+"""Files of the label log: in the dataset folder, or in the home folder if the dataset cannot be written to."""
+
+import errno
+import hashlib
+import heapq
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from engine.core.atomic_write import append_line
+from engine.core.errors import EngineError
+from engine.core.path_text import path_to_text
+from engine.core.paths import home_folder
+from engine.core.safe_read import check_utf8, read_text
+
+LABEL_LOG_NAME = "classifold-labels.jsonl"
+
+_NOT_WRITABLE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT))
+_ROOT = "root"
+"""Key of the first line of a log in the home folder: the dataset folder it belongs to."""
+
+Entry: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLog:
+    """Entries of both logs of a dataset, oldest first."""
+
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences about logs in the home folder and lines that were ignored."""
+
+
+def label_log_path(root: Path) -> Path:
+    """Return the path of the label log of a dataset folder."""
+    return root / LABEL_LOG_NAME
+
+
+def home_log_path(root: Path) -> Path:
+    """Return the path of the label log in the home folder, used if the dataset folder cannot be written to."""
+    folder = os.path.normcase(os.path.realpath(root))
+    return _home_logs() / f"{hashlib.sha256(folder.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.jsonl"
+
+
+def read_label_log(root: Path) -> LabelLog:
+    """Read both logs of a dataset folder, merged by time.
+
+    Raises:
+        EngineError: A log exists but cannot be read.
+    """
+    notes: list[str] = []
+    inside = _read_entries(label_log_path(root), notes)
+    at_home = [entry for entry in _read_entries(home_log_path(root), notes) if _ROOT not in entry]
+    if at_home:
+        notes.append(
+            f"Corrections are also kept in {path_to_text(str(home_log_path(root)))}, because this folder could not be "
+            "written to."
+        )
+    else:
+        notes += _notes_on_moved_folders(root)
+    merged = heapq.merge(_with_times(inside), _with_times(at_home), key=lambda pair: pair[0])
+    return LabelLog(tuple(entry for _, entry in merged), tuple(notes))
+
+
+def append_entry(root: Path, entry: Entry) -> Path:
+    """Append an entry to the log in the dataset folder, or in the home folder if the former cannot be written to.
+
+    Returns:
+        The log that holds the entry.
+
+    Raises:
+        EngineError: Neither can be written.
+    """
+    path, home_path = label_log_path(root), home_log_path(root)
+    try:
+        _append(path, entry)
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise EngineError(f"The label log cannot be written: {error.strerror or error}.", path) from error
+    else:
+        return path
+    try:
+        home_path.parent.mkdir(parents=True, exist_ok=True)
+        if not home_path.exists():
+            _append(home_path, {_ROOT: path_to_text(os.path.realpath(root))})
+        _append(home_path, entry)
+    except OSError as error:
+        raise EngineError(
+            f"The label log cannot be written, neither in the dataset folder nor in {home_path.parent}: "
+            f"{error.strerror or error}.",
+            path,
+        ) from error
+    return home_path
+
+
+def _append(path: Path, entry: Entry) -> None:
+    check_utf8(path)
+    append_line(path, json.dumps(entry, ensure_ascii=False))
+
+
+def _home_logs() -> Path:
+    return home_folder() / "labels"
+
+
+def _read_entries(path: Path, notes: list[str]) -> list[Entry]:
+    """Return the entries of a log; invalid lines are skipped, and noted unless it is the last one after a crash."""
+    try:
+        lines = read_text(path, errors="replace").split("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise EngineError(f"The label log cannot be read: {error.strerror or error}.", path) from error
+    entries = [_parse(line) for line in lines]
+    num_invalid = sum(entry is None and bool(line.strip()) for entry, line in zip(entries[:-1], lines))
+    if num_invalid:
+        count = "1 line is" if num_invalid == 1 else f"{num_invalid} lines are"
+        notes.append(f"{count} not valid and ignored in {path.name}.")
+    return [entry for entry in entries if entry is not None]
+
+
+def _parse(line: str) -> Entry | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _with_times(entries: list[Entry]) -> Iterator[tuple[str, Entry]]:
+    """Yield entries with a time that never falls; an entry without a time has that of the one before."""
+    latest = ""
+    for entry in entries:
+        time = entry.get("time")
+        latest = max(latest, time if isinstance(time, str) else "")
+        yield latest, entry
+
+
+def _notes_on_moved_folders(root: Path) -> Iterator[str]:
+    """Yield a note for each log in the home folder whose dataset folder had the same name and no longer exists."""
+    for path in sorted(_home_logs().glob("*.jsonl")):
+        try:
+            first = next(iter(_read_entries(path, [])), {})
+        except EngineError:
+            continue
+        former = first.get(_ROOT)
+        if isinstance(former, str) and Path(former).name == root.resolve().name and not os.path.exists(former):
+            yield (
+                f"Corrections of '{former}', which no longer exists, are kept in {path_to_text(str(path))}. If that "
+                f"was this folder, rename the file to {home_log_path(root).name}."
+            )
