@@ -17,6 +17,7 @@ from engine import __version__, jobs
 from engine.core.log import system_info
 from engine.core.paths import default_log_path, home_folder
 from gui.theme import GRID, small_font
+from gui.widgets.inputs.drops import refuse_drops
 from gui.widgets.labels import HeadingLabel, MutedLabel, StyledLabel, TitleLabel
 from gui.widgets.panel import open_externally
 
@@ -41,6 +42,7 @@ class AboutDialog(QDialog):
         self.names = QListWidget(self)
         self.names.setAccessibleName("Components of the program")
         self.search = QLineEdit(self)
+        refuse_drops(self.search)
         self.search.setPlaceholderText("Search")
         self.search.setAccessibleName("Search components of the program")
         self.search.setClearButtonEnabled(True)

@@ -7,8 +7,11 @@ from engine.config.settings import RunConfig
 from engine.core.events import RunStarted
 from engine.core.formatting import NBSP, count, duration, percent
 from engine.results.calibration import OperatingPoint
+from engine.results.model_metadata import ModelMetadata
 from engine.results.statistics import count_successes, wilson_interval
 from engine.runs.history import History
+
+_MAX_CLASSES = 6
 
 
 def percent_with_interval(share: float, num_images: int) -> str:
@@ -40,6 +43,18 @@ def network_name(backbone: str) -> str:
         return row.family
     joint = "" if re.fullmatch(r"V\d", words[0]) else " "
     return row.family + joint + " ".join(words)
+
+
+def model_text(metadata: ModelMetadata) -> str:
+    """Return backbone, classes and validation accuracy of a model as one line."""
+    names = ", ".join(metadata.classes[:_MAX_CLASSES])
+    num_more = len(metadata.classes) - _MAX_CLASSES
+    more = f" and {num_more:,} more" if num_more > 0 else ""
+    items = [network_name(metadata.backbone), f"{count(len(metadata.classes), 'class', 'classes')}: {names}{more}"]
+    if metadata.best is not None:
+        num_images = metadata.calibration.num_images if metadata.calibration else 0
+        items.append(f"{percent_with_interval(metadata.best.accuracy, num_images)} validation accuracy")
+    return " \N{MIDDLE DOT} ".join(items)
 
 
 def weights_text(weights: str) -> str:

@@ -6,6 +6,7 @@ from PySide6.QtGui import QTextCursor, QTextDocument
 from PySide6.QtWidgets import QDialog, QLineEdit, QTextBrowser, QVBoxLayout, QWidget
 
 from gui.theme import GRID
+from gui.widgets.inputs.drops import refuse_drops
 
 
 class GlossaryDialog(QDialog):
@@ -16,6 +17,7 @@ class GlossaryDialog(QDialog):
         self.setWindowTitle("Glossary")
         self.resize(680, 620)
         self.search = QLineEdit(self)
+        refuse_drops(self.search)
         self.search.setPlaceholderText("Search")
         self.search.setAccessibleName("Search the glossary")
         self.search.setClearButtonEnabled(True)

@@ -12,6 +12,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import StoppedByUserError, run_to_end
 from engine.core.events import Progress
 from engine.results.predictions import Prediction
+from gui.models.run_record import RunRecord
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class Job(QObject):
     """
 
     events_received = Signal(list)
-    """The events since the last emission, in order. Progress is emitted at most ten times a second."""
+    """The events since the last emission, in order. Those that may be many are emitted ten times a second."""
     succeeded = Signal(object)
     """The return value of the generator."""
     failed = Signal(Exception)
@@ -117,7 +118,7 @@ class _WorkThread(QThread):
 
         def collect(event: Any) -> None:
             pending.append(event)
-            is_urgent = not isinstance(event, Progress | Prediction)
+            is_urgent = not isinstance(event, Progress | Prediction | RunRecord)
             if is_urgent or time.monotonic() - last_sent >= _SEND_INTERVAL_SECONDS:
                 send()
 

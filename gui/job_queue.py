@@ -1,14 +1,13 @@
 """Run jobs one after the other, in the order of their requests."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
-from engine.jobs import EventStream
 from gui.job import Job
 from gui.job_runner import JobRunner
 
-Work = Callable[[], EventStream[Any]]
+Work = Callable[[], Generator[Any, None, Any]]
 Answer = Callable[[Any], object]
 
 
@@ -38,7 +37,7 @@ class JobQueue:
         work, on_success, on_failure = self._waiting.popleft()
         self._job = self._runner.start_silently(work(), is_essential=True)
         self._job.succeeded.connect(on_success)
-        self._job.failed.connect(on_failure)
+        self._job.failed.connect(lambda _error: on_failure())
         self._job.finished.connect(self._on_finished)
 
     def _on_finished(self) -> None:

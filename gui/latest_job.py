@@ -25,9 +25,9 @@ class LatestJob:
         self._waiting: tuple[Start, Answer] | None = None
 
     @property
-    def job(self) -> Job | None:
-        """The job whose answer is awaited; None while there is none."""
-        return self._job if self._is_current else None
+    def is_awaited(self) -> bool:
+        """True if an answer will come, unless the job fails."""
+        return self._is_current or self._waiting is not None
 
     def request(self, start: Start, on_success: Answer) -> None:
         """Start a job and call `on_success` with its result, unless another request follows."""

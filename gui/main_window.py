@@ -31,7 +31,7 @@ from gui.pages.runs_page import RunsPage
 from gui.pages.train_page import TrainPage
 from gui.preferences import Preferences
 from gui.state import AppState
-from gui.widgets.inputs.drop_area import dropped_paths
+from gui.widgets.inputs.drops import accept_copy, dropped_image, dropped_paths
 from gui.widgets.job_bar import JobBar
 from gui.widgets.sidebar import Sidebar
 
@@ -184,19 +184,23 @@ class MainWindow(QMainWindow):
         return self.state.model is None or self.stack.currentIndex() in (DATASET, TRAIN)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept files and folders on every page."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
+        """Accept files, folders and images on every page."""
+        accept_copy(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        """Accept files and folders again, because some systems check at every move."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
+        """Accept them again, because some systems check at every move."""
+        accept_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the dropped files and folders."""
-        event.acceptProposedAction()
-        self.open_paths(dropped_paths(event.mimeData()))
+        """Open the dropped files and folders, or classify the dropped image."""
+        if not accept_copy(event):
+            return
+        image = dropped_image(event.mimeData())
+        if image is not None:
+            self.show_page(PREDICT)
+            self.predict_page.classify_image(image)
+        else:
+            self.open_paths(dropped_paths(event.mimeData()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Confirm during a training, then close after every job has saved its state."""
@@ -211,6 +215,7 @@ class MainWindow(QMainWindow):
                 self._close_when_done()
             return
         self._preferences.set_geometry(self.saveGeometry())
+        self.predict_page.pasted.close()
         super().closeEvent(event)
 
     def _close_when_done(self) -> None:

@@ -9,8 +9,10 @@ from engine.audit.review_queue import Review
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
 from engine.results.calibration import DEFAULT_MAX_ERROR
+from engine.results.model_metadata import ModelMetadata
 from engine.runs.run_folder import Run
 from gui.job import Job
+from gui.models.dataset_summary import DatasetSummary, PreparedDataset
 
 
 class AppState(QObject):
@@ -28,10 +30,12 @@ class AppState(QObject):
         super().__init__(parent)
         self._dataset: Dataset | None = None
         self._audit = Audit()
+        self._summary: DatasetSummary | None = None
         self._review: Review | None = None
         self._config = RunConfig()
         self._run: Run | None = None
         self._model: Path | None = None
+        self._model_metadata: ModelMetadata | None = None
         self._training: Job | None = None
         self._max_error: float | None = DEFAULT_MAX_ERROR
 
@@ -45,9 +49,17 @@ class AppState(QObject):
         """Findings of the check of the dataset; empty until the check has finished."""
         return self._audit
 
-    def set_dataset(self, dataset: Dataset | None, audit: Audit = Audit()) -> None:  # noqa: B008 - frozen
+    @property
+    def summary(self) -> DatasetSummary | None:
+        """Numbers of images of the open dataset."""
+        return self._summary
+
+    def set_dataset(self, prepared: PreparedDataset | None) -> None:
         """Replace the dataset, also when only its split or audit has changed."""
-        previous, self._dataset, self._audit = self._dataset, dataset, audit
+        dataset = prepared.dataset if prepared is not None else None
+        previous, self._dataset = self._dataset, dataset
+        self._audit = prepared.audit if prepared is not None else Audit()
+        self._summary = prepared.summary if prepared is not None else None
         if previous is not None and (dataset is None or dataset.root != previous.root):
             self.set_review(None)
         self.dataset_changed.emit()
@@ -95,9 +107,14 @@ class AppState(QObject):
             raise RuntimeError("This action needs an open model.")
         return self._model
 
-    def set_model(self, model: Path | None) -> None:
-        """Replace the model file, also when only its content has changed."""
-        self._model = model
+    @property
+    def model_metadata(self) -> ModelMetadata | None:
+        """Metadata of the model file."""
+        return self._model_metadata
+
+    def set_model(self, model: Path | None, metadata: ModelMetadata | None = None) -> None:
+        """Replace the model file and its metadata, also when only its content has changed."""
+        self._model, self._model_metadata = model, metadata
         self.model_changed.emit()
 
     @property

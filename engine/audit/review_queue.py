@@ -1,12 +1,18 @@
 """Review queue: suspected wrong labels, duplicates and unreadable files for a person to check."""
 
-from collections.abc import Container, Iterable
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Literal, TypeAlias
 
 from engine.audit.findings import Audit, DuplicateGroup
 from engine.core.formatting import NBSP, percent
 from engine.core.records import FrozenModel
 from engine.data.dataset import Dataset
+from engine.data.label_overrides import Action
+
+MAX_DUPLICATES = 100
+"""With all others of a group in each item, a group of 10,000 copies would need 100 million paths."""
 
 ReviewKind: TypeAlias = Literal["label", "duplicate", "unreadable"]
 
@@ -37,7 +43,7 @@ class ReviewItem(FrozenModel):
     reason: str
     """One sentence."""
     duplicates: tuple[str, ...] = ()
-    """Paths of the other images of its group of duplicates."""
+    """Paths of other images of its group of duplicates, at most `MAX_DUPLICATES`."""
 
 
 class Review(FrozenModel):
@@ -82,22 +88,43 @@ def build_queue(
     """
     classes = {sample.path: dataset.classes[sample.label] for sample in dataset.samples}
     issues = {issue.path: issue for issue in label_issues}
-    groups = [_restrict(group, classes) for group in audit.duplicates]
-    conflicts = [group for group in groups if len({classes[path] for path in group.paths}) > 1]
-    agreeing = [group for group in groups if group.kind != "burst" and len(group.paths) > 1 and group not in conflicts]
-    queue: list[ReviewItem] = []
-    for group in conflicts:
-        queue += [_conflict_item(path, group, classes, issues.get(path)) for path in group.paths]
-    queue += [
+    conflicts: list[ReviewItem] = []
+    agreeing: list[ReviewItem] = []
+    for group in (_restrict(group, classes) for group in audit.duplicates):
+        names = Counter(classes[path] for path in group.paths)
+        if len(names) > 1:
+            conflicts += _conflict_items(group, names, classes, issues)
+        elif group.kind != "burst" and len(group.paths) > 1:
+            agreeing += _duplicate_items(group, classes)
+    unreadable = [
         ReviewItem(path=image.path, kind="unreadable", given=classes[image.path], score=1.0, reason=image.reason)
         for image in audit.unreadable
         if image.path in classes
     ]
-    queue += [_label_item(issue) for issue in issues.values()]
-    for group in agreeing:
-        queue += [_duplicate_item(path, group, classes) for path in group.paths[1:]]
+    queue = [*conflicts, *unreadable, *map(_label_item, issues.values()), *agreeing]
     first_items = {item.path: item for item in reversed(queue)}
     return tuple(item for item in queue if first_items[item.path] is item and item.path not in decided)
+
+
+def remaining_items(
+    items: Sequence[ReviewItem], decided: ReviewItem, action: Action, class_name: str | None = None
+) -> list[ReviewItem]:
+    """Return the items that a decision leaves in the queue, without building the queue again.
+
+    The decided image leaves the queue, and so do its duplicates if they were in conflict with its label alone.
+
+    Args:
+        items: The queue.
+        decided: The item that was decided.
+        action: The decision.
+        class_name: The new class for `relabel`.
+    """
+    duplicates = frozenset(decided.duplicates)
+    names = {item.given for item in items if item.path in duplicates}
+    new_name = {"relabel": class_name, "keep": decided.given, "exclude": None}[action]
+    is_resolved = bool(names - {decided.given}) and len(names | ({new_name} - {None})) == 1
+    gone = {decided.path} | (duplicates if is_resolved else frozenset())
+    return [item for item in items if item.path not in gone]
 
 
 def _restrict(group: DuplicateGroup, classes: dict[str, str]) -> DuplicateGroup:
@@ -105,29 +132,49 @@ def _restrict(group: DuplicateGroup, classes: dict[str, str]) -> DuplicateGroup:
     return group.model_copy(update={"paths": tuple(path for path in group.paths if path in classes)})
 
 
-def _conflict_item(path: str, group: DuplicateGroup, classes: dict[str, str], issue: LabelIssue | None) -> ReviewItem:
-    given = classes[path]
-    # Images with another label come first, because they are shown next to this one.
-    duplicates = sorted((other for other in group.paths if other != path), key=lambda other: classes[other] == given)
-    names = [given, *sorted({classes[other] for other in duplicates} - {given})]
+def _conflict_items(
+    group: DuplicateGroup, names: Counter[str], classes: Mapping[str, str], issues: Mapping[str, LabelIssue]
+) -> Iterator[ReviewItem]:
+    """Yield an item for each image of a group with several labels.
+
+    Images with another label come first among the duplicates, because they are shown next to the image.
+    """
+    by_name: dict[str, list[str]] = {}
+    for path in group.paths:
+        by_name.setdefault(classes[path], []).append(path)
     subject = "Same file" if group.kind == "exact" else "Same image"
-    model = f"; model says {issue.suggested} ({_percent(issue.probability)})" if issue is not None else ""
-    return ReviewItem(
-        path=path,
-        kind="duplicate",
-        given=given,
-        suggested=issue.suggested if issue is not None else classes[duplicates[0]],
-        score=1.0,
-        reason=f"{subject} in {', '.join(names[:-1])} and {names[-1]}{model}",
-        duplicates=tuple(duplicates),
-    )
+    for path in group.paths:
+        given = classes[path]
+        others = [name for name in sorted(names) if name != given]
+        candidates = chain(*(by_name[name] for name in others), (other for other in by_name[given] if other != path))
+        duplicates = tuple(islice(candidates, MAX_DUPLICATES))
+        issue = issues.get(path)
+        listed = [given, *others]
+        model = f"; model says {issue.suggested} ({_percent(issue.probability)})" if issue is not None else ""
+        yield ReviewItem(
+            path=path,
+            kind="duplicate",
+            given=given,
+            suggested=issue.suggested if issue is not None else classes[duplicates[0]],
+            score=1.0,
+            reason=f"{subject} in {', '.join(listed[:-1])} and {listed[-1]}{model}",
+            duplicates=duplicates,
+        )
 
 
-def _duplicate_item(path: str, group: DuplicateGroup, classes: dict[str, str]) -> ReviewItem:
+def _duplicate_items(group: DuplicateGroup, classes: Mapping[str, str]) -> Iterator[ReviewItem]:
+    """Yield an item for each image of a group with one label, but not for the first, which is to stay."""
     relation = "Same file as" if group.kind == "exact" else "Nearly the same image as"
-    duplicates = tuple(other for other in group.paths if other != path)
-    reason = f"{relation} {duplicates[0]}"
-    return ReviewItem(path=path, kind="duplicate", given=classes[path], score=0.5, reason=reason, duplicates=duplicates)
+    for path in group.paths[1:]:
+        duplicates = tuple(islice((other for other in group.paths if other != path), MAX_DUPLICATES))
+        yield ReviewItem(
+            path=path,
+            kind="duplicate",
+            given=classes[path],
+            score=0.5,
+            reason=f"{relation} {duplicates[0]}",
+            duplicates=duplicates,
+        )
 
 
 def _label_item(issue: LabelIssue) -> ReviewItem:

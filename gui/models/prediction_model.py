@@ -1,6 +1,9 @@
 """Table model of predictions."""
 
-from PySide6.QtCore import QModelIndex, Qt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
 
 from engine.results.predictions import ACCEPTED, UNKNOWN, UNSURE, Prediction, PredictionDecision
 from gui.models.table_model import Index, TableModel
@@ -26,40 +29,71 @@ class PredictionModel(TableModel):
     columns = _COLUMNS
     numeric_columns = frozenset({CONFIDENCE})
 
-    SortRole = Qt.ItemDataRole.UserRole
+    sort_requested = Signal()
+    """The user has chosen another order; the owner sorts in the background and calls `set_order`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._predictions: list[Prediction] = []
+        self._order: list[int] = []
+        self._num_unsure = 0
+        self._sorting: Sorting | None = None
 
     @property
     def predictions(self) -> list[Prediction]:
-        """All predictions so far."""
+        """All predictions so far, in the order in which they came."""
         return self._predictions
+
+    @property
+    def sorting(self) -> "Sorting | None":
+        """The chosen order; None for the order in which the predictions came."""
+        return self._sorting
+
+    def prediction(self, row: int) -> Prediction:
+        """Return the prediction of a row."""
+        return self._predictions[self._order[row]]
 
     def clear(self) -> None:
         """Remove all predictions."""
         self.beginResetModel()
-        self._predictions = []
+        self._predictions, self._order, self._num_unsure = [], [], 0
         self.endResetModel()
 
-    def add(self, predictions: list[Prediction]) -> None:
-        """Append predictions."""
+    def add(self, predictions: Sequence[Prediction]) -> None:
+        """Append predictions at the end, whatever the order."""
         if predictions:
             first = len(self._predictions)
             self.beginInsertRows(QModelIndex(), first, first + len(predictions) - 1)
             self._predictions += predictions
+            self._order += range(first, len(self._predictions))
+            self._num_unsure += count_unsure(predictions)
             self.endInsertRows()
 
-    def apply_threshold(self, threshold: float) -> None:
-        """Decide again which predictions are sure enough, with another confidence threshold (0..1)."""
-        self._predictions = [prediction.with_threshold(threshold) for prediction in self._predictions]
+    def replace_first(self, predictions: Sequence[Prediction], num_unsure: int) -> None:
+        """Replace the first predictions by others of the same images; `num_unsure` of them are unsure or unknown."""
+        self._num_unsure = num_unsure + count_unsure(self._predictions[len(predictions) :])
+        self._predictions[: len(predictions)] = predictions
         if self._predictions:
             self.dataChanged.emit(self.index(0, DECISION), self.index(len(self._predictions) - 1, DECISION))
 
     def num_unsure(self) -> int:
         """Return the number of images that are marked unsure or unknown."""
-        return sum(prediction.needs_review for prediction in self._predictions)
+        return self._num_unsure
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Request another order of the rows; -1 is the order in which the predictions came."""
+        self._sorting = Sorting(column, order == Qt.SortOrder.DescendingOrder) if column >= 0 else None
+        self.sort_requested.emit()
+
+    def set_order(self, order: Sequence[int]) -> None:
+        """Show the first predictions in this order, given by their positions, and the later ones after them."""
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        positions = [self._order[index.row()] for index in before]
+        self._order = [*order, *range(len(order), len(self._predictions))]
+        after = [self.index(self._order.index(at), index.column()) for at, index in zip(positions, before)]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
 
     def num_rows(self) -> int:
         """Return the number of rows."""
@@ -69,16 +103,35 @@ class PredictionModel(TableModel):
         """Return the data of a cell for a role."""
         if not index.isValid():
             return None
-        prediction, column = self._predictions[index.row()], index.column()
+        prediction, column = self.prediction(index.row()), index.column()
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(column)
         if role == Qt.ItemDataRole.ToolTipRole:
             return as_plain(prediction.path)
-        if role == self.SortRole and column == CONFIDENCE:
-            return prediction.confidence if prediction.confidence is not None else -1.0
-        if role in (Qt.ItemDataRole.DisplayRole, self.SortRole):
-            return _cell_text(prediction, column)
-        return None
+        return _cell_text(prediction, column) if role == Qt.ItemDataRole.DisplayRole else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """A column to sort by, and the direction."""
+
+    column: int
+    is_descending: bool
+
+    def order(self, predictions: Sequence[Prediction]) -> list[int]:
+        """Return the positions of the predictions in this order; equal ones keep theirs."""
+        keys = [self._key(prediction) for prediction in predictions]
+        return sorted(range(len(keys)), key=keys.__getitem__, reverse=self.is_descending)
+
+    def _key(self, prediction: Prediction) -> tuple[float, str]:
+        if self.column == CONFIDENCE:
+            return (prediction.confidence if prediction.confidence is not None else -1.0, "")
+        return (0.0, _cell_text(prediction, self.column))
+
+
+def count_unsure(predictions: Iterable[Prediction]) -> int:
+    """Return the number of predictions that are unsure or unknown."""
+    return sum(prediction.needs_review for prediction in predictions)
 
 
 def _cell_text(prediction: Prediction, column: int) -> str:

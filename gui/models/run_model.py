@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt
 from engine.core.formatting import duration
 from engine.runs.run_folder import Run
 from gui.formatting import network_name, percent_with_interval
-from gui.models.run_record import RunReader, RunRecord
+from gui.models.run_record import RunRecord
 from gui.models.table_model import Index, TableModel
 from gui.plain_text import as_plain
 
@@ -36,33 +36,34 @@ class RunModel(TableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._runs: list[Run] = []
+        self._row_of: dict[Run, int] = {}
         self._records: dict[Run, RunRecord] = {}
-        self._reader = RunReader(self)
-        self._reader.record_read.connect(self._on_record_read)
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """The runs in the order of the rows."""
+        return self._runs
 
     def show_runs(self, runs: Sequence[Run]) -> None:
-        """Show these runs. Runs that were shown before keep their cells while they are read again."""
+        """Show these runs. Runs that were shown before keep their cells until they have been read again."""
         if list(runs) != self._runs:
             self.beginResetModel()
             self._runs = list(runs)
+            self._row_of = {run: row for row, run in enumerate(runs)}
             self._records = {run: self._records[run] for run in runs if run in self._records}
             self.endResetModel()
-        self._reader.read(self._runs)
 
     def record(self, run: Run) -> RunRecord | None:
         """Return the record of a run, or None if it has not been read yet."""
         return self._records.get(run)
 
-    def is_reading(self) -> bool:
-        """Return whether runs are still being read."""
-        return self._reader.is_reading()
-
-    def _on_record_read(self, record: RunRecord) -> None:
-        if record.run not in self._runs or self._records.get(record.run) is record:
-            return
-        self._records[record.run] = record
-        row = self._runs.index(record.run)
-        self.dataChanged.emit(self.index(row, 0), self.index(row, len(_COLUMNS) - 1))
+    def show_records(self, records: Sequence[RunRecord]) -> None:
+        """Fill the cells of some runs."""
+        changed = [record for record in records if self._records.get(record.run) is not record]
+        rows = [self._row_of[record.run] for record in changed if record.run in self._row_of]
+        self._records.update((record.run, record) for record in changed)
+        if rows:
+            self.dataChanged.emit(self.index(min(rows), 0), self.index(max(rows), len(_COLUMNS) - 1))
 
     def num_rows(self) -> int:
         """Return the number of rows."""

@@ -1,23 +1,16 @@
-"""Summaries of run folders, read a few at a time in the event loop."""
+"""Summaries of run folders."""
 
-import time
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-
-from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Best
 from engine.core.locks import is_locked
 from engine.runs.history import History
-from engine.runs.run_folder import Run
-
-_MAX_SECONDS_PER_TICK = 0.008
-"""Half a frame, so that reading hundreds of runs does not block the window."""
+from engine.runs.run_folder import Run, list_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,52 +80,32 @@ def read_record(run: Run) -> RunRecord:
     return RunRecord(run, started, config, run.history)
 
 
-class RunReader(QObject):
-    """Reader of run folders that works in the idle time of the event loop and caches unchanged runs."""
+class RecordCache:
+    """Records of runs whose event log has not changed since they were read."""
 
-    record_read = Signal(object)
-    """Emitted with a RunRecord."""
+    def __init__(self) -> None:
+        self._records: dict[Path, tuple[float, RunRecord]] = {}
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._waiting: deque[Run] = deque()
-        self._cache: dict[Path, tuple[float, RunRecord]] = {}
-        self._timer = QTimer(self)
-        self._timer.setInterval(0)
-        self._timer.timeout.connect(self._on_timeout)
+    def read(self, run: Run) -> RunRecord:
+        """Return the record of a run, read again only if its event log has changed."""
+        modified = _modification_time(run)
+        cached = self._records.get(run.path)
+        record = cached[1] if cached is not None and cached[0] == modified else read_record(run)
+        # The files do not show whether a process is training the run, so the lock is checked each time.
+        done = record.history.done
+        is_running = (done is None or done.stopped) and is_locked(run.path)
+        if is_running != record.is_running:
+            record = replace(record, is_running=is_running)
+        self._records[run.path] = modified, record
+        return record
 
-    def read(self, runs: Iterable[Run]) -> None:
-        """Read these runs in this order; runs that are still waiting are dropped."""
-        self._waiting = deque(runs)
-        self._timer.start()
 
-    def is_reading(self) -> bool:
-        """Return whether runs are waiting to be read."""
-        return self._timer.isActive()
-
-    def _on_timeout(self) -> None:
-        deadline = time.monotonic() + _MAX_SECONDS_PER_TICK
-        for record in self._next_records():
-            self.record_read.emit(record)
-            if time.monotonic() > deadline:
-                return
-        self._timer.stop()
-
-    def _next_records(self) -> Iterator[RunRecord]:
-        while self._waiting:
-            run = self._waiting.popleft()
-            modified = _modification_time(run)
-            cached = self._cache.get(run.path)
-            if cached is None or cached[0] != modified:
-                cached = self._cache[run.path] = (modified, read_record(run))
-            record = cached[1]
-            # The files do not show whether a process is training the run, so the lock is checked each time.
-            done = record.history.done
-            is_running = (done is None or done.stopped) and is_locked(run.path)
-            if is_running != record.is_running:
-                record = replace(record, is_running=is_running)
-                self._cache[run.path] = (modified, record)
-            yield record
+def read_records(folder: Path, cache: RecordCache) -> Generator[list[Run] | RunRecord, None, None]:
+    """Yield the list of the runs in a folder, the latest first, then the record of each."""
+    runs = list_runs(folder)
+    yield runs
+    for run in runs:
+        yield cache.read(run)
 
 
 def _modification_time(run: Run) -> float:

@@ -1,12 +1,11 @@
 """Results of a run, prepared for the window so that showing them needs no reading, sorting or counting."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.core.errors import EngineError
 from engine.results.calibration import ReliabilityBin, reliability_bins
 from engine.results.evaluation import Evaluation, ImageResult, read_evaluation
 from engine.runs.run_folder import Run
@@ -33,16 +32,27 @@ class RunResults:
     """The reliability diagram."""
 
 
-def read_run_results(run: Run) -> Generator[None, None, RunResults | EngineError | None]:
-    """Read the results of a run; return the error if they are damaged, and None if there are none yet."""
-    yield from ()
-    if not run.results_path.is_file():
+def read_run_results(run: Run) -> RunResults | None:
+    """Read the results of a run; None if there are none yet. Raises EngineError if they are damaged."""
+    return prepare_results(run, read_evaluation(run.results_path)) if run.results_path.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class FinalTestStatus:
+    """Number of test images of a run, and the accuracy (0..1) on them if they were evaluated."""
+
+    num_images: int
+    accuracy: float | None = None
+
+
+def read_test_status(run: Run) -> FinalTestStatus | None:
+    """Read whether a run was tested; None if it has no model. Raises EngineError if its files are damaged."""
+    if not run.model_path.is_file():
         return None
-    try:
-        evaluation = read_evaluation(run.results_path)
-    except EngineError as error:  # shown on the page, since the user did not start this job
-        return error
-    return prepare_results(run, evaluation)
+    if run.test_path.is_file():
+        evaluation = read_evaluation(run.test_path)
+        return FinalTestStatus(len(evaluation.images), evaluation.accuracy)
+    return FinalTestStatus(len(run.dataset.of_split("test")))
 
 
 def prepare_results(run: Run, evaluation: Evaluation) -> RunResults:

@@ -1,6 +1,6 @@
 """Open, check, split and preview the dataset."""
 
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
@@ -8,24 +8,37 @@ from PySide6.QtCore import QObject, QTimer
 from engine import jobs
 from engine.audit.findings import Audit
 from engine.config.presets import demo_config, suggest_config
+from engine.config.settings import RunConfig
 from engine.core.paths import home_folder
 from engine.data.dataset import Dataset
 from engine.data.sample_dataset import write_sample_dataset
-from engine.data.splits import split, unsplit
+from engine.jobs.base import EventStream, from_callable
 from gui.job import Job
 from gui.job_runner import JobRunner
+from gui.latest_job import LatestJob
+from gui.models.dataset_summary import split_dataset
+from gui.models.finding_rows import make_finding_rows
 from gui.state import AppState
 
 _RESCAN_DELAY_MS = 1500
 
 
 class DatasetOperations(QObject):
-    """Reads folders in the background and stores the datasets and their audits in the state."""
+    """Reads folders in the background and stores the datasets and their audits in the state.
+
+    Of several requests only the answer to the latest is used, so a folder that takes long does not replace the one
+    that was opened after it.
+    """
 
     def __init__(self, runner: JobRunner, state: AppState) -> None:
         super().__init__(runner)
         self._runner, self._state = runner, state
-        self._check: Job | None = None
+        self.requested: Path | None = None
+        """The folder that the user wants to see, also while it is being read."""
+        self._dataset: Dataset | None = None
+        self._audit = Audit()
+        self._opening, self._checking, self._rescanning = LatestJob(), LatestJob(), LatestJob()
+        self._splitting = LatestJob(is_serial=True)
         self._rescan_timer = QTimer(self)
         self._rescan_timer.setSingleShot(True)
         self._rescan_timer.setInterval(_RESCAN_DELAY_MS)
@@ -33,39 +46,44 @@ class DatasetOperations(QObject):
 
     @property
     def is_checking(self) -> bool:
-        """True if the files of the open dataset are still being checked."""
-        return self._check is not None
+        """True if the split of the state does not yet contain the findings of the check."""
+        return self._checking.is_awaited or self._splitting.is_awaited
 
     @property
     def is_rescan_scheduled(self) -> bool:
         """True if the folder will be read again shortly."""
         return self._rescan_timer.isActive()
 
-    def open(self, path: Path) -> Job:
+    def open(self, path: Path) -> None:
         """Read a folder, show it, then check its files."""
-        job = self._runner.start("Reading the folder", jobs.scan(path))
-        job.succeeded.connect(self._on_scanned)
-        return job
+        self.requested = path
+        self.cancel_rescan()
+        self._rescanning.discard()
+        self._opening.request(partial(self._runner.start, "Reading the folder", _scan(path)), self._on_scanned)
 
-    def open_sample(self) -> Job:
+    def open_sample(self) -> None:
         """Create the sample dataset and open it."""
-        job = self._runner.start("Creating the sample dataset", write_sample_dataset(home_folder() / "sample"))
-        job.succeeded.connect(self.open)
-        return job
+        self.requested = home_folder() / "sample"
+        work = write_sample_dataset(self.requested)
+        self._opening.request(partial(self._runner.start, "Creating the sample dataset", work), self.open)
 
     def set_val_fraction(self, val_fraction: float) -> None:
         """Split the open dataset again with another validation fraction (0..1)."""
-        dataset, audit = self._state.dataset, self._state.audit
         self._state.set_config(self._state.config.changed("data", val_fraction=val_fraction))
-        if dataset is not None and not dataset.has_val:
-            self._state.set_dataset(self.split(unsplit(dataset), audit), audit)
+        if self._dataset is not None and not self._dataset.has_val:
+            self._split()
 
-    def split(self, dataset: Dataset, audit: Audit) -> Dataset:
-        """Return the dataset split by the settings, with the duplicates of the audit kept on one side."""
-        data = self._state.config.data
-        groups = [group.paths for group in audit.duplicates] if data.group_duplicates else []
-        dataset = replace(dataset, grey_ranges=audit.grey_ranges)
-        return split(dataset, data.val_fraction, data.seed, groups)
+    def change(self, dataset: Dataset, changed: Dataset) -> None:
+        """Replace `dataset`, as it was before a correction of its labels, by `changed`, and read the folder soon."""
+        if self._dataset is dataset:
+            self._dataset = changed
+            self._split()
+        self.schedule_rescan()
+
+    @property
+    def unsplit_dataset(self) -> Dataset | None:
+        """The open dataset as it was read, with the corrections since."""
+        return self._dataset
 
     def preview(self, num_images: int) -> Job:
         """Augment some training images as the network would receive them."""
@@ -73,6 +91,13 @@ class DatasetOperations(QObject):
             raise RuntimeError("A preview needs an open dataset.")
         work = jobs.preview(self._state.dataset, self._state.config, num_images)
         return self._runner.start("Preparing the preview", work)
+
+    def describe_findings(self) -> Job:
+        """Describe the findings about the open dataset; the result is a list of FindingRow."""
+        dataset, audit = self._state.dataset, self._state.audit
+        if dataset is None:
+            raise RuntimeError("Findings need an open dataset.")
+        return self._runner.start_silently(from_callable(lambda: make_finding_rows(dataset, audit)))
 
     def schedule_rescan(self) -> None:
         """Read the folder again once the user has paused; each further call restarts the delay."""
@@ -85,31 +110,35 @@ class DatasetOperations(QObject):
     def rescan(self) -> None:
         """Read the open folder again now, because its label log has changed."""
         self.cancel_rescan()
-        if self._state.dataset is not None:
-            job = self._runner.start("Reading the folder", jobs.scan(self._state.dataset.root))
-            job.succeeded.connect(self._on_rescanned)
+        if self._dataset is not None:
+            work = jobs.scan(self._dataset.root)
+            self._rescanning.request(partial(self._runner.start, "Reading the folder", work), self._on_rescanned)
 
-    def _on_scanned(self, dataset: Dataset) -> None:
-        is_sample = dataset.root == home_folder() / "sample"
-        if self._state.dataset is None or self._state.dataset.root != dataset.root:
-            self._state.set_config(demo_config() if is_sample else suggest_config(dataset))
-        self._state.set_dataset(self.split(dataset, Audit()))
-        if self._check is not None:
-            self._check.stop()
-        job = self._runner.start("Checking files", jobs.check(dataset))
-        self._check = job
-        job.succeeded.connect(lambda audit: self._on_checked(dataset.root, audit))
-        job.finished.connect(lambda: self._on_check_finished(job))
+    def _on_scanned(self, scanned: tuple[Dataset, RunConfig]) -> None:
+        dataset, config = scanned
+        if self._dataset is None or self._dataset.root != dataset.root:
+            self._state.set_config(config)
+        self._dataset, self._audit = dataset, Audit()
+        self._split()
+        self._checking.request(partial(self._runner.start, "Checking files", jobs.check(dataset)), self._on_checked)
 
     def _on_rescanned(self, dataset: Dataset) -> None:
-        if self._state.dataset is not None and self._state.dataset.root == dataset.root:
-            self._state.set_dataset(self.split(dataset, self._state.audit), self._state.audit)
+        self._dataset = dataset
+        self._split()
 
-    def _on_checked(self, root: Path, audit: Audit) -> None:
-        dataset = self._state.dataset
-        if dataset is not None and dataset.root == root:
-            self._state.set_dataset(dataset if dataset.has_val else self.split(unsplit(dataset), audit), audit)
+    def _on_checked(self, audit: Audit) -> None:
+        self._audit = audit
+        self._split()
 
-    def _on_check_finished(self, job: Job) -> None:
-        if self._check is job:
-            self._check = None
+    def _split(self) -> None:
+        """Split the dataset by the settings and show it; a split that is being drawn is dropped."""
+        assert self._dataset is not None
+        prepare = partial(split_dataset, self._dataset, self._audit, self._state.config.data)
+        self._splitting.request(lambda: self._runner.start_silently(from_callable(prepare)), self._state.set_dataset)
+
+
+def _scan(path: Path) -> EventStream[tuple[Dataset, RunConfig]]:
+    """Read a folder and suggest the settings for it."""
+    dataset = yield from jobs.scan(path)
+    is_sample = dataset.root == home_folder() / "sample"
+    return dataset, demo_config() if is_sample else suggest_config(dataset)

@@ -6,7 +6,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from engine import jobs
-from engine.results.export_verification import ExportOptions
+from engine.jobs.base import from_callable
+from engine.results.export_verification import ExportOptions, read_verification, verification_path
 from engine.sorting.file_transfer import TransferMode
 from gui.job import Job
 from gui.job_runner import JobRunner
@@ -23,6 +24,11 @@ class DeliveryOperations(QObject):
     def export(self, path: Path, options: ExportOptions) -> Job:
         """Export the model to `path`; the result is its verification record."""
         return self._runner.start("Exporting", jobs.export(self._state.require_model(), path, options))
+
+    def read_verification(self, path: Path) -> Job:
+        """Read the verification record of an exported file; the result is None if there is none."""
+        work = from_callable(lambda: read_verification(path) if verification_path(path).is_file() else None)
+        return self._runner.start_silently(work)
 
     def sort(self, folder: Path, target: Path, mode: TransferMode) -> Job:
         """Sort the images of a folder into class folders in `target`; the result is a Sorted."""

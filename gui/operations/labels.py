@@ -1,14 +1,17 @@
 """Find label issues and record the user's corrections."""
 
+from collections.abc import Callable, Generator
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from engine import jobs
-from engine.audit.review_queue import Review
-from engine.core.errors import EngineError
-from engine.data.label_overrides import Action, Decision, append_decision, undo_last_decision
+from engine.audit.review_queue import Review, build_queue
+from engine.data.dataset import Dataset
+from engine.data.label_overrides import Action, Decision, append_decision, read_decisions, undo_last_decision
+from engine.jobs.base import from_callable
 from gui.job import Job
+from gui.job_queue import JobQueue
 from gui.job_runner import JobRunner
 from gui.operations.datasets import DatasetOperations
 from gui.state import AppState
@@ -17,9 +20,13 @@ from gui.state import AppState
 class LabelOperations(QObject):
     """Writes decisions to the label log of the open dataset and keeps the dataset in step."""
 
+    decision_failed = Signal()
+    """A decision was not written; the error is shown and the log is as it was."""
+
     def __init__(self, runner: JobRunner, state: AppState, datasets: DatasetOperations) -> None:
         super().__init__(runner)
         self._runner, self._state, self._datasets = runner, state, datasets
+        self._decisions = JobQueue(runner)
 
     def find_label_issues(self) -> Job:
         """Find labels that the open model contradicts."""
@@ -38,38 +45,59 @@ class LabelOperations(QObject):
         work = jobs.evaluate_corrections(dataset, model, self._state.audit)
         return self._runner.start("Evaluating corrections", work)
 
-    def decide(self, path: str, action: Action, class_name: str | None = None) -> bool:
-        """Append a decision about an image to the label log and update the dataset; return whether that worked."""
-        dataset = self._state.dataset
-        if dataset is None:
-            raise RuntimeError("A decision needs an open dataset.")
-        try:
-            append_decision(dataset.root, path, action, class_name)
-        except EngineError as error:
-            self._runner.failed.emit(error)
-            return False
-        if action == "exclude":
-            dataset = dataset.without(frozenset((path,)))
-        elif class_name in dataset.classes:
-            dataset = dataset.relabelled(path, class_name)
-        self._state.set_dataset(dataset, self._state.audit)
-        self._datasets.schedule_rescan()
-        return True
+    def decide(self, path: str, action: Action, class_name: str | None = None) -> None:
+        """Append a decision about an image to the label log, after those before it, then update the dataset."""
+        root = self._require_dataset().root
+        self._decisions.add(
+            lambda: _decide(root, self._datasets.unsplit_dataset, path, action, class_name),
+            lambda changed: self._on_decided(*changed),
+            self.decision_failed.emit,
+        )
 
-    def undo(self) -> Decision | None:
-        """Undo the last decision about the open dataset and return it; None if there was none."""
+    def undo(self, on_undone: Callable[[Decision], object]) -> None:
+        """Undo the last decision about the open dataset, and call `on_undone` with it if there was one."""
+        root = self._require_dataset().root
+        self._decisions.add(
+            lambda: from_callable(lambda: undo_last_decision(root)),
+            lambda decision: self._on_undone(root, decision, on_undone),
+            self.decision_failed.emit,
+        )
+
+    def build_queue(self) -> Job:
+        """Build the review queue of the open dataset; the result is a tuple of ReviewItem."""
+        dataset, audit, review = self._require_dataset(), self._state.audit, self._state.review
+        issues = review.label_issues if review is not None else ()
+        work = from_callable(lambda: build_queue(dataset, audit, issues, read_decisions(dataset.root)))
+        return self._runner.start_silently(work)
+
+    def _require_dataset(self) -> Dataset:
         if self._state.dataset is None:
-            raise RuntimeError("Undoing a decision needs an open dataset.")
-        try:
-            decision = undo_last_decision(self._state.dataset.root)
-        except EngineError as error:
-            self._runner.failed.emit(error)
-            return None
-        if decision is not None:
+            raise RuntimeError("A decision needs an open dataset.")
+        return self._state.dataset
+
+    def _on_decided(self, before: Dataset | None, after: Dataset | None) -> None:
+        if before is not None and after is not None:
+            self._datasets.change(before, after)
+
+    def _on_undone(self, root: Path, decision: Decision | None, on_undone: Callable[[Decision], object]) -> None:
+        if decision is not None and self._state.dataset is not None and self._state.dataset.root == root:
+            on_undone(decision)
             # Only the folder itself still has the class and the notes from before the decision
             self._datasets.rescan()
-        return decision
 
     def _on_reviewed(self, root: Path, review: Review) -> None:
         if self._state.dataset is not None and self._state.dataset.root == root:
             self._state.set_review(review)
+
+
+def _decide(
+    root: Path, dataset: Dataset | None, path: str, action: Action, class_name: str | None
+) -> Generator[None, None, tuple[Dataset | None, Dataset | None]]:
+    """Append a decision to the label log of `root`; return the open dataset before and after it, if it is of `root`."""
+    yield from ()
+    append_decision(root, path, action, class_name)
+    if dataset is None or dataset.root != root:
+        return None, None
+    if action == "exclude":
+        return dataset, dataset.without(frozenset((path,)))
+    return dataset, dataset.relabelled(path, class_name) if class_name in dataset.classes else dataset

@@ -1,22 +1,31 @@
 """Train, resume, open, evaluate, report and delete runs."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QFile, QObject
 
 from engine import jobs
+from engine.audit.findings import Audit
+from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.events import EpochDone, RunStarted
+from engine.core.events import EpochDone, RunDone, RunStarted
 from engine.core.locks import is_locked
 from engine.core.paths import default_runs_folder
+from engine.data.dataset import Dataset
 from engine.data.splits import unsplit
+from engine.jobs.base import EventStream, from_callable
+from engine.results.comparison import compare
+from engine.results.evaluation import read_evaluation
+from engine.runs.history import History
 from engine.runs.run_folder import Run, interrupted_runs, list_runs, new_run_path, run_prefix
 from gui.job import Job
 from gui.job_runner import JobRunner
-from gui.models.run_record import RunRecord, read_record
-from gui.models.run_results import read_run_results
+from gui.latest_job import LatestJob
+from gui.models.dataset_summary import split_dataset
+from gui.models.run_record import RecordCache, RunRecord, read_record, read_records
 from gui.operations.datasets import DatasetOperations
 from gui.operations.models import ModelOperations
 from gui.state import AppState
@@ -31,30 +40,25 @@ class RunOperations(QObject):
         super().__init__(runner)
         self._runner, self._state, self._datasets, self._models = runner, state, datasets, models
         self._training_run: Run | None = None
+        self._is_stopped = False
+        self._finding = LatestJob()
 
     def train(self) -> Job:
         """Train on the open dataset with the settings of the state."""
         dataset = self._state.dataset
         if dataset is None or self._state.training is not None:
             raise RuntimeError("Training needs an open dataset, and only one training can run.")
-        config, path = self._state.config, new_run_path(dataset.root)
-        if self._datasets.is_checking and not dataset.has_val:
-            work = jobs.split_and_train(unsplit(dataset), config, path)  # the duplicates have not been found yet
-        else:
-            # Unreadable files are removed before the split, so that they do not change the split of the others
-            readable = dataset.without(frozenset(bad.path for bad in self._state.audit.unreadable))
-            if not dataset.has_val:
-                readable = self._datasets.split(unsplit(readable), self._state.audit)
-            work = jobs.train(readable, config, path)
-        return self._start_training(work)
+        audit = None if self._datasets.is_checking and not dataset.has_val else self._state.audit
+        return self._start_training(_train(dataset, audit, self._state.config))
 
-    def resume(self, run: Run) -> Job:
+    def resume(self, record: RunRecord) -> Job:
         """Resume an interrupted or stopped run with its own settings."""
         if self._state.training is not None:
             raise RuntimeError("Only one training can run.")
-        self.use_settings(run)
-        self.open(run)
-        return self._start_training(jobs.resume(run.path), run)
+        if record.config is not None:
+            self._state.set_config(record.config)
+        self.open(record.run)
+        return self._start_training(jobs.resume(record.run.path), record.run)
 
     def stop(self) -> None:
         """Stop the training after the current step; the best model is saved."""
@@ -63,58 +67,74 @@ class RunOperations(QObject):
 
     def open(self, run: Run) -> None:
         """Show a run and use its model for further predictions."""
+        self._finding.discard()
         self._state.set_run(run)
         if run.model_path.is_file():
             self._models.open(run.model_path)
 
-    def open_project(self, folder: Path) -> Job:
+    def open_project(self, folder: Path) -> None:
         """Open a dataset together with the latest run on it."""
-        self.find_latest(folder).succeeded.connect(lambda run: self.open(run) if run is not None else None)
-        return self._datasets.open(folder)
+        self._datasets.open(folder)
+        self._finding.request(
+            partial(self.find_latest, folder), lambda run: self._on_latest_found(folder, run) if run else None
+        )
 
     def find_latest(self, folder: Path) -> Job:
         """Find the latest run on a folder that has a model; the result is a Run or None."""
-        return self._runner.start_silently(_find_latest(folder.resolve()))
+        return self._runner.start_silently(_find_latest(folder))
+
+    def _on_latest_found(self, folder: Path, run: Run) -> None:
+        if self._datasets.requested == folder:  # otherwise another folder was opened meanwhile
+            self.open(run)
 
     def find_interrupted(self) -> Job:
         """Find interrupted runs; the result is a list of RunRecord, the latest first."""
         return self._runner.start_silently(_read_interrupted())
 
-    def dismiss(self, run: Run) -> bool:
-        """Stop offering an interrupted run for resuming; return whether that worked."""
-        try:
-            run.mark_stopped()
-        except EngineError as error:
-            self._runner.failed.emit(error)
-            return False
-        return True
+    def dismiss(self, run: Run) -> Job:
+        """Stop offering an interrupted run for resuming."""
+        return self._runner.start_silently(from_callable(run.mark_stopped))
 
-    def use_settings(self, run: Run) -> None:
+    def read(self, run: Run) -> Job:
+        """Read settings and history of a run; the result is a RunRecord."""
+        return self._runner.start_silently(from_callable(lambda: read_record(run)))
+
+    def read_all(self, cache: RecordCache) -> Job:
+        """Read the runs of the default folder: first an event with all of them, then a RunRecord each."""
+        return self._runner.start_silently(read_records(default_runs_folder(), cache))
+
+    def read_earlier(self, num_runs: int) -> Job:
+        """Read the histories of the latest runs on the open folder; the result is a list of History."""
+        root = self._state.dataset.root if self._state.dataset is not None else None
+        return self._runner.start_silently(_read_earlier(root, num_runs))
+
+    def use_settings(self, run: Run) -> Job:
         """Use the settings of a run for the next one."""
-        try:
-            self._state.set_config(run.config)
-        except EngineError as error:
-            self._runner.failed.emit(error)
+        job = self._runner.start_silently(from_callable(lambda: run.config))
+        job.succeeded.connect(self._state.set_config)
+        return job
 
-    def delete(self, run: Run) -> bool:
-        """Move a run folder to the trash; return whether that worked."""
-        if is_locked(run.path):
-            message = "This run is still running. Stop it first, here or in the other window."
-            self._runner.failed.emit(EngineError(message, run.path))
-            return False
-        if not QFile.moveToTrash(str(run.path)):
-            message = "The run could not be moved to the trash. Delete its folder yourself."
-            self._runner.failed.emit(EngineError(message, run.path))
-            return False
+    def compare(self, first: Run, second: Run) -> Job:
+        """Compare two runs on the images they have in common; the result is a sentence, empty without results."""
+        return self._runner.start_silently(_compare(first, second))
+
+    def delete(self, run: Run) -> Job:
+        """Move a run folder to the trash."""
+        job = self._runner.start_silently(_delete(run))
+        job.succeeded.connect(lambda _: self._on_deleted(run))
+        return job
+
+    def _on_deleted(self, run: Run) -> None:
         if self._state.run == run:
             self._state.set_run(None)
-        if self._state.model == run.model_path:
-            self._state.set_model(None)
-        return True
+        self._models.close(run.model_path)
 
-    def read_results(self, run: Run) -> Job:
-        """Read the results of a run; the result is a RunResults, the EngineError that prevents it, or None."""
-        return self._runner.start_silently(read_run_results(run))
+    def load(self, read: Callable[[], object]) -> Job:
+        """Read something about a run; the result is that of `read`, or the EngineError that it raises.
+
+        The page shows the error, because the user did not ask for the reading.
+        """
+        return self._runner.start_silently(_load(read))
 
     def compute_learning_curve(self) -> Job:
         """Compute the learning curve of the shown run; the result is a LearningCurve."""
@@ -136,7 +156,7 @@ class RunOperations(QObject):
 
     def _start_training(self, work: Generator[Any, None, Any], run: Run | None = None) -> Job:
         """Start a training; `run` is the resumed run, or None for a new one, which its first event names."""
-        self._training_run = run
+        self._training_run, self._is_stopped = run, False
         job = self._runner.start("Training", work)
         job.events_received.connect(self._on_training_events)
         job.finished.connect(self._on_training_finished)
@@ -149,7 +169,9 @@ class RunOperations(QObject):
                 self._training_run = Run(Path(event.run))
                 self._state.set_run(self._training_run)
             if isinstance(event, EpochDone) and event.best and self._training_run is not None:
-                self._state.set_model(self._training_run.model_path)
+                self._models.open(self._training_run.model_path)
+            if isinstance(event, RunDone):
+                self._is_stopped = event.stopped
 
     def _on_training_finished(self) -> None:
         run = self._training_run
@@ -157,14 +179,32 @@ class RunOperations(QObject):
         if run is None:
             return
         self.open(run)  # a stopped or failed run has a best model, too
-        done = run.history.done
-        if done is not None and done.stopped and run.model_path.is_file():
+        if self._is_stopped and run.model_path.is_file():
             job = self._runner.start("Indexing training images", jobs.finalize(run))
             job.succeeded.connect(lambda _: self.open(run) if self._state.run == run else None)
 
 
+def _train(dataset: Dataset, audit: Audit | None, config: RunConfig) -> EventStream[Run]:
+    """Split the dataset and train; without an audit the duplicates are found first."""
+    path = new_run_path(dataset.root)
+    if audit is None:
+        return (yield from jobs.split_and_train(unsplit(dataset), config, path))
+    # Unreadable files are removed before the split, so that they do not change the split of the others
+    readable = dataset.without(frozenset(bad.path for bad in audit.unreadable))
+    return (yield from jobs.train(split_dataset(readable, audit, config.data).dataset, config, path))
+
+
+def _load(read: Callable[[], object]) -> Generator[None, None, object]:
+    yield from ()
+    try:
+        return read()
+    except EngineError as error:
+        return error
+
+
 def _find_latest(folder: Path) -> Generator[None, None, Run | None]:
     yield from ()
+    folder = folder.resolve()
     prefix = run_prefix(folder)
     for run in list_runs(default_runs_folder()):
         try:
@@ -179,3 +219,30 @@ def _find_latest(folder: Path) -> Generator[None, None, Run | None]:
 def _read_interrupted() -> Generator[None, None, list[RunRecord]]:
     yield from ()
     return [read_record(run) for run in interrupted_runs(default_runs_folder())]
+
+
+def _read_earlier(root: Path | None, num_runs: int) -> Generator[None, None, list[History]]:
+    """Return the histories of the latest runs on a folder, which are recognised by their names."""
+    yield from ()
+    if root is None:
+        return []
+    start = f"{run_prefix(root)} "
+    runs = [run for run in list_runs(default_runs_folder()) if run.name.startswith(start)]
+    return [run.history for run in runs[:num_runs]]
+
+
+def _compare(first: Run, second: Run) -> Generator[None, None, str]:
+    yield from ()
+    try:
+        comparison = compare(read_evaluation(first.results_path), read_evaluation(second.results_path))
+    except EngineError:  # a run without results
+        return ""
+    return comparison.sentence(first.name, second.name)
+
+
+def _delete(run: Run) -> Generator[None, None, None]:
+    yield from ()
+    if is_locked(run.path):
+        raise EngineError("This run is still running. Stop it first, here or in the other window.", run.path)
+    if not QFile.moveToTrash(str(run.path)):
+        raise EngineError("The run could not be moved to the trash. Delete its folder yourself.", run.path)

@@ -1,5 +1,6 @@
 """Dataset page: images by class, findings and label review."""
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal
@@ -11,7 +12,8 @@ from engine.core.paths import folder_name
 from engine.data.dataset import Dataset, Sample
 from engine.data.split_names import Split
 from engine.runs.run_folder import Run
-from gui.models.image_model import GridItem
+from gui.models.dataset_summary import DatasetSummary
+from gui.models.image_model import GridItem, LazyItems
 from gui.models.run_record import RunRecord
 from gui.operations import Operations
 from gui.panels.findings_panel import FindingsPanel
@@ -31,7 +33,7 @@ from gui.widgets.tabs import Tabs
 from gui.widgets.welcome import Welcome
 
 _SPLIT_NAMES: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
-_MAX_NOTES = 6
+_MAX_NOTES, _MAX_TOOLTIP_NOTES = 6, 100
 
 
 class DatasetPage(QWidget):
@@ -148,6 +150,7 @@ class DatasetPage(QWidget):
         self.resume_panel.dismiss_requested.connect(self._on_dismiss)
         self.open_button.clicked.connect(self._on_choose)
         self.train_button.clicked.connect(self.train_requested)
+        self.findings.count_changed.connect(lambda number: self.tabs.show_count(self.findings, "Findings", number))
         self.review.count_changed.connect(lambda num_left: self.tabs.show_count(self.review, "Review", num_left))
         self.classes.class_chosen.connect(self._on_class_chosen)
         self.split_box.fraction_chosen.connect(self._operations.datasets.set_val_fraction)
@@ -169,8 +172,7 @@ class DatasetPage(QWidget):
             self.resume_panel.show_records(records)
 
     def _on_dismiss(self, run: Run) -> None:
-        if self._operations.runs.dismiss(run):
-            self.resume_panel.remove(run)
+        self._operations.runs.dismiss(run).succeeded.connect(lambda _: self.resume_panel.remove(run))
 
     def _on_training_changed(self) -> None:
         if self._state.training is not None:
@@ -200,46 +202,45 @@ class DatasetPage(QWidget):
             self.drop_area.set_texts("Not a folder", "Drop a folder that contains one folder per class.")
 
     def _on_dataset_changed(self) -> None:
-        dataset = self._state.dataset
+        dataset, summary = self._state.dataset, self._state.summary
         self._stack.setCurrentIndex(1 if dataset is not None else 0)
-        if dataset is None:
+        if dataset is None or summary is None:
             return
-        self._describe(dataset)
-        self.classes.show_dataset(dataset)
-        self.tabs.show_count(self.findings, "Findings", self.findings.num_findings)
-        num_grouped = sum(sample.group is not None for sample in dataset.samples)
-        self.split_box.show_fraction(self._state.config.data.val_fraction, dataset.has_val, num_grouped)
+        self._describe(dataset, summary)
+        self.classes.show_classes(dataset.classes, summary)
+        self.split_box.show_fraction(self._state.config.data.val_fraction, dataset.has_val, summary.num_grouped)
         if dataset.root != self._root:
             self._root = dataset.root
             self._on_welcomed()
             self._preferences.add_recent_folder(dataset.root.absolute())
             self._on_class_chosen(-1)
 
-    def _describe(self, dataset: Dataset) -> None:
+    def _describe(self, dataset: Dataset, summary: DatasetSummary) -> None:
         self.title.setText(folder_name(dataset.root.resolve()))
         self.title.setToolTip(str(dataset.root))
-        sizes = {name: len(dataset.of_split(split)) for split, name in _SPLIT_NAMES.items()}
+        sizes = {name: summary.num_images[split] for split, name in _SPLIT_NAMES.items()}
         self.summary.setText(
             f"{count(len(dataset.samples), 'image')} in {count(len(dataset.classes), 'class', 'classes')}: "
             + ", ".join(f"{size:,} {name}" for name, size in sizes.items() if size)
         )
-        unreadable = [f"Unreadable, skipped: {bad.path}. {bad.reason}" for bad in self._state.audit.unreadable]
-        notes = [*unreadable, *self._state.audit.notes, *dataset.notes]
-        if len(dataset.classes) < 2:
-            notes.insert(0, "There is only one class. Add a folder with images of at least one more class.")
-        more = [f"and {len(notes) - _MAX_NOTES} more"] if len(notes) > _MAX_NOTES else []
+        audit = self._state.audit
+        single = ["There is only one class. Add a folder with images of at least one more class."]
+        unreadable = [f"Unreadable, skipped: {bad.path}. {bad.reason}" for bad in audit.unreadable[:_MAX_TOOLTIP_NOTES]]
+        notes = [*(single if len(dataset.classes) < 2 else ()), *unreadable, *audit.notes, *dataset.notes]
+        num_more = len(notes) - len(unreadable) + len(audit.unreadable) - _MAX_NOTES
+        more = [f"and {num_more:,} more"] if num_more > 0 else []
         self.notes.setText("\n".join(notes[:_MAX_NOTES] + more))
-        self.notes.setToolTip("\n".join(notes[:100]))
+        self.notes.setToolTip("\n".join(notes[:_MAX_TOOLTIP_NOTES]))
         self.notes.setVisible(bool(notes))
         self.train_button.setEnabled(len(dataset.classes) > 1)
 
     def _on_class_chosen(self, label: int) -> None:
-        dataset = self._state.dataset
-        if dataset is None:
-            return
-        samples = [sample for sample in dataset.samples if label in (-1, sample.label)]
-        self.grid.set_items([self._item(dataset, sample) for sample in samples])
+        dataset, summary = self._state.dataset, self._state.summary
+        if dataset is not None and summary is not None:
+            samples = dataset.samples if label < 0 else summary.samples_of_class[label]
+            self.grid.set_items(LazyItems(samples, partial(_item, dataset)))
 
-    def _item(self, dataset: Dataset, sample: Sample) -> GridItem:
-        tooltip = f"{sample.path}\n{_SPLIT_NAMES[sample.split]}"
-        return GridItem(dataset.root / sample.path, dataset.classes[sample.label], tooltip)
+
+def _item(dataset: Dataset, sample: Sample) -> GridItem:
+    tooltip = f"{sample.path}\n{_SPLIT_NAMES[sample.split]}"
+    return GridItem(dataset.root / sample.path, dataset.classes[sample.label], tooltip)

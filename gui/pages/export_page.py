@@ -3,8 +3,6 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from engine.core.errors import EngineError
-from engine.results.model_metadata import read_metadata
 from gui.formatting import network_name
 from gui.operations import Operations
 from gui.panels.export_panel import ExportPanel
@@ -64,16 +62,10 @@ class ExportPage(QWidget):
         return area
 
     def _refresh(self) -> None:
-        model = self._state.model
+        model, metadata = self._state.model, self._state.model_metadata
         self._stack.setCurrentIndex(0 if model is None else 1)
         description = ""
-        if model is not None:
-            try:
-                metadata = read_metadata(model)
-                description = (
-                    f"{model.parent.name}: {network_name(metadata.backbone)}, {len(metadata.classes):,} classes"
-                )
-            except EngineError:  # the file has been removed; each action on it reports the error
-                description = str(model)
+        if model is not None and metadata is not None:
+            description = f"{model.parent.name}: {network_name(metadata.backbone)}, {len(metadata.classes):,} classes"
         self.model_label.setText(description)
         self.model_label.setVisible(bool(description))

@@ -1,24 +1,24 @@
 """Predict page: classify images and inspect the predictions."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
 from engine.core.file_names import IMAGE_SUFFIXES
 from engine.core.formatting import count
-from engine.core.paths import home_folder
 from engine.results.calibration import choose_operating_point
-from engine.results.explanation import Explanation
-from engine.results.model_metadata import read_metadata
 from engine.results.predictions import Prediction, csv_rows
-from gui.formatting import network_name, operating_point_text, percent_with_interval
+from gui.formatting import model_text, operating_point_text
 from gui.job import Job
-from gui.models.prediction_model import PREDICTION, PredictionModel
+from gui.latest_job import LatestJob
+from gui.models.prediction_model import PREDICTION, PredictionModel, count_unsure
 from gui.operations import Operations
+from gui.pasted_images import PastedImages
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.images.image_view import ImageViewer
@@ -28,7 +28,6 @@ from gui.widgets.inputs.error_limit_box import ErrorLimitBox
 from gui.widgets.labels import MutedLabel, TitleLabel
 from gui.widgets.tables import make_table
 
-_MAX_CLASSES = 6
 _IMAGE_FILTER = "Images (" + " ".join(f"*{suffix}" for suffix in sorted(IMAGE_SUFFIXES)) + ")"
 
 
@@ -41,9 +40,10 @@ class PredictPage(QWidget):
         super().__init__(parent)
         self._state, self._operations = state, operations
         self._paths: list[Path] = []
-        self._job: Job | None = None
-        self._explaining: Job | None = None
-        self._num_pasted = 0
+        self.pasted = PastedImages()
+        self._predicting = LatestJob()
+        self._explaining = LatestJob(is_serial=True)  # one at a time, since each needs the memory of a training step
+        self._pasting, self._sorting, self._deciding = (LatestJob(is_serial=True) for _ in range(3))
         self._model_summary = ""
         self.title = TitleLabel("Predict", self)
         self.model_label = MutedLabel("", self)
@@ -51,10 +51,7 @@ class PredictPage(QWidget):
         self.error_limit_box = ErrorLimitBox(state, self)
         self._threshold = 0.0
         self.model = PredictionModel()
-        self._sorted = QSortFilterProxyModel(self)
-        self._sorted.setSourceModel(self.model)
-        self._sorted.setSortRole(PredictionModel.SortRole)
-        self.table = make_table(self._sorted, "Predictions", "Choose a row to see its image", stretched=PREDICTION)
+        self.table = make_table(self.model, "Predictions", "Choose a row to see its image", stretched=PREDICTION)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.prediction_view = PredictionView(self)
@@ -105,7 +102,9 @@ class PredictPage(QWidget):
     def _connect(self) -> None:
         self._state.model_changed.connect(self._on_model_changed)
         self._state.max_error_changed.connect(self._on_max_error_changed)
+        self.model.sort_requested.connect(self._sort)
         self.drop_area.paths_dropped.connect(self.classify)
+        self.drop_area.image_dropped.connect(self.classify_image)
         self.first_choose.clicked.connect(self._on_choose)
         self.choose_button.clicked.connect(self._on_choose)
         self.train_button.clicked.connect(self.train_requested)
@@ -127,55 +126,62 @@ class PredictPage(QWidget):
             )
             return
         self._paths = list(paths)
+        self.pasted.keep_only(self._paths)
         if self._state.model is None:
             return
-        if self._job is not None:
-            self._job.stop()
+        for job in (self._explaining, self._sorting, self._deciding):
+            job.discard()
         self.model.clear()
         self.prediction_view.show_prediction(None)
         self._stack.setCurrentIndex(1)
-        job = self._operations.models.predict(self._paths)
-        self._job = job
-        job.events_received.connect(lambda events: self._on_events(job, events))
-        job.succeeded.connect(lambda num_images: self._on_succeeded(job, num_images))
+        self._predicting.request(self._start_predicting, self._on_predicted)
 
-    def _on_events(self, job: Job, events: list[object]) -> None:
-        if job is not self._job:
-            return
+    def classify_image(self, image: QImage) -> None:
+        """Classify an image that has no file."""
+        save = partial(self.pasted.save, image)
+        self._pasting.request(lambda: self._operations.models.compute(save), lambda path: self.classify([path]))
+
+    def _start_predicting(self) -> Job:
+        job = self._operations.models.predict(self._paths)
+        job.events_received.connect(self._on_events)
+        return job
+
+    def _on_events(self, events: list[object]) -> None:
         is_first = self.model.rowCount() == 0
         self.model.add([event.with_threshold(self._threshold) for event in events if isinstance(event, Prediction)])
         if is_first and self.model.rowCount():
             self.table.selectRow(0)
+        if self.model.sorting is not None:
+            self._sort()
         self.table.setVisible(self.model.rowCount() > 1)
         self.save_button.setEnabled(self.model.rowCount() > 0)
         self._describe()
 
-    def _on_succeeded(self, job: Job, num_images: int) -> None:
-        if job is self._job and not num_images:
+    def _on_predicted(self, num_images: int) -> None:
+        if not num_images:
             self._stack.setCurrentIndex(0)
             self._operations.report_error(EngineError("There are no images in this folder.", self._paths[0]))
 
+    def _sort(self) -> None:
+        predictions, sorting = tuple(self.model.predictions), self.model.sorting
+        if sorting is None:
+            self._sorting.discard()
+            self.model.set_order(range(len(predictions)))
+        else:
+            self._sorting.request(
+                lambda: self._operations.models.compute(lambda: sorting.order(predictions)), self.model.set_order
+            )
+
     def _on_row_changed(self, current: QModelIndex) -> None:
+        self._explaining.discard()
         if current.isValid():
-            self.prediction_view.show_prediction(self.model.predictions[self._sorted.mapToSource(current).row()])
+            self.prediction_view.show_prediction(self.model.prediction(current.row()))
 
     def _on_explanation_requested(self, path: str, label: str) -> None:
-        if self._state.model is None:
-            return
-        if self._explaining is not None:
-            self._explaining.stop()
-        job = self._operations.models.explain(Path(path), label)
-        self._explaining = job
-        job.succeeded.connect(lambda explanation: self._on_explained(job, explanation))
-        job.finished.connect(lambda: self._on_explaining_finished(job))
-
-    def _on_explained(self, job: Job, explanation: Explanation) -> None:
-        if job is self._explaining:
-            self.prediction_view.show_explanation(explanation)
-
-    def _on_explaining_finished(self, job: Job) -> None:
-        if job is self._explaining:
-            self._explaining = None
+        if self._state.model is not None:
+            self._explaining.request(
+                lambda: self._operations.models.explain(Path(path), label), self.prediction_view.show_explanation
+            )
 
     def _on_model_changed(self) -> None:
         self._model_summary = self._describe_model()
@@ -194,34 +200,32 @@ class PredictPage(QWidget):
 
     def _on_max_error_changed(self) -> None:
         self._model_summary = self._describe_model()
-        self.model.apply_threshold(self._threshold)
+        self._describe()
+        predictions, threshold = tuple(self.model.predictions), self._threshold
+        self._deciding.request(
+            lambda: self._operations.models.compute(lambda: _decide(predictions, threshold)), self._on_decided
+        )
+
+    def _on_decided(self, decided: tuple[list[Prediction], int]) -> None:
+        self.model.replace_first(*decided)
         self._on_row_changed(self.table.currentIndex())
         self._describe()
 
     def _describe_model(self) -> str:
-        path = self._state.model
+        path, metadata = self._state.model, self._state.model_metadata
         self.model_label.setToolTip(str(path or ""))
         self.error_limit_box.setVisible(path is not None)
         self.operating_point.setText("")
         self._threshold = 0.0
         if path is None:
             return "No model is open."
-        try:
-            metadata = read_metadata(path)
-        except EngineError as error:
-            return error.message
+        if metadata is None:
+            return path.name
         if metadata.calibration is not None:
             point = choose_operating_point(metadata.calibration.coverage, self._state.max_error)
             self._threshold = point.threshold
             self.operating_point.setText(operating_point_text(point, self._state.max_error))
-        names = ", ".join(metadata.classes[:_MAX_CLASSES])
-        num_more = len(metadata.classes) - _MAX_CLASSES
-        more = f" and {num_more:,} more" if num_more > 0 else ""
-        items = [network_name(metadata.backbone), f"{count(len(metadata.classes), 'class', 'classes')}: {names}{more}"]
-        if metadata.best is not None:
-            num_images = metadata.calibration.num_images if metadata.calibration else 0
-            items.append(f"{percent_with_interval(metadata.best.accuracy, num_images)} validation accuracy")
-        return " \N{MIDDLE DOT} ".join(items)
+        return model_text(metadata)
 
     def _describe(self) -> None:
         num_images = self.model.rowCount()
@@ -245,12 +249,7 @@ class PredictPage(QWidget):
         if data.hasUrls():
             self.classify([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()])
         elif data.hasImage():
-            self._num_pasted += 1
-            folder = home_folder() / "pasted"
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"pasted image {self._num_pasted}.png"
-            QGuiApplication.clipboard().image().save(str(path))
-            self.classify([path])
+            self.classify_image(QGuiApplication.clipboard().image())
 
     def _on_save(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Save the predictions", "predictions.csv", "Tables (*.csv)")
@@ -260,3 +259,9 @@ class PredictPage(QWidget):
     def save_table(self, path: Path) -> Job:
         """Write all predictions as CSV."""
         return self._operations.delivery.save_table(path, csv_rows(list(self.model.predictions)))
+
+
+def _decide(predictions: Sequence[Prediction], threshold: float) -> tuple[list[Prediction], int]:
+    """Decide again with another confidence threshold (0..1); return the number of unsure and unknown images, too."""
+    decided = [prediction.with_threshold(threshold) for prediction in predictions]
+    return decided, count_unsure(decided)

@@ -16,7 +16,7 @@ from gui.job import Job
 from gui.latest_job import LatestJob
 from gui.models.class_model import ClassModel
 from gui.models.image_model import GridItem, LazyItems
-from gui.models.run_results import RunResults
+from gui.models.run_results import RunResults, read_run_results
 from gui.operations import Operations
 from gui.panels.calibration_panel import CalibrationPanel
 from gui.panels.final_test_box import FinalTestBox
@@ -126,7 +126,7 @@ class ResultsPage(QWidget):
             self.title.setText("Loading results…")
             self.note.setText(run.name)
             self.train_button.hide()
-        self._reading.request(lambda: self._operations.runs.read_results(run), self._show)
+        self._reading.request(lambda: self._operations.runs.load(partial(read_run_results, run)), self._show)
 
     def _show(self, results: RunResults | EngineError | None) -> None:
         self._results = results if isinstance(results, RunResults) else None

@@ -4,14 +4,15 @@ from PySide6.QtCore import QSortFilterProxyModel, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
-from engine.core.errors import EngineError
+from engine.config.settings import RunConfig
 from engine.core.formatting import count
 from engine.core.paths import default_runs_folder
-from engine.results.comparison import compare
-from engine.results.evaluation import read_evaluation
 from engine.runs.history import History
-from engine.runs.run_folder import Run, list_runs
+from engine.runs.run_folder import Run
+from gui.job import Job
+from gui.latest_job import LatestJob
 from gui.models.run_model import RunModel
+from gui.models.run_record import RecordCache, RunRecord
 from gui.operations import Operations
 from gui.plain_text import as_plain
 from gui.state import AppState
@@ -32,7 +33,9 @@ class RunsPage(QWidget):
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
-        self._runs: list[Run] = []
+        self._cache = RecordCache()
+        self._reading, self._comparing = LatestJob(), LatestJob()
+        self._shown: list[RunRecord] = []
         self.title = TitleLabel("Runs", self)
         self.note = MutedLabel("", self)
         self.model = RunModel()
@@ -58,8 +61,9 @@ class RunsPage(QWidget):
         column.addLayout(buttons)
         column.addWidget(self.comparison)
         column.addWidget(self.plot, 3)
+        self.note.setToolTip(str(default_runs_folder()))
         self._connect()
-        self.refresh()
+        self._on_selection_changed()
 
     def _button(self, text: str, tooltip: str) -> QPushButton:
         button = QPushButton(text, self)
@@ -69,7 +73,7 @@ class RunsPage(QWidget):
     def _connect(self) -> None:
         self._state.training_changed.connect(self.refresh)
         self.table.selectionModel().selectionChanged.connect(self._on_selection_changed)
-        self.model.dataChanged.connect(self._refresh_buttons)
+        self.model.dataChanged.connect(self._on_record_changed)
         self.table.doubleClicked.connect(self._on_open)
         self.open_button.clicked.connect(self._on_open)
         self.resume_button.clicked.connect(self._on_resume)
@@ -78,25 +82,52 @@ class RunsPage(QWidget):
 
     def refresh(self) -> None:
         """Read the list of runs again."""
-        self._runs = list_runs(default_runs_folder())
-        self.model.show_runs(self._runs)
-        self.note.setText(count(len(self._runs), "run"))
-        self.note.setToolTip(str(default_runs_folder()))
-        self._on_selection_changed()
+        self._reading.request(self._start_reading, lambda _: None)
+
+    def _start_reading(self) -> Job:
+        job = self._operations.runs.read_all(self._cache)
+        job.events_received.connect(self._on_read)
+        return job
+
+    def _on_read(self, events: list[list[Run] | RunRecord]) -> None:
+        for event in events:
+            if not isinstance(event, RunRecord):
+                self.model.show_runs(event)
+                self.note.setText(count(len(event), "run"))
+                self._on_selection_changed()
+        self.model.show_records([event for event in events if isinstance(event, RunRecord)])
+
+    def is_reading(self) -> bool:
+        """Return whether runs are still being read."""
+        return self._reading.is_awaited
 
     def selected_runs(self) -> list[Run]:
         """Return the selected runs."""
         rows = self.table.selectionModel().selectedRows()
-        return [self._runs[self._sorted.mapToSource(index).row()] for index in rows]
+        return [self.model.runs[self._sorted.mapToSource(index).row()] for index in rows]
 
     def _on_selection_changed(self) -> None:
         runs = self.selected_runs()
         self._refresh_buttons()
-        self.comparison.setText(_comparison_text(*runs) if len(runs) == 2 else "")
+        self.comparison.setText("")
+        self._comparing.discard()
+        if len(runs) == 2:
+            self._comparing.request(lambda: self._operations.runs.compare(*runs), self.comparison.setText)
+        self._show_curves()
+
+    def _show_curves(self) -> None:
+        runs = self.selected_runs()
+        records = [record for record in map(self.model.record, runs) if record is not None]
         self.plot.setVisible(bool(runs))
-        if runs:
-            self.plot.show_history(runs[0].history, runs[0].config)
-            self.plot.show_earlier_runs([run.history for run in runs[1:]] or [History()])
+        if not records or records[0].run != runs[0] or records == self._shown:
+            return
+        self._shown = records
+        self.plot.show_history(records[0].history, records[0].config or RunConfig())
+        self.plot.show_earlier_runs([record.history for record in records[1:]] or [History()])
+
+    def _on_record_changed(self) -> None:
+        self._refresh_buttons()
+        self._show_curves()
 
     def _refresh_buttons(self) -> None:
         runs = self.selected_runs()
@@ -121,20 +152,10 @@ class RunsPage(QWidget):
 
     def _on_reuse_settings(self) -> None:
         for run in self.selected_runs()[:1]:
-            self._operations.runs.use_settings(run)
-            self.settings_reused.emit()
+            self._operations.runs.use_settings(run).succeeded.connect(lambda _: self.settings_reused.emit())
 
     def _on_delete(self) -> None:
         for run in self.selected_runs()[:1]:
             question = f"Move the run '{run.name}' with its model to the trash?"
             if QMessageBox.question(self, "Delete a run", as_plain(question)) == QMessageBox.StandardButton.Yes:
-                self._operations.runs.delete(run)
-                self.refresh()
-
-
-def _comparison_text(first: Run, second: Run) -> str:
-    try:
-        comparison = compare(read_evaluation(first.results_path), read_evaluation(second.results_path))
-    except EngineError:  # a run without results
-        return ""
-    return comparison.sentence(first.name, second.name)
+                self._operations.runs.delete(run).succeeded.connect(lambda _: self.refresh())

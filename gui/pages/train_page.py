@@ -8,14 +8,15 @@ from engine.config.presets import is_downloaded
 from engine.config.settings import RunConfig
 from engine.core.events import RunDone, RunStarted, Warned
 from engine.core.formatting import millions, size
-from engine.core.paths import default_runs_folder
-from engine.runs.history import History
-from engine.runs.run_folder import Run, list_runs, run_prefix
+from engine.runs.run_folder import Run
 from gui.formatting import device_text, network_name, plan_text, validation_accuracy
+from gui.latest_job import LatestJob
+from gui.models.run_record import RunRecord
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.images.preview_strip import PreviewStrip
+from gui.widgets.inputs.drops import refuse_drops
 from gui.widgets.inputs.settings_form import SettingsForm
 from gui.widgets.inputs.weights_box import WeightsBox
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
@@ -23,6 +24,7 @@ from gui.widgets.model_summary import ModelSummary
 from gui.widgets.plots.live_plot import LivePlot
 
 _NUM_EARLIER_RUNS = 3
+_MAX_WARNINGS = 4
 _SECTIONS = ("data", "training", "optim", "schedule", "augment")
 
 
@@ -36,6 +38,7 @@ class TrainPage(QWidget):
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
+        self._reading = LatestJob()
         self.title = TitleLabel("", self)
         self.note = MutedLabel("", self)
         self.warnings = NoteLabel("", self)
@@ -60,6 +63,7 @@ class TrainPage(QWidget):
             cost = f"{millions(row.num_parameters)} parameters, {row.multiply_adds:,} M MACs"
             self.backbones.addItem(f"{network_name(row.name)}   {cost}{score}", row.name)
         self.backbones.setEditable(True)
+        refuse_drops(self.backbones)
         self.backbones.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         completer = self.backbones.completer()
         if completer is not None:
@@ -138,30 +142,28 @@ class TrainPage(QWidget):
 
     def resume(self, run: Run) -> None:
         """Resume an interrupted or stopped run and show its curves so far."""
-        history = run.history
-        history.warnings.clear()  # warnings that still apply are emitted again
-        self.plot.show_history(history, self._state.config)
+        self._reading.request(lambda: self._operations.runs.read(run), self._on_resume_read)
+
+    def _on_resume_read(self, record: RunRecord) -> None:
+        if self._state.training is not None:
+            return
+        record.history.warnings.clear()  # warnings that still apply are emitted again
+        self.plot.show_history(record.history, record.config or self._state.config)
         self.plot.show_earlier_runs([])
         self.warnings.setText("")
-        self._operations.runs.resume(run)
+        self._operations.runs.resume(record)
 
     def _on_train(self) -> None:
         if self._state.training is not None:
             self._operations.runs.stop()
             return
         self.plot.begin(self._state.config)
-        self.plot.show_earlier_runs(self._earlier_runs())
+        self.plot.show_earlier_runs([])
+        self._reading.request(
+            lambda: self._operations.runs.read_earlier(_NUM_EARLIER_RUNS), self.plot.show_earlier_runs
+        )
         self.warnings.setText("")
         self._operations.runs.train()
-
-    def _earlier_runs(self) -> list[History]:
-        """Return the histories of the latest runs on this folder, which are recognised by their names."""
-        dataset = self._state.dataset
-        if dataset is None:
-            return []
-        start = f"{run_prefix(dataset.root)} "
-        runs = [run for run in list_runs(default_runs_folder()) if run.name.startswith(start)]
-        return [run.history for run in runs[:_NUM_EARLIER_RUNS]]
 
     def _on_training_changed(self) -> None:
         if self._state.training is not None:
@@ -170,9 +172,10 @@ class TrainPage(QWidget):
 
     def _on_events(self, events: list[object]) -> None:
         self.plot.add_events(events)  # type: ignore[arg-type]
-        messages = [f"{w.path}: {w.message}" if w.path else w.message for w in self.plot.history.warnings]
-        more = [f"and {len(messages) - 4} more"] if len(messages) > 4 else []
-        self.warnings.setText("\n".join(messages[:4] + more))
+        warnings = self.plot.history.warnings
+        messages = [f"{w.path}: {w.message}" if w.path else w.message for w in warnings[:_MAX_WARNINGS]]
+        more = [f"and {len(warnings) - _MAX_WARNINGS:,} more"] if len(warnings) > _MAX_WARNINGS else []
+        self.warnings.setText("\n".join(messages + more))
         self.warnings.setVisible(bool(messages))
         if any(isinstance(event, RunStarted | RunDone | Warned) for event in events):
             self._refresh()
@@ -212,7 +215,7 @@ class TrainPage(QWidget):
             self.note.setToolTip("")
 
     def _num_images(self) -> int | None:
-        started, dataset = self.plot.history.started, self._state.dataset
+        started, summary = self.plot.history.started, self._state.summary
         if started is not None and self._state.training is not None:
             return started.num_train + started.num_val  # a resumed run may use another folder than the open one
-        return None if dataset is None else len(dataset.of_split("train")) + len(dataset.of_split("val"))
+        return None if summary is None else summary.num_images["train"] + summary.num_images["val"]

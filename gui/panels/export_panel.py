@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from engine.core.errors import EngineError
 from engine.core.formatting import count, size
-from engine.results.export_verification import ExportOptions, ExportVerification, read_verification, verification_path
+from engine.results.export_verification import ExportOptions, ExportVerification
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
@@ -53,6 +53,7 @@ class ExportPanel(Panel):
         self._state, self._operations = state, operations
         self._job: Job | None = None
         self._path: Path | None = None
+        self._verification: ExportVerification | None = None
         self.formats = self.add_choice(_FORMATS)
         self.normalises = QCheckBox("Include normalisation (input RGB 0\N{EN DASH}255)", self)
         self.normalises.setChecked(True)
@@ -89,9 +90,11 @@ class ExportPanel(Panel):
         self.export_button.setEnabled(False)
         return self._job
 
-    def show_verification(self, verification: ExportVerification, path: Path) -> None:
-        """Show the verification record of the file at `path`."""
-        self._path = path
+    def show_verification(self, verification: ExportVerification | None, path: Path) -> None:
+        """Show the verification record of the file at `path`, if there is one."""
+        if verification is None:
+            return
+        self._path, self._verification = path, verification
         self.verdict.setText(_verdict(verification))
         lines = [
             verification.sentence(),
@@ -117,17 +120,18 @@ class ExportPanel(Panel):
             self.export_to(path if path.suffix.lower() == ending else path.with_name(path.name + ending))
 
     def _on_failed(self, error: Exception) -> None:
-        if isinstance(error, EngineError) and error.path is not None and verification_path(Path(error.path)).is_file():
+        if isinstance(error, EngineError) and error.path is not None:
             path = Path(error.path)
-            self.show_verification(read_verification(path), path)
+            job = self._operations.delivery.read_verification(path)
+            job.succeeded.connect(lambda verification: self.show_verification(verification, path))
 
     def _on_finished(self) -> None:
         self._job = None
         self.export_button.setEnabled(True)
 
     def _on_copy(self) -> None:
-        if self._path is not None:
-            QGuiApplication.clipboard().setText(read_verification(self._path).model_dump_json(indent=2))
+        if self._verification is not None:
+            QGuiApplication.clipboard().setText(self._verification.model_dump_json(indent=2))
             self.copy_button.setText("Copied")
 
     def _clear(self) -> None:

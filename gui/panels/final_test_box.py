@@ -1,11 +1,14 @@
 """Final evaluation of a run on the test split."""
 
+from functools import partial
+
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from engine.core.errors import EngineError
 from engine.core.formatting import count
-from engine.results.evaluation import Evaluation, read_evaluation
 from gui.formatting import percent_with_interval
+from gui.latest_job import LatestJob
+from gui.models.run_results import FinalTestStatus, read_test_status
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
@@ -18,6 +21,7 @@ class FinalTestBox(QWidget):
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
+        self._reading = LatestJob()
         self.summary = MutedLabel("", self)
         self.button = QPushButton("Final test…", self)
         self.button.setToolTip(
@@ -36,27 +40,23 @@ class FinalTestBox(QWidget):
     def _refresh(self) -> None:
         run = self._state.run
         self.hide()
-        if run is None or self._state.training is not None or not run.model_path.is_file():
-            return
-        try:
-            if run.test_path.is_file():
-                self._show_result(read_evaluation(run.test_path))
-                return
-            num_images = len(run.dataset.of_split("test"))
-        except EngineError as error:
-            self.summary.setText(error.message)
-            self.button.hide()
-            self.show()
-            return
-        self.summary.setText(f"{count(num_images, 'test image')}, not evaluated yet")
-        self.button.show()
-        self.setVisible(num_images > 0)
+        if run is None or self._state.training is not None:
+            self._reading.discard()
+        else:
+            self._reading.request(lambda: self._operations.runs.load(partial(read_test_status, run)), self._show)
 
-    def _show_result(self, evaluation: Evaluation) -> None:
-        share = percent_with_interval(evaluation.accuracy, len(evaluation.images))
-        self.summary.setText(f"Test accuracy {share} on {count(len(evaluation.images), 'image')}")
-        self.button.hide()
-        self.show()
+    def _show(self, status: FinalTestStatus | EngineError | None) -> None:
+        if status is None:
+            return
+        if isinstance(status, EngineError):
+            self.summary.setText(status.message)
+        elif status.accuracy is None:
+            self.summary.setText(f"{count(status.num_images, 'test image')}, not evaluated yet")
+        else:
+            share = percent_with_interval(status.accuracy, status.num_images)
+            self.summary.setText(f"Test accuracy {share} on {count(status.num_images, 'image')}")
+        self.button.setVisible(isinstance(status, FinalTestStatus) and status.accuracy is None)
+        self.setVisible(isinstance(status, EngineError) or status.num_images > 0)
 
     def _on_clicked(self) -> None:
         run = self._state.run

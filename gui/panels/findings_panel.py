@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from gui.models.finding_rows import FindingRow, make_finding_rows
+from gui.latest_job import LatestJob
+from gui.models.finding_rows import FindingRow
 from gui.operations import Operations
 from gui.plain_text import as_plain
 from gui.state import AppState
@@ -18,10 +19,14 @@ from gui.widgets.labels import HeadingLabel, MutedLabel
 class FindingsPanel(QWidget):
     """Shows the audit of the open dataset. A click on an image enlarges it."""
 
+    count_changed = Signal(int)
+    """Number of findings."""
+
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
         self._rows: Sequence[FindingRow] = ()
+        self._describing = LatestJob(is_serial=True)
         self.list = QListWidget(self)
         self.list.setObjectName("Findings")
         self.list.setAccessibleName("Findings")
@@ -40,11 +45,6 @@ class FindingsPanel(QWidget):
         self.viewer.closed.connect(self.grid.setFocus)
         self._on_dataset_changed()
 
-    @property
-    def num_findings(self) -> int:
-        """Number of findings."""
-        return len(self._rows)
-
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)
         row.setContentsMargins(0, GRID, 0, 0)
@@ -58,9 +58,15 @@ class FindingsPanel(QWidget):
         row.addLayout(right, 3)
 
     def _on_dataset_changed(self) -> None:
-        dataset = self._state.dataset
+        if self._state.dataset is not None:
+            self._describing.request(self._operations.datasets.describe_findings, self._show)
+        else:
+            self._describing.discard()
+            self._show(())
+
+    def _show(self, rows: Sequence[FindingRow]) -> None:
         selected = self._rows[self.list.currentRow()].title if self.list.currentRow() >= 0 else ""
-        self._rows = make_finding_rows(dataset, self._state.audit) if dataset is not None else ()
+        self._rows = rows
         titles = [row.title for row in self._rows]
         self.list.blockSignals(True)
         self.list.clear()
@@ -73,6 +79,7 @@ class FindingsPanel(QWidget):
         self.list.blockSignals(False)
         self.list.setVisible(bool(titles))
         self._on_row_changed(chosen)
+        self.count_changed.emit(len(rows))
 
     def _on_row_changed(self, number: int) -> None:
         row = self._rows[number] if 0 <= number < len(self._rows) else None

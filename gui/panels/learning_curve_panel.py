@@ -1,11 +1,14 @@
 """Learning curve: expected gain from more images, overall and by class."""
 
+from functools import partial
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from engine.core.errors import EngineError
 from engine.results.learning_curve import LearningCurve, read_learning_curve
 from engine.runs.run_folder import Run
+from gui.latest_job import LatestJob
 from gui.models.learning_curve_model import LearningCurveModel
 from gui.operations import Operations
 from gui.state import AppState
@@ -24,6 +27,7 @@ class LearningCurvePanel(QWidget):
         super().__init__(parent)
         self._state, self._operations = state, operations
         self._is_computing = False
+        self._reading = LatestJob()
         self.summary = HeadingLabel("", self)
         self.note = MutedLabel("", self)
         self.compute_button = QPushButton("Compute learning curve", self)
@@ -59,16 +63,19 @@ class LearningCurvePanel(QWidget):
 
     def _refresh(self) -> None:
         run = self._state.run
-        curve = None
-        try:
-            curve = read_learning_curve(run.path) if run is not None else None
-        except EngineError as error:
-            self._show(None)
-            self.note.setText(error.message)
-        else:
-            self._show(curve)
         can_compute = run is not None and run.model_path.is_file() and self._state.training is None
         self.compute_button.setEnabled(can_compute and not self._is_computing)
+        if run is None:
+            self._reading.discard()
+            self._show(None)
+        else:
+            read = partial(read_learning_curve, run.path)
+            self._reading.request(lambda: self._operations.runs.load(read), self._show_read)
+
+    def _show_read(self, curve: LearningCurve | EngineError | None) -> None:
+        self._show(None if isinstance(curve, EngineError) else curve)
+        if isinstance(curve, EngineError):
+            self.note.setText(curve.message)
 
     def _show(self, curve: LearningCurve | None) -> None:
         self.summary.setText(curve.sentence if curve else "Expected gain with twice the images: not computed yet")

@@ -1,6 +1,6 @@
 """Review queue of label issues: one image at a time, each decision has a key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,12 +8,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QTabBar, QVBoxLayout, QWidget
 
-from engine.audit.review_queue import CorrectionGain, ReviewItem, build_queue
-from engine.core.errors import EngineError
+from engine.audit.review_queue import CorrectionGain, ReviewItem, remaining_items
 from engine.core.formatting import count, percent
 from engine.data.dataset import Dataset
-from engine.data.label_overrides import Action, read_decisions
-from engine.results.model_metadata import read_metadata
+from engine.data.label_overrides import Action, Decision
+from gui.latest_job import LatestJob
 from gui.operations import Operations
 from gui.plain_text import as_button_text
 from gui.state import AppState
@@ -23,6 +22,7 @@ from gui.widgets.labels import MutedLabel
 
 _MAX_NUMBER_KEYS = 9
 _DECISIONS_PER_EVALUATION = 5
+_NOTHING = "Nothing to review"
 
 
 class ReviewPanel(QWidget):
@@ -39,7 +39,10 @@ class ReviewPanel(QWidget):
         self._root: Path | None = None
         self._num_new_decisions = 0
         self._is_evaluating = False
-        self.items: tuple[ReviewItem, ...] = ()
+        self.items: Sequence[ReviewItem] = ()
+        self._decided: set[str] = set()
+        self._building = LatestJob(is_serial=True)
+        self._menu_classes: tuple[str, ...] = ()
         self.note = MutedLabel("", self)
         self.accuracy = MutedLabel("", self)
         self.view = LabelIssueView(self)
@@ -48,9 +51,13 @@ class ReviewPanel(QWidget):
         self._build_buttons()
         self._lay_out()
         self._add_keys()
-        for signal in (state.dataset_changed, state.review_changed, state.model_changed, state.training_changed):
+        self.class_menu.aboutToShow.connect(self._fill_class_menu)
+        state.dataset_changed.connect(self._on_dataset_changed)
+        state.review_changed.connect(self._build_again)
+        for signal in (state.model_changed, state.training_changed):
             signal.connect(self._refresh)
-        self._refresh()
+        operations.labels.decision_failed.connect(self._on_decision_failed)
+        self._show_items(())
 
     def _build_buttons(self) -> None:
         self.search_button = self._button("Find wrong labels", self._on_search, "Use the model to find wrong labels")
@@ -117,32 +124,37 @@ class ReviewPanel(QWidget):
         """The shown image."""
         return self.items[self._row] if self.items else None
 
-    def _refresh(self) -> None:
-        dataset, shown = self._state.dataset, self.item
-        if dataset is None:
-            self.items = ()
+    def _on_dataset_changed(self) -> None:
+        root = self._state.dataset.root if self._state.dataset is not None else None
+        if root != self._root:
+            self._root, self._num_new_decisions = root, 0
+            self._decided.clear()
+            self.accuracy.setText("")
+            self._show_items(())
+        self._build_again()
+
+    def _build_again(self) -> None:
+        """Build the queue in the background and show it."""
+        if self._state.dataset is not None:
+            self._building.request(self._operations.labels.build_queue, self._show_items)
         else:
-            if dataset.root != self._root:
-                self._root, self._row, self._num_new_decisions = dataset.root, 0, 0
-                self.accuracy.setText("")
-            self.items = self._queue(dataset)
-        path = self._requested_path or (shown.path if shown else None)
-        rows = [row for row, item in enumerate(self.items) if item.path == path]
-        if rows:
-            self._row, self._requested_path = rows[0], None
+            self._building.discard()
+            self._show_items(())
+
+    def _show_items(self, items: Sequence[ReviewItem]) -> None:
+        """Show a queue, without the images that were decided on while it was built."""
+        path = self._requested_path or (self.item.path if self.item else None)
+        self.items = [item for item in items if item.path not in self._decided]
+        row = next((row for row, item in enumerate(self.items) if item.path == path), None)
+        if row is not None:
+            self._row, self._requested_path = row, None
         self._row = max(0, min(self._row, len(self.items) - 1))
-        self._describe(dataset)
+        self._refresh()
         self._show()
         self.count_changed.emit(len(self.items))
 
-    def _queue(self, dataset: Dataset) -> tuple[ReviewItem, ...]:
-        review = self._state.review
-        try:
-            decided = read_decisions(dataset.root)
-        except EngineError as error:
-            self._operations.report_error(error)
-            decided = {}
-        return build_queue(dataset, self._state.audit, review.label_issues if review else (), decided)
+    def _refresh(self) -> None:
+        self._describe(self._state.dataset)
 
     def _describe(self, dataset: Dataset | None) -> None:
         reason = _unavailable_reason(self._state, dataset)
@@ -163,7 +175,7 @@ class ReviewPanel(QWidget):
         position = f"{self._row + 1} of {count(len(self.items), 'image')} to review" if item else ""
         self.view.show_item(item, dataset, position)
         if item is None:
-            self.view.sentence.setText("Nothing to review")
+            self.view.sentence.setText("Looking for images to review…" if self._building.is_awaited else _NOTHING)
         for button in (self.relabel_button, self.class_button, self.exclude_button, self.keep_button):
             button.setEnabled(item is not None)
         can_relabel = item is not None and item.suggested is not None
@@ -171,8 +183,15 @@ class ReviewPanel(QWidget):
         self.relabel_button.setText(
             as_button_text(f"Relabel as {item.suggested}   R") if item and can_relabel else "Relabel   R"
         )
+
+    def _fill_class_menu(self) -> None:
+        dataset = self._state.dataset
+        classes = dataset.classes if dataset is not None else ()
+        if classes == self._menu_classes:
+            return
+        self._menu_classes = classes
         self.class_menu.clear()
-        for number, name in enumerate(dataset.classes if dataset and item else ()):
+        for number, name in enumerate(classes):
             text = f"{number + 1}   {name}" if number < _MAX_NUMBER_KEYS else name
             action = self.class_menu.addAction(as_button_text(text))
             action.triggered.connect(partial(self._choose_class, number))
@@ -196,15 +215,27 @@ class ReviewPanel(QWidget):
                 self._decide("relabel", name)
 
     def _decide(self, action: Action, class_name: str | None = None) -> None:
-        if self.item is not None and self._operations.labels.decide(self.item.path, action, class_name):
-            self._count_decision()
+        item = self.item
+        if item is None:
+            return
+        self._operations.labels.decide(item.path, action, class_name)
+        self._decided.add(item.path)
+        self._building.discard()  # it lacks this decision; the changed dataset starts another one
+        self._show_items(remaining_items(self.items, item, action, class_name))
+        self._count_decision()
 
     def _on_undo(self) -> None:
         if self._state.dataset is not None:
-            decision = self._operations.labels.undo()
-            if decision is not None:
-                self._requested_path = decision.path
-                self._count_decision()
+            self._operations.labels.undo(self._on_undone)
+
+    def _on_undone(self, decision: Decision) -> None:
+        self._requested_path = decision.path
+        self._decided.discard(decision.path)
+        self._count_decision()
+
+    def _on_decision_failed(self) -> None:
+        self._decided.clear()
+        self._build_again()
 
     def _count_decision(self) -> None:
         self._num_new_decisions += 1
@@ -250,10 +281,9 @@ def _unavailable_reason(state: AppState, dataset: Dataset | None) -> str:
         return "Duplicates and unreadable files only. Train a model on these images to find wrong labels, too."
     if state.training is not None:
         return "Wrong labels can be searched for after the training."
-    try:
-        model_classes = read_metadata(state.model).classes
-    except EngineError as error:
-        return error.message
+    if state.model_metadata is None:
+        return "The model is being read."
+    model_classes = state.model_metadata.classes
     if not set(dataset.classes) <= set(model_classes):
         return "Duplicates and unreadable files only. The open model has other classes; train one on these images."
     return ""

@@ -11,8 +11,10 @@ from engine.core.errors import EngineError
 from engine.core.formatting import count, percent
 from engine.data.decode import thumbnail
 from engine.results.robustness import CORRUPTION_NAMES, CorruptionKind, RobustnessReport, Trial, read_robustness
+from engine.runs.run_folder import Run
 from gui.decoder import Decoder
 from gui.job import Job
+from gui.latest_job import LatestJob
 from gui.models.image_model import GridItem
 from gui.operations import Operations
 from gui.plain_text import as_plain
@@ -33,6 +35,7 @@ class RobustnessPanel(QWidget):
         self._state, self._operations = state, operations
         self._report: RobustnessReport | None = None
         self._job: Job | None = None
+        self._reading = LatestJob()
         self._body: QWidget | None = None
         self._buttons: dict[Path, list[QToolButton]] = {}
         self._broken: list[GridItem] = []
@@ -73,15 +76,16 @@ class RobustnessPanel(QWidget):
 
     def _on_run_changed(self) -> None:
         run = self._state.run
-        self._report = None
-        message = ""
-        if run is not None and run.robustness_path.is_file():
-            try:
-                self._report = read_robustness(run.robustness_path)
-            except EngineError as error:
-                message = error.message
         self.button.setEnabled(self._job is None and run is not None and run.model_path.is_file())
-        self._show(message)
+        if run is None:
+            self._reading.discard()
+            self._show_read(None)
+        else:
+            self._reading.request(lambda: self._operations.runs.load(partial(_read_report, run)), self._show_read)
+
+    def _show_read(self, report: RobustnessReport | EngineError | None) -> None:
+        self._report = report if isinstance(report, RobustnessReport) else None
+        self._show(report.message if isinstance(report, EngineError) else "")
 
     def _show(self, message: str) -> None:
         report = self._report
@@ -155,6 +159,10 @@ class RobustnessPanel(QWidget):
     def _on_measured(self) -> None:
         self._job = None
         self._on_run_changed()
+
+
+def _read_report(run: Run) -> RobustnessReport | None:
+    return read_robustness(run.robustness_path) if run.robustness_path.is_file() else None
 
 
 def worst_corruption_text(report: RobustnessReport) -> str:

@@ -9,6 +9,7 @@ from engine.core.formatting import count
 from gui.job import Job
 from gui.operations import Operations
 from gui.state import AppState
+from gui.widgets.inputs.drops import refuse_drops
 from gui.widgets.labels import MutedLabel
 from gui.widgets.panel import Panel
 
@@ -34,6 +35,7 @@ class ServePanel(Panel):
         self.port.setValue(_DEFAULT_PORT)
         self.port.setAccessibleName("Port")
         label.setBuddy(self.port)
+        refuse_drops(self.port)
         self.start_button = self.make_button("Start", "Start the server")
         self.add_row(label, self.port, self.start_button)
         self.open_button = self.make_button("", "Open the web page of the server in the browser", "flat")

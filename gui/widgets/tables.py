@@ -5,6 +5,9 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from gui.theme import GRID
 
+_MEASURED_ROWS = 50
+"""Rows whose cells determine the width of a column; Qt would measure 1,000 at every change."""
+
 
 def make_table(model: QAbstractItemModel, name: str, help_text: str, stretched: int = 0) -> QTableView:
     """Return a table view that selects whole rows; the column `stretched` takes the remaining width."""
@@ -24,6 +27,7 @@ def make_table(model: QAbstractItemModel, name: str, help_text: str, stretched: 
     header = table.horizontalHeader()
     header.setHighlightSections(False)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setResizeContentsPrecision(_MEASURED_ROWS)
     header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
     header.setMinimumSectionSize(6 * GRID)
     return table

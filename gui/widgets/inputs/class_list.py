@@ -11,8 +11,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.data.dataset import Dataset
 from gui import theme
+from gui.models.dataset_summary import DatasetSummary
 from gui.plain_text import as_plain
 from gui.theme import GRID
 
@@ -37,17 +37,16 @@ class ClassList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.currentRowChanged.connect(lambda row: self.class_chosen.emit(row - 1))
 
-    def show_dataset(self, dataset: Dataset) -> None:
+    def show_classes(self, names: tuple[str, ...], summary: DatasetSummary) -> None:
         """Show the classes of a dataset. The selection is kept if the class names are the same."""
-        row = self.currentRow() if self._names == dataset.classes else 0
-        self._names = dataset.classes
+        row = self.currentRow() if self._names == names else 0
+        self._names = names
         self.blockSignals(True)
         self.clear()
-        train, val = dataset.counts("train"), dataset.counts("val")
-        largest = max(dataset.counts(), default=0) or 1
-        self._add("All classes", sum(train), sum(val), 0)
-        for name, num_train, num_val in zip(dataset.classes, train, val):
-            self._add(name, num_train, num_val, largest)
+        train, val = summary.counts["train"], summary.counts["val"]
+        self._add("All classes", summary.num_images["train"], summary.num_images["val"], 0)
+        for name, num_train, num_val in zip(names, train, val):
+            self._add(name, num_train, num_val, summary.largest_class or 1)
         self.setCurrentRow(max(0, row))
         self.blockSignals(False)
 

@@ -4,17 +4,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from gui import theme
 from gui.theme import GRID
-
-
-def dropped_paths(data: QMimeData) -> list[Path]:
-    """Return the paths of the dropped local files and folders. Web links are ignored."""
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+from gui.widgets.inputs.drops import accept_copy, dropped_image, dropped_paths
 
 
 class DropArea(QFrame):
@@ -22,6 +18,8 @@ class DropArea(QFrame):
 
     paths_dropped = Signal(list)
     """Emitted with the local paths; the list is empty if only web links were dropped."""
+    image_dropped = Signal(QImage)
+    """Emitted with the pixels of an image that has no local file."""
 
     def __init__(self, icon: str, title: str, sentence: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,15 +87,13 @@ class DropArea(QFrame):
         self.style().polish(self)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept files and highlight the frame."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
+        """Accept files and images, and highlight the frame."""
+        if accept_copy(event):
             self._set_active(True)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         """Accept the move; some systems send one for every pointer position."""
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
+        accept_copy(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Remove the highlight."""
@@ -105,10 +101,15 @@ class DropArea(QFrame):
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Emit the dropped paths."""
+        """Emit the dropped paths, or the dropped image."""
         self._set_active(False)
-        event.acceptProposedAction()
-        self.paths_dropped.emit(dropped_paths(event.mimeData()))
+        if not accept_copy(event):
+            return
+        image = dropped_image(event.mimeData())
+        if image is not None:
+            self.image_dropped.emit(image)
+        else:
+            self.paths_dropped.emit(dropped_paths(event.mimeData()))
 
     @staticmethod
     def is_folder(paths: Sequence[Path]) -> bool:

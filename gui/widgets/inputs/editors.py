@@ -11,6 +11,7 @@ from PySide6.QtGui import QFocusEvent, QRegularExpressionValidator, QValidator, 
 from PySide6.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit
 
 from engine.core.formatting import plain_number
+from gui.widgets.inputs.drops import refuse_drops
 
 _MAX_DECIMALS = 8
 _FRACTION_STEP = 0.001
@@ -55,6 +56,7 @@ class NumberBox(QDoubleSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setKeyboardTracking(False)
         self.valueChanged.connect(self.edited)
+        refuse_drops(self)
 
     def current_value(self) -> float | int | None:
         """Return the number, or None if an optional number is not set."""
@@ -188,6 +190,7 @@ class TextBox(QLineEdit):
         if pattern:
             self.setValidator(QRegularExpressionValidator(QRegularExpression(pattern), self))
         self.editingFinished.connect(self._on_editing_finished)
+        refuse_drops(self)
 
     def current_value(self) -> str:
         """Return the text."""

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 from gui.state import AppState
 from gui.theme import GRID
+from gui.widgets.inputs.drops import refuse_drops
 
 
 class ErrorLimitBox(QWidget):
@@ -26,6 +27,7 @@ class ErrorLimitBox(QWidget):
             "Images with a low confidence are marked unsure, so that at most this share of the other predictions is "
             "wrong. The confidence threshold is chosen on the validation images. No limit: no image is marked unsure."
         )
+        refuse_drops(self.percent)
         label.setBuddy(self.percent)
         label.setToolTip(self.percent.toolTip())
         row = QHBoxLayout(self)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidge
 
 from engine.core.formatting import count
 from gui.theme import GRID
+from gui.widgets.inputs.drops import refuse_drops
 from gui.widgets.labels import MutedLabel
 
 
@@ -25,6 +26,7 @@ class SplitBox(QWidget):
         self.percent.setToolTip("Share of each class that is used for validation and not for training")
         self.percent.setAccessibleName("Validation split")
         self._label.setBuddy(self.percent)
+        refuse_drops(self.percent)
         self._note = MutedLabel("", self)
         row = QHBoxLayout()
         row.addWidget(self._label, 1)

@@ -34,8 +34,9 @@ def _fills(colors: theme.Colors, counts: Counts, totals: Counts) -> npt.NDArray[
     """Return the colour of each cell, RGB, shape (R, C, 3)."""
     shares = counts / np.maximum(totals, 1)[:, None]
     weights = np.where(counts > 0, 0.12 + 0.78 * shares**0.7, 0.0)[..., None]
-    low, high = (np.array(colour.getRgb()[:3]) for colour in (colors.surface, colors.val_line))
-    return np.round(low * (1 - weights) + high * weights).astype(np.uint8)
+    low, high = (np.array([c.red(), c.green(), c.blue()]) for c in (colors.surface, colors.val_line))
+    fills: npt.NDArray[np.uint8] = np.round(low * (1 - weights) + high * weights).astype(np.uint8)
+    return fills
 
 
 def _image(fills: npt.NDArray[np.uint8], side: int) -> QImage:

@@ -1,0 +1,70 @@
+"""Numbers of images of a dataset, counted once so that pages need not go through all images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from engine.audit.findings import Audit
+from engine.config.settings import DataConfig
+from engine.data.dataset import Dataset, Sample, Split
+from engine.data.splits import split, unsplit
+
+_SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DatasetSummary:
+    """Numbers of images by split and class, and the images of each class."""
+
+    num_images: Mapping[Split, int]
+    """Number of images of each split."""
+    counts: Mapping[Split, Sequence[int]]
+    """Number of images of each class, by split."""
+    samples_of_class: Sequence[Sequence[Sample]]
+    num_grouped: int
+    """Number of images that belong to a group of duplicates."""
+
+    @property
+    def largest_class(self) -> int:
+        """Number of images of the largest class."""
+        return max(map(len, self.samples_of_class), default=0)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PreparedDataset:
+    """A split dataset with its audit and summary, ready to be shown."""
+
+    dataset: Dataset
+    audit: Audit
+    summary: DatasetSummary
+
+
+def summarize_dataset(dataset: Dataset) -> DatasetSummary:
+    """Count the images of a dataset."""
+    counts = {split: [0] * len(dataset.classes) for split in _SPLITS}
+    samples: list[list[Sample]] = [[] for _ in dataset.classes]
+    num_grouped = 0
+    for sample in dataset.samples:
+        counts[sample.split][sample.label] += 1
+        samples[sample.label].append(sample)
+        num_grouped += sample.group is not None
+    return DatasetSummary({split: sum(counts[split]) for split in _SPLITS}, counts, samples, num_grouped)
+
+
+def prepare_dataset(dataset: Dataset, audit: Audit) -> PreparedDataset:
+    """Summarize a dataset whose split is kept."""
+    return PreparedDataset(dataset, audit, summarize_dataset(dataset))
+
+
+def split_dataset(dataset: Dataset, audit: Audit, data: DataConfig) -> PreparedDataset:
+    """Draw the split again, unless the folder has its own, and summarize the dataset.
+
+    Args:
+        dataset: The dataset; an earlier split is ignored.
+        audit: Findings with the groups of duplicates, which stay on one side if the settings say so.
+        data: Settings of the split.
+    """
+    dataset = replace(dataset, grey_ranges=audit.grey_ranges)
+    if not dataset.has_val:
+        groups = [group.paths for group in audit.duplicates] if data.group_duplicates else []
+        dataset = split(unsplit(dataset), data.val_fraction, data.seed, groups)
+    return prepare_dataset(dataset, audit)
