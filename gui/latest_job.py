@@ -47,8 +47,13 @@ class LatestJob:
     def _start(self, start: Start, on_success: Answer) -> None:
         job = start()
         self._job, self._is_current = job, True
-        job.succeeded.connect(on_success)
+        job.succeeded.connect(lambda answer: self._on_succeeded(job, answer, on_success))
         job.finished.connect(lambda: self._on_finished(job))
+
+    def _on_succeeded(self, job: Job, answer: object, on_success: Answer) -> None:
+        if job is self._job and self._is_current:
+            self._is_current = False
+            on_success(answer)
 
     def _on_finished(self, job: Job) -> None:
         if job is not self._job:

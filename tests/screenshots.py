@@ -99,7 +99,7 @@ class Screenshots:
             wait()
             self.save("start", scheme)
             window.show_page(RUNS)
-            wait_until(lambda: not window.runs_page.model.is_reading())
+            wait_until(lambda: not window.runs_page.is_reading())
             window.runs_page.table.selectRow(0)
             wait(700)
             self.save("interrupted", scheme)

@@ -1,12 +1,14 @@
 """Find label issues and record the user's corrections."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from engine import jobs
-from engine.audit.review_queue import Review, build_queue
+from engine.audit.findings import Audit
+from engine.audit.review_queue import LabelIssue, Review, ReviewItem, build_queue
+from engine.core.errors import EngineError
 from engine.data.dataset import Dataset
 from engine.data.label_overrides import Action, Decision, append_decision, read_decisions, undo_last_decision
 from engine.jobs.base import from_callable
@@ -64,11 +66,15 @@ class LabelOperations(QObject):
         )
 
     def build_queue(self) -> Job:
-        """Build the review queue of the open dataset; the result is a tuple of ReviewItem."""
+        """Build the review queue of the open dataset; the result is a tuple of ReviewItem.
+
+        If the label log cannot be read, the error is shown and nothing counts as decided.
+        """
         dataset, audit, review = self._require_dataset(), self._state.audit, self._state.review
         issues = review.label_issues if review is not None else ()
-        work = from_callable(lambda: build_queue(dataset, audit, issues, read_decisions(dataset.root)))
-        return self._runner.start_silently(work)
+        job = self._runner.start_silently(_build_queue(dataset, audit, issues))
+        job.events_received.connect(lambda errors: self._runner.failed.emit(errors[0]))
+        return job
 
     def _require_dataset(self) -> Dataset:
         if self._state.dataset is None:
@@ -88,6 +94,18 @@ class LabelOperations(QObject):
     def _on_reviewed(self, root: Path, review: Review) -> None:
         if self._state.dataset is not None and self._state.dataset.root == root:
             self._state.set_review(review)
+
+
+def _build_queue(
+    dataset: Dataset, audit: Audit, issues: Sequence[LabelIssue]
+) -> Generator[EngineError, None, tuple[ReviewItem, ...]]:
+    """Build the review queue; yield the error if the label log cannot be read."""
+    decided: Mapping[str, Decision] = {}
+    try:
+        decided = read_decisions(dataset.root)
+    except EngineError as error:
+        yield error
+    return build_queue(dataset, audit, issues, decided)
 
 
 def _decide(

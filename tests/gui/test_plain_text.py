@@ -11,6 +11,7 @@ from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QTableView, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine.audit.findings import Audit
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.paths import default_runs_folder
@@ -20,6 +21,7 @@ from engine.results.evaluation import Evaluation, ImageResult, write_evaluation
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import create_run
 from gui.errors import ErrorBar
+from gui.models.dataset_summary import prepare_dataset
 from gui.models.image_model import GridItem
 from gui.models.run_record import RunRecord
 from gui.operations import Operations
@@ -102,11 +104,12 @@ def test_every_page_displays_names_with_markup_unchanged(qtbot: QtBot, tmp_path:
     ]
     for page in pages:
         qtbot.addWidget(page)
-    state.set_dataset(dataset)
+    state.set_dataset(prepare_dataset(dataset, Audit()))
     state.set_run(run)
     pages[2].refresh()
     pages[0].resume_panel.show_records([RunRecord(run, None, None)])
     pages[3].model.add([Prediction(str(root / sample.path), ((first, 0.9),)) for sample in dataset.samples])
+    qtbot.waitUntil(lambda: not operations.running_jobs, timeout=20_000)
     texts = [text for page in pages for text in shown(page)]
     assert sum(MARKUP in text for text in texts) >= 5
     assert sum("<b>data" in text for text in texts) >= 2

@@ -70,7 +70,7 @@ def test_the_start_page_offers_interrupted_runs_and_dismisses_them(run: Run, win
     panel = window.dataset_page.resume_panel
     qtbot.waitUntil(panel.isVisible, timeout=20_000)
     _press(window, "Dismiss data 1")
-    assert panel.isHidden()
+    qtbot.waitUntil(panel.isHidden, timeout=20_000)
     assert interrupted_runs(default_runs_folder()) == []
     assert read_record(run).state == "stopped"
 
@@ -106,11 +106,11 @@ def test_resuming_shows_the_curve_so_far_and_continues_it(
 
     monkeypatch.setattr(jobs, "resume", resume)
     qtbot.waitUntil(window.dataset_page.resume_panel.isVisible, timeout=20_000)
-    _press(window, "Resume data 1")
+    with qtbot.waitSignal(window.state.training_changed, timeout=20_000):
+        _press(window, "Resume data 1")
     assert window.stack.currentIndex() == TRAIN
     assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2]
     assert window.state.config == CONFIG
-    assert window.state.training is not None
     qtbot.waitUntil(lambda: "12\N{NO-BREAK SPACE}images" in window.train_page.note.text(), timeout=20_000)
     qtbot.waitUntil(lambda: window.state.training is None, timeout=20_000)
     assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2, 3, 4]
@@ -134,10 +134,11 @@ def test_a_run_stopped_in_the_window_can_be_resumed_to_its_end(window: MainWindo
     num_before = len(run.history.epochs)
     page = window.runs_page
     window.show_page(4)
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1 and not page.model.is_reading(), timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1 and not page.is_reading(), timeout=20_000)
     page.table.selectRow(0)
-    page.resume_button.click()
-    qtbot.waitUntil(lambda: window.state.training is None, timeout=120_000)
+    with qtbot.waitSignal(window.state.training_changed, timeout=20_000):
+        page.resume_button.click()
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=120_000)
     assert window.error_bar.isHidden()
     assert [epoch.epoch for epoch in run.history.epochs] == list(range(1, 16))
     assert num_before < 15
@@ -179,7 +180,7 @@ def test_the_runs_page_offers_resuming_by_the_state_of_a_run(root: Path, qtbot: 
     qtbot.addWidget(page)
     with locked(runs["running"].path):
         page.show()
-        qtbot.waitUntil(lambda: not page.model.is_reading(), timeout=20_000)
+        qtbot.waitUntil(lambda: not page.is_reading(), timeout=20_000)
         offered = {}
         for row in range(4):
             page.table.selectRow(row)
@@ -197,7 +198,8 @@ def test_the_runs_page_offers_resuming_by_the_state_of_a_run(root: Path, qtbot: 
 def test_a_running_run_is_not_deleted(run: Run, qtbot: QtBot) -> None:
     state = AppState()
     operations = Operations(state, state)
-    with locked(run.path), qtbot.waitSignal(operations.runner.failed) as caught:
-        assert not operations.runs.delete(run)
+    with locked(run.path), qtbot.waitSignal(operations.runner.failed, timeout=20_000) as caught:
+        operations.runs.delete(run)
+    qtbot.waitUntil(lambda: not operations.running_jobs, timeout=20_000)
     assert "still running" in caught.args[0].message
     assert run.config_path.is_file()

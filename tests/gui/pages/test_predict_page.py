@@ -1,6 +1,6 @@
 """Tests of the Predict page with scripted predictions and explanations."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +86,11 @@ def test_predictions_appear_one_by_one_and_include_unreadable_files(
 
 
 def test_another_error_limit_updates_the_decisions_without_running_the_model(
-    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot,
+    state: AppState,
+    operations: Operations,
+    monkeypatch: pytest.MonkeyPatch,
+    settle: Callable[[], None],
 ) -> None:
     confident, close, unknown = (
         Prediction("/x/a.png", (("bee", 0.99),), decision=ACCEPTED),
@@ -98,6 +102,7 @@ def test_another_error_limit_updates_the_decisions_without_running_the_model(
     page.model.add([confident, close, unknown])
     monkeypatch.setattr(page, "_describe_model", lambda: setattr(page, "_threshold", 0.9) or "A model.")
     state.set_max_error(0.01)
+    settle()
     assert [answer.decision for answer in page.model.predictions] == [ACCEPTED, UNSURE, UNKNOWN]
     page.table.selectRow(1)
     assert page.prediction_view.title.text().startswith("bee, 60")

@@ -1,5 +1,7 @@
 """Tests of the Runs page."""
 
+from collections.abc import Callable
+
 from pytestqt.qtbot import QtBot
 
 from engine.config.settings import RunConfig
@@ -14,26 +16,34 @@ from gui.pages.runs_page import RunsPage
 from gui.state import AppState
 
 
-def test_settings_can_be_reused(qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run) -> None:
+def test_settings_can_be_reused(
+    qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run, settle: Callable[[], None]
+) -> None:
     state.set_config(RunConfig().changed("training", epochs=99))
     page = RunsPage(state, operations)
     qtbot.addWidget(page)
+    page.refresh()
+    settle()
     assert not page.open_button.isEnabled()
     page.table.selectRow(0)
     assert page.selected_runs() == [evaluated_run]
     with qtbot.waitSignal(page.settings_reused):
         page.settings_button.click()
+    settle()
     assert state.config == evaluated_run.config
 
 
 def test_two_selected_runs_are_compared_on_the_same_images(
-    qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run
+    qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run, settle: Callable[[], None]
 ) -> None:
     other = create_run(default_runs_folder() / "data 2", RunConfig(), evaluated_run.dataset)
     write_evaluation(read_evaluation(evaluated_run.results_path), other.results_path)
     page = RunsPage(state, operations)
     qtbot.addWidget(page)
+    page.refresh()
+    settle()
     page.table.selectAll()
+    settle()
     assert "not significant" in page.comparison.text()
     page.table.selectRow(0)
     assert not page.comparison.text()

@@ -9,10 +9,12 @@ from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from engine.audit.findings import Audit
 from engine.core.errors import EngineError
 from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
 from engine.data.dataset import Dataset, Sample
 from gui.job import Job
+from gui.models.dataset_summary import prepare_dataset
 from gui.operations import Operations
 from gui.pages.train_page import TrainPage
 from gui.state import AppState
@@ -52,7 +54,7 @@ def page(qtbot: QtBot) -> TrainPage:
 
 def _play(page: TrainPage, qtbot: QtBot, work: Generator[Event, None, None]) -> None:
     state = page._state
-    state.set_dataset(DATASET)
+    state.set_dataset(prepare_dataset(DATASET, Audit()))
     job = Job(work, page)
     state.set_training(job)
     with qtbot.waitSignal(job.finished, timeout=20_000):
@@ -69,7 +71,7 @@ def test_a_finished_run_shows_its_accuracy_and_offers_the_next_pages(page: Train
 
 
 def test_during_training_the_button_stops_and_settings_are_disabled(page: TrainPage) -> None:
-    page._state.set_dataset(DATASET)
+    page._state.set_dataset(prepare_dataset(DATASET, Audit()))
     assert page.train_button.text() == "Train"
     page._state.set_training(Job(_replay([]), page))
     assert page.train_button.text() == "Stop and keep best"
@@ -77,7 +79,7 @@ def test_during_training_the_button_stops_and_settings_are_disabled(page: TrainP
 
 
 def test_the_button_shows_the_size_of_a_download(page: TrainPage) -> None:
-    page._state.set_dataset(DATASET)
+    page._state.set_dataset(prepare_dataset(DATASET, Audit()))
     page._state.set_config(page._state.config.changed("model", backbone="mobilenet_v2", weights="default"))
     assert page.train_button.text().startswith("Download 14")
 
@@ -117,7 +119,7 @@ def test_a_time_budget_can_be_typed_and_an_invalid_one_is_reset(page: TrainPage,
 def test_during_training_the_page_shows_device_and_precision(page: TrainPage, qtbot: QtBot) -> None:
     shown = []
     events = [_scripted_events()[0].model_copy(update={"precision_reason": "twice as fast"}), *_scripted_events()[1:]]
-    page._state.set_dataset(DATASET)
+    page._state.set_dataset(prepare_dataset(DATASET, Audit()))
     job = Job(_replay(events), page)
     page._state.set_training(job)
     job.events_received.connect(lambda _: shown.append(page.note.text()))

@@ -1,5 +1,6 @@
 """Tests of the final test."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pytestqt.qtbot import QtBot
@@ -16,7 +17,7 @@ from tests.images import write_classes
 
 
 def test_the_final_test_is_offered_until_it_has_been_run(
-    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path
+    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, settle: Callable[[], None]
 ) -> None:
     root = tmp_path / "data"
     for part in ("train", "val", "test"):
@@ -27,8 +28,9 @@ def test_the_final_test_is_offered_until_it_has_been_run(
     qtbot.addWidget(page)
     box = page.findChild(FinalTestBox)
     state.set_run(run)
+    settle()
     assert "8\N{NO-BREAK SPACE}test images, not evaluated yet" in box.summary.text()
     box.button.click()
     qtbot.waitUntil(lambda: "Test accuracy" in box.summary.text(), timeout=30_000)
     assert box.button.isHidden()
-    qtbot.waitUntil(lambda: not operations.running_jobs, timeout=20_000)
+    settle()

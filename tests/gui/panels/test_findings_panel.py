@@ -1,7 +1,7 @@
 """Tests of the findings panel."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +12,15 @@ from pytestqt.qtbot import QtBot
 from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind, Outlier, Shortcut
 from engine.data.dataset import Dataset, Sample
 from engine.results.evaluation import Unreadable
+from gui.models.dataset_summary import prepare_dataset
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.panels.findings_panel import FindingsPanel
 from gui.preferences import Preferences
 from gui.state import AppState
 from tests.images import draw_scene
+
+Show = Callable[[Dataset, Audit], None]
 
 NBSP = "\N{NO-BREAK SPACE}"
 NAMES = ("ant/1.png", "ant/2.png", "ant/3.png", "ant/4.png", "bee/1.png", "bee/2.png")
@@ -48,19 +51,30 @@ def state(qtbot: QtBot) -> AppState:
 
 
 @pytest.fixture
-def panel(qtbot: QtBot, state: AppState) -> FindingsPanel:
-    panel = FindingsPanel(state, Operations(state, state))
+def panel(qtbot: QtBot, state: AppState, operations: Operations) -> FindingsPanel:
+    panel = FindingsPanel(state, operations)
     qtbot.addWidget(panel)
     return panel
+
+
+@pytest.fixture
+def show(state: AppState, settle: Callable[[], None]) -> Show:
+    """Return a function that opens a dataset and waits for its findings."""
+
+    def show(dataset: Dataset, audit: Audit) -> None:
+        state.set_dataset(prepare_dataset(dataset, audit))
+        settle()
+
+    return show
 
 
 def _titles(panel: FindingsPanel) -> list[str]:
     return [panel.list.item(row).text().replace(NBSP, " ") for row in range(panel.list.count())]
 
 
-def test_findings_are_listed_with_the_most_serious_first(state: AppState, panel: FindingsPanel) -> None:
+def test_findings_are_listed_with_the_most_serious_first(panel: FindingsPanel, show: Show) -> None:
     assert panel.title.text() == "No findings so far"
-    state.set_dataset(DATASET, AUDIT)
+    show(DATASET, AUDIT)
     assert _titles(panel) == [
         "1 image has conflicting labels",
         "1 image is in both training and validation",
@@ -74,9 +88,9 @@ def test_findings_are_listed_with_the_most_serious_first(state: AppState, panel:
 
 
 def test_the_images_of_the_selected_finding_are_shown_and_can_be_enlarged(
-    qtbot: QtBot, state: AppState, panel: FindingsPanel
+    qtbot: QtBot, panel: FindingsPanel, show: Show
 ) -> None:
-    state.set_dataset(DATASET, AUDIT)
+    show(DATASET, AUDIT)
     assert [item.caption for item in panel.grid.items] == ["1: ant", "1: bee"]
     assert all(item.is_marked for item in panel.grid.items)
     qtbot.keyClick(panel.list, Qt.Key.Key_Down)
@@ -87,13 +101,13 @@ def test_the_images_of_the_selected_finding_are_shown_and_can_be_enlarged(
     assert panel.viewer.row == 1
 
 
-def test_the_selected_finding_stays_selected_when_the_split_changes(state: AppState, panel: FindingsPanel) -> None:
-    state.set_dataset(DATASET, AUDIT)
+def test_the_selected_finding_stays_selected_when_the_split_changes(panel: FindingsPanel, show: Show) -> None:
+    show(DATASET, AUDIT)
     panel.list.setCurrentRow(5)
-    state.set_dataset(replace(DATASET), AUDIT)
+    show(replace(DATASET), AUDIT)
     assert panel.list.currentRow() == 5
-    state.set_dataset(DATASET, Audit())
-    assert panel.num_findings == 0
+    show(DATASET, Audit())
+    assert panel.list.count() == 0
     assert list(panel.grid.items) == []
 
 
@@ -106,7 +120,7 @@ def operations(qtbot: QtBot, state: AppState) -> Iterator[Operations]:
 
 
 def test_opening_a_folder_counts_its_findings_and_keeps_duplicates_on_one_side_of_the_split(
-    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path
+    qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, settle: Callable[[], None]
 ) -> None:
     for number in range(8):
         path = tmp_path / "photos" / ("ant" if number < 4 else "bee") / f"{number}.png"
@@ -119,12 +133,13 @@ def test_opening_a_folder_counts_its_findings_and_keeps_duplicates_on_one_side_o
     operations.datasets.open(tmp_path / "photos")
     qtbot.waitUntil(lambda: not operations.running_jobs and len(state.audit.duplicates) == 6, timeout=60_000)
     tab = page.tabs.tabText(page.tabs.indexOf(page.findings))
-    assert tab == f"Findings ({page.findings.num_findings})"
+    assert tab == f"Findings ({page.findings.list.count()})"
     note = page.split_box.findChildren(type(page.summary))[0].text().replace(NBSP, " ")
     assert "12 images with duplicates are kept together" in note
-    assert state.dataset is not None
     for fraction in (0.2, 0.5):
         operations.datasets.set_val_fraction(fraction)
+        settle()
+        assert state.dataset is not None
         sides = {sample.path: sample.split for sample in state.dataset.samples}
         assert all(len({sides[path] for path in group.paths}) == 1 for group in state.audit.duplicates)
         assert state.dataset.of_split("val")

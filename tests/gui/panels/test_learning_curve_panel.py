@@ -1,6 +1,6 @@
 """Tests of the learning curve panel."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -48,18 +48,19 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def panel(qtbot: QtBot) -> LearningCurvePanel:
-    state = AppState()
-    panel = LearningCurvePanel(state, Operations(state, state))
-    state.setParent(panel)
+def panel(qtbot: QtBot, state: AppState, operations: Operations) -> LearningCurvePanel:
+    panel = LearningCurvePanel(state, operations)
     qtbot.addWidget(panel)
     return panel
 
 
-def test_a_saved_curve_is_shown_with_its_summary_and_classes(panel: LearningCurvePanel, run: Run) -> None:
+def test_a_saved_curve_is_shown_with_its_summary_and_classes(
+    panel: LearningCurvePanel, run: Run, settle: Callable[[], None]
+) -> None:
     assert not panel.compute_button.isEnabled()
     write_learning_curve(CURVE, run.path)
     panel._state.set_run(run)
+    settle()
     assert panel.summary.text() == CURVE.sentence
     cells = [panel.classes.data(panel.classes.index(0, column)) for column in range(4)]
     assert cells == ["bee", "90", "70\N{NO-BREAK SPACE}%", "about +2 points (0 to 4)"]
@@ -68,7 +69,7 @@ def test_a_saved_curve_is_shown_with_its_summary_and_classes(panel: LearningCurv
 
 
 def test_a_click_computes_the_curve(
-    qtbot: QtBot, panel: LearningCurvePanel, run: Run, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, panel: LearningCurvePanel, run: Run, monkeypatch: pytest.MonkeyPatch, settle: Callable[[], None]
 ) -> None:
     def learning_curve(path: Path) -> Generator[Event, None, LearningCurve]:
         yield from ()
@@ -77,6 +78,7 @@ def test_a_click_computes_the_curve(
 
     monkeypatch.setattr(jobs, "learning_curve", learning_curve)
     panel._state.set_run(run)
+    settle()
     assert panel.body.isHidden()
     panel.compute_button.click()
     qtbot.waitUntil(lambda: not panel._operations.running_jobs and panel.compute_button.isEnabled(), timeout=20_000)
@@ -84,8 +86,11 @@ def test_a_click_computes_the_curve(
     assert not panel.body.isHidden()
 
 
-def test_a_damaged_curve_shows_an_error_and_can_be_computed_again(panel: LearningCurvePanel, run: Run) -> None:
+def test_a_damaged_curve_shows_an_error_and_can_be_computed_again(
+    panel: LearningCurvePanel, run: Run, settle: Callable[[], None]
+) -> None:
     (run.path / "growth.json").write_text("{")
     panel._state.set_run(run)
+    settle()
     assert "damaged" in panel.note.text()
     assert panel.compute_button.isEnabled()

@@ -10,14 +10,15 @@ from pytestqt.qtbot import QtBot
 from engine import jobs
 from engine.audit.findings import Audit, DuplicateGroup
 from engine.audit.review_queue import CorrectionGain, LabelIssue, Review
+from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.data.dataset import Dataset, scan
 from engine.data.label_overrides import read_decisions
-from engine.data.splits import split
 from engine.results.evaluation import Unreadable
+from engine.results.model_metadata import ModelMetadata
+from gui.models.dataset_summary import prepare_dataset
 from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
-from gui.panels import review_panel
 from gui.panels.review_panel import ReviewPanel
 from gui.preferences import Preferences
 from gui.state import AppState
@@ -39,14 +40,21 @@ def root(tmp_path: Path) -> Path:
     return write_classes(tmp_path / "data", {"red": 5, "blue": 5})
 
 
+def _open(panel: ReviewPanel, root: Path) -> None:
+    datasets = panel._operations.datasets
+    datasets._dataset, datasets._audit = scan(root), AUDIT
+    datasets._split()
+
+
 @pytest.fixture
 def panel(qtbot: QtBot, root: Path) -> ReviewPanel:
     state = AppState()
     panel = ReviewPanel(state, Operations(state, state))
     state.setParent(panel)
     qtbot.addWidget(panel)
-    state.set_dataset(split(scan(root), 0.2, 0), AUDIT)
     panel.show()
+    _open(panel, root)
+    _settle(qtbot, panel)
     qtbot.waitExposed(panel)
     panel.activateWindow()
     panel.setFocus()
@@ -64,6 +72,7 @@ def _paths(panel: ReviewPanel) -> list[str]:
 
 def test_each_key_records_a_decision_and_updates_the_dataset(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
     panel._state.set_review(Review(label_issues=(LABEL_ISSUE,)))
+    _settle(qtbot, panel)
     assert _paths(panel) == ["blue/000.png", "red/000.png", "blue/003.png", "red/002.png"]
     assert panel.relabel_button.text().startswith("Relabel as red")
     qtbot.keyClick(panel, Qt.Key.Key_X)
@@ -72,10 +81,7 @@ def test_each_key_records_a_decision_and_updates_the_dataset(qtbot: QtBot, panel
     assert panel.item is not None
     assert panel.item.reason == "Labelled red, model says blue (97 %)"
     qtbot.keyClick(panel, Qt.Key.Key_R)
-    assert panel.items == ()
-    dataset = panel._state.dataset
-    assert dataset is not None
-    assert dataset.counts() == [5, 4]
+    assert _paths(panel) == []
     _settle(qtbot, panel)
     assert panel._state.dataset is not None
     assert panel._state.dataset.counts() == [5, 4]
@@ -102,21 +108,20 @@ def test_undo_restores_the_last_image_and_shows_it(qtbot: QtBot, panel: ReviewPa
 
 def test_a_number_key_assigns_the_class_of_that_number(qtbot: QtBot, panel: ReviewPanel, root: Path) -> None:
     qtbot.keyClick(panel, Qt.Key.Key_2)
-    assert read_decisions(root)["blue/000.png"].class_name == "red"
-    assert [action.text() for action in panel.class_menu.actions()] == ["1   blue", "2   red"]
     _settle(qtbot, panel)
+    assert read_decisions(root)["blue/000.png"].class_name == "red"
+    panel.class_menu.aboutToShow.emit()
+    assert [action.text() for action in panel.class_menu.actions()] == ["1   blue", "2   red"]
 
 
 def test_without_a_model_for_these_classes_wrong_labels_cannot_be_searched_for(
-    panel: ReviewPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    panel: ReviewPanel, tmp_path: Path
 ) -> None:
     assert "Train a model" in panel.note.text()
     assert panel.search_button.isHidden()
-    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Metadata(("ant", "bee")))
-    panel._state.set_model(tmp_path / "model.safetensors")
+    panel._state.set_model(tmp_path / "model.safetensors", _metadata("ant", "bee"))
     assert "has other classes" in panel.note.text()
-    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Metadata(("blue", "red")))
-    panel._state.set_model(tmp_path / "model.safetensors")
+    panel._state.set_model(tmp_path / "model.safetensors", _metadata("blue", "red"))
     assert not panel.search_button.isHidden()
 
 
@@ -133,8 +138,7 @@ def test_wrong_labels_are_found_and_the_accuracy_with_corrections_is_shown(
 
     monkeypatch.setattr(jobs, "review", review)
     monkeypatch.setattr(jobs, "evaluate_corrections", evaluate_corrections)
-    monkeypatch.setattr(review_panel, "read_metadata", lambda _path: _Metadata(("blue", "red")))
-    panel._state.set_model(tmp_path / "model.safetensors")
+    panel._state.set_model(tmp_path / "model.safetensors", _metadata("blue", "red"))
     panel.search_button.click()
     qtbot.waitUntil(lambda: "red/002.png" in _paths(panel), timeout=20_000)
     panel.evaluate_button.click()
@@ -143,22 +147,40 @@ def test_wrong_labels_are_found_and_the_accuracy_with_corrections_is_shown(
     _settle(qtbot, panel)
 
 
-def test_another_folder_does_not_show_the_label_issues_of_the_last_one(panel: ReviewPanel, tmp_path: Path) -> None:
+def test_another_folder_does_not_show_the_label_issues_of_the_last_one(
+    qtbot: QtBot, panel: ReviewPanel, tmp_path: Path
+) -> None:
     panel._state.set_review(Review(label_issues=(LABEL_ISSUE,)))
-    panel._state.set_dataset(scan(write_classes(tmp_path / "other", {"red": 5, "blue": 5})))
-    assert panel.items == ()
+    _settle(qtbot, panel)
+    other = scan(write_classes(tmp_path / "other", {"red": 5, "blue": 5}))
+    panel._state.set_dataset(prepare_dataset(other, Audit()))
+    assert _paths(panel) == []
+    _settle(qtbot, panel)
+    assert _paths(panel) == []
     assert panel.view.sentence.text() == "Nothing to review"
 
 
 def test_the_tab_shows_the_number_of_images_to_review(qtbot: QtBot, root: Path) -> None:
     state = AppState()
-    page = DatasetPage(state, Operations(state, state), Preferences())
+    operations = Operations(state, state)
+    page = DatasetPage(state, operations, Preferences())
     state.setParent(page)
     qtbot.addWidget(page)
-    state.set_dataset(scan(root), AUDIT)
+    state.set_dataset(prepare_dataset(scan(root), AUDIT))
+    qtbot.waitUntil(lambda: not operations.running_jobs, timeout=20_000)
     assert page.tabs.tabText(page.tabs.indexOf(page.review)) == "Review (3)"
 
 
-class _Metadata:
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self.classes = classes
+def _metadata(*classes: str) -> ModelMetadata:
+    return ModelMetadata(
+        program="0.2",
+        classes=classes,
+        backbone="se_resnet",
+        image_size=16,
+        geometry="squash",
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+        config=RunConfig(),
+        best=None,
+        created="",
+    )

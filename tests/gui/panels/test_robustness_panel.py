@@ -1,6 +1,6 @@
 """Tests of the robustness panel with a scripted report."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -30,10 +30,8 @@ def report(tmp_path: Path) -> RobustnessReport:
 
 
 @pytest.fixture
-def panel(qtbot: QtBot, tmp_path: Path) -> RobustnessPanel:
-    state = AppState()
-    panel = RobustnessPanel(state, Operations(state, state))
-    state.setParent(panel)
+def panel(qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path) -> RobustnessPanel:
+    panel = RobustnessPanel(state, operations)
     qtbot.addWidget(panel)
     run = Run(tmp_path / "run")
     run.path.mkdir()
@@ -62,12 +60,13 @@ def test_a_press_measures_and_the_card_is_shown(
 
 
 def test_the_stored_card_shows_the_image_that_breaks_and_opens_it(
-    panel: RobustnessPanel, qtbot: QtBot, report: RobustnessReport
+    panel: RobustnessPanel, qtbot: QtBot, report: RobustnessReport, settle: Callable[[], None]
 ) -> None:
     run = panel._state.run
     assert run is not None
     write_robustness(report, run.robustness_path)
     panel._state.set_run(run)
+    settle()
     ((path, (button,)),) = panel._buttons.items()
     assert path == Path(report.root) / "ant/000.png"
     assert button.accessibleName() == "ant → bee, blur σ = 2 %"
@@ -77,11 +76,12 @@ def test_the_stored_card_shows_the_image_that_breaks_and_opens_it(
     panel.viewer.leave()
 
 
-def test_a_damaged_card_is_said_and_can_be_measured_again(panel: RobustnessPanel) -> None:
+def test_a_damaged_card_is_said_and_can_be_measured_again(panel: RobustnessPanel, settle: Callable[[], None]) -> None:
     run = panel._state.run
     assert run is not None
     run.robustness_path.write_text("{")
     panel._state.set_run(run)
+    settle()
     assert "Measure robustness again" in panel.summary.text()
     assert panel.button.isEnabled()
 
