@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from engine.audit.findings import Audit
 from engine.config.settings import DataConfig
-from engine.data.dataset import Dataset, Sample, Split
+from engine.data.dataset import Dataset, Sample
+from engine.data.split_names import Split
 from engine.data.splits import split, unsplit
 
 _SPLITS: tuple[Split, ...] = ("train", "val", "test")

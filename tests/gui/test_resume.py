@@ -1,5 +1,6 @@
 """Tests of interrupted runs: they are offered, resumed or dismissed."""
 
+import threading
 from collections.abc import Generator
 from pathlib import Path
 
@@ -96,8 +97,11 @@ def test_at_most_three_runs_are_offered_and_the_others_counted(root: Path, qtbot
 def test_resuming_shows_the_curve_so_far_and_continues_it(
     run: Run, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    may_go_on = threading.Event()
+
     def resume(path: Path) -> Generator[Event, None, Run]:
         yield run_started(run)
+        may_go_on.wait(20)
         yield epoch_done(3)
         yield epoch_done(4)
         best = Best(epoch=4, accuracy=0.9, loss=1)
@@ -112,6 +116,7 @@ def test_resuming_shows_the_curve_so_far_and_continues_it(
     assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2]
     assert window.state.config == CONFIG
     qtbot.waitUntil(lambda: "12\N{NO-BREAK SPACE}images" in window.train_page.note.text(), timeout=20_000)
+    may_go_on.set()
     qtbot.waitUntil(lambda: window.state.training is None, timeout=20_000)
     assert [epoch.epoch for epoch in window.train_page.plot.history.epochs] == [1, 2, 3, 4]
     assert window.state.run == run
@@ -153,7 +158,7 @@ def test_a_run_that_cannot_be_resumed_shows_an_error(
         root.rename(root.with_name("moved"))
     if reason == "over":
         append_events(run, RunDone(model="m", seconds=4, stopped=False))
-    message = {"gone": "images of this run are missing", "elsewhere": "Another window", "over": "is finished"}[reason]
+    message = {"gone": "images of this run are no longer in this folder", "elsewhere": "Another window", "over": "is finished"}[reason]
     if reason == "elsewhere":
         with locked(run.path):
             window.train_page.resume(run)

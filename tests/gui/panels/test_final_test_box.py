@@ -20,8 +20,8 @@ def test_the_final_test_is_offered_until_it_has_been_run(
     qtbot: QtBot, state: AppState, operations: Operations, tmp_path: Path, settle: Callable[[], None]
 ) -> None:
     root = tmp_path / "data"
-    for part in ("train", "val", "test"):
-        write_classes(root / part, {"red": 4, "blue": 4})
+    for seed, part in enumerate(("train", "val", "test")):
+        write_classes(root / part, {"red": 4, "blue": 4}, seed)
     config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, device="cpu")
     run = run_to_end(jobs.train(scan(root), config, tmp_path / "run"))
     page = ResultsPage(state, operations)
