@@ -50,6 +50,10 @@ class Backbone:
         """Standard deviation of each RGB channel that the ImageNet weights expect."""
         return (0.5, 0.5, 0.5) if self.name == "efficientnet_v2_l" else IMAGENET_STD
 
+    def multiply_adds_at(self, size: int) -> float:
+        """Return the number of multiply-adds for one image of `size` x `size` pixels, in proportion to its area."""
+        return 1e6 * self.multiply_adds * (size / self.image_size) ** 2
+
     def as_dict(self) -> dict[str, object]:
         """Return the fields by name."""
         return asdict(self)

@@ -217,9 +217,19 @@ class TrainingConfig(FiniteModel):
     seed: int = Field(
         0, ge=0, lt=2**32, title="Seed", description="Random seed; on the CPU, the same seed gives the same model."
     )
+    threads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        title="CPU threads",
+        description="Threads for computing; another number changes the last digits of the results. 0: one per core.",
+    )
     device: Device = Field("auto", title="Device", description="Hardware for training. auto: the fastest available.")
     precision: Precision = Field(
-        "auto", title="Precision", description="Number format. auto: the fastest one that agrees with float32."
+        "auto",
+        title="Precision",
+        description="Number format. auto: bfloat16 or float16 where the device is faster with it and "
+        "it agrees with float32.",
     )
     keep_awake: bool = Field(
         True, title="Keep awake", description="Prevent sleep during training; the screen may turn off."

@@ -135,6 +135,10 @@ class Run:
         done = self.history.done
         return done is not None and not done.stopped
 
+    def write_config(self, config: RunConfig) -> None:
+        """Write config.json; raise OSError if the disk refuses."""
+        write_text_atomic(self.config_path, config.model_dump_json(indent=2))
+
     def delete_checkpoint(self) -> None:
         """Delete the checkpoint; raise OSError if the disk refuses."""
         for path in (self.checkpoint_path, self.legacy_checkpoint_path):
@@ -176,9 +180,7 @@ def create_run(
             raise EngineError(f"This run folder is not empty. Choose another one, or {advice}.", path)
         path.mkdir(parents=True, exist_ok=True)
         write_split(dataset, run.split_path, contents)
-        write_text_atomic(
-            run.config_path, config.model_dump_json(indent=2)
-        )  # last, because it marks the folder as a run
+        run.write_config(config)  # last, because it marks the folder as a run
     return run
 
 

@@ -1,7 +1,9 @@
-"""Choose precision and memory layout of a run by timing the candidates on its first images."""
+"""Choose the precision of a run by a rule that gives the same answer on an idle and on a busy computer.
+
+Speed is not measured, since the same command would then train other weights while the computer is busy.
+"""
 
 import copy
-import time
 from dataclasses import dataclass
 
 import torch
@@ -21,12 +23,15 @@ LAYOUTS: dict[str, torch.memory_format] = {
 
 TOLERANCE = 0.1
 """Maximum relative difference from float32: norm of the difference divided by the norm of the logits."""
-MIN_SPEEDUP = 1.15
-"""Speed-up that a lower precision needs to be chosen, so that timing noise does not decide."""
-MIN_RUN_SECONDS = 15.0
-"""Runs that are expected to be shorter than this in float32 stay in float32, because a trial would not pay off."""
+MIN_MULTIPLY_ADDS = 100e9
+"""Runs on the CPU with less work than this stay in float32, because they take only seconds."""
+BACKWARD_COST = 2
+"""Multiply-adds of a backward pass relative to those of the forward pass."""
 
-_NUM_TRIES = 3
+_SLOW_TO_TRAIN = ("alexnet", "efficientnet_b", "mnasnet", "mobilenet_v3", "shufflenet")
+"""Beginnings of the names of backbones that the CPU does not train faster in bfloat16; see docs/performance.md."""
+_FIRST_TENSOR_CORES = (7, 0)
+"""CUDA compute capability from which float16 is faster than float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,12 @@ class PrecisionChoice:
     dtype: torch.dtype
     reason: str
     layout: torch.memory_format = torch.channels_last
+    """Another layout occurs only in checkpoints of version 0.1, which chose it by timing."""
+
+    @property
+    def name(self) -> str:
+        """Name of the precision in settings and files."""
+        return str(self.dtype).removeprefix("torch.")
 
     @property
     def inference_dtype(self) -> torch.dtype:
@@ -43,24 +54,14 @@ class PrecisionChoice:
         return self.dtype if self.dtype == torch.bfloat16 else torch.float32
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    dtype: torch.dtype
-    layout: torch.memory_format
-    seconds: float
-    error: float
-
-    def __str__(self) -> str:
-        layout = "" if self.layout == torch.channels_last else " in contiguous layout"
-        return f"{str(self.dtype).removeprefix('torch.')}{layout}"
-
-
 def is_native(dtype: torch.dtype, device: torch.device) -> bool:
     """Return whether the device supports this type in hardware; emulated types are slower than float32."""
     if dtype == torch.float32:
         return True
     if device.type == "cuda":
-        return dtype == torch.float16 or torch.cuda.is_bf16_supported(including_emulation=False)
+        if dtype == torch.float16:
+            return torch.cuda.get_device_capability(device) >= _FIRST_TENSOR_CORES
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
         # torch has no public functions for this
         return dtype == torch.bfloat16 and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
@@ -74,81 +75,61 @@ def inference_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def choose_precision(
-    requested: Precision, device: torch.device, network: nn.Module, images: Tensor, num_images: int, with_backward: bool
+    requested: Precision,
+    device: torch.device,
+    backbone: str,
+    network: nn.Module,
+    images: Tensor,
+    multiply_adds: float,
+    trains_backbone: bool,
+    uses_batch_statistics: bool,
 ) -> PrecisionChoice:
-    """Return the fastest precision whose outputs agree with float32 within TOLERANCE.
+    """Return the lowest precision that the device computes faster, if its outputs agree with float32 within TOLERANCE.
 
     Args:
-        requested: A precision to use without a trial, or "auto".
+        requested: A precision to use without a check, or "auto".
         device: The device of the network and the images.
-        network: The network to time.
+        backbone: Name of the backbone.
+        network: The network to compare on the images.
         images: A normalised batch, float32, shape (N, 3, S, S), on the device.
-        num_images: Number of images that the whole run will process, to estimate its duration.
-        with_backward: Whether to time the backward pass too.
+        multiply_adds: Number of multiply-adds of the whole run.
+        trains_backbone: Whether the run computes gradients of the whole network.
+        uses_batch_statistics: Whether BatchNorm and dropout of the network are to work as in training.
     """
     if requested != "auto":
         return PrecisionChoice(DTYPES[requested], "as set")
+    dtype = _fastest_dtype(device, backbone, trains_backbone)
+    if dtype == torch.float32:
+        return PrecisionChoice(dtype, "this device has no faster precision for this network")
+    if device.type == "cpu" and multiply_adds < MIN_MULTIPLY_ADDS:
+        return PrecisionChoice(torch.float32, "the run is short")
+    name = str(dtype).removeprefix("torch.")
     try:
-        return _choose_fastest(device, network, images, num_images, with_backward)
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
+        error = _relative_error(network, images, dtype, uses_batch_statistics)
+    except (RuntimeError, MemoryError) as failure:
+        if not is_out_of_memory(failure):
             raise
-        return PrecisionChoice(torch.float32, "not enough memory for a trial")
+        return PrecisionChoice(torch.float32, f"there is not enough memory to compare {name} with float32")
+    if not error <= TOLERANCE:  # also true for an error that is not a number
+        return PrecisionChoice(torch.float32, f"{name} differs by {error:.1%}")
+    return PrecisionChoice(dtype, f"{name} is faster on this device and differs by {error:.1%}")
 
 
-def _choose_fastest(
-    device: torch.device, network: nn.Module, images: Tensor, num_images: int, with_backward: bool
-) -> PrecisionChoice:
-    candidate_dtypes = [dtype for dtype in (torch.bfloat16, torch.float16) if is_native(dtype, device)]
-    if not candidate_dtypes:
-        return PrecisionChoice(torch.float32, "this device has no faster precision")
-    reference, full = _time_candidate(network, images, torch.float32, torch.channels_last, with_backward, None)
-    expected = full.seconds / len(images) * num_images
-    if device.type == "cpu" and expected < (MIN_RUN_SECONDS if with_backward else MIN_RUN_SECONDS / 5):
-        return PrecisionChoice(torch.float32, "the run is too short for a trial")
-    candidates = [(candidate_dtypes[0], torch.channels_last)]
-    if with_backward:
-        candidates += [(candidate_dtypes[0], torch.contiguous_format)]
-    trials = [
-        _time_candidate(network, images, dtype, layout, with_backward, reference)[1] for dtype, layout in candidates
-    ]
-    accurate = [trial for trial in trials if trial.error <= TOLERANCE]
-    best = min(accurate, key=lambda trial: trial.seconds, default=full)
-    if best.seconds * MIN_SPEEDUP > full.seconds:
-        closest = min(trials, key=lambda trial: trial.error)
-        return PrecisionChoice(torch.float32, f"{closest} is not faster or differs by {closest.error:.1%}")
-    gain = full.seconds / best.seconds
-    return PrecisionChoice(
-        best.dtype, f"{best} is {gain:.1f} times as fast and differs by {best.error:.1%}", best.layout
-    )
+def _fastest_dtype(device: torch.device, backbone: str, trains_backbone: bool) -> torch.dtype:
+    if device.type == "cpu" and trains_backbone and backbone.startswith(_SLOW_TO_TRAIN):
+        return torch.float32
+    return next(dtype for dtype in (torch.bfloat16, torch.float16, torch.float32) if is_native(dtype, device))
 
 
-def _time_candidate(
-    network: nn.Module,
-    images: Tensor,
-    dtype: torch.dtype,
-    layout: torch.memory_format,
-    with_backward: bool,
-    reference: Tensor | None,
-) -> tuple[Tensor, _Trial]:
-    """Run a copy of the network several times; return its outputs and the shortest duration."""
-    trial = copy.deepcopy(network).to(memory_format=layout)
-    trial.train(with_backward)
-    batch = images.contiguous(memory_format=layout)
-    seconds = float("inf")
-    for _ in range(_NUM_TRIES):
-        torch.manual_seed(0)  # the same dropout for every candidate
-        started = time.perf_counter()
-        with (
-            torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32),
-            torch.set_grad_enabled(with_backward),
-        ):
-            outputs = trial(batch)
-        if with_backward:
-            outputs.float().sum().backward()
-        if images.device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds = min(seconds, time.perf_counter() - started)
-    outputs = outputs.detach().float()
-    error = 0.0 if reference is None else float((outputs - reference).norm() / reference.norm().clamp_min(1e-12))
-    return outputs, _Trial(dtype, layout, seconds, error if error == error else float("inf"))
+def _relative_error(network: nn.Module, images: Tensor, dtype: torch.dtype, is_training: bool) -> float:
+    """Return the norm of the difference between the outputs in `dtype` and in float32, relative to the latter."""
+    expected, outputs = (_outputs(network, images, each, is_training) for each in (torch.float32, dtype))
+    return float((outputs - expected).norm() / expected.norm().clamp_min(1e-12))
+
+
+def _outputs(network: nn.Module, images: Tensor, dtype: torch.dtype, is_training: bool) -> Tensor:
+    network = copy.deepcopy(network).train(is_training)  # a copy, because BatchNorm updates its running statistics
+    torch.manual_seed(0)  # the same dropout in both precisions
+    with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32), torch.no_grad():
+        outputs: Tensor = network(images.contiguous(memory_format=torch.channels_last))
+    return outputs.float()

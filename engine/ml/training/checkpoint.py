@@ -59,7 +59,7 @@ class Checkpoint:
 
     @property
     def precision(self) -> PrecisionChoice:
-        """Precision of the run; it was chosen by timing, so it must not be chosen again."""
+        """Precision of the run; version 0.1 chose it by timing, so it must not be chosen again."""
         metadata = self.metadata
         return PrecisionChoice(DTYPES[metadata.dtype], metadata.precision_reason, LAYOUTS[metadata.layout])
 
@@ -115,7 +115,7 @@ def write_checkpoint(path: Path, state: TrainState, phase: Phase, sums: Tensor) 
     setup = state.setup
     metadata = CheckpointMetadata(
         kind=phase.kind,
-        dtype=str(setup.dtype).removeprefix("torch."),
+        dtype=setup.precision.name,
         precision_reason=setup.precision.reason,
         layout=str(setup.layout),
         seconds=state.seconds,

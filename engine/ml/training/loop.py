@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from engine.audit.learnt_images import LearntImages
 from engine.config.settings import RunConfig
+from engine.core.atomic_write import saving
 from engine.core.errors import EngineError
 from engine.core.events import Event, RunDone, Warned
 from engine.data.dataset import Dataset
@@ -18,7 +19,7 @@ from engine.ml.training.checkpoint_writer import CheckpointWriter
 from engine.ml.training.epoch import save_checkpoint
 from engine.ml.training.finalize import save_reference_embeddings
 from engine.ml.training.run_phase import run_phase
-from engine.ml.training.setup import prepare_run
+from engine.ml.training.setup import TrainingSetup, prepare_run
 from engine.ml.training.state import TrainState, make_train_state
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
@@ -44,6 +45,8 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
     with distributed.process_group():
         checkpoint = read_checkpoint(run)
         setup = yield from prepare_run(config, dataset, None if checkpoint is None else checkpoint.precision)
+        if setup.config != config and distributed.rank() == 0:
+            _save_resolved_settings(run, setup)
         if checkpoint is not None:
             checkpoint.restore_model(setup.model)
         state = make_train_state(setup, dataset, run)
@@ -78,6 +81,12 @@ def _find_learnt(run: Run, weights: str, dataset: Dataset) -> Generator[Event, N
         return stored
     own = yield from digest_images(replace(dataset, samples=dataset.of_split("train")))
     return own.union((yield from find_learnt_from_weights(weights)).images)
+
+
+def _save_resolved_settings(run: Run, setup: TrainingSetup) -> None:
+    """Write what was chosen for this computer into config.json, so that the run can be repeated with the same bits."""
+    with saving("The settings", run.path):
+        run.write_config(setup.config)
 
 
 def _run_phases(

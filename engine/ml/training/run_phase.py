@@ -81,7 +81,7 @@ def _run_started(state: TrainState, phase: Phase) -> RunStarted:
         num_train=len(phase.source.train_samples),
         num_val=len(phase.source.val_samples),
         device=setup.device_name,
-        precision=str(setup.dtype).removeprefix("torch."),
+        precision=setup.precision.name,
         precision_reason=setup.precision.reason,
         parameters=sum(parameter.numel() for parameter in parameters),
         trainable=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),

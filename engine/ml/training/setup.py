@@ -1,5 +1,6 @@
 """Everything a run needs before its first step. The only training module that reads the settings (RunConfig)."""
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -19,13 +20,14 @@ from engine.ml.models.pretrained import load_pretrained
 from engine.ml.runtime import distributed
 from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.memory import keep_freed_memory
-from engine.ml.runtime.precision import PrecisionChoice, choose_precision
+from engine.ml.runtime.precision import BACKWARD_COST, PrecisionChoice, choose_precision
+from engine.ml.runtime.threads import num_compute_threads, set_compute_threads
 from engine.ml.training.options import LoopPlan, OptimizerOptions, StepOptions
 from engine.results.calibration import Calibration
 from engine.results.model_metadata import ModelMetadata
 
-_TRIAL_BATCH = 8
-"""Images that candidate precisions are tried on."""
+_NUM_TRIAL_IMAGES = 8
+"""Images on which a lower precision is compared with float32."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class TrainingSetup:
     augment: AugmentOptions
     plan: LoopPlan
     config: RunConfig
-    """Stored in the model file; not read below this module."""
+    """All settings, with what was chosen for this computer. Stored in the model file; not read below this module."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -145,10 +147,12 @@ def prepare_run(
     Args:
         config: All settings of the run.
         dataset: The split dataset.
-        precision: That of a run that is resumed. Then no precision is tried and no pretrained weights are loaded,
+        precision: That of a run that is resumed. Then no precision is chosen and no pretrained weights are loaded,
             because the weights come from the checkpoint.
     """
     keep_freed_memory()
+    num_threads = config.training.threads or num_compute_threads()
+    set_compute_threads(num_threads)
     torch.manual_seed(config.training.seed)
     backbone = find_backbone(config.model.backbone)
     preprocessing = make_preprocessing(config, dataset.grey_ranges)
@@ -171,7 +175,7 @@ def prepare_run(
         optimizer=make_optimizer_options(config),
         augment=make_augment_options(config.augment),
         plan=make_loop_plan(config),
-        config=config,
+        config=_resolved(config, precision, num_threads),
     )
 
 
@@ -179,14 +183,29 @@ def _choose_precision(
     config: RunConfig, dataset: Dataset, model: Classifier, preprocessing: Preprocessing, device: torch.device
 ) -> PrecisionChoice:
     train, val = dataset.of_split("train"), dataset.of_split("val")
-    (batch,) = load_batches([train[:_TRIAL_BATCH]], eval_loader(dataset.root, preprocessing))
+    (batch,) = load_batches([train[:_NUM_TRIAL_IMAGES]], eval_loader(dataset.root, preprocessing))
     if not batch.samples:
         return PrecisionChoice(torch.float32, "the first images could not be read")
-    images = normalise(batch.inputs.to(device), preprocessing)
     training, plan = config.training, make_loop_plan(config)
-    if training.mode == "quick" or plan.starts_quick:
-        # An early first result is worth more than a trial of the backward pass
-        num_images = 2 * len(train) + len(val)
-        return choose_precision(training.precision, device, model.backbone, images, num_images, with_backward=False)
-    num_images = plan.epochs * len(train) if plan.budget_seconds is None else 10**6
-    return choose_precision(training.precision, device, model, images, num_images, with_backward=True)
+    backbone = find_backbone(config.model.backbone)
+    trains_backbone = training.mode == "full"
+    num_passes = len(val) + len(train) * (1 + BACKWARD_COST if trains_backbone else 1)
+    multiply_adds = num_passes * backbone.multiply_adds_at(preprocessing.image_size)
+    if training.mode != "quick":  # quick mode computes each image once, whatever the number of epochs
+        multiply_adds *= plan.epochs if plan.budget_seconds is None else math.inf
+    is_quick = training.mode == "quick" or plan.starts_quick
+    return choose_precision(
+        training.precision,
+        device,
+        backbone.name,
+        model.backbone if is_quick else model,
+        normalise(batch.inputs.to(device), preprocessing),
+        multiply_adds,
+        trains_backbone,
+        uses_batch_statistics=trains_backbone and not is_quick,  # a quick start freezes BatchNorm afterwards
+    )
+
+
+def _resolved(config: RunConfig, precision: PrecisionChoice, num_threads: int) -> RunConfig:
+    """Return the settings with the values that were chosen for this computer, so that they give the same run again."""
+    return config.changed("training", precision=precision.name, threads=num_threads)

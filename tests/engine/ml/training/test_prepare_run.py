@@ -1,6 +1,8 @@
 """Tests of preparing a run: model, device, precision and seeds, on a small network and small images."""
 
-from collections.abc import Callable, Generator
+import inspect
+import math
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from engine.core.events import Best, Event, Warned
 from engine.data.dataset import Dataset
 from engine.ml.evaluation.temperature import calibrate
 from engine.ml.models.build import Classifier
-from engine.ml.runtime.precision import PrecisionChoice
+from engine.ml.runtime.precision import PrecisionChoice, choose_precision
 from engine.ml.training.setup import TrainingSetup, make_preprocessing, prepare_run
 from tests.engine.ml.training.training_runs import TINY, make_dataset
 
@@ -97,7 +99,7 @@ def test_the_settings_reach_the_setup(dataset: Dataset) -> None:
     config = TINY.changed("optim", clip_norm=0.7, lr=0.3).changed("augment", hue=0.2).changed("training", epochs=9)
     setup = _prepare(dataset, config)
     assert (setup.step.clip_norm, setup.optimizer.lr, setup.augment.hue, setup.plan.epochs) == (0.7, 0.3, 0.2, 9)
-    assert setup.config == config
+    assert setup.config == config.changed("training", precision="float32", threads=torch.get_num_threads())
 
 
 def test_model_metadata_have_preprocessing_and_inference_precision_of_the_run(dataset: Dataset) -> None:
@@ -139,18 +141,15 @@ def test_a_new_run_loads_pretrained_weights_and_a_resumed_one_does_not(
 
 
 @pytest.fixture
-def trial(monkeypatch: pytest.MonkeyPatch) -> Callable[[Dataset, RunConfig], dict[str, object]]:
+def comparison(monkeypatch: pytest.MonkeyPatch) -> Callable[[Dataset, RunConfig], dict[str, object]]:
     """Return a function that prepares a run and returns the arguments that its precision was chosen with."""
 
     def prepare(dataset: Dataset, config: RunConfig) -> dict[str, object]:
         calls: list[dict[str, object]] = []
+        names = list(inspect.signature(choose_precision).parameters)
 
-        def choose(
-            requested: str, device: torch.device, network: nn.Module, images: Tensor, num_images: int, **options: bool
-        ) -> PrecisionChoice:
-            is_whole = isinstance(network, Classifier)
-            calls.append({"device": device, "is_whole": is_whole, "images": images, "num_images": num_images})
-            calls[-1] |= {"requested": requested, **options}
+        def choose(*arguments: object, **options: object) -> PrecisionChoice:
+            calls.append(dict(zip(names, arguments)) | options)
             return FLOAT32
 
         monkeypatch.setattr("engine.ml.training.setup.choose_precision", choose)
@@ -163,37 +162,60 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Callable[[Dataset, RunConfig], dic
 
 
 @pytest.mark.parametrize("mode", ["full", "quick"])
-def test_precisions_are_tried_on_the_first_eight_normalised_training_images(
-    dataset: Dataset, trial: Callable[[Dataset, RunConfig], dict[str, object]], mode: str
+def test_precisions_are_compared_on_the_first_eight_normalised_training_images(
+    dataset: Dataset, comparison: Callable[[Dataset, RunConfig], dict[str, object]], mode: str
 ) -> None:
-    call = trial(dataset, TINY.changed("training", precision="auto", mode=mode))
+    call = comparison(dataset, TINY.changed("training", precision="auto", mode=mode))
     images = call["images"]
     assert isinstance(images, Tensor)
     assert images.shape == (8, 3, 16, 16)
     assert images.dtype == torch.float32
     assert -3 < images.min() < 0 < images.max() < 3
-    assert (call["requested"], call["device"]) == ("auto", torch.device("cpu"))
+    assert (call["requested"], call["device"], call["backbone"]) == ("auto", torch.device("cpu"), "se_resnet")
 
 
 @pytest.mark.parametrize(
-    ("training", "is_whole", "num_images", "with_backward"),
+    ("training", "is_whole", "num_passes", "trains_backbone", "uses_batch_statistics"),
     [
-        ({"epochs": 3}, True, 3 * 27, True),
-        ({"mode": "quick"}, False, 2 * 27 + 9, False),
-        ({"budget": "5m"}, False, 2 * 27 + 9, False),
-        ({"budget": "5m", "mode": "head"}, True, 1_000_000, True),
+        ({"epochs": 3}, True, 3 * (3 * 27 + 9), True, True),
+        ({"epochs": 3, "mode": "head"}, True, 3 * (27 + 9), False, False),
+        ({"epochs": 3, "mode": "quick"}, False, 27 + 9, False, False),
+        ({"budget": "5m"}, False, math.inf, True, False),
+        ({"budget": "5m", "mode": "head"}, True, math.inf, False, False),
     ],
 )
-def test_a_quick_start_tries_precisions_on_the_backbone_without_a_backward_pass(
+def test_the_precision_depends_on_the_work_and_the_kind_of_the_run(
     dataset: Dataset,
-    trial: Callable[[Dataset, RunConfig], dict[str, object]],
+    comparison: Callable[[Dataset, RunConfig], dict[str, object]],
     training: dict[str, object],
     is_whole: bool,
-    num_images: int,
-    with_backward: bool,
+    num_passes: float,
+    trains_backbone: bool,
+    uses_batch_statistics: bool,
 ) -> None:
-    call = trial(dataset, TINY.changed("training", **training).changed("model", weights="default"))
-    assert (call["is_whole"], call["num_images"], call["with_backward"]) == (is_whole, num_images, with_backward)
+    call = comparison(dataset, TINY.changed("training", **training).changed("model", weights="default"))
+    assert isinstance(call["network"], Classifier) == is_whole
+    assert call["multiply_adds"] == pytest.approx(num_passes * 144e6 / 36)
+    assert (call["trains_backbone"], call["uses_batch_statistics"]) == (trains_backbone, uses_batch_statistics)
+
+
+@pytest.fixture
+def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine of three cores."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr("engine.ml.training.setup.num_compute_threads", lambda: 3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("requested", "expected"), [(0, 3), (2, 2)])
+def test_precision_and_threads_that_were_chosen_are_in_the_settings(
+    dataset: Dataset, three_threads: None, requested: int, expected: int
+) -> None:
+    config = TINY.changed("training", threads=requested, precision="auto")
+    setup = _prepare(dataset, config, PrecisionChoice(torch.bfloat16, "for this device"))
+    assert setup.config == config.changed("training", threads=expected, precision="bfloat16")
+    assert torch.get_num_threads() == expected
 
 
 def test_a_run_whose_first_images_cannot_be_read_stays_in_float32(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""Tests that a run does not depend on the load of the computer, and can be repeated from its config.json."""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine import jobs
+from engine.cli.main import main
+from engine.core.event_stream import run_to_end
+from engine.data.dataset import Dataset
+from engine.ml.runtime import precision
+from engine.runs.run_folder import Run
+from tests.engine.ml.training.training_runs import TINY, make_dataset
+
+CONFIG = TINY.changed("training", epochs=2, precision="auto")
+
+
+@pytest.fixture(autouse=True)
+def thread_count() -> Iterator[None]:
+    """Restore torch's thread count, which a run leaves as it set it."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return make_dataset(tmp_path / "data")
+
+
+def _use_machine(patch: pytest.MonkeyPatch, prefers_bfloat16: bool, num_cores: int) -> None:
+    patch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    patch.setattr(precision, "MIN_MULTIPLY_ADDS", 0 if prefers_bfloat16 else math.inf)
+    for module in ("engine.ml.runtime.threads", "engine.ml.training.setup"):
+        patch.setattr(f"{module}.num_compute_threads", lambda: num_cores)
+
+
+def _weights(run: Run) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in load_file(run.model_path).items()}
+
+
+@pytest.mark.parametrize("mode", ["full", "quick"])
+def test_the_weights_do_not_depend_on_the_speed_of_the_computer(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    _use_machine(monkeypatch, prefers_bfloat16=True, num_cores=1)
+    now, results = time.perf_counter, []
+    for factor in (1e-6, 1e6):
+        with monkeypatch.context() as patch:
+            for clock in ("perf_counter", "monotonic"):
+                patch.setattr(time, clock, lambda factor=factor: factor * now())
+            config = CONFIG.changed("training", mode=mode)
+            results.append(_weights(run_to_end(jobs.train(dataset, config, tmp_path / str(factor)))))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(("prefers_bfloat16", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_a_run_repeated_from_its_settings_on_a_computer_with_other_defaults_has_the_same_bits(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefers_bfloat16: bool, expected: str
+) -> None:
+    with monkeypatch.context() as patch:
+        _use_machine(patch, prefers_bfloat16, num_cores=2)
+        first, second = Run(tmp_path / "first"), Run(tmp_path / "second")
+        assert main(["train", str(dataset.root), "--out", str(first.path), *_flags()]) == 0
+    assert (first.config.training.precision, first.config.training.threads) == (expected, 2)
+    with monkeypatch.context() as patch:
+        _use_machine(patch, not prefers_bfloat16, num_cores=1)
+        config = str(first.config_path)
+        assert main(["train", str(dataset.root), "--out", str(second.path), "--config", config]) == 0
+    assert second.config == first.config
+    assert _weights(second) == _weights(first)
+
+
+def test_a_resumed_run_has_the_precision_and_the_threads_it_began_with(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        _use_machine(patch, prefers_bfloat16=True, num_cores=2)
+        expected = _weights(run_to_end(jobs.train(dataset, CONFIG, tmp_path / "undisturbed")))
+        work = jobs.train(dataset, CONFIG, path)
+        while next(work).event != "epoch_done":
+            pass
+        work.close()
+    with monkeypatch.context() as patch:
+        _use_machine(patch, prefers_bfloat16=False, num_cores=1)
+        run = run_to_end(jobs.resume(path))
+    assert (run.config.training.precision, run.config.training.threads) == ("bfloat16", 2)
+    assert _weights(run) == expected
+
+
+def _flags() -> list[str]:
+    training, data = CONFIG.training, CONFIG.data
+    return [
+        *("--training.epochs", "1", "--training.device", "cpu", "--training.batch-size", str(training.batch_size)),
+        *("--data.image-size", str(data.image_size)),
+    ]
