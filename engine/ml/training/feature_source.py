@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.events import Event
+from engine.core.seeds import stable_seed
 from engine.data.dataset import Dataset, Sample
 from engine.ml.loading.feature_cache import Features, compute_features
 from engine.ml.loading.image_cache import MEMORY_BUDGET
@@ -32,7 +33,7 @@ class FeatureBatchSource:
     def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
         """Return shuffled features, randomly those of the image or of its mirror image."""
         plan, rows, labels = self._setup.plan, self._train.rows, self._train.labels
-        generator = torch.Generator().manual_seed(plan.seed + epoch)
+        generator = torch.Generator().manual_seed(stable_seed("mirror images", plan.seed, epoch))
         chunks = shuffled_chunks(self.train_samples, plan.batch_size, plan.seed, epoch)
         for number, chunk in enumerate(chunks):
             positions = torch.tensor([self._positions[sample.path] for sample in chunk])

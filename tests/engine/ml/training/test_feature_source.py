@@ -80,6 +80,8 @@ def test_the_order_of_an_epoch_and_its_flips_depend_on_seed_and_epoch() -> None:
     assert numbers[0] != numbers[2]
     assert len({tuple(flips(seed, epoch)) for seed, epoch in ((0, 1), (1, 1), (0, 2), (3, 1))}) > 1
     assert {True, False} == set(flips(0, 1))
+    # The sum of seed and epoch must not matter: seed 0 would repeat the second epoch of seed 1 in its third
+    assert len({tuple(flips(seed, 4 - seed)) for seed in range(4)}) == 4
 
 
 def test_without_mirror_images_every_row_is_that_of_the_image() -> None:
