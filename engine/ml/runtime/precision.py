@@ -60,8 +60,8 @@ def is_native(dtype: torch.dtype, device: torch.device) -> bool:
         return True
     if device.type == "cuda":
         if dtype == torch.float16:
-            return torch.cuda.get_device_capability(device) >= _FIRST_TENSOR_CORES
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+            return bool(torch.cuda.get_device_capability(device) >= _FIRST_TENSOR_CORES)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # torch has no public functions for this
         return dtype == torch.bfloat16 and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -53,10 +53,10 @@ def test_the_backbone_of_the_settings_is_built(dataset: Dataset) -> None:
 def test_preprocessing_follows_the_settings_and_the_backbone() -> None:
     config = RunConfig().changed("data", image_size=None, geometry="pad")
     backbone = find_backbone(config.model.backbone)
-    preprocessing = make_preprocessing(config)
+    preprocessing = make_preprocessing(config, None)
     assert (preprocessing.image_size, preprocessing.geometry) == (backbone.image_size, "pad")
     assert (preprocessing.mean, preprocessing.std) == (backbone.mean, backbone.std)
-    assert make_preprocessing(config.changed("data", image_size=48)).image_size == 48
+    assert make_preprocessing(config.changed("data", image_size=48), None).image_size == 48
 
 
 def test_weights_and_random_numbers_of_a_run_depend_on_its_seed_only(dataset: Dataset) -> None:
