@@ -4,6 +4,7 @@ Files are selected by name only; unreadable ones are reported when they are open
 """
 
 import os
+import stat
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -158,11 +159,13 @@ class _Walker:
                     if _has_images(entry.path):
                         self._walk.hidden.append(entry.path)
                     continue
-                child = Folder(entry.path, os.path.realpath(entry.path), folder)
-                if _is_link(child):
-                    self._links.append(child)
-                else:
+                in_parent = os.path.join(folder.real_path, entry.name)
+                real_path = os.path.realpath(entry.path) if _may_be_link(entry) else in_parent
+                child = Folder(entry.path, real_path, folder)
+                if os.path.normcase(real_path) == os.path.normcase(in_parent):
                     yield child
+                else:
+                    self._links.append(child)
             elif is_image_name(entry.name):
                 folder.images.append(entry.path)
                 if entry.is_symlink():
@@ -200,10 +203,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_link(folder: Folder) -> bool:
-    """Return True for a link, also for a junction of Windows, which `os.path.islink` does not know."""
-    in_parent = os.path.join(folder.parent.real_path if folder.parent else "", os.path.basename(folder.path))
-    return os.path.normcase(folder.real_path) != os.path.normcase(in_parent)
+def _may_be_link(entry: os.DirEntry[str]) -> bool:
+    """Return True for links, and for folders that Windows resolves, such as junctions and folders in the cloud."""
+    if entry.is_symlink() or os.name != "nt":
+        return entry.is_symlink()
+    attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
+    return bool(attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
 
 
 def _contains(folder: str, path: str) -> bool:
