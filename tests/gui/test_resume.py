@@ -158,7 +158,11 @@ def test_a_run_that_cannot_be_resumed_shows_an_error(
         root.rename(root.with_name("moved"))
     if reason == "over":
         append_events(run, RunDone(model="m", seconds=4, stopped=False))
-    message = {"gone": "images of this run are no longer in this folder", "elsewhere": "Another window", "over": "is finished"}[reason]
+    message = {
+        "gone": "images of this run are no longer in this folder",
+        "elsewhere": "Another window",
+        "over": "is finished",
+    }[reason]
     if reason == "elsewhere":
         with locked(run.path):
             window.train_page.resume(run)

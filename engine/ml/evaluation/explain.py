@@ -1,5 +1,6 @@
 """Explanation of a prediction: Grad-CAM heat map and nearest training images."""
 
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from engine.results.explanation import NUM_NEIGHBOURS, Explanation, Neighbour
 from engine.results.model_metadata import read_metadata
 
 _MAX_NAMES = 10
+_ONE_AT_A_TIME = threading.Lock()
+"""Held while a network is loaded and used, because each explanation needs memory for the activations of all layers."""
 
 
 def explain_image(model_path: Path, image_path: Path, label: str | None) -> Explanation:
@@ -34,7 +37,8 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     read_metadata(model_path)  # raises an EngineError for a missing file, where `stat` would raise an OSError
     model_path = model_path.absolute()
     modified = model_path.stat().st_mtime_ns
-    model = _open(model_path, modified)
+    with _ONE_AT_A_TIME:
+        model = _open(model_path, modified)
     metadata, preprocessing = model.metadata, model.preprocessing
     if label is not None and label not in metadata.classes:
         names = ", ".join(metadata.classes[:_MAX_NAMES])
@@ -42,7 +46,8 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     pixels = decode(image_path, preprocessing.min_side, preprocessing.grey_ranges)
     batch = normalise(preprocess(pixels, preprocessing)[None].to(model.device), preprocessing)
     class_index = None if label is None else metadata.classes.index(label)
-    cam = compute_cam(model.network, find_target_layer(model.network, batch), batch, class_index)
+    with _ONE_AT_A_TIME:
+        cam = compute_cam(model.network, find_target_layer(model.network, batch), batch, class_index)
     if not (cam.logits.isfinite().all() and cam.heat.isfinite().all()):
         raise EngineError(NON_FINITE_OUTPUTS, model_path)
     return Explanation(

@@ -10,7 +10,8 @@ Swin, and (1, 1 + H * W, C) in ViT, where the first token is the class token.
 """
 
 import math
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -66,9 +67,10 @@ def find_target_layer(model: Classifier, batch: Tensor) -> TargetLayer:
     if isinstance(model.backbone, VisionTransformer):
         return TargetLayer(list(model.backbone.encoder.layers.children())[-1], "tokens")
     sides: list[tuple[int, TargetLayer]] = []
+    is_own_thread = _thread_check()
 
     def record(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and (layout := _layout(output)) is not None:
+        if is_own_thread() and isinstance(output, Tensor) and (layout := _layout(output)) is not None:
             sides.append((output.shape[2], TargetLayer(module, layout)))
 
     hooks = [module.register_forward_hook(record) for module in _sequential_modules(model.backbone)]
@@ -119,8 +121,11 @@ def _scale(heat: Tensor) -> Tensor:
 def _capture_activations(layer: TargetLayer) -> Iterator[list[Tensor]]:
     """Append the activations of `layer` to the yielded list and start the autograd graph at them."""
     captured: list[Tensor] = []
+    is_own_thread = _thread_check()
 
     def capture(tensor: Tensor) -> Tensor:
+        if not is_own_thread():
+            return tensor
         # Some networks modify activations in place, which torch forbids for a leaf of the graph; so a copy is passed
         # on. Both the values and the gradients that are read afterwards are those of the modified copy.
         captured.append(tensor.detach().requires_grad_().clone())
@@ -134,6 +139,15 @@ def _capture_activations(layer: TargetLayer) -> Iterator[list[Tensor]]:
         yield captured
     finally:
         hook.remove()
+
+
+def _thread_check() -> Callable[[], bool]:
+    """Return a function that is True in this thread only.
+
+    A hook is called for every forward pass, also for those of other threads that use the same network meanwhile.
+    """
+    owner = threading.get_ident()
+    return lambda: threading.get_ident() == owner
 
 
 def _sequential_modules(network: nn.Module) -> Iterator[nn.Module]:

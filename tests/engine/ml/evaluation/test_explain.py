@@ -1,5 +1,6 @@
 """Tests of explanations."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,17 @@ def test_the_nearest_training_images_are_given_with_their_class(run: Run) -> Non
     similarities = [neighbour.similarity for neighbour in near]
     assert similarities == sorted(similarities, reverse=True)
     assert (near[0].path, near[0].label) == (str(dataset.root / sample.path), dataset.classes[sample.label])
+
+
+def test_explanations_and_predictions_at_the_same_time_equal_those_one_after_the_other(run: Run) -> None:
+    images = [run.dataset.root / sample.path for sample in run.dataset.samples[::5]]
+    heats = [run_to_end(jobs.explain(run.model_path, image)).heat for image in images]
+    predictions = [_predictions(run, image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        explained = [pool.submit(run_to_end, jobs.explain(run.model_path, image)) for image in images]
+        predicted = [pool.submit(_predictions, run, image) for image in images]
+        assert all(np.array_equal(heat, future.result().heat) for heat, future in zip(heats, explained))
+        assert [future.result() for future in predicted] == predictions
 
 
 def test_an_unknown_class_and_a_damaged_image_raise_errors(run: Run, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Tests of heat maps: valid for every backbone family, dependent on the weights, and located on the object."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +176,19 @@ def test_the_heat_of_the_sample_dataset_is_on_the_object(tmp_path: Path) -> None
             shares.append((heat[mask].sum() / heat.sum(), mask.mean()))
     on_object, area = np.mean(shares, axis=0)
     assert on_object > 1.5 * area
+
+
+def test_two_threads_may_explain_with_one_network_at_once() -> None:
+    model = _model("se_resnet", 32)
+    model.requires_grad_(False)
+    batches = [torch.randn(1, 3, 32, 32) for _ in range(2)]
+    layer = find_target_layer(model, batches[0])
+    alone = [compute_cam(model, layer, batch, label) for label, batch in enumerate(batches)]
+    both_have_hooks = threading.Barrier(2, timeout=30)
+    first_module = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
+    first_module.register_forward_hook(lambda *_: both_have_hooks.wait() and None)
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda label: compute_cam(model, layer, batches[label], label), range(2)))
+    for one, other in zip(alone, together):
+        assert torch.equal(one.heat, other.heat)
+        assert torch.equal(one.logits, other.logits)
