@@ -5,6 +5,8 @@ import struct
 import zlib
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -41,6 +43,24 @@ def encode(image: Image.Image, kind: str, **options: object) -> bytes:
 def png_chunk(kind: bytes, data: bytes) -> bytes:
     """Return one chunk of a PNG file."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(samples: npt.NDArray[np.unsignedinteger], bits: int, colour_type: int, chunks: bytes = b"") -> bytes:
+    """Return a PNG file of any bit depth.
+
+    Args:
+        samples: Shape (H, W, C).
+        bits: Bits per sample.
+        colour_type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
+        chunks: Chunks before the pixels.
+    """
+    height, width = samples.shape[:2]
+    digits = np.unpackbits(samples.astype(">u2")[..., None].view(np.uint8), axis=-1)[..., -bits:]
+    rows = np.packbits(digits.reshape(height, -1), axis=1)
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    body = png_chunk(b"IHDR", header) + chunks + png_chunk(b"IDAT", zlib.compress(data)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def with_png_chunks(chunks: bytes) -> bytes:

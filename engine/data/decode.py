@@ -9,12 +9,12 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from engine.core.errors import EngineError
 from engine.core.safe_read import open_image_file
@@ -22,15 +22,18 @@ from engine.core.threads import WeightedSemaphore
 from engine.data.decode_limits import (
     MAX_DECODE_BYTES,
     accepted_formats,
+    check_memory,
     reduce_while_decoding,
     reduction_factor,
     required_bytes,
 )
-from engine.data.deep_samples import open_deep_samples
+from engine.data.deep_samples import DeepSamples, open_deep_samples
 from engine.data.exif import ImageHeader, read_image_header
 from engine.data.grey_range import GreyRanges, SampleValues
 from engine.data.image_traits import Trait, read_traits
+from engine.data.tiff_samples import UnusualTiff, is_planar_tiff, open_unusual_tiff, read_tiff_samples
 from engine.data.to_rgb import Pixels, to_rgb
+from engine.data.transparency import scale_transparent_value
 
 __all__ = ["DecodedImage", "Pixels", "decode", "decode_with_header", "thumbnail", "unreadable_reason"]
 
@@ -110,12 +113,17 @@ def thumbnail(path: Path, side: int, grey_ranges: GreyRanges | None = EACH_BY_IT
 
 def _decode(file: BinaryIO, min_side: int | None, grey_ranges: GreyRanges | None) -> DecodedImage:
     with (
-        Image.open(file, formats=accepted_formats(file)) as image,
-        _memory.acquire_units(required_bytes(image, file, min_side)),
+        _open(file) as image,
+        _memory.acquire_units(_required_bytes(image, file, min_side)),
         closing(image),
     ):
-        deep = open_deep_samples(image, file, is_legacy=grey_ranges is None)
-        header = read_image_header(image)  # decodes the image in some formats
+        if isinstance(image, UnusualTiff):
+            deep: DeepSamples | None = read_tiff_samples(image, file)
+        else:
+            deep = open_deep_samples(image, file, grey_ranges)
+        if grey_ranges is not None:
+            scale_transparent_value(image)
+        header = _read_header(image)
         traits = read_traits(image)
         if min_side is not None:
             reduce_while_decoding(image, min_side)
@@ -127,6 +135,30 @@ def _decode(file: BinaryIO, min_side: int | None, grey_ranges: GreyRanges | None
     if converted.is_invisible:
         traits |= Trait.INVISIBLE
     return DecodedImage(pixels, header, converted.values, traits)
+
+
+def _read_header(image: ImageFile.ImageFile) -> ImageHeader:
+    header = read_image_header(image)  # decodes the image in some formats
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and not isinstance(image, UnusualTiff):
+        return replace(header, orientation=1)  # Pillow turns TIFF files upright itself
+    return header
+
+
+def _required_bytes(image: ImageFile.ImageFile, file: BinaryIO, min_side: int | None) -> int:
+    if isinstance(image, UnusualTiff):
+        return check_memory(image.layout.num_bytes, image.size)
+    return required_bytes(image, file, min_side)
+
+
+def _open(file: BinaryIO) -> ImageFile.ImageFile:
+    try:
+        image = Image.open(file, formats=accepted_formats(file))
+    except UnidentifiedImageError:
+        unusual = open_unusual_tiff(file)
+        if unusual is None:
+            raise
+        return unusual
+    return open_unusual_tiff(file) or image if is_planar_tiff(image) else image
 
 
 def unreadable_reason(path: Path, error: Exception) -> str:

@@ -61,9 +61,13 @@ def required_bytes(image: ImageFile.ImageFile, file: BinaryIO, min_side: int | N
     Raises:
         EngineError: Decoding needs too much memory or takes too long.
     """
-    num_bytes = _estimate_bytes(image, file, min_side)
-    if num_bytes > MAX_DECODE_BYTES or max(image.size) > _MAX_SIDE:
-        raise EngineError(f"This image is too large: {image.width} x {image.height} pixels.")
+    return check_memory(_estimate_bytes(image, file, min_side), image.size)
+
+
+def check_memory(num_bytes: int, size: tuple[int, int]) -> int:
+    """Return `num_bytes`; raise EngineError if this is too much, or a side of `size` (width, height) is too long."""
+    if num_bytes > MAX_DECODE_BYTES or max(size) > _MAX_SIDE:
+        raise EngineError(f"This image is too large: {size[0]} x {size[1]} pixels.")
     return num_bytes
 
 

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
-from engine.data.grey_range import Range, SampleKind, SampleValues
+from engine.data.grey_range import GreyRanges, Range, SampleKind, SampleValues
 from engine.data.stated_range import SIGNED, UNSIGNED, display_range, encoding_range, is_white_zero, sample_format
 from engine.data.transparency import has_alpha
 
@@ -27,6 +28,8 @@ _LOW_BYTES = {
     "LA;16B": "RGBA",
 }
 """Pillow's raw modes that keep the high byte of each channel, and those that keep the low byte of the same data."""
+_MIN_WIDE_RANGE = 2**15
+"""Width of a range from which the high bytes alone give 8 bits with an error of at most two levels."""
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 
 
@@ -56,15 +59,16 @@ class DeepSamples:
         return SampleValues(self.kind, low, high, self.encoding, self.display)
 
 
-def open_deep_samples(image: ImageFile.ImageFile, file: BinaryIO, is_legacy: bool) -> DeepSamples | None:
+def open_deep_samples(image: ImageFile.ImageFile, file: BinaryIO, grey_ranges: GreyRanges | None) -> DeepSamples | None:
     """Return access to the samples of an opened image that is not decoded yet; None for 8 bits per channel.
 
     Args:
         image: The opened image.
         file: Its file, which is decoded once more for colours of 16 bits, since Pillow keeps only their high bytes.
-        is_legacy: Treat as deep what version 0.1 did: greys, without transparency, and with low values as black.
+        grey_ranges: Ranges of a model or dataset. None: as in version 0.1, which treated only greys as deep, without
+            transparency and with low values as black.
     """
-    if is_legacy:
+    if grey_ranges is None:
         is_grey = image.mode == "F" or image.mode.startswith("I")
         return DeepSamples(_kind(image), lambda box: np.asarray(image.crop(box))) if is_grey else None
     read = _grey_reader(image)
@@ -80,7 +84,7 @@ def open_deep_samples(image: ImageFile.ImageFile, file: BinaryIO, is_legacy: boo
     raw_mode = _raw_mode(image)
     if raw_mode not in _LOW_BYTES:
         return None
-    colours = _DeepColours(image, file, raw_mode)
+    colours = _DeepColours(image, file, raw_mode, grey_ranges.integer)
     return DeepSamples(
         kind="integer",
         read=colours.read,
@@ -123,21 +127,24 @@ def _transparent_value_reader(
 class _DeepColours:
     """Colours of 16 bits per channel, put together from two passes of Pillow's decoders."""
 
-    def __init__(self, image: ImageFile.ImageFile, file: BinaryIO, raw_mode: str) -> None:
-        self._image, self._file, self._raw_mode = image, file, raw_mode
+    def __init__(self, image: ImageFile.ImageFile, file: BinaryIO, raw_mode: str, limits: Range | None) -> None:
+        self._image, self._file, self._raw_mode, self._limits = image, file, raw_mode, limits
         self._tiles = list(image.tile)
         self._low_bytes: Image.Image | None = None
-        self._is_bright: bool | None = None
 
     def read(self, box: Box) -> npt.NDArray[np.uint16]:
-        """Return colours, shape (H, W, 3). The low bytes of an image that uses the whole range are not exact."""
+        """Return colours, shape (H, W, 3). The low bytes are not exact if they do not matter in 8 bits."""
         high = _colours(self._image.crop(box)).astype(np.uint16)
-        if self._is_bright is None:
-            colours = self._image.getextrema()[:3]
-            self._is_bright = max(int(extremes[1]) for extremes in colours) >= 128  # type: ignore[index]
-        if self._is_bright and not isinstance(self._image.info.get("transparency"), tuple):
-            return high * 257
-        return high * 256 + self._low(box)
+        return high * 256 + self._low(box) if self._needs_low_bytes else high * 257
+
+    @cached_property
+    def _needs_low_bytes(self) -> bool:
+        if isinstance(self._image.info.get("transparency"), tuple):
+            return True
+        if self._limits is not None:
+            return self._limits[1] - self._limits[0] < _MIN_WIDE_RANGE
+        extremes = self._image.getextrema()[:3]
+        return 256 * max(int(pair[1]) for pair in extremes) < _MIN_WIDE_RANGE  # type: ignore[index]
 
     def read_alpha(self, box: Box) -> npt.NDArray[np.uint8]:
         """Return the opacity, shape (H, W)."""

@@ -6,7 +6,8 @@ from enum import IntFlag
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base
 
-_MAX_CHANNELS = 3
+_OPACITY = ((1,), (2,))
+"""Kinds of a first extra channel that is opacity, premultiplied or not."""
 
 
 class Trait(IntFlag):
@@ -39,8 +40,9 @@ def read_traits(image: Image.Image) -> Trait:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         if image.tag_v2.next:
             traits |= Trait.PAGES
-        extra = image.tag_v2.get(Base.ExtraSamples, ())
-        if len(extra if isinstance(extra, tuple) else (extra,)) > 1:
+        extra = image.tag_v2.get(Base.ExtraSamples) or ()
+        kinds = extra if isinstance(extra, tuple) else (extra,)
+        if len(kinds) > (kinds[:1] in _OPACITY):
             traits |= Trait.CHANNELS
     elif image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
         traits |= Trait.PAGES

@@ -41,7 +41,8 @@ def to_rgb(
         grey_ranges: Ranges of deep samples; None: as in version 0.1, in which the ground was always white.
         reduction: Factor by which the image is reduced before return.
     """
-    image.load()
+    if deep is None:
+        image.load()
     boxes = strip_boxes(image.size, reduction)
     values = None if deep is None else _with_limits(deep, deep.values(boxes), grey_ranges)
 

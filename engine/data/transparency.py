@@ -3,17 +3,25 @@
 from collections.abc import Iterable
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 _MIN_DIFFERENCE = 32
 """Levels of one channel by which a pixel must differ from white to be visible on it."""
+_SCALES = {"L;2": 85, "L;4": 17}
 _ALPHA_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
 
 
 def has_alpha(image: Image.Image) -> bool:
     """Return True if parts of the image may be transparent."""
     return image.mode in _ALPHA_MODES or "transparency" in image.info
+
+
+def scale_transparent_value(image: ImageFile.ImageFile) -> None:
+    """Correct the transparent value of an opened PNG with greys of 2 or 4 bits, whose pixels Pillow scales to 8."""
+    value = image.info.get("transparency")
+    if isinstance(value, int) and image.tile:
+        image.info["transparency"] = value * _SCALES.get(str(image.tile[0].args), 1)
 
 
 def is_opaque(image: Image.Image) -> bool:

@@ -24,8 +24,9 @@ def _corners(width: int = 24, height: int = 16) -> Image.Image:
     return image
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_images_of_all_exif_orientations_are_turned_upright(tmp_path: Path, orientation: int) -> None:
+def test_images_of_all_exif_orientations_are_turned_upright(tmp_path: Path, orientation: int, suffix: str) -> None:
     upright = _corners()
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,8 +40,10 @@ def test_images_of_all_exif_orientations_are_turned_upright(tmp_path: Path, orie
     stored = upright.transpose(undo[orientation]) if orientation in undo else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = _save(stored, tmp_path / "photo.png", exif=exif)
-    assert np.array_equal(decode(path), np.asarray(upright))
+    decoded = decode_with_header(_save(stored, tmp_path / f"photo{suffix}", exif=exif))
+    size = decoded.header.width, decoded.header.height
+    assert np.array_equal(decoded.pixels, np.asarray(upright))
+    assert (size[::-1] if decoded.header.orientation > 4 else size) == upright.size
 
 
 def test_transparent_areas_become_white(tmp_path: Path) -> None:
