@@ -5,7 +5,7 @@ Only uncompressed and deflated data is read; other files are refused with a sent
 
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,7 @@ class UnusualTiff(TiffImagePlugin.TiffImageFile):
 
 def is_planar_tiff(image: Image.Image) -> bool:
     """Return True for a TIFF whose channels are stored one after the other, which Pillow may decode wrongly."""
-    is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
-    return is_tiff and image.tag_v2.get(Base.PlanarConfiguration) == 2
+    return isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(Base.PlanarConfiguration) == 2
 
 
 def open_unusual_tiff(file: BinaryIO) -> UnusualTiff | None:
@@ -87,7 +86,7 @@ def _byte_range(dtype: np.dtype[np.generic]) -> Range | None:
     return (0.0, 255.0) if dtype == np.uint8 else None
 
 
-def _opacity(alpha: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def _opacity(alpha: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     opaque = 1.0 if alpha.dtype.kind == "f" else float(np.iinfo(alpha.dtype).max)
     return np.round(np.clip(np.nan_to_num(alpha.astype(np.float64) / opaque), 0, 1) * 255).astype(np.uint8)
 
