@@ -12,8 +12,9 @@ from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.core.errors import EngineError
-from engine.core.path_text import decode_path_text, path_to_text
+from engine.core.path_text import decode_path_text
 from engine.core.paths import is_same_file, path_below
+from engine.core.relative_path import relative_path_to_text
 from engine.data.class_names import folded_class_key
 from engine.data.dataset import Dataset, scan
 from engine.data.label_log import label_log_path
@@ -97,7 +98,7 @@ def _undo(data: Path) -> int:
 def _relative_path(dataset: Dataset, path: Path) -> str:
     """Return the path of an image of the dataset relative to its root, with '/'."""
     below = path_below(path, dataset.root)
-    candidates = [path_to_text(each.as_posix()) for each in (path, below) if each is not None]
+    candidates = [relative_path_to_text(each.as_posix()) for each in (path, below) if each is not None]
     sample_paths = {sample.path for sample in dataset.samples}
     for candidate in candidates:
         if candidate in sample_paths:

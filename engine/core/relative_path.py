@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator
 
+from engine.core.path_text import path_to_text
+
 _ESCAPED_BYTE = re.compile(r"\\x[0-9a-f]{2}")
 
 
@@ -22,6 +24,22 @@ def check_relative_path(path: str) -> str:
     if not path or "\0" in path or is_absolute or ".." in windows.parts:
         raise ValueError("the path leads out of the folder")
     return path
+
+
+def relative_path_to_text(path: str) -> str:
+    r"""Return a path below its folder as text that `check_relative_path` accepts; `decode_path_text` converts it back.
+
+    On Linux and macOS a name may look like a drive or contain backslashes: the folder "B: benign", the image
+    "9:30.jpg". Where that would lead out of the folder on Windows, colons and backslashes become `\x3a` and `\x5c`.
+    """
+    text = path_to_text(path)
+    if os.name == "nt" or not (text[1:2] == ":" or "\\" in text):
+        return text
+    try:
+        return check_relative_path(text)
+    except ValueError:
+        escaped = re.sub(rb"[\\:]", lambda match: rb"\x%02x" % match[0][0], os.fsencode(path))
+        return escaped.decode("utf-8", "backslashreplace")
 
 
 RelativePath: TypeAlias = Annotated[str, AfterValidator(check_relative_path)]

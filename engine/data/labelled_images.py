@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from engine.core.formatting import quoted_list
-from engine.core.path_text import path_to_text
+from engine.core.relative_path import relative_path_to_text
 from engine.data.class_names import class_key, folded_class_key, match_class_names, normalize_class_name
 from engine.data.split_folders import ClassFolder, Layout
 from engine.data.split_names import Split
@@ -35,7 +35,7 @@ def label_images(layout: Layout, walk: Walk) -> tuple[list[LabelledImage], list[
     for entry in layout.classes:
         for folder in entry.folder.with_subfolders():
             for path in folder.images:
-                text = path_to_text(path.removeprefix(prefix).replace(os.sep, "/"))
+                text = relative_path_to_text(path.removeprefix(prefix).replace(os.sep, "/"))
                 image = LabelledImage(text, names[id(entry)], entry.split)
                 if path in walk.linked_images:
                     links.append((walk.linked_images[path], image))

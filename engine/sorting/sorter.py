@@ -15,6 +15,7 @@ from engine.core.file_names import unique_path
 from engine.core.path_text import path_to_text, require_utf8_path
 from engine.core.paths import is_same_file
 from engine.core.records import FrozenModel
+from engine.core.relative_path import relative_path_to_text
 from engine.data.dataset import find_images
 from engine.results.predictions import Prediction
 from engine.sorting.file_transfer import LinksUnsupportedError, TransferMode, is_about_file, transfer_file
@@ -126,8 +127,8 @@ class Sorter:
         folder = self._folder(name)
         with saving("The sorted images", self._target):
             target = free_path(folder, path.name)
-            source = path_to_text(os.path.relpath(path.absolute(), self._source))
-            self._log(UndoEntry(source=source, target=path_to_text(os.path.relpath(target, self._target))))
+            source = relative_path_to_text(os.path.relpath(path.absolute(), self._source))
+            self._log(UndoEntry(source=source, target=relative_path_to_text(os.path.relpath(target, self._target))))
             try:
                 transfer_file(path, target, self._mode)
             except LinksUnsupportedError as error:

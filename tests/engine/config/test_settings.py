@@ -16,6 +16,21 @@ def test_settings_survive_writing_and_reading(tmp_path: Path) -> None:
     assert read_config(path) == config
 
 
+def test_settings_that_an_editor_saved_with_a_byte_order_mark_are_read_and_other_encodings_are_named(
+    tmp_path: Path,
+) -> None:
+    config = RunConfig().changed("model", weights="C:/José/a.pth")
+    text, path = config.model_dump_json(indent=2).replace("\n", "\r\n"), tmp_path / "config.json"
+    path.write_text(text, "utf-8-sig", newline="")
+    assert read_config(path) == config
+    path.write_text(text, "utf-16")
+    with pytest.raises(EngineError, match="saved as UTF-16"):
+        read_config(path)
+    path.write_text(text, "cp1252")
+    with pytest.raises(EngineError, match="not saved as UTF-8"):
+        read_config(path)
+
+
 def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
         RunConfig().training.epochs = 3  # type: ignore[misc]

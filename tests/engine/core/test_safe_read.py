@@ -22,6 +22,26 @@ def test_a_text_is_read_up_to_its_size_limit(tmp_path: Path) -> None:
         read_text(tmp_path / "text", max_bytes=99)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("ä\r\n", encoding="utf-8-sig", newline="")
+    assert read_text(tmp_path / "text") == "ä\r\n"
+    (tmp_path / "text").write_text("", encoding="utf-8-sig")
+    assert read_text(tmp_path / "text") == ""
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+@pytest.mark.parametrize("errors", ["strict", "replace"])
+def test_text_in_utf16_is_named(tmp_path: Path, encoding: str, errors: str) -> None:
+    (tmp_path / "text").write_text("{}", encoding)
+    with pytest.raises(EngineError, match="Save it as UTF-8"):
+        read_text(tmp_path / "text", errors=errors)
+
+
+def test_a_file_of_zeros_that_a_power_failure_leaves_is_not_taken_for_utf16(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(bytes(10))
+    assert read_text(tmp_path / "text") == "\0" * 10
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 @pytest.mark.usefixtures("symlinks")
 def test_only_regular_files_and_links_to_them_are_read(tmp_path: Path) -> None:

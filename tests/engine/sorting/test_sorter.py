@@ -214,6 +214,18 @@ def test_file_names_that_are_not_utf8_are_sorted_and_restored(tmp_path: Path) ->
     assert _tree(source) == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="these names are not possible on Windows")
+@pytest.mark.parametrize("mode", MODES)
+def test_file_names_that_look_like_a_drive_are_sorted_and_restored(tmp_path: Path, mode: TransferMode) -> None:
+    source = _write(tmp_path / "photos", "9:30.jpg", "B: benign/a.jpg", "a\\..\\x.jpg", "a\nb.jpg")
+    before = _tree(source)
+    result = _sort(source, tmp_path / "out", mode)
+    assert result.num_sorted == 4
+    run_to_end(undo(result.undo_path))
+    assert _tree(source) == before
+    assert not (tmp_path / "out").exists()
+
+
 def test_moving_to_another_disk_can_be_undone(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(18, "Invalid cross-device link")
