@@ -185,8 +185,13 @@ def test_two_threads_may_explain_with_one_network_at_once() -> None:
     layer = find_target_layer(model, batches[0])
     alone = [compute_cam(model, layer, batch, label) for label, batch in enumerate(batches)]
     both_have_hooks = threading.Barrier(2, timeout=30)
-    first_module = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
-    first_module.register_forward_hook(lambda *_: both_have_hooks.wait() and None)
+
+    def wait_for_the_other(*_: object) -> None:
+        both_have_hooks.wait()
+
+    next(module for module in model.modules() if isinstance(module, nn.Conv2d)).register_forward_hook(
+        wait_for_the_other
+    )
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(lambda label: compute_cam(model, layer, batches[label], label), range(2)))
     for one, other in zip(alone, together):
