@@ -5,11 +5,11 @@ from pathlib import Path
 from engine import jobs
 from engine.cli.arguments import DataArgument, Flag, ModelArgument, RunArgument
 from engine.cli.console import Console
+from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import DONE, print_evaluation, print_event, print_json, print_line
 from engine.core.spreadsheet import write_table
 from engine.results.comparison import compare as compare_evaluations
 from engine.results.evaluation import evaluation_rows, read_evaluation
-from engine.runs.run_folder import Run
 
 
 def evaluate(
@@ -20,6 +20,8 @@ def evaluate(
     csv: Path | None = None,
 ) -> int:
     """Evaluate a model on the validation images of a folder, or on all its images if it has no val/.
+
+    Images that the model learnt from are left out, wherever they are now.
 
     Args:
         model: A model.safetensors file.
@@ -35,7 +37,7 @@ def evaluate(
     return DONE
 
 
-def evaluate_on_test_set(run: RunArgument, /, json: Flag = False) -> int:
+def evaluate_on_test_set(run: RunArgument, /, json: Flag = False, data: MovedImages = None) -> int:
     """Evaluate the model of a run on the images in test/ once; later calls print the saved result.
 
     Args:
@@ -43,25 +45,25 @@ def evaluate_on_test_set(run: RunArgument, /, json: Flag = False) -> int:
         json: Print one JSON object with all figures.
     """
     console = Console()
-    print_evaluation(console.run(jobs.test(Run(run)), print_event(console)), json)
+    print_evaluation(console.run(jobs.test(find_run(console, run, data)), print_event(console)), json)
     return DONE
 
 
-def compare(first: RunArgument, second: RunArgument, /) -> int:
+def compare(first: RunArgument, second: RunArgument, /, data: MovedImages = None) -> int:
     """Test whether one of two runs is significantly better, on the validation images that both were evaluated on.
 
     Args:
         first: A run folder.
         second: Another run folder.
     """
-    comparison = compare_evaluations(
-        read_evaluation(Run(first).results_path), read_evaluation(Run(second).results_path)
-    )
+    console = Console()
+    runs = [find_run(console, path, data) for path in (first, second)]
+    comparison = compare_evaluations(*(read_evaluation(run.results_path) for run in runs))
     print_line(comparison.sentence(first.name, second.name))
     return DONE
 
 
-def learning_curve(run: RunArgument, /, json: Flag = False) -> int:
+def learning_curve(run: RunArgument, /, json: Flag = False, data: MovedImages = None) -> int:
     """Compute the learning curve of a run, its forecast for more images, and the expected gain of each class.
 
     Args:
@@ -69,7 +71,7 @@ def learning_curve(run: RunArgument, /, json: Flag = False) -> int:
         json: Print one JSON object.
     """
     console = Console()
-    curve = console.run(jobs.learning_curve(run), print_event(console))
+    curve = console.run(jobs.learning_curve(find_run(console, run, data).path), print_event(console))
     if json:
         print_json(curve.model_dump_json())
         return DONE
@@ -86,7 +88,7 @@ def learning_curve(run: RunArgument, /, json: Flag = False) -> int:
     return DONE
 
 
-def robustness(run: RunArgument, /, json: Flag = False) -> int:
+def robustness(run: RunArgument, /, json: Flag = False, data: MovedImages = None) -> int:
     """Evaluate the model of a run on validation images with rotation, blur, noise, brightness, JPEG and scale changes.
 
     Args:
@@ -94,7 +96,7 @@ def robustness(run: RunArgument, /, json: Flag = False) -> int:
         json: Print one JSON object.
     """
     console = Console()
-    report = console.run(jobs.robustness(Run(run)), print_event(console))
+    report = console.run(jobs.robustness(find_run(console, run, data)), print_event(console))
     if json:
         print_json(report.model_dump_json())
         return DONE

@@ -8,6 +8,7 @@ from tyro.conf import Positional, arg
 from engine import jobs
 from engine.cli.arguments import ModelArgument
 from engine.cli.console import Console
+from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import DONE, print_line
 
 
@@ -17,6 +18,7 @@ def explain(
     /,
     out: Path,
     label: str | None = None,
+    data: MovedImages = None,
 ) -> int:
     """Draw the heat map of a prediction with the most similar training images.
 
@@ -27,6 +29,7 @@ def explain(
         label: Class to explain. Default: the predicted class.
     """
     console = Console()
+    find_run(console, model.parent, data)
     explanation = console.run(jobs.explain(model, image, label))
     console.run(jobs.draw_explanation(explanation, out))
     print_line(

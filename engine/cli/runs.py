@@ -9,10 +9,11 @@ from tyro.conf import Positional, arg
 from engine import jobs
 from engine.cli.arguments import Flag, RunArgument
 from engine.cli.console import Console
+from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import DONE, print_json, print_line, run_json
 from engine.config.backbones import BACKBONES, find_backbone
 from engine.core.paths import default_runs_folder
-from engine.runs.run_folder import Run, list_runs
+from engine.runs.run_folder import list_runs
 
 
 def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, /, json: Flag = False) -> int:
@@ -34,14 +35,15 @@ def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, 
     return DONE
 
 
-def report(run: RunArgument, /, out: Path) -> int:
+def report(run: RunArgument, /, out: Path, data: MovedImages = None) -> int:
     """Write all results of a run into one self-contained HTML file.
 
     Args:
         run: The run folder.
         out: HTML file to write, such as report.html.
     """
-    print_line(f"Report: {Console().run(jobs.report(Run(run), out))}")
+    console = Console()
+    print_line(f"Report: {console.run(jobs.report(find_run(console, run, data), out))}")
     return DONE
 
 

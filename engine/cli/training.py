@@ -9,6 +9,7 @@ from tyro.conf import arg
 from engine import jobs
 from engine.cli.arguments import DataArgument, Flag, RunArgument
 from engine.cli.console import Console
+from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import (
     DONE,
     collect_into,
@@ -60,7 +61,7 @@ def train_command(settings: RunConfig) -> Callable[..., int]:
     return train
 
 
-def resume(run: RunArgument, /, events: Flag = False) -> int:
+def resume(run: RunArgument, /, events: Flag = False, data: MovedImages = None) -> int:
     """Resume a stopped or interrupted run from its last checkpoint, also within an epoch.
 
     Args:
@@ -69,6 +70,8 @@ def resume(run: RunArgument, /, events: Flag = False) -> int:
     """
     console = Console()
     on_event = print_event_json if events else print_event(console)
+    if is_rank_zero():
+        find_run(console, run, data)
     console.run(jobs.resume(run), on_event if is_rank_zero() else None)
     if is_rank_zero():
         print_run_summary(console, Run(run))

@@ -12,6 +12,7 @@ from engine.jobs.evaluation import evaluate, learning_curve, robustness, test
 from engine.jobs.exporting import export, run_export
 from engine.jobs.labels import evaluate_corrections, review
 from engine.jobs.licences import all_licences
+from engine.jobs.moved_images import find_images
 from engine.jobs.prediction import draw_explanation, explain, predict
 from engine.jobs.reporting import draw_history, report
 from engine.jobs.serving import serve
@@ -30,6 +31,7 @@ __all__ = [
     "explain",
     "export",
     "finalize",
+    "find_images",
     "learning_curve",
     "predict",
     "preview",

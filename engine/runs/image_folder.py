@@ -41,7 +41,7 @@ def require_images(run: Run) -> Dataset:
 
 
 def move_images(run: Run, data: Path) -> int:
-    """Store in the run folder that the images of a run are in `data` now, or in its subfolder of the former name.
+    """Store in the run folder that the images of a run are in `data` now, or in one of its subfolders.
 
     Returns:
         The number of images that are missing or have changed.
@@ -50,23 +50,38 @@ def move_images(run: Run, data: Path) -> int:
         EngineError: The folder holds other images, or the run folder cannot be written to.
     """
     document = read_split_file(run.split_path)
-    files, folders = document.files, [data, data / Path(document.root).name]
-    counts = [sum(_is_unchanged(folder, files)) for folder in folders]
-    best = max(range(len(folders)), key=lambda position: counts[position])
-    num_missing = len(files) - counts[best]
-    if counts[best] < _MIN_SHARE * len(files):
+    files = document.files
+    folder = max([data, *_subfolders(data)], key=lambda candidate: _num_present(candidate, files))
+    num_missing = len(files) - sum(_is_unchanged(folder, files))
+    if num_missing > (1 - _MIN_SHARE) * len(files):
         raise EngineError(
             f"This folder does not hold the images of this run: {num_missing:,} of {count(len(files), 'image')} are "
             "missing or have changed. Choose the folder that was trained on.",
             data,
         )
-    _store_root(run, folders[best])
+    _store_root(run, folder)
     return num_missing
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError:
+        return []
+
+
+def _num_present(folder: Path, files: Sequence[SplitImage]) -> int:
+    """Return how many of some images exist in a folder."""
+    return sum(os.path.isfile(folder / file.path) for file in files[:: _step(files)])
+
+
+def _step(files: Sequence[SplitImage]) -> int:
+    return max(1, len(files) // _MAX_DIGESTS)
 
 
 def _is_unchanged(folder: Path, files: Sequence[SplitImage]) -> Iterator[bool]:
     """Yield for each image whether it is in the folder, as far as its size and for some its bytes show."""
-    step = max(1, len(files) // _MAX_DIGESTS)
+    step = _step(files)
     for number, file in enumerate(files):
         path = folder / file.path
         try:
