@@ -56,8 +56,8 @@ def read_label_log(root: Path) -> LabelLog:
     at_home = [entry for entry in _read_entries(home_log_path(root), notes) if _ROOT not in entry]
     if at_home:
         notes.append(
-            f"Corrections are also kept in {path_to_text(str(home_log_path(root)))}, because this folder could not be "
-            "written to."
+            f"Corrections are kept in {path_to_text(str(home_log_path(root)))} instead of {LABEL_LOG_NAME}, because "
+            "this folder could not be written to."
         )
     else:
         notes += _notes_on_moved_folders(root)
@@ -149,5 +149,6 @@ def _notes_on_moved_folders(root: Path) -> Iterator[str]:
         if isinstance(former, str) and Path(former).name == root.resolve().name and not os.path.exists(former):
             yield (
                 f"Corrections of '{former}', which no longer exists, are kept in {path_to_text(str(path))}. If that "
-                f"was this folder, rename the file to {home_log_path(root).name}."
+                f"was this folder, copy the file into it as {LABEL_LOG_NAME}, or rename it to "
+                f"{home_log_path(root).name}."
             )

@@ -51,7 +51,7 @@ def test_corrections_of_a_folder_that_cannot_be_written_to_are_kept_in_the_home_
     assert not label_log_path(root).exists()
     dataset = scan(root)
     assert dataset.counts() == [5, 3]
-    assert f"Corrections are also kept in {home_log_path(root)}" in dataset.notes[0]
+    assert f"Corrections are kept in {home_log_path(root)}" in dataset.notes[0]
     assert main(["relabel", str(root), "--undo"]) == 0
     assert scan(root).counts() == [4, 4]
     assert main(["relabel", str(root), "--undo"]) == 1
@@ -108,6 +108,8 @@ def test_corrections_of_a_moved_folder_are_named_and_can_be_taken_along(
     assert str(log) in note
     assert home_log_path(moved).name in note
     log.rename(home_log_path(moved))
+    assert scan(moved).counts() == [4, 3]
+    home_log_path(moved).rename(label_log_path(moved))
     assert scan(moved).counts() == [4, 3]
 
 
