@@ -11,7 +11,6 @@ from PIL import Image
 from engine.audit.sample_values import write_values
 from engine.core.errors import EngineError
 from engine.core.file_digest import file_digest
-from engine.core.path_text import path_from_text
 from engine.data.decode import decode_with_header, unreadable_reason
 
 SIDE = 32
@@ -25,7 +24,7 @@ UNKNOWN_OFFSET = 32767
 
 RECORD = np.dtype(
     [
-        ("key", "i8", 3),  # inode, size and modification time of the file
+        ("key", "i8", 4),  # engine.core.file_key; index 1 is the size in bytes
         ("digest", "u8", 2),  # BLAKE2b of the bytes
         ("hashes", "u8", 2),  # perceptual hashes of the whole image and of its inner part
         ("thumbnail", "u1", (SIDE, SIDE)),
@@ -55,18 +54,12 @@ Records: TypeAlias = npt.NDArray[np.void]
 Grey: TypeAlias = npt.NDArray[np.float32]
 
 
-def file_key(path: Path) -> tuple[int, int, int]:
-    """Return inode, size in bytes and modification time of a file; raises EngineError if it does not exist."""
-    try:
-        status = path_from_text(path).stat()
-    except OSError as error:
-        raise EngineError(unreadable_reason(path, error), path) from error
-    return status.st_ino % 2**63, status.st_size, status.st_mtime_ns
-
-
 def fingerprint(path: Path) -> Records:
-    """Return the record of an image file, shape () of RECORD; raises EngineError if the file cannot be read."""
-    key = file_key(path)
+    """Return the record of an image file without its key, shape () of RECORD.
+
+    Raises:
+        EngineError: The file cannot be read.
+    """
     decoded = decode_with_header(path, _WORK_SIDE)
     header, image = decoded.header, Image.fromarray(decoded.pixels)
     scale = _WORK_SIDE / min(image.size)
@@ -76,7 +69,6 @@ def fingerprint(path: Path) -> Records:
     grey = image.convert("L")
     values = np.asarray(grey, np.float32)
     record = np.zeros((), RECORD)
-    record["key"] = key
     record["digest"] = np.frombuffer(_digest(path), np.uint64)
     record["hashes"] = _hash(grey), _hash(_inner(grey))
     record["thumbnail"] = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX))

@@ -2,14 +2,14 @@
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
 
 from engine.audit.fingerprint import RECORD, Records
 from engine.core.atomic_write import write_atomic
-from engine.core.cache import cache_folder, reserve_space
+from engine.core.cache import cache_folder, mark_used, reserve_space
+from engine.core.file_key import FileKey
 
 _VERSION = 2
 """Increased when the meaning of a record changes, so that old caches are ignored."""
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class FingerprintStore:
-    """Cached records by inode, size and modification time: moved images are found, edited ones are not."""
+    """Cached records by file key: those of moved or edited images are not found."""
 
     def __init__(self, root: Path) -> None:
         name = hashlib.blake2b(repr((str(root.resolve()), _VERSION, RECORD.descr)).encode(), digest_size=16).hexdigest()
@@ -26,7 +26,7 @@ class FingerprintStore:
         self._records = self._load()
         self._rows = {tuple(key): row for row, key in enumerate(self._records["key"].tolist())}
 
-    def find(self, key: tuple[int, int, int]) -> Records | None:
+    def find(self, key: FileKey) -> Records | None:
         """Return the cached record of a file, shape (), or None."""
         row = self._rows.get(key)
         return None if row is None else self._records[row]
@@ -38,10 +38,10 @@ class FingerprintStore:
             return
         if keeps_others:
             records = np.concatenate((self._records, records[is_new]))
-        if not reserve_space(records.nbytes):
-            return
         try:
-            write_atomic(cache_folder() / self._name, lambda path: np.save(path, records, allow_pickle=False))
+            path = cache_folder() / self._name
+            if reserve_space(records.nbytes, replaced=path):
+                write_atomic(path, lambda temporary: np.save(temporary, records, allow_pickle=False))
         except OSError as error:
             logger.warning("The image fingerprints could not be cached: %s", error)
 
@@ -49,7 +49,7 @@ class FingerprintStore:
         try:
             path = cache_folder() / self._name
             records: Records = np.load(path, allow_pickle=False)
-            os.utime(path)  # the cache evicts the least recently used files first
+            mark_used(path)
         except (OSError, ValueError, EOFError):
             return np.zeros(0, RECORD)
         return records if records.dtype == RECORD and records.ndim == 1 else np.zeros(0, RECORD)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
-from engine.audit.fingerprint import Records, empty_records, file_key, fingerprint
+from engine.audit.fingerprint import Records, empty_records, fingerprint
 from engine.audit.fingerprint_store import FingerprintStore
 from engine.audit.sample_values import read_values, rescale_records
 from engine.core.errors import EngineError
 from engine.core.events import Event
+from engine.core.file_key import file_key
 from engine.core.progress import Ticker, with_progress
 from engine.core.threads import map_in_threads
 from engine.data.dataset import Dataset, Sample
+from engine.data.decode import unreadable_reason
 from engine.data.grey_range import GreyRanges, describe_grey_ranges, find_grey_ranges
 from engine.data.image_traits import describe_traits
 from engine.data.splits import FileContent
@@ -37,10 +39,16 @@ def fingerprint_samples(dataset: Dataset, store: FingerprintStore | None = None)
     def fingerprint_one(sample: Sample) -> FingerprintResult:
         path = dataset.root / sample.path
         try:
-            cached = store.find(file_key(path)) if store is not None else None
-            return FingerprintResult(sample, fingerprint(path) if cached is None else cached, None)
+            key = file_key(dataset.root, sample.path)
+            record = store.find(key) if store is not None else None
+            if record is None:
+                record = fingerprint(path)
+                record["key"] = key
+        except OSError as error:
+            return FingerprintResult(sample, None, unreadable_reason(path, error))
         except EngineError as error:
             return FingerprintResult(sample, None, error.message)
+        return FingerprintResult(sample, record, None)
 
     return map_in_threads(fingerprint_one, dataset.samples, ahead=256)
 

@@ -12,6 +12,11 @@ from pathlib import Path
 
 from engine.core.errors import EngineError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 _NUM_RETRIES, _SECONDS_BETWEEN_RETRIES = 20, 0.05
 _MAX_STEM = 40
 _TEMPORARY_NAME = re.compile(r"\..+-[0-9a-f]{8}(\.\w+)?$")
@@ -30,13 +35,40 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """
     temporary = temporary_path(path)
     try:
-        write(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+        _write_synced(temporary, write)
         _replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def create_once(path: Path, write: Callable[[Path], object]) -> None:
+    """Create a file in one step, as `write_atomic` does, unless it exists: of two processes, the first one wins."""
+    temporary = temporary_path(path)
+    try:
+        _write_synced(temporary, write)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without hard links
+            if not path.exists():
+                _replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def sync_file(descriptor: int) -> None:
+    """Flush an open file to the disk, on macOS also through the cache of the drive; raises OSError."""
+    full_sync = getattr(fcntl, "F_FULLFSYNC", None)
+    if full_sync is not None:
+        try:
+            fcntl.fcntl(descriptor, full_sync)
+            return
+        except OSError:  # not every file system of macOS supports it, for example SMB
+            pass
+    os.fsync(descriptor)
 
 
 def temporary_path(path: Path) -> Path:
@@ -94,19 +126,31 @@ def append_line(path: Path, line: str, is_synced: bool = True) -> None:
             if os.write(file.fileno(), content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if is_synced:
-                os.fsync(file.fileno())
+                sync_file(file.fileno())
         except OSError:
             with contextlib.suppress(OSError):
                 file.truncate(length)
             raise
 
 
-def remove_temporary_files(folder: Path) -> None:
-    """Delete the temporary files that `write_atomic` leaves in a folder when the program crashes."""
+def remove_temporary_files(folder: Path, min_age: float = 0) -> None:
+    """Delete the temporary files that `write_atomic` leaves in a folder when the program crashes.
+
+    Args:
+        folder: The folder.
+        min_age: Seconds since the last change; younger files may be in use by another process.
+    """
     for path in folder.iterdir():
         if _TEMPORARY_NAME.match(path.name):
             with contextlib.suppress(OSError):
-                path.unlink()
+                if time.time() - path.stat().st_mtime >= min_age:
+                    path.unlink()
+
+
+def _write_synced(path: Path, write: Callable[[Path], object]) -> None:
+    write(path)
+    with open(path, "rb+") as file:
+        sync_file(file.fileno())
 
 
 def _replace(temporary: Path, path: Path) -> None:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import IO, Literal, TypeAlias
 
-from engine.core.atomic_write import temporary_path
+from engine.core.atomic_write import sync_file, temporary_path
 from engine.core.errors import EngineError
 
 TransferMode: TypeAlias = Literal["copy", "move", "link"]
@@ -125,7 +125,7 @@ def _copy(source: Path, target: Path) -> None:
         with open(temporary, "xb") as copy:
             _copy_content(source, copy)
             copy.flush()
-            os.fsync(copy.fileno())
+            sync_file(copy.fileno())
         _copy_times(source, temporary)
         _rename(temporary, target)
     finally:

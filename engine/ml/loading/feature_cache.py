@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.core.atomic_write import write_atomic
-from engine.core.cache import cache_folder, reserve_space
+from engine.core.cache import cache_folder, mark_used, reserve_space
 from engine.core.events import Event, Warned
-from engine.core.path_text import path_from_text
+from engine.core.file_key import file_key
 from engine.core.progress import Ticker
+from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
 from engine.ml.loading.loader import chunks_in_order, eval_loader, load_batches
 from engine.ml.models.inference import make_embedding_forward
@@ -59,8 +59,8 @@ def compute_features(
 ) -> Generator[Event, None, Features]:
     """Compute `network` of each sample, or read it from the cache; warn of unreadable images.
 
-    The cache identifies an image by inode, size and modification time, so an image that was moved to another class is
-    not computed again, and an edited one is.
+    The cache identifies an image by its path, inode, size and modification time, so an edited or moved one is computed
+    again.
 
     Args:
         root: Folder that the paths of `samples` are relative to.
@@ -77,7 +77,7 @@ def compute_features(
     num_views = 2 if mirrored else 1
     identity = _identity(root, network, preprocessing, dtype, num_views)
     cached = _load(identity)
-    keys = {sample.path: _key(root / sample.path) for sample in samples}
+    keys = {sample.path: _key(root, sample.path) for sample in samples}
     missing = [sample for sample in samples if keys[sample.path] not in cached]
     computed: _RowsByKey = {}
     ticker = Ticker("prepare", len(missing))
@@ -102,12 +102,11 @@ def compute_features(
     return Features(readable, rows.clone())  # cloned, because autograd refuses tensors made in inference mode
 
 
-def _key(path: Path) -> str:
+def _key(root: Path, path: str) -> str:
     try:
-        status = path_from_text(path).stat()
+        return f"{stable_seed(*file_key(root, path)):x}"
     except OSError:
-        return str(path)
-    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+        return path
 
 
 def _identity(root: Path, network: nn.Module, preprocessing: Preprocessing, dtype: torch.dtype, num_views: int) -> str:
@@ -127,18 +126,20 @@ def _load(identity: str) -> _RowsByKey:
         path = _path(identity)
         with safe_open(path, "pt") as file:
             keys: list[str] = json.loads(file.metadata()["keys"])
-            rows: Tensor = file.get_tensor("rows")
-        os.utime(path)  # marks the file as recently used, so that it is evicted last
+            # Cloned, because Windows does not replace a file while it is mapped
+            rows: Tensor = file.get_tensor("rows").clone()
+        mark_used(path)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return {}
     return dict(zip(keys, rows)) if len(keys) == len(rows) else {}
 
 
 def _save(identity: str, keys: list[str], rows: Tensor) -> None:
-    if not reserve_space(rows.numel() * rows.element_size()):
-        return
     try:
+        path = _path(identity)
+        if not reserve_space(rows.numel() * rows.element_size(), replaced=path):
+            return
         metadata = {"keys": json.dumps(keys)}
-        write_atomic(_path(identity), lambda path: save_file({"rows": rows.contiguous()}, path, metadata))
+        write_atomic(path, lambda temporary: save_file({"rows": rows.contiguous()}, temporary, metadata))
     except (OSError, SafetensorError) as error:
         logger.warning("Features could not be saved to the cache: %s", error)

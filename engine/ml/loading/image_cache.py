@@ -5,7 +5,6 @@ there is no space for the file either, nothing is cached and every epoch decodes
 """
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from engine.core.atomic_write import write_atomic
-from engine.core.cache import cache_folder, reserve_space
-from engine.core.path_text import path_from_text
+from engine.core.cache import cache_folder
+from engine.core.file_key import FileKey, file_key
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
+from engine.ml.loading.row_file import RowFile
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,6 @@ MEMORY_BUDGET = 2 * 1024**3
 """Bytes of rows that one cache keeps in memory."""
 GPU_FRACTION = 0.3
 """Fraction of a GPU's free memory that rows may take."""
-_CHUNK_BYTES = 16 * 1024**2
 
 Storage: TypeAlias = Literal["gpu", "memory", "file", "none"]
 
@@ -60,9 +58,10 @@ class ImageCache:
         """Width over height of each image; 0 if its row has not been filled yet."""
         self._has_unsaved_rows = False
         self._rows: Tensor | None = None
+        self._file: RowFile | None = None
         self.storage: Storage = _choose_storage(num_bytes, memory_budget, device)
         if self.storage == "file":
-            self._open_file(root, samples, shape, name, num_bytes)
+            self._open_file(root, samples, shape, name)
         elif self.storage != "none":
             row_device = device if self.storage == "gpu" else torch.device("cpu")
             # The system allocates memory when a row is written, not here
@@ -84,79 +83,43 @@ class ImageCache:
         return row, aspect
 
     def save(self) -> None:
-        """Flush a file cache to the disk, then record which rows are filled, so that the next run can use them."""
+        """Flush a file cache to the disk and record which rows are filled; use those that other processes recorded."""
         with self._lock:
-            if self.storage != "file" or not self._has_unsaved_rows:
+            if self._file is None or not self._has_unsaved_rows:
                 return
             self._has_unsaved_rows = False
-            aspects = self._aspects.numpy().tobytes()
+            aspects = self._aspects.numpy().copy()
         try:
-            with open(self._path, "rb+") as rows:
-                os.fsync(rows.fileno())
-            write_atomic(_aspects_path(self._path), lambda temporary: temporary.write_bytes(aspects))
+            self._file.publish(aspects)
         except OSError as error:
             logger.warning("Decoded images could not be saved for the next run: %s", error)
+            return
+        others = torch.from_numpy(self._file.read_aspects())
+        with self._lock:
+            torch.where(self._aspects > 0, self._aspects, others, out=self._aspects)
 
-    def _open_file(
-        self, root: Path, samples: Sequence[Sample], shape: tuple[int, ...], name: str, num_bytes: int
-    ) -> None:
-        """Map the file for these samples. Its name depends on size and modification time of every image."""
-        identity = stable_seed(name, *(f"{s.path} {_stamp(root / s.path)}" for s in samples))
+    def _open_file(self, root: Path, samples: Sequence[Sample], shape: tuple[int, ...], name: str) -> None:
+        """Map the file for these samples. Its name depends on inode, size and modification time of every image."""
+        identity = stable_seed(name, *(f"{sample.path} {_key(root, sample.path)}" for sample in samples))
         try:
-            self._path = cache_folder() / f"images-{identity:x}.rows"
-            reserve_space(num_bytes)
-            _reserve(self._path, num_bytes)
-            rows = torch.from_file(str(self._path), shared=True, size=num_bytes, dtype=torch.uint8)
-            self._rows = rows.view(len(samples), *shape)
-            self._aspects = _read_aspects(self._path, len(samples))
-        except (OSError, RuntimeError) as error:
+            path = cache_folder() / f"images-{identity:x}.cache"
+            self._file = RowFile(path, len(samples), torch.Size(shape).numel())
+        except (OSError, ValueError) as error:
             logger.warning("Decoded images are not cached: %s", error)
-            self._rows, self.storage = None, "none"
+            self.storage = "none"
+            return
+        self._rows = torch.from_numpy(self._file.rows).view(len(samples), *shape)
+        self._aspects = torch.from_numpy(self._file.read_aspects())
 
 
 def _choose_storage(num_bytes: int, memory_budget: int, device: torch.device) -> Storage:
     if device.type == "cuda" and num_bytes <= GPU_FRACTION * torch.cuda.mem_get_info(device)[0]:
         return "gpu"
-    if num_bytes <= memory_budget:
-        return "memory"
-    return "file" if reserve_space(num_bytes) else "none"
+    return "memory" if num_bytes <= memory_budget else "file"
 
 
-def _reserve(path: Path, num_bytes: int) -> None:
-    """Allocate the whole file now: writing to a mapped file on a full disk would kill the program with SIGBUS."""
-    if path.is_file() and path.stat().st_size == num_bytes:
-        return
-    _aspects_path(path).unlink(missing_ok=True)
-    # Replaced as a whole, because another window may have mapped the old file
-    write_atomic(path, lambda temporary: _fill(temporary, num_bytes))
-
-
-def _fill(path: Path, num_bytes: int) -> None:
-    with open(path, "wb") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, num_bytes)
-        else:
-            for start in range(0, num_bytes, _CHUNK_BYTES):
-                file.write(bytes(min(_CHUNK_BYTES, num_bytes - start)))
-
-
-def _aspects_path(path: Path) -> Path:
-    return path.with_suffix(".known")
-
-
-def _read_aspects(path: Path, num_rows: int) -> Tensor:
-    """Return the aspect ratio of each filled row, and 0 for the others."""
+def _key(root: Path, path: str) -> FileKey | str:
     try:
-        content = bytearray(_aspects_path(path).read_bytes())
-    except FileNotFoundError:
-        content = bytearray()
-    aspects = torch.frombuffer(content, dtype=torch.float32) if len(content) == 4 * num_rows else torch.zeros(num_rows)
-    return aspects.clone()
-
-
-def _stamp(path: Path) -> str:
-    try:
-        status = path_from_text(path).stat()
+        return file_key(root, path)
     except OSError:
         return "gone"
-    return f"{status.st_size} {status.st_mtime_ns}"

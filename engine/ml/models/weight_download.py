@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import http.client
-import os
 import re
 import secrets
 import ssl
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import truststore
 
+from engine.core.atomic_write import sync_file
 from engine.core.errors import EngineError
 from engine.core.events import Progress
 from engine.core.progress import Ticker
@@ -42,7 +42,7 @@ def download(url: str, path: Path) -> Generator[Progress, None, None]:
         with _open(url) as response, temporary.open("wb") as file:
             digest = yield from _copy(response, file)
             file.flush()
-            os.fsync(file.fileno())
+            sync_file(file.fileno())
         _check_hash(digest, path.name, host)
         temporary.replace(path)
     except urllib.error.HTTPError as error:

@@ -1,12 +1,23 @@
 """Tests of crash-safe writes."""
 
+import errno
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from engine.core.atomic_write import append_line, remove_temporary_files, saving, write_atomic, write_text_atomic
+from engine.core import atomic_write
+from engine.core.atomic_write import (
+    append_line,
+    create_once,
+    remove_temporary_files,
+    saving,
+    sync_file,
+    write_atomic,
+    write_text_atomic,
+)
 from engine.core.errors import EngineError
 
 
@@ -65,3 +76,39 @@ def test_a_disk_error_becomes_a_sentence_with_the_path(tmp_path: Path) -> None:
     ):
         (tmp_path / "none" / "table.csv").write_text("")
     assert caught.value.path == tmp_path
+
+
+def test_a_file_is_created_once(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for text in ("first", "second"):
+        create_once(path, lambda temporary, text=text: temporary.write_text(text))  # type: ignore[misc]
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("is_supported", [True, False])
+def test_a_sync_on_macos_also_flushes_the_cache_of_the_drive_if_the_file_system_supports_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_supported: bool
+) -> None:
+    calls: list[object] = []
+
+    def control(_descriptor: int, command: int) -> int:
+        calls.append(command)
+        if not is_supported:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        return 0
+
+    monkeypatch.setattr(atomic_write, "fcntl", SimpleNamespace(F_FULLFSYNC=51, fcntl=control))
+    monkeypatch.setattr(os, "fsync", lambda _: calls.append("fsync"))
+    with open(tmp_path / "a", "wb") as file:
+        sync_file(file.fileno())
+    assert calls == [51] if is_supported else [51, "fsync"]
+
+
+def test_a_system_without_fcntl_syncs_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(atomic_write, "fcntl", None)
+    monkeypatch.setattr(os, "fsync", calls.append)
+    with open(tmp_path / "a", "wb") as file:
+        sync_file(file.fileno())
+        assert calls == [file.fileno()]

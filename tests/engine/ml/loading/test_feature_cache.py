@@ -1,12 +1,15 @@
 """Tests of the cache of features."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
+from engine.core import cache
 from engine.core.cache import cache_folder
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress, Warned
@@ -44,12 +47,12 @@ def test_both_views_of_each_image_are_computed_once_and_cached(tmp_path: Path) -
     assert first.labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_an_image_moved_to_another_class_is_not_computed_again_and_has_its_new_label(tmp_path: Path) -> None:
+def test_an_image_moved_to_another_class_is_computed_again_alone_and_has_its_new_label(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 3, "blue": 3})
     _compute(root, _network())
     shutil.move(root / "red" / "000.png", root / "blue" / "moved.png")
     features, num_computed, _ = _compute(root, _network())
-    assert num_computed == 0
+    assert num_computed == 1
     assert features.labels.tolist() == [0, 0, 0, 0, 1, 1]
 
 
@@ -97,3 +100,39 @@ def test_features_of_some_images_stay_cached_when_others_are_requested(tmp_path:
         return max((event.total for event in events if isinstance(event, Progress)), default=0)
 
     assert [num_computed(requested) for requested in (samples[:2], samples[2:], samples[:2], samples)] == [2, 3, 0, 0]
+
+
+@pytest.mark.parametrize("inode", [0, 7])
+def test_images_that_a_file_system_does_not_number_have_features_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inode: int
+) -> None:
+    root = write_classes(tmp_path / "data", {"red": 1, "blue": 1})
+    expected = _compute(root, _network())[0].rows
+    for path in root.rglob("*.png"):
+        content = path.read_bytes()
+        path.write_bytes(content + b"\0" * (10_000 - len(content)))
+        os.utime(path, ns=(10**18, 10**18))
+    stat = Path.stat
+
+    def without_inode(path: Path, **options: bool) -> object:
+        status = list(stat(path, **options))
+        status[1] = inode
+        return os.stat_result(status, {"st_mtime_ns": stat(path, **options).st_mtime_ns})
+
+    monkeypatch.setattr(Path, "stat", without_inode)
+    for _ in range(2):
+        assert torch.equal(_compute(root, _network())[0].rows, expected)
+
+
+def test_a_cache_file_that_takes_most_of_the_space_is_replaced_by_a_larger_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_classes(tmp_path / "data", {"red": 3, "blue": 2})
+    samples, network = scan(root).samples, _network()
+    events: list[Event] = []
+    for requested in (samples[:4], samples, samples):
+        work = compute_features(root, requested, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
+        run_to_end(work, events.append)
+        (path,) = cache_folder().iterdir()
+        monkeypatch.setattr(cache, "MAX_CACHE_BYTES", int(1.6 * path.stat().st_size))
+    assert [event.total for event in events if isinstance(event, Progress) and event.done == event.total] == [4, 1]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.core import cache
 from engine.data.dataset import Sample, scan
-from engine.ml.loading import image_cache
+from engine.ml.loading import row_file
 from engine.ml.loading.image_cache import ImageCache
 from tests.images import write_classes
 
@@ -80,13 +80,13 @@ def test_without_disk_space_for_the_file_nothing_is_cached(
     cached = ImageCache(samples[0], samples[1], SHAPE, "", CPU, 0)
     assert cached.storage == "none"
     assert cached.get(samples[1][0], _Maker())[1] == 1.5
-    assert not list(cache.cache_folder().glob("*.rows"))
+    assert not list(cache.cache_folder().iterdir())
 
 
 def test_without_any_storage_each_image_is_decoded_again(
     samples: tuple[Path, tuple[Sample, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_cache, "reserve_space", lambda _: False)
+    monkeypatch.setattr(row_file, "reserve_space", lambda _: False)
     root, all_samples = samples
     cached, make = ImageCache(root, all_samples, SHAPE, "", CPU, 0), _Maker()
     for _ in range(2):
@@ -94,13 +94,15 @@ def test_without_any_storage_each_image_is_decoded_again(
     assert (cached.storage, make.num_made) == ("none", 2)
 
 
-def test_the_oldest_cache_files_are_deleted_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MAX_CACHE_BYTES", 100)
-    old, new = cache.cache_folder() / "old", cache.cache_folder() / "new"
-    for age, path in ((1000, old), (2000, new)):
-        path.write_bytes(b"x" * 40)
-        os.utime(path, (age, age))
-    assert cache.reserve_space(50)
-    assert (old.exists(), new.exists()) == (False, True)
-    assert not cache.reserve_space(101)
-    assert new.exists()
+def test_rows_that_another_process_has_saved_are_used_after_the_next_save(
+    samples: tuple[Path, tuple[Sample, ...]],
+) -> None:
+    root, all_samples = samples
+    first, second = (ImageCache(root, all_samples, SHAPE, "", CPU, 0) for _ in range(2))
+    make = _Maker()
+    first.get(all_samples[0], make)
+    first.save()
+    second.get(all_samples[1], make)
+    second.save()
+    assert [second.get(sample, make)[0].max() for sample in all_samples] == [101, 102, 103]
+    assert make.num_made == 3
