@@ -14,23 +14,98 @@ FILE = "model.onnx"
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic")
 SUFFIXES += (".heif", ".mpo", ".ppm", ".pgm", ".pbm", ".ico", ".tga", ".jp2")
 
+LOW_BYTES = {
+    f"{mode};16{order}": f"{mode};16{other}" for mode in ("RGB", "RGBX", "RGBA") for order, other in ("LB", "BL")
+}
+LOW_BYTES["LA;16B"] = "RGBA"
+
 
 def load():
     session = onnxruntime.InferenceSession(Path(__file__).with_name(FILE), providers=["CPUExecutionProvider"])
     return session, json.loads(session.get_modelmeta().custom_metadata_map["classifold"])
 
 
-def preprocess(path, size, geometry, crop_share, pad_grey):  # returns uint8, shape (1, 3, size, size)
-    side = math.ceil(size / crop_share) if geometry == "crop" else size
+def read(path, side, ranges):  # returns an upright image; its shorter side may be reduced to `side` while decoding
     with Image.open(path) as file:
-        scale = min(1, side / min(file.size))
-        file.draft(None, tuple(math.ceil(length * scale) for length in file.size))
+        factor = max(1, min(file.size) // side)
+        file.draft(None, tuple(length // factor for length in file.size))
+        tiles, tags, kind = list(file.tile), dict(getattr(file, "tag_v2", {})), file.format
+        raw_mode = str(np.ravel(tiles[0].args)[0]) if tiles else ""
         image = ImageOps.exif_transpose(file)
-    if image.mode.startswith("I"):
-        image = Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
-    elif image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if ranges is not None and raw_mode in ("L;2", "L;4") and "transparency" in image.info:
+        image.info["transparency"] *= 85 if raw_mode == "L;2" else 17
+    if tags.get(284) == 2 and max(tags.get(258, (8,))) > 8:
+        raise ValueError("its channels are stored one after the other. Save it with interleaved channels.")
+    raw_mode = raw_mode.replace(";16N", ";16L" if sys.byteorder == "little" else ";16B")
+    if image.mode == "F" or image.mode.startswith("I"):
+        samples = np.asarray(image)
+        if ranges is not None and image.mode == "I" and tags and tags.get(339, (1,))[0] == 1:
+            samples = samples.view(np.uint32)
+    elif ranges is not None and image.mode == "L" and tags.get(339, (1,))[0] == 2:
+        samples = np.asarray(image).view(np.int8)
+    elif ranges is not None and raw_mode in LOW_BYTES:
+        samples = read_colours(path, image, tiles, raw_mode)
+    else:
+        return image
+    transparent, alpha = image.info.get("transparency"), None
+    if ranges is not None and transparent is not None:
+        alpha = 255 * (np.atleast_3d(samples) != transparent).any(2)
+    elif image.mode in ("RGBA", "RGBa"):
+        alpha = np.asarray(image)[..., 3]
+    black, white = find_range(samples, tags, kind, ranges)
+    if ranges is not None and tags.get(262) == 0:
+        black, white = white, black  # low values are white
+    scaled = np.nan_to_num((samples.astype(float) - black) * (255 / (white - black or 1)), nan=0, posinf=255, neginf=0)
+    image = Image.fromarray(np.round(np.clip(scaled, 0, 255)).astype(np.uint8)).convert("RGB")
+    if alpha is not None:
+        image.putalpha(Image.fromarray(alpha.astype(np.uint8)))
+    return image
+
+
+def read_colours(
+    path, image, tiles, raw_mode
+):  # Pillow keeps the high bytes of 16 bits; a second pass gives the low ones
+    with Image.open(path) as file:
+        low_mode = LOW_BYTES[raw_mode]
+        file.tile = [
+            tile._replace(args=low_mode if isinstance(tile.args, str) else (low_mode, *tile.args[1:])) for tile in tiles
+        ]
+        low = np.asarray(ImageOps.exif_transpose(file))
+    return np.asarray(image)[..., :3] * 256.0 + (low[..., 1:2] if raw_mode == "LA;16B" else low[..., :3])
+
+
+def find_range(samples, tags, kind, ranges):  # returns the values that become black and white
+    is_float = samples.dtype == np.float32
+    finite = samples[np.isfinite(samples)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    limits = [1.0] if is_float else [2.0**bits - 1 for bits in (8, 10, 12, 14, 16)]
+    if ranges is None:  # a model of version 0.1
+        limits = [1.0, 255.0] if is_float else [65535.0]
+        low_limit = low
+    else:
+        bits = tags.get(258, (16,))[0]
+        if not is_float and (kind in ("PPM", "JPEG2000") or 8 < bits < 16):
+            return 0.0, 65535.0 if kind in ("PPM", "JPEG2000") else 2.0**bits - 1
+        if (known := ranges["floating" if is_float else "integer"]) is not None:
+            return known
+        low_limit = min(0.0, low)
+    fitting = [limit for limit in limits if low >= 0 and high <= limit]
+    return (0.0, fitting[0]) if fitting else (low_limit, high)
+
+
+def flatten(image, ranges):  # returns an image without transparency, on white, or on black if it is nearly white itself
+    image = image.convert("RGBA")
+    pixels = np.asarray(image).astype(int)
+    visible = pixels[..., 3][pixels[..., :3].min(2) <= 223].sum()
+    ground = "white" if ranges is None or 2 * visible >= pixels[..., 3].sum() else "black"
+    return Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
+
+
+def preprocess(path, size, geometry, crop_share, pad_grey, ranges=None):  # returns uint8, shape (1, 3, size, size)
+    side = math.ceil(size / crop_share) if geometry == "crop" else size
+    image = read(path, side, ranges)
+    if image.has_transparency_data:
+        image = flatten(image, ranges)
     scale = size / max(image.size) if geometry == "pad" else side / min(image.size)
     new = (size, size) if geometry == "squash" else tuple(max(1, round(length * scale)) for length in image.size)
     square = Image.new("RGB", (size, size), (pad_grey,) * 3)
@@ -41,7 +116,8 @@ def preprocess(path, size, geometry, crop_share, pad_grey):  # returns uint8, sh
 
 def predict(model, path):
     session, metadata = model
-    images = preprocess(path, *(metadata[name] for name in ("image_size", "geometry", "crop_share", "pad_grey")))
+    options = [metadata[name] for name in ("image_size", "geometry", "crop_share", "pad_grey")]
+    images = preprocess(path, *options, metadata.get("grey_ranges"))
     if not metadata["normalises"]:
         mean, std = (np.float32(metadata[name]).reshape(1, 3, 1, 1) * 255 for name in ("mean", "std"))
         images = (images - mean) / std

@@ -70,6 +70,7 @@ def _metadata_json(metadata: ModelMetadata, options: ExportOptions, output_names
         "pad_grey": PAD_GREY,
         "mean": metadata.mean,
         "std": metadata.std,
+        "grey_ranges": metadata.grey_ranges.model_dump() if metadata.grey_ranges else None,
         "normalises": options.normalises,
         "outputs": output_names,
         "temperature": metadata.temperature,

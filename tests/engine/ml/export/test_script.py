@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,15 @@ from engine.config.settings import Geometry
 from engine.core.event_stream import run_to_end
 from engine.core.file_names import IMAGE_SUFFIXES
 from engine.data.decode import decode
+from engine.data.grey_range import GreyRanges
 from engine.ml.export.script import script_path
 from engine.ml.models.preprocessing import CROP_FRACTION, PAD_GREY, Preprocessing, preprocess
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from resources import predict
 from tests.engine.ml.export.exporting import ONNX, export_to
+from tests.image_bytes import png, png_chunk
+from tests.tiff_bytes import DEFLATE, tiff
 
 
 def _run_script(script: Path, *images: Path) -> list[dict[str, object]]:
@@ -30,12 +34,16 @@ def _run_script(script: Path, *images: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("geometry", ["crop", "squash", "pad"])
-def test_the_script_preprocesses_images_as_the_program_does(tmp_path: Path, geometry: Geometry) -> None:
-    preprocessing = Preprocessing(24, geometry, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
-    for path in _unusual_images(tmp_path):
-        actual = predict.preprocess(path, 24, geometry, CROP_FRACTION, PAD_GREY)[0]
-        expected = preprocess(decode(path, preprocessing.min_side), preprocessing).numpy()
-        assert np.abs(actual.astype(int) - expected).max() <= 1, path.name
+@pytest.mark.parametrize("ranges", [None, GreyRanges(), GreyRanges(integer=(100, 3000), floating=(-1, 2.5))])
+def test_the_script_preprocesses_images_as_the_program_does(
+    tmp_path: Path, geometry: Geometry, ranges: GreyRanges | None
+) -> None:
+    preprocessing = Preprocessing(24, geometry, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), ranges)
+    for path in [*_unusual_images(tmp_path), *_deep_images(tmp_path), *_transparent_images(tmp_path)]:
+        stored = ranges and json.loads(ranges.model_dump_json())
+        actual = predict.preprocess(path, 24, geometry, CROP_FRACTION, PAD_GREY, stored)[0]
+        expected = preprocess(decode(path, preprocessing.min_side, ranges), preprocessing).numpy()
+        assert np.abs(actual.astype(int) - expected).max() <= 2, path.name
 
 
 def test_the_script_decides_as_the_program_does(run: Run, exported: Path, tmp_path: Path) -> None:
@@ -120,6 +128,50 @@ def _unusual_images(folder: Path) -> list[Path]:
     for name, (image, options) in images.items():
         image.save(folder / name, **options)
     return [folder / name for name in images]
+
+
+def _deep_images(folder: Path) -> Iterator[Path]:
+    """Yield images of 10, 12 and 16 bits, floats, signed and unsigned integers, in grey and in colour."""
+    ramp = np.linspace(0, 1, 40 * 60).reshape(40, 60)
+    greys = {white: np.round(ramp * white).astype(np.uint16) for white in (200, 1023, 4095, 60_000)}
+    colours = {white: np.stack([grey, grey[::-1], grey[:, ::-1]], 2) for white, grey in greys.items()}
+    contents = {f"grey{white}.png": png(grey[..., None], 16, 0) for white, grey in greys.items()}
+    contents |= {f"grey{white}.tif": tiff(grey, order=">") for white, grey in greys.items()}
+    contents |= {f"colour{white}.png": png(colour, 16, 2) for white, colour in colours.items()}
+    contents |= {f"colour{white}.tif": tiff(colour, compression=DEFLATE) for white, colour in colours.items()}
+    contents |= {
+        "bits.tif": tiff(np.full((8, 12), 0x5A, np.uint8), tags={256: 8, 258: 12}),
+        "maximum.pgm": b"P5 60 40 4095\n" + greys[1023].astype(">u2").tobytes(),
+        "inverted.tif": tiff(greys[4095], tags={262: 0}),
+        "signed.tif": tiff((ramp * 500 - 200).astype(np.int16)),
+        "bytes.tif": tiff((ramp * 200 - 100).astype(np.int8)),
+        "unsigned.tif": tiff((ramp * 2**32 * 0.99).astype(np.uint32)),
+        "float.tif": tiff(ramp.astype(np.float32)),
+        "bright.tif": tiff((ramp * 1.0001).astype(np.float32)),
+        "negative.tif": tiff(np.where(ramp < 0.1, np.nan, ramp - 0.5).astype(np.float32)),
+        "infinite.tif": tiff(np.where(ramp > 0.9, np.inf, ramp).astype(np.float32)),
+        "turned.tif": tiff(colours[1023], tags={274: 6}),
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+        yield folder / name
+
+
+def _transparent_images(folder: Path) -> Iterator[Path]:
+    """Yield light and dark drawings on transparent grounds, of 4 to 16 bits."""
+    alpha = np.zeros((40, 60), np.uint16)
+    alpha[10:30, 20:40] = 65535
+    for grey in (0, 4095, 65535):
+        drawing = np.full((40, 60), grey, np.uint16)
+        contents = {
+            f"clear{grey}.png": png(np.stack([drawing, alpha], 2), 16, 4),
+            f"colours{grey}.png": png(np.stack([drawing] * 3 + [alpha], 2), 16, 6),
+            f"value{grey}.png": png(alpha[..., None], 16, 0, png_chunk(b"tRNS", grey.to_bytes(2, "big"))),
+            f"small{grey}.png": png(alpha[..., None] % 16, 4, 0, png_chunk(b"tRNS", bytes([0, grey % 16]))),
+        }
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+            yield folder / name
 
 
 @pytest.mark.slow
