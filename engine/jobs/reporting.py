@@ -1,10 +1,11 @@
 """Write the report and the training curves of a run."""
 
-import os
 from pathlib import Path
 
+from engine.core.errors import EngineError
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.jobs.dataset import check
+from engine.runs.image_folder import current_dataset
 from engine.runs.run_folder import Run
 
 
@@ -15,9 +16,13 @@ def report(run: Run, path: Path) -> EventStream[Path]:
     """
     from engine.ml.report.report import write_report
 
-    dataset = run.dataset
-    audit = (yield from check(dataset)) if os.path.isdir(dataset.root) else None
-    return (yield from translate_device_errors(write_report(run, path, audit)))
+    try:
+        dataset = current_dataset(run)
+    except EngineError:  # the report says so
+        dataset, audit = run.dataset, None
+    else:
+        audit = yield from check(dataset)
+    return (yield from translate_device_errors(write_report(run, path, dataset, audit)))
 
 
 def draw_history(run: Run, path: Path) -> EventStream[None]:

@@ -54,6 +54,8 @@ class LearningCurve(FiniteModel):
     high: float
     num_val: int
     sentence: str
+    evaluated: str = ""
+    """UTC time in ISO format; empty in files of older versions."""
 
 
 def describe_gain(gain: float, low: float, high: float) -> str:

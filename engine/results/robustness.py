@@ -74,6 +74,8 @@ class RobustnessReport(FiniteModel):
     accuracy: float
     trials: tuple[Trial, ...]
     """Grouped by kind, each by rising severity."""
+    evaluated: str = ""
+    """UTC time in ISO format; empty in files of older versions."""
 
     @property
     def kinds(self) -> tuple[CorruptionKind, ...]:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.core.atomic_write import saving, write_text_atomic
@@ -10,7 +11,8 @@ from engine.core.errors import EngineError
 from engine.core.file_digest import file_digest
 from engine.core.formatting import count
 from engine.core.safe_read import read_text
-from engine.data.dataset import Dataset
+from engine.data.dataset import Dataset, scan
+from engine.data.split_names import Split
 from engine.data.splits import SplitImage, read_split_file
 from engine.runs.run_folder import Run
 
@@ -38,6 +40,23 @@ def require_images(run: Run) -> Dataset:
     if not any(os.path.isfile(dataset.root / sample.path) for sample in dataset.samples):
         raise ImagesMissingError(run, dataset.root)
     return dataset
+
+
+def current_dataset(run: Run) -> Dataset:
+    """Return the dataset of a run with the labels that its folder has now; new images are for validation.
+
+    Raises:
+        EngineError: The images are missing, or the folder cannot be read.
+    """
+    stored = require_images(run)
+    dataset = scan(stored.root)
+    splits = {sample.path: sample.split for sample in stored.samples}
+    new: Split | None = None if dataset.has_val else "val"
+    samples = (
+        replace(sample, split=splits.get(sample.path, new if new and sample.split == "train" else sample.split))
+        for sample in dataset.samples
+    )
+    return replace(dataset, samples=tuple(samples), has_val=True, grey_ranges=stored.grey_ranges)
 
 
 def move_images(run: Run, data: Path) -> int:

@@ -1,11 +1,11 @@
 """Evaluation of a model on a folder of images or on the test split of its run."""
 
 from collections.abc import Generator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
+from engine.core.time_stamps import day_of, now
 from engine.ml.evaluation.evaluation_samples import EvaluationSamples, choose_evaluation_samples
 from engine.ml.evaluation.metrics import compute_metrics
 from engine.ml.evaluation.open_model import open_model
@@ -24,7 +24,7 @@ def evaluate_folder(model_path: Path, data: Path) -> Generator[Event, None, Eval
         EngineError: The model or the folder cannot be used, no image can be read, or the model learnt from all of them.
     """
     chosen = yield from choose_evaluation_samples(model_path, data)
-    return (yield from _evaluate_samples(model_path, chosen))
+    return (yield from evaluate_samples(model_path, chosen))
 
 
 def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
@@ -39,8 +39,8 @@ def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
     if run.test_path.is_file():
         evaluation = read_evaluation(run.test_path)
         yield Warned(
-            message=f"The test images were evaluated before; this is the result of {_day(evaluation, run.test_path)}. "
-            "A test split is used only once."
+            message="The test images were evaluated before; this is the result of "
+            f"{day_of(evaluation.evaluated, run.test_path)}. A test split is used only once."
         )
         return evaluation
     if not run.dataset.of_split("test"):
@@ -49,22 +49,16 @@ def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
     if dataset.classes != read_metadata(run.model_path).classes:
         raise EngineError("The model of this run and its dataset have different classes. Train again.", run.path)
     chosen = yield from choose_evaluation_samples(run.model_path, dataset.root, "test")
-    evaluation = yield from _evaluate_samples(run.model_path, chosen)
+    evaluation = yield from evaluate_samples(run.model_path, chosen)
     write_evaluation(evaluation, run.test_path)
     return evaluation
 
 
-def _evaluate_samples(model_path: Path, chosen: EvaluationSamples) -> Generator[Event, None, Evaluation]:
+def evaluate_samples(model_path: Path, chosen: EvaluationSamples) -> Generator[Event, None, Evaluation]:
+    """Evaluate a model file on chosen images; raise EngineError if none can be read."""
     model, samples = open_model(model_path), chosen.samples
     batches = load_batches(chunks_in_order(samples), eval_loader(chosen.root, model.preprocessing))
     predictions = yield from run_inference(batches, len(samples), model.make_logits_forward(), "validate")
     yield from (Warned(message=image.reason, path=image.path) for image in predictions.unreadable)
     evaluation = compute_metrics(predictions, chosen.root, model.metadata.classes, model.metadata.calibration)
-    return evaluation.model_copy(
-        update={"evaluated": datetime.now(UTC).isoformat(timespec="seconds"), "num_left_out": chosen.num_left_out}
-    )
-
-
-def _day(evaluation: Evaluation, path: Path) -> str:
-    """Return the date of an evaluation; that of its file if it was made by an older version."""
-    return evaluation.evaluated[:10] or datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
+    return evaluation.model_copy(update={"evaluated": now(), "num_left_out": chosen.num_left_out})

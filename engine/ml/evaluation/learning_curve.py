@@ -9,6 +9,7 @@ import numpy.typing as npt
 from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
+from engine.core.time_stamps import now
 from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.evaluation.learning_curve_forecast import Floats, forecast_curve
 from engine.ml.evaluation.linear_probe import Labels, Vectors, compute_embeddings, fit_logistic_regression, fit_pca
@@ -134,6 +135,7 @@ def measure_learning_curve(data: ProbeData, classes: tuple[str, ...]) -> Generat
         num_val=len(data.val_labels),
         sentence=f"Expected gain with twice the images of every class ({forecast.points[-1].num_images:,} training "
         f"images): {describe_gain(gain, low, high)}.",
+        evaluated=now(),
     )
 
 

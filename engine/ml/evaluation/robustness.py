@@ -8,6 +8,7 @@ from torch import Tensor
 from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
+from engine.core.time_stamps import now
 from engine.ml.evaluation.corruptions import CORRUPTIONS, Corruption, corrupt_images
 from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, open_model
@@ -72,7 +73,11 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
         )
         yield from ticker.at(number * len(images))
     report = RobustnessReport(
-        root=str(root), num_images=len(readable), accuracy=_mean(is_correct), trials=tuple(trials)
+        root=str(root),
+        num_images=len(readable),
+        accuracy=_mean(is_correct),
+        trials=tuple(trials),
+        evaluated=now(),
     )
     write_robustness(report, run.robustness_path)
     return report

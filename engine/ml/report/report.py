@@ -15,15 +15,18 @@ from engine.core.atomic_write import saving, write_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
+from engine.core.time_stamps import day_of
 from engine.data.dataset import Dataset
 from engine.ml.evaluation.label_errors import review_labels
 from engine.ml.evaluation.out_of_distribution import OOD_QUANTILE
 from engine.ml.report import audit_tables, charts, sections, tables
+from engine.ml.report.current_results import read_or_update_results
 from engine.ml.report.gallery import ExplainedImage, Gallery, Tile
 from engine.ml.report.run_summary import summarize_run
 from engine.ml.report.sections import IMAGES_MISSING, Section, try_section
 from engine.results.calibration import reliability_bins
 from engine.results.evaluation import Evaluation, read_evaluation
+from engine.results.learning_curve import LEARNING_CURVE_NAME
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 
@@ -32,7 +35,7 @@ MAX_TILES = 24
 _NUM_STEPS = 6
 
 
-def write_report(run: Run, path: Path, audit: Audit | None) -> Generator[Event, None, Path]:
+def write_report(run: Run, path: Path, dataset: Dataset, audit: Audit | None) -> Generator[Event, None, Path]:
     """Write the report of a run as one HTML file without scripts or external links; return its path.
 
     The learning curve and the robustness report are computed if the run folder does not have them. A section that
@@ -41,6 +44,7 @@ def write_report(run: Run, path: Path, audit: Audit | None) -> Generator[Event, 
     Args:
         run: The run.
         path: The HTML file.
+        dataset: The dataset of the run, with the labels of its folder as it is now.
         audit: Findings about the dataset; None if its folder is gone.
 
     Raises:
@@ -48,10 +52,11 @@ def write_report(run: Run, path: Path, audit: Audit | None) -> Generator[Event, 
     """
     if not path.parent.is_dir():
         raise EngineError("The folder for the report does not exist. Choose another one.", path.parent)
-    evaluation, dataset = read_evaluation(run.results_path), run.dataset
+    current = yield from read_or_update_results(run)
+    evaluation = current.evaluation
     gallery = Gallery(dataset.root)
     ticker = Ticker("report", _NUM_STEPS)
-    page = _stored_results(run, evaluation, dataset)
+    page = _stored_results(run, evaluation, dataset) | {"evaluation_note": current.note}
     yield from ticker.at(1)
     misclassified = evaluation.misclassified
     page |= {"misclassified": gallery.predictions(misclassified[:MAX_TILES]), "num_misclassified": len(misclassified)}
@@ -67,11 +72,13 @@ def write_report(run: Run, path: Path, audit: Audit | None) -> Generator[Event, 
     yield from ticker.at(4)
     curve = yield from try_section(sections.read_or_compute_learning_curve(run))
     chart = charts.learning_curve_chart(curve.result) if curve.result else ""
-    page |= {"learning_curve": curve, "learning_curve_chart": chart}
+    curve_day = day_of(curve.result.evaluated, run.path / LEARNING_CURVE_NAME) if curve.result else ""
+    page |= {"learning_curve": curve, "learning_curve_chart": chart, "learning_curve_day": curve_day}
     yield from ticker.at(5)
     robustness = yield from try_section(sections.read_or_measure_robustness(run))
     rows = list(sections.robustness_rows(robustness.result, gallery)) if robustness.result else []
-    page |= {"robustness": robustness, "robustness_rows": rows}
+    robustness_day = day_of(robustness.result.evaluated, run.robustness_path) if robustness.result else ""
+    page |= {"robustness": robustness, "robustness_rows": rows, "robustness_day": robustness_day}
     _write(path, render(page))
     yield from ticker.at(_NUM_STEPS)
     return path
@@ -88,13 +95,15 @@ def render(page: dict[str, object]) -> str:
 def _stored_results(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[str, object]:
     """Return the template values that come from the files of the run alone."""
     metadata, history, calibration = read_metadata(run.model_path), run.history, evaluation.calibration
+    test = read_evaluation(run.test_path) if run.test_path.is_file() else None
     return {
         "title": run.name,
         "version": __version__,
         "evaluation": evaluation,
         "summary": summarize_run(metadata, run.config, dataset, history),
         "history_chart": charts.history_chart(history) if history.epochs else "",
-        "test": read_evaluation(run.test_path) if run.test_path.is_file() else None,
+        "test": test,
+        "test_day": day_of(test.evaluated, run.test_path) if test else "",
         "num_test": len(dataset.of_split("test")),
         "matrix": tables.matrix_rows(evaluation),
         "most_confused": tables.most_confused(evaluation),

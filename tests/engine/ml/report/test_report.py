@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,11 +20,13 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.formatting import percent
 from engine.data.dataset import scan
+from engine.data.label_overrides import append_decision
 from engine.data.splits import split
 from engine.ml.report.embedded_images import heat_map_url
 from engine.ml.report.tables import MAX_MATRIX_CLASSES, matrix_rows, most_confused
 from engine.results.evaluation import read_evaluation, write_evaluation
 from engine.results.explanation import Box, Explanation
+from engine.runs.image_folder import move_images
 from engine.runs.run_folder import Run
 from tests.images import write_classes
 
@@ -101,13 +102,12 @@ def _add_gps(root: Path) -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A run on four classes; the first and the last look the same, and one name contains markup."""
     folder = tmp_path_factory.mktemp("report")
-    root = write_classes(folder / "people's & pictures", dict.fromkeys(("first", "second", "third", "<i>fourth"), 10))
+    root = write_classes(folder / "people's & pictures", dict.fromkeys((MARKUP, "second", "third", "<i>fourth"), 10))
     _add_gps(root)
-    shutil.copy(root / "first" / "000.jpg", root / "second" / "copy.jpg")
+    shutil.copy(root / MARKUP / "000.jpg", root / "second" / "copy.jpg")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLASSIFOLD_HOME", str(folder / "home"))
         data = scan(root)
-        data = replace(data, classes=tuple(MARKUP if name == "first" else name for name in data.classes))
         config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
         config = config.changed("training", epochs=3, batch_size=8, device="cpu", precision="float32")
         yield run_to_end(jobs.train(split(data, 0.4, 0), config, folder / "run"))
@@ -144,7 +144,7 @@ def test_the_numbers_are_those_of_the_evaluation(text: str, run: Run) -> None:
     assert evaluation.misclassified
     worst = evaluation.misclassified[0]
     assert f"{worst.label} → {worst.predicted}, {percent(worst.confidence)}".replace("\xa0", " ") in page
-    assert "first/000.jpg, second/copy.jpg" in page
+    assert f"{MARKUP}/000.jpg, second/copy.jpg" in page
 
 
 def test_the_report_has_no_external_resources_and_no_scripts(text: str) -> None:
@@ -197,9 +197,25 @@ def test_a_run_without_its_images_has_a_report(run: Run, tmp_path: Path, is_fold
     words = _words(page)
     assert words.count("The images are no longer in the folder that the model was trained on") == 3
     assert words.count("so only their names are listed") == 1
-    assert words.count("could be read") >= 2
-    assert "The test images were evaluated once" in words
+    assert words.count("Connect their drive") == 2
+    assert "The test images were evaluated once, on 20" in words
+    assert "Evaluated at the end of training (20" in words
     assert all(source.startswith("data:image/svg+xml") for source in page.sources)
+
+
+def test_corrections_after_training_are_in_the_report(run: Run, tmp_path: Path) -> None:
+    changed, data = Run(tmp_path / "run"), tmp_path / "data"
+    shutil.copytree(run.path, changed.path)
+    shutil.copytree(run.dataset.root, data)
+    move_images(changed, data)
+    evaluation = read_evaluation(changed.results_path)
+    wrong = evaluation.misclassified[0]
+    append_decision(data, wrong.path, "relabel", wrong.predicted)
+    text = run_to_end(jobs.report(changed, tmp_path / "report.html")).read_text(encoding="utf-8")
+    num_images, num_correct = len(evaluation.images), int(evaluation.is_right.sum())
+    words = _words(Page(text)).replace("\xa0", " ")
+    assert f"{num_correct + 1} of {num_images} validation images are classified correctly" in words
+    assert f"it was {percent(evaluation.accuracy, 1)} of {num_images} images".replace("\xa0", " ") in words
 
 
 def test_the_report_of_a_stopped_run_gives_the_reason_for_missing_sections(run: Run, tmp_path: Path) -> None:
