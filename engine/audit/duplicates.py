@@ -1,9 +1,8 @@
-"""Find exact duplicates, near-duplicates and bursts of photos.
+"""Find exact duplicates and near-duplicates.
 
 Candidates for near-duplicates have similar perceptual hashes; aligned thumbnails verify them.
 """
 
-import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
@@ -30,15 +29,12 @@ _MAX_TINT_DIFFERENCE = 0.15
 _MAX_GREY_TINT = 0.03
 _MAX_DISTANCES = 4_000_000  # in memory at once, about 100 MB
 _PAIRS_PER_BATCH = 512
-_BURST_SECONDS = 2.0
-_MAX_BURST_LENGTH = 60
-"""Longer series are a film or come from a camera whose clock has stopped, so they are ignored."""
 
 
 def find_duplicates(samples: Sequence[Sample], records: Records) -> Generator[int, None, tuple[DuplicateGroup, ...]]:
-    """Return all groups of duplicates and all bursts; yields the number of images compared so far.
+    """Return all groups of duplicates; yields the number of images compared so far.
 
-    Exact duplicates and near-duplicates of one image form one group. A burst may contain such groups.
+    Exact duplicates and near-duplicates of one image form one group.
 
     Args:
         samples: Samples, length N.
@@ -51,15 +47,10 @@ def find_duplicates(samples: Sequence[Sample], records: Records) -> Generator[in
         for one, other in pairs:
             same.merge(one, other)
         yield num_done
-    bursts = _linked(len(samples), _burst_links(samples, records))
-    groups = [
+    return tuple(
         _group(samples, rows, "exact" if len({first_rows[row] for row in rows}) == 1 else "near")
         for rows in _groups(same)
-    ]
-    for rows in _groups(bursts):
-        if len({same[row] for row in rows}) > 1:
-            groups.append(_group(samples, rows, "burst"))
-    return tuple(groups)
+    )
 
 
 def _group(samples: Sequence[Sample], rows: Sequence[int], kind: DuplicateKind) -> DuplicateGroup:
@@ -67,7 +58,7 @@ def _group(samples: Sequence[Sample], rows: Sequence[int], kind: DuplicateKind) 
     return DuplicateGroup(
         paths=tuple(sample.path for sample in members),
         kind=kind,
-        is_conflict=kind != "burst" and len({sample.label for sample in members}) > 1,
+        is_conflict=len({sample.label for sample in members}) > 1,
         crosses_splits=len({sample.split for sample in members}) > 1,
     )
 
@@ -126,20 +117,3 @@ def _have_similar_tint(colours: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_
     is_grey = (np.abs(tints - 1).max(2) <= _MAX_GREY_TINT).any(1)
     has_same_tint = np.abs(tints[:, 0] - tints[:, 1]).max(1) <= _MAX_TINT_DIFFERENCE
     return np.asarray(has_same_tint | is_grey)
-
-
-def _burst_links(samples: Sequence[Sample], records: Records) -> Iterator[tuple[int, int]]:
-    """Yield pairs of photos taken within seconds by one camera or, if the camera is unknown, in one folder."""
-    shots: dict[object, list[tuple[float, int]]] = {}
-    for row, (sample, taken, camera) in enumerate(zip(samples, records["taken"].tolist(), records["camera"].tolist())):
-        if not math.isnan(taken):
-            shots.setdefault(camera or sample.path.rpartition("/")[0], []).append((taken, row))
-    for timed in shots.values():
-        timed.sort()
-        burst = timed[:1]
-        for shot in [*timed[1:], (float("inf"), -1)]:
-            if shot[0] - burst[-1][0] > _BURST_SECONDS:
-                if len(burst) <= _MAX_BURST_LENGTH:
-                    yield from ((burst[0][1], row) for _, row in burst[1:])
-                burst = []
-            burst.append(shot)

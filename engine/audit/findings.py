@@ -4,19 +4,20 @@ from typing import Literal, TypeAlias
 
 from engine.core.records import FrozenModel
 from engine.data.grey_range import GreyRanges
+from engine.data.photo_groups import PhotoGroups
 from engine.results.evaluation import Unreadable
 
-DuplicateKind: TypeAlias = Literal["exact", "near", "burst"]
+DuplicateKind: TypeAlias = Literal["exact", "near"]
 OutlierKind: TypeAlias = Literal["blurred", "dark", "bright", "tiny", "shape"]
 
 
 class DuplicateGroup(FrozenModel):
-    """A group of exact duplicates, near-duplicates or photos of one burst."""
+    """A group of exact duplicates or near-duplicates."""
 
     paths: tuple[str, ...]
     kind: DuplicateKind
     is_conflict: bool
-    """True if the images have different labels; never for a burst, whose photos may show different objects."""
+    """True if the images have different labels."""
     crosses_splits: bool
     """True if the images are in different splits, which leaks training images into validation."""
 
@@ -46,6 +47,7 @@ class Audit(FrozenModel):
 
     unreadable: tuple[Unreadable, ...] = ()
     duplicates: tuple[DuplicateGroup, ...] = ()
+    photo_groups: PhotoGroups = PhotoGroups()
     outliers: tuple[Outlier, ...] = ()
     shortcuts: tuple[Shortcut, ...] = ()
     imbalance: float = 1.0

@@ -94,7 +94,7 @@ def build_queue(
         names = Counter(classes[path] for path in group.paths)
         if len(names) > 1:
             conflicts += _conflict_items(group, names, classes, issues)
-        elif group.kind != "burst" and len(group.paths) > 1:
+        elif len(group.paths) > 1:
             agreeing += _duplicate_items(group, classes)
     unreadable = [
         ReviewItem(path=image.path, kind="unreadable", given=classes[image.path], score=1.0, reason=image.reason)

@@ -1,13 +1,15 @@
 """Scan of a dataset: fingerprint every image once and list unreadable files."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
 from engine.audit.fingerprint import Records, empty_records, fingerprint
 from engine.audit.fingerprint_store import FingerprintStore
+from engine.audit.photo_groups import find_photo_groups
 from engine.audit.sample_values import read_values, rescale_records
+from engine.config.settings import DataConfig
 from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.file_key import file_key
@@ -17,6 +19,7 @@ from engine.data.dataset import Dataset, Sample
 from engine.data.decode import unreadable_reason
 from engine.data.grey_range import GreyRanges, describe_grey_ranges, find_grey_ranges
 from engine.data.image_traits import describe_traits
+from engine.data.photo_groups import PhotoGroups
 from engine.data.splits import FileContent
 from engine.results.evaluation import Unreadable
 
@@ -110,3 +113,8 @@ def find_duplicates_in_scan(scanned: DatasetScan) -> Generator[Event, None, tupl
     """Find duplicates among the scanned images; yields progress."""
     ticker = Ticker("compare", len(scanned.samples))
     return (yield from with_progress(find_duplicates(scanned.samples, scanned.records), ticker))
+
+
+def find_groups_in_scan(scanned: DatasetScan, classes: Sequence[str], data: DataConfig) -> PhotoGroups:
+    """Return the groups of photos among the scanned images, as the settings say."""
+    return find_photo_groups(scanned.samples, scanned.records, classes, data.group_by, data.group_gap)

@@ -36,6 +36,8 @@ def scan(data: DataArgument, /, json: Flag = False) -> int:
     for bad in audit.unreadable:
         print_line(f"unreadable: {bad.path}: {bad.reason}")
     _print_duplicates(audit.duplicates)
+    if grouping := audit.photo_groups.describe():
+        print_line(f"groups: {grouping}")
     for outlier in audit.outliers:
         print_line(f"{outlier.kind}: {outlier.path}: {outlier.reason}")
     for shortcut in audit.shortcuts:

@@ -94,7 +94,7 @@ def print_event(console: Console) -> Callable[[Event | Prediction], None]:
             case RunStarted():
                 console.print_message(
                     f"Training on {event.num_train} images of {len(event.classes)} classes, "
-                    f"validating on {event.num_val}. "
+                    f"validating on {event.num_val}.{f' Groups: {event.grouping}.' if event.grouping else ''} "
                     f"{event.trainable:,} of {event.parameters:,} parameters are trained "
                     f"on {event.device} in {event.precision} ({event.precision_reason})."
                 )
@@ -130,12 +130,13 @@ def collect_into(predictions: list[Prediction]) -> Callable[[Event | Prediction]
 def scan_json(dataset: Dataset, audit: Audit) -> str:
     """Return a dataset and its audit as one JSON object."""
     splits = Counter(sample.split for sample in dataset.samples)
+    counts = {part: dataset.counts(part) for part in splits}
     return json.dumps(
         {
             "root": str(dataset.root),
             "num_images": len(dataset.samples),
             "classes": {
-                name: {"images": total, **{part: dataset.counts(part)[label] for part in splits}}
+                name: {"images": total, **{part: counts[part][label] for part in splits}}
                 for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
             },
             "splits": splits,

@@ -20,6 +20,7 @@ Geometry: TypeAlias = Literal["crop", "squash", "pad"]
 Mode: TypeAlias = Literal["full", "head", "quick"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+GroupBy: TypeAlias = Literal["auto", "none", "folder", "name", "time"]
 Balance: TypeAlias = Literal["auto", "off", "loss"]
 OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 
@@ -49,8 +50,21 @@ class DataConfig(FiniteModel):
     group_duplicates: bool = Field(
         True,
         title="Group duplicates",
-        description="Keep duplicates and photos taken within seconds on the same side of the split, so that validation "
-        "accuracy is not too high.",
+        description="Keep duplicates on the same side of the split, so that validation accuracy is not too high.",
+    )
+    group_by: GroupBy = Field(
+        "auto",
+        title="Group photos",
+        description="Which photos stay on the same side of the split. auto: those of one patient, site or clip by "
+        "folder or file name, and those of one event by time. folder, name, time: only these. none: off.",
+    )
+    group_gap: int | None = Field(
+        None,
+        ge=0,
+        le=86_400,
+        title="Event gap",
+        description="Longest pause in seconds between two photos of one event. Empty: 60, or longer if the data show "
+        "it. 0: no events.",
     )
 
 

@@ -44,6 +44,8 @@ class RunStarted(FiniteModel):
     classes: tuple[str, ...]
     num_train: Count
     num_val: Count
+    grouping: str = ""
+    """Number of groups of photos that stay on one side of the split, by kind; empty for none."""
     device: str
     precision: str
     precision_reason: str = ""

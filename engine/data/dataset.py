@@ -14,6 +14,7 @@ from engine.data.grey_range import GreyRanges
 from engine.data.label_log import read_label_log
 from engine.data.label_overrides import apply_decisions, last_decisions
 from engine.data.labelled_images import LabelledImage, label_images
+from engine.data.photo_groups import SplitGroup
 from engine.data.scan_notes import describe_skipped
 from engine.data.split_folders import find_layout
 from engine.data.split_names import Split
@@ -28,7 +29,7 @@ class Sample:
     label: int
     split: Split = "train"
     group: int | None = None
-    """Number of the group of duplicates that stays on one side of the split."""
+    """Number of the group that stays on one side of the split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Dataset:
     """Ranges of images with more than 8 bits per channel; None before the images were fingerprinted."""
     unmatched: tuple[tuple[str, str, Split], ...] = ()
     """Path, class name and split of the images of val/ and test/ whose class has no training images."""
+    groups: tuple[SplitGroup, ...] = ()
+    """What ties the images of each group of a drawn split, by group number."""
+    grouping: str = ""
+    """Number of groups that the split was drawn with, by kind; empty for none."""
 
     def of_split(self, split: Split) -> tuple[Sample, ...]:
         """Return the samples of one split."""

@@ -1,15 +1,13 @@
-"""Seeded training and validation split, stratified by class and grouped by duplicates."""
+"""Seeded training and validation split, stratified by class and grouped by duplicates and photos that belong together."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
-import scipy
 from pydantic import Field
 
 from engine.core.atomic_write import write_text_atomic
@@ -21,7 +19,10 @@ from engine.core.seeds import stable_seed
 from engine.data.class_names import ClassNames
 from engine.data.dataset import Dataset, Sample
 from engine.data.grey_range import GreyRanges
+from engine.data.photo_groups import PhotoGroups, SplitGroup, describe_cuts
 from engine.data.split_names import Split
+from engine.data.split_selection import Selection
+from engine.data.split_units import Units
 
 _DAMAGED = "The list of images of this run is missing or damaged."
 
@@ -33,105 +34,80 @@ def split(
     dataset: Dataset,
     val_fraction: float,
     seed: int,
-    groups: Sequence[Sequence[str]] = (),
+    groups: PhotoGroups = PhotoGroups(),  # noqa: B008 - frozen
     keep_in_train: frozenset[str] = frozenset(),
 ) -> Dataset:
     """Return the dataset with a fraction of the training images of each class moved to validation.
 
-    Each class with two or more images gets at least one validation image, unless its groups prevent it, and keeps at
-    least one training image. The split of a class depends only on `seed`, its name and its groups. Adding a class
-    therefore does not change the split of other classes, except through groups that contain images of both.
+    Each class with two or more images gets at least one validation image and keeps at least one training image, unless
+    it consists of one group of duplicates. The split of a class depends only on `seed`, its name and its groups. Adding
+    a class therefore does not change the split of other classes, except through groups that contain images of both.
+
+    Groups stay on one side. If this leaves a class without validation images, the largest of its groups is divided in
+    the order of capture, first between the smaller groups in it, and its end is used for validation.
 
     Args:
         dataset: Returned unchanged if it has its own validation split.
         val_fraction: Fraction of each class (0..1).
         seed: Random seed.
-        groups: Paths that stay on the same side. Groups that share a path are merged.
+        groups: Groups of images, by path. Groups that share an image are merged.
         keep_in_train: Paths that stay in training, as the first weights learnt from them. They count for the fraction,
             so that the validation images of an earlier run are chosen again.
     """
     if dataset.has_val:
         return dataset
-    units, numbers = _units(dataset, groups)
-    units = [unit for unit in units if keep_in_train.isdisjoint(dataset.samples[position].path for position in unit)]
+    units = Units(dataset.samples, groups)
     counts = dataset.counts("train")
-    quotas = [min(max(1, round(count * val_fraction)), count - 1) for count in counts]
-    selection = _Selection(dataset.samples, quotas)
-    units_of_class: dict[int, list[list[int]]] = {}
-    for unit in units:
+    fixed = {position for position, sample in enumerate(dataset.samples) if sample.path in keep_in_train}
+    selection = Selection(dataset.samples, counts, val_fraction, fixed)
+    own_units: dict[int, list[list[int]]] = {}
+    for unit in filter(fixed.isdisjoint, units.units):
         labels = {dataset.samples[position].label for position in unit}
         if len(labels) == 1:
-            units_of_class.setdefault(labels.pop(), []).append(unit)
+            own_units.setdefault(labels.pop(), []).append(unit)
         # Units with several classes are drawn independently, so that the split of one class does not affect another
         elif np.random.default_rng(stable_seed(seed, dataset.samples[unit[0]].path)).random() < val_fraction:
-            selection.take(unit)
-    for label, own_units in units_of_class.items():
+            selection.take_if_it_fits(unit)
+    for label, drawn in own_units.items():
         generator = np.random.default_rng(stable_seed(seed, dataset.classes[label]))
-        for number in generator.permutation(len(own_units)):
-            selection.take(own_units[number])
-    _ensure_one_per_class(selection, units, counts)
+        for number in generator.permutation(len(drawn)):
+            selection.take_if_it_fits(drawn[number])
+    for label in range(len(counts)):
+        selection.ensure_one(label, own_units.get(label, ()), units)
+    return _apply(dataset, selection.chosen, units, groups.describe())
+
+
+def _apply(dataset: Dataset, chosen: set[int], units: Units, grouping: str) -> Dataset:
+    """Return the dataset with the chosen images in validation, and its groups numbered by their first image."""
+    groups: list[SplitGroup] = []
+    numbers: dict[int, int] = {}
+    for unit_number, unit in enumerate(units.units):
+        kinds = units.kinds(unit_number)
+        sides = [side for side in ([p for p in unit if p not in chosen], [p for p in unit if p in chosen]) if side]
+        for side in sides if kinds else ():
+            numbers |= dict.fromkeys(side, len(groups))
+            groups.append(SplitGroup(kinds=kinds, is_cut=len(sides) > 1))
     samples = tuple(
-        replace(sample, split="val" if position in selection.chosen else sample.split, group=numbers.get(position))
+        replace(sample, split="val" if position in chosen else sample.split, group=numbers.get(position))
         for position, sample in enumerate(dataset.samples)
     )
-    return replace(dataset, samples=samples)
+    return replace(dataset, samples=samples, groups=tuple(groups), grouping=grouping)
+
+
+def cut_warning(dataset: Dataset) -> str | None:
+    """Return a sentence about the classes whose groups were divided between training and validation, if any."""
+    cut = {number for number, group in enumerate(dataset.groups) if group.is_cut}
+    labels = {sample.label for sample in dataset.samples if sample.group in cut and sample.split == "val"}
+    if not labels:
+        return None
+    val, train = dataset.counts("val"), dataset.counts("train")
+    return describe_cuts({dataset.classes[label]: (val[label], val[label] + train[label]) for label in sorted(labels)})
 
 
 def unsplit(dataset: Dataset) -> Dataset:
     """Return the dataset with its validation images moved back to training."""
     samples = tuple(replace(sample, split="train") if sample.split == "val" else sample for sample in dataset.samples)
-    return replace(dataset, samples=samples)
-
-
-class _Selection:
-    """Images chosen for validation, up to a quota for each class."""
-
-    def __init__(self, samples: Sequence[Sample], quotas: list[int]) -> None:
-        self._samples = samples
-        self._remaining = quotas
-        self.chosen: set[int] = set()
-
-    def label(self, position: int) -> int:
-        """Return the class index of an image."""
-        return self._samples[position].label
-
-    def take(self, unit: Sequence[int]) -> None:
-        """Choose the whole unit if the quotas of all its classes allow it, else nothing."""
-        needed = Counter(self.label(position) for position in unit)
-        if all(self._remaining[label] >= number for label, number in needed.items()):
-            self.chosen.update(unit)
-            for label, number in needed.items():
-                self._remaining[label] -= number
-
-
-def _ensure_one_per_class(selection: _Selection, units: Sequence[Sequence[int]], counts: Sequence[int]) -> None:
-    """Choose the smallest unit of each class whose units all exceed the quota, so that it has validation images."""
-    labels_with_val = {selection.label(position) for position in selection.chosen}
-    for label, count in enumerate(counts):
-        own_units = [unit for unit in units if {selection.label(position) for position in unit} == {label}]
-        smaller_units = [unit for unit in own_units if len(unit) < count]
-        if label not in labels_with_val and smaller_units:
-            smallest = min(smaller_units, key=len)
-            selection.chosen.update(smallest)
-
-
-def _units(dataset: Dataset, groups: Sequence[Sequence[str]]) -> tuple[list[list[int]], dict[int, int]]:
-    """Return the units of the draw as sorted positions of training images, and the group number by position."""
-    positions = {sample.path: position for position, sample in enumerate(dataset.samples) if sample.split == "train"}
-    present = [[positions[path] for path in group if path in positions] for group in groups]
-    merged = _merged(present) if any(present) else []
-    numbers = {position: number for number, group in enumerate(merged) for position in group}
-    single = [[position] for position in positions.values() if position not in numbers]
-    return sorted([*merged, *single]), numbers
-
-
-def _merged(groups: Iterable[Sequence[int]]) -> list[list[int]]:
-    """Merge groups that share a position; return those of two and more, sorted by their first position."""
-    merged = scipy.cluster.hierarchy.DisjointSet({position for group in groups for position in group})
-    for group in groups:
-        for other in group[1:]:
-            merged.merge(group[0], other)
-    return sorted(sorted(members) for members in merged.subsets() if len(members) > 1)
+    return replace(dataset, samples=samples, groups=(), grouping="")
 
 
 def write_split(dataset: Dataset, path: Path, contents: Mapping[str, FileContent] = MappingProxyType({})) -> None:
@@ -153,6 +129,8 @@ def write_split(dataset: Dataset, path: Path, contents: Mapping[str, FileContent
         "root": str(dataset.root.absolute()),
         "classes": dataset.classes,
         "grey_ranges": None if ranges is None else ranges.model_dump(),
+        "grouping": dataset.grouping,
+        "groups": [group.model_dump() for group in dataset.groups],
         "files": files,
     }
     write_text_atomic(path, json.dumps(document, indent=0))
@@ -166,7 +144,15 @@ def read_split(path: Path) -> Dataset:
         samples = tuple(Sample(file.path, labels[file.class_name], file.split, file.group) for file in document.files)
     except KeyError as error:
         raise EngineError(_DAMAGED, path) from error
-    return Dataset(Path(document.root), document.classes, samples, has_val=True, grey_ranges=document.grey_ranges)
+    return Dataset(
+        Path(document.root),
+        document.classes,
+        samples,
+        has_val=True,
+        grey_ranges=document.grey_ranges,
+        groups=document.groups,
+        grouping=document.grouping,
+    )
 
 
 class SplitImage(ExtensibleModel):
@@ -189,6 +175,8 @@ class SplitFile(ExtensibleModel):
     classes: ClassNames
     grey_ranges: GreyRanges | None = None
     """None in runs of version 0.1, which are resumed as they began."""
+    grouping: str = ""
+    groups: tuple[SplitGroup, ...] = ()
     files: tuple[SplitImage, ...]
 
 

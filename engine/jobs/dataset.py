@@ -9,7 +9,8 @@ from engine.audit.class_balance import imbalance_ratio
 from engine.audit.findings import Audit
 from engine.audit.learnt_from import LearntFrom
 from engine.audit.outliers import find_outliers
-from engine.audit.scan import DatasetScan, find_duplicates_in_scan, fingerprint_dataset
+from engine.audit.photo_groups import with_duplicates
+from engine.audit.scan import DatasetScan, find_duplicates_in_scan, find_groups_in_scan, fingerprint_dataset
 from engine.config.settings import DataConfig, RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Warned
@@ -18,6 +19,7 @@ from engine.core.progress import Ticker, with_progress
 from engine.data.dataset import Dataset, scan_in_steps
 from engine.data.decode import Pixels
 from engine.data.grey_range import GreyRanges
+from engine.data.splits import cut_warning
 from engine.data.splits import split as draw_split
 from engine.jobs.base import EventStream, from_callable, translate_device_errors
 from engine.jobs.held_out import find_start_images, paths_of_copies
@@ -28,22 +30,25 @@ def scan(root: Path) -> EventStream[Dataset]:
     return (yield from with_progress(scan_in_steps(root), Ticker("scan", total=0)))
 
 
-def check(dataset: Dataset) -> EventStream[Audit]:
+def check(dataset: Dataset, data: DataConfig = DataConfig()) -> EventStream[Audit]:  # noqa: B008 - frozen
     """Open every image once and return the audit: unreadable files, duplicates, outliers, shortcuts, imbalance.
 
-    Yields a warning for each unreadable file.
+    Yields a warning for each unreadable file. The settings determine which photos form groups.
     """
     from engine.ml.evaluation.shortcuts import find_shortcuts
 
     scanned = yield from fingerprint_dataset(dataset)
     yield from (Warned(message=bad.reason, path=bad.path) for bad in scanned.unreadable)
     duplicates = yield from find_duplicates_in_scan(scanned)
+    photo_groups = find_groups_in_scan(scanned, dataset.classes, data)
+    groups_to_keep = with_duplicates(photo_groups, duplicates)
     readable = dataset.without(frozenset(bad.path for bad in scanned.unreadable))
     return Audit(
         unreadable=scanned.unreadable,
         duplicates=duplicates,
+        photo_groups=photo_groups,
         outliers=find_outliers(scanned.samples, scanned.records),
-        shortcuts=find_shortcuts(dataset, scanned.samples, scanned.records, duplicates),
+        shortcuts=find_shortcuts(dataset, scanned.samples, scanned.records, groups_to_keep),
         imbalance=imbalance_ratio(readable.counts("train")),
         grey_ranges=scanned.grey_ranges,
         notes=scanned.notes,
@@ -54,6 +59,7 @@ def split(dataset: Dataset, data: DataConfig, weights: str = "none") -> EventStr
     """Return the dataset split into training and validation images; yield a warning for each unreadable image.
 
     Unreadable images are removed before the split is drawn, so they do not change it. If the settings ask for it, all
+<<<<<<< HEAD
     images of a group of duplicates are in the same split. Images that the start weights learnt from stay in training.
 
     Args:
@@ -65,6 +71,15 @@ def split(dataset: Dataset, data: DataConfig, weights: str = "none") -> EventStr
     yield from skipped_warnings(scanned)
     start = yield from find_start_images(weights)
     return (yield from split_readable(dataset, data, scanned, start))
+=======
+    images of a group are in the same split; a warning names classes whose group had to be divided.
+    """
+    scanned = yield from fingerprint_dataset(dataset)
+    yield from skipped_warnings(scanned)
+    dataset = yield from split_readable(dataset, data, scanned)
+    yield from split_warnings(dataset)
+    return dataset
+>>>>>>> 98f94e4 (Photos are grouped by folder, file name, serial number and time, and a group larger than the validation split is divided in the order of capture (in progress))
 
 
 def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, start: LearntFrom) -> EventStream[Dataset]:
@@ -76,6 +91,7 @@ def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, sta
     dataset = replace(dataset, grey_ranges=scanned.grey_ranges)
     if dataset.has_val:
         return dataset
+<<<<<<< HEAD
     keep_in_train = yield from paths_of_copies(scanned, start)
     duplicates = (yield from find_duplicates_in_scan(scanned)) if data.group_duplicates else ()
     drawn = draw_split(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates], keep_in_train)
@@ -87,6 +103,11 @@ def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, sta
             dataset.root,
         )
     return drawn
+=======
+    duplicates = (yield from find_duplicates_in_scan(scanned)) if data.group_duplicates else ()
+    groups = with_duplicates(find_groups_in_scan(scanned, dataset.classes, data), duplicates)
+    return draw_split(dataset, data.val_fraction, data.seed, groups)
+>>>>>>> 98f94e4 (Photos are grouped by folder, file name, serial number and time, and a group larger than the validation split is divided in the order of capture (in progress))
 
 
 def with_grey_ranges(dataset: Dataset) -> EventStream[Dataset]:
@@ -101,6 +122,13 @@ def skipped_warnings(scanned: DatasetScan) -> Iterator[Warned]:
     """Yield a warning for each unreadable image, and for each way in which images are not decoded as they are."""
     yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in scanned.unreadable)
     yield from (Warned(message=note) for note in scanned.notes)
+
+
+def split_warnings(dataset: Dataset) -> Iterator[Warned]:
+    """Yield a warning if a group was divided between training and validation."""
+    message = cut_warning(dataset)
+    if message is not None:
+        yield Warned(message=message)
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> EventStream[list[Pixels]]:

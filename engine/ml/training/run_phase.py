@@ -80,6 +80,7 @@ def _run_started(state: TrainState, phase: Phase) -> RunStarted:
         classes=state.dataset.classes,
         num_train=len(phase.source.train_samples),
         num_val=len(phase.source.val_samples),
+        grouping=state.dataset.grouping,
         device=setup.device_name,
         precision=setup.precision.name,
         precision_reason=setup.precision.reason,

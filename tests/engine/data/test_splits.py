@@ -1,6 +1,7 @@
 """Tests of the training and validation split."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from engine.core.errors import EngineError
 from engine.data.dataset import Dataset, Sample, scan
+from engine.data.photo_groups import PhotoGroup, PhotoGroups
 from engine.data.splits import read_split, split, unsplit, write_split
 from tests.images import write_classes
 
@@ -18,6 +20,10 @@ def _dataset(**counts: int) -> Dataset:
     names = tuple(sorted(counts))
     samples = [Sample(f"{name}/{i}.png", names.index(name)) for name in names for i in range(counts[name])]
     return Dataset(Path("/data"), names, tuple(samples))
+
+
+def _duplicates(*groups: Sequence[str]) -> PhotoGroups:
+    return PhotoGroups(groups=tuple(PhotoGroup(kind="duplicate", paths=tuple(paths)) for paths in groups))
 
 
 def test_each_class_gives_its_fraction() -> None:
@@ -73,33 +79,33 @@ def test_adding_a_class_does_not_change_the_split_of_others() -> None:
 def test_groups_stay_on_one_side_and_the_fraction_is_kept() -> None:
     dataset = _dataset(ant=50, bee=50)
     groups = [[f"ant/{number}.png", f"ant/{number + 1}.png"] for number in range(0, 50, 2)]
-    parts = split(dataset, 0.2, 3, groups)
+    parts = split(dataset, 0.2, 3, _duplicates(*groups))
     sides = {sample.path: sample.split for sample in parts.samples}
     assert all(sides[one] == sides[other] for one, other in groups)
     assert parts.counts("val") == [10, 10]
 
 
 def test_groups_that_share_an_image_are_merged_and_numbered() -> None:
-    parts = split(_dataset(ant=10, bee=4), 0.3, 0, [["ant/0.png", "ant/5.png"], ["ant/5.png", "ant/7.png"]])
+    parts = split(_dataset(ant=10, bee=4), 0.3, 0, _duplicates(["ant/0.png", "ant/5.png"], ["ant/5.png", "ant/7.png"]))
     sides = {sample.path: sample.split for sample in parts.samples if sample.group is not None}
     assert sides.keys() == {"ant/0.png", "ant/5.png", "ant/7.png"}
     assert len(set(sides.values())) == 1
 
 
 def test_a_group_larger_than_the_quota_stays_in_training() -> None:
-    parts = split(_dataset(ant=20, bee=20), 0.2, 0, [[f"ant/{number}.png" for number in range(15)]])
+    parts = split(_dataset(ant=20, bee=20), 0.2, 0, _duplicates([f"ant/{number}.png" for number in range(15)]))
     assert parts.counts("val") == [4, 4]
     assert all(sample.split == "train" for sample in parts.samples if sample.group == 0)
 
 
 def test_a_class_with_only_large_groups_gives_its_smallest_group() -> None:
     groups = [[f"ant/{number}.png" for number in numbers] for numbers in (range(6), range(6, 10))]
-    assert split(_dataset(ant=10, bee=10), 0.2, 0, groups).counts("val") == [4, 2]
+    assert split(_dataset(ant=10, bee=10), 0.2, 0, _duplicates(*groups)).counts("val") == [4, 2]
 
 
 def test_a_class_with_a_single_group_stays_in_training() -> None:
     groups = [[f"ant/{number}.png" for number in range(10)]]
-    assert split(_dataset(ant=10, bee=10), 0.2, 0, groups).counts("val") == [0, 2]
+    assert split(_dataset(ant=10, bee=10), 0.2, 0, _duplicates(*groups)).counts("val") == [0, 2]
 
 
 def test_groups_over_several_classes_stay_together_within_the_quotas() -> None:
@@ -107,7 +113,7 @@ def test_groups_over_several_classes_stay_together_within_the_quotas() -> None:
     groups = [[f"ant/{number}.png", f"bee/{number}.png"] for number in range(30)]
     drawn = []
     for seed in range(20):
-        parts = split(dataset, 0.2, seed, groups)
+        parts = split(dataset, 0.2, seed, _duplicates(*groups))
         sides = {sample.path: sample.split for sample in parts.samples}
         assert all(sides[one] == sides[other] for one, other in groups)
         assert parts.counts("val") == [8, 8]
@@ -117,24 +123,28 @@ def test_groups_over_several_classes_stay_together_within_the_quotas() -> None:
 
 def test_about_the_fraction_of_the_groups_over_several_classes_is_drawn() -> None:
     groups = [[f"ant/{number}.png", f"bee/{number}.png"] for number in range(500)]
-    parts = split(_dataset(ant=1000, bee=1000), 0.2, 0, groups)
+    parts = split(_dataset(ant=1000, bee=1000), 0.2, 0, _duplicates(*groups))
     num_drawn = sum(sample.split == "val" and sample.group is not None for sample in parts.samples) / 2
     assert 60 < num_drawn < 140
 
 
 def test_groups_are_numbered_by_their_first_image_and_images_outside_of_groups_have_no_number() -> None:
-    parts = split(_dataset(ant=6, bee=2), 0.5, 0, [["ant/3.png", "ant/1.png", "ant/5.png"], ["bee/0.png", "ant/0.png"]])
+    parts = split(
+        _dataset(ant=6, bee=2), 0.5, 0, _duplicates(["ant/3.png", "ant/1.png", "ant/5.png"], ["bee/0.png", "ant/0.png"])
+    )
     assert [sample.group for sample in parts.samples] == [0, 1, None, 1, None, 1, 0, None]
 
 
 def test_images_that_the_dataset_does_not_contain_are_left_out_of_groups() -> None:
-    parts = split(_dataset(ant=4, bee=4), 0.5, 0, [["ant/0.png", "gone.png"], ["gone.png", "ant/1.png", "ant/2.png"]])
+    parts = split(
+        _dataset(ant=4, bee=4), 0.5, 0, _duplicates(["ant/0.png", "gone.png"], ["gone.png", "ant/1.png", "ant/2.png"])
+    )
     assert [sample.path for sample in parts.samples if sample.group is not None] == ["ant/1.png", "ant/2.png"]
 
 
 def test_groups_of_three_fill_the_quota() -> None:
     groups = [[f"ant/{3 * number + offset}.png" for offset in range(3)] for number in range(10)]
-    assert split(_dataset(ant=30, bee=2), 0.5, 0, groups).counts("val") == [15, 1]
+    assert split(_dataset(ant=30, bee=2), 0.5, 0, _duplicates(*groups)).counts("val") == [15, 1]
 
 
 def test_validation_images_go_back_to_training_and_test_images_stay() -> None:
@@ -148,7 +158,10 @@ def test_validation_images_go_back_to_training_and_test_images_stay() -> None:
 def test_adding_a_class_does_not_change_the_split_of_classes_with_groups() -> None:
     groups = [["bee/0.png", "bee/1.png"], ["bee/7.png", "bee/9.png", "bee/11.png"]]
     more = [*groups, ["ant/0.png", "ant/1.png"]]
-    two, three = split(_dataset(bee=50, cat=50), 0.2, 0, groups), split(_dataset(ant=9, bee=50, cat=50), 0.2, 0, more)
+    two, three = (
+        split(_dataset(bee=50, cat=50), 0.2, 0, _duplicates(*groups)),
+        split(_dataset(ant=9, bee=50, cat=50), 0.2, 0, _duplicates(*more)),
+    )
     for name in ("bee", "cat"):
         drawn = [{s.path for s in parts.of_split("val") if s.path.startswith(name)} for parts in (two, three)]
         assert drawn[0] == drawn[1]
@@ -157,12 +170,12 @@ def test_adding_a_class_does_not_change_the_split_of_classes_with_groups() -> No
 def test_a_split_with_groups_depends_on_the_seed_only() -> None:
     groups = [[f"ant/{number}.png", f"bee/{number}.png"] for number in range(5)]
     dataset = _dataset(ant=50, bee=50)
-    assert split(dataset, 0.2, 1, groups) == split(dataset, 0.2, 1, groups)
-    assert split(dataset, 0.2, 1, groups) != split(dataset, 0.2, 2, groups)
+    assert split(dataset, 0.2, 1, _duplicates(*groups)) == split(dataset, 0.2, 1, _duplicates(*groups))
+    assert split(dataset, 0.2, 1, _duplicates(*groups)) != split(dataset, 0.2, 2, _duplicates(*groups))
 
 
 def test_a_split_file_contains_groups_and_one_without_groups_is_readable(tmp_path: Path) -> None:
-    parts = split(_dataset(ant=4, bee=4), 0.25, 0, [["ant/0.png", "ant/1.png"]])
+    parts = split(_dataset(ant=4, bee=4), 0.25, 0, _duplicates(["ant/0.png", "ant/1.png"]))
     write_split(parts, tmp_path / "split.json")
     assert read_split(tmp_path / "split.json").samples == parts.samples
     document = json.loads((tmp_path / "split.json").read_text("utf-8"))

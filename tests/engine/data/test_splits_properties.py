@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.data.dataset import Dataset, Sample
+from engine.data.photo_groups import PhotoGroup, PhotoGroups
 from engine.data.splits import split
 
 
@@ -38,10 +39,11 @@ def test_a_split_is_a_reproducible_partition_that_keeps_groups_together(
     drawn: tuple[Dataset, list[list[str]]], share: float, seed: int
 ) -> None:
     dataset, groups = drawn
-    result = split(dataset, share, seed, groups)
+    duplicates = PhotoGroups(groups=tuple(PhotoGroup(kind="duplicate", paths=tuple(paths)) for paths in groups))
+    result = split(dataset, share, seed, duplicates)
     assert [(sample.path, sample.label) for sample in result.samples] == [(s.path, s.label) for s in dataset.samples]
     assert {sample.split for sample in result.samples} <= {"train", "val"}
-    assert result == split(dataset, share, seed, groups)
+    assert result == split(dataset, share, seed, duplicates)
     sides = {sample.path: sample.split for sample in result.samples}
     assert all(len({sides[path] for path in group}) == 1 for group in groups)
     assert all(number >= 1 for number in result.counts("train"))

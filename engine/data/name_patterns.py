@@ -1,0 +1,161 @@
+"""What a file name says about an image: its patient, clip or series, its running number and its time."""
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_SUBJECT_WORDS = (
+    "patient|pat|paciente|paziente|患者|病人|subject|subj|sub|person|participant|proband|volunteer|donor|case|user|"
+    "signer|player|actor|driver|individual|animal|mouse|specimen"
+)
+_EVENT_WORDS = (
+    "video|vid|clip|movie|sequence|seq|scene|session|event|burst|track|take|trial|recording|slide|wsi|well|stack|"
+    "study|exam|site|location|loc|station|plot|farm|tree|plant|nest|trap"
+)
+_SUBJECT = re.compile(rf"(?:{_SUBJECT_WORDS})(?:\d+|[a-z])|[ps]\d{{2,}}")
+_EVENT = re.compile(rf"(?:{_EVENT_WORDS})\d+")
+_SUBJECT_WORD = re.compile(rf"(?:{_SUBJECT_WORDS})")
+_EVENT_WORD = re.compile(rf"(?:{_EVENT_WORDS})")
+_FILM_WORD = re.compile(r"frames?|video|vid|clip|movie|mov|film")
+_FILM_SUFFIX = re.compile(r"mp4|mov|avi|mkv|m4v|wmv|mpg|webm")
+_WELL = re.compile(r"[a-p](?:0?[1-9]|1\d|2[0-4])")
+_WELL_FIELD = re.compile(r"(?:[stwzf]|ch?|fov|field)\d+")
+_OPERA_WELL = re.compile(r"r\d\dc\d\d")
+_OPERA_NAME = re.compile(r"(r\d\dc\d\d)(?=f\d\dp\d\d)")
+_GOPRO_BURST = re.compile(r"g(\d{3})(\d{4})")
+_GOPRO_CHAPTER = re.compile(r"g[phx]\d\d(\d{4})")
+
+_RUNNING = re.compile(
+    r"(?:[xyztcfprsw]|ch|fr|frame|fov|field|tile|patch|view|slice|layer|page|roi|pos|img|image|pict)?\d+"
+)
+_LAST_NUMBER = re.compile(r"[^\W\d_]*(\d+)")
+_LETTERED = re.compile(r"(\w*\d)[a-z]")
+_NOT_AN_ID = re.compile(r"(?:19|20)\d\d|n\d{8}|\d+x\d+|\d{3,4}p|v\d+|\d?k")
+"""Years, ImageNet classes, sizes and versions."""
+_TOKEN = re.compile(r"[^\W_]+")
+
+_DATE = r"(?<!\d)((?:19|20)\d\d)[-_.:]?(0[1-9]|1[0-2])[-_.:]?(0[1-9]|[12]\d|3[01])"
+_TIME = r"(?:[ _\-T.]*|\s+at\s+)([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(?:[-_.]?(\d{3}))?(?!\d)"
+_DATE_TIME = re.compile(_DATE + _TIME, re.IGNORECASE)
+_ANY_DATE = re.compile(rf"{_DATE}(?!\d)|(?<!\d)(?:0?[1-9]|[12]\d|3[01])[-.](?:0?[1-9]|1[0-2])[-.](?:19|20)\d\d(?!\d)")
+_EPOCH_MILLISECONDS = re.compile(r"(?<!\d)(1\d{12})(?!\d)")
+_MAX_DIGITS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class NameKeys:
+    """The series that a file name belongs to, from the widest to the narrowest; an empty text for none."""
+
+    subject: str = ""
+    """Patient, site, clip or well, recognised by a word or a known scheme, such as "patient12"."""
+    series: str = ""
+    """Prefix with a digit before all running numbers."""
+    part: str = ""
+    """Prefix with a digit before the last running number."""
+    prefix: str = ""
+    """Everything before the last running number, with or without a digit."""
+    film: str = ""
+    """Prefix of the frames of one film, such as "frame"."""
+    number: int = -1
+    """Running number; -1 for none."""
+
+
+def parse_name(stem: str) -> NameKeys:
+    """Return the keys in the name of a file, given without its ending."""
+    text = unicodedata.normalize("NFC", stem).casefold()
+    text = _ANY_DATE.sub(" ", _DATE_TIME.sub(" ", _EPOCH_MILLISECONDS.sub(" ", text)))
+    tokens = _gopro_tokens(_TOKEN.findall(_OPERA_NAME.sub(r"\1_", text)))
+    if not tokens:
+        return NameKeys()
+    lead, number = _split_number(tokens)
+    keys = NameKeys(subject=_subject(tokens), prefix="_".join(lead), number=number)
+    if number < 0:
+        return keys
+    is_film = bool(lead) and (all(map(_FILM_WORD.fullmatch, lead)) or _FILM_SUFFIX.fullmatch(lead[-1]) is not None)
+    film = keys.prefix if is_film else ""
+    lead = _until_last_id(lead)
+    return NameKeys(keys.subject, "_".join(_without_running(lead)), "_".join(lead), keys.prefix, film, number)
+
+
+def time_in_name(stem: str) -> float:
+    """Return the date and time in a file name in seconds since 1970, local time; NaN if there is none."""
+    match = _DATE_TIME.search(stem)
+    if match is not None:
+        year, month, day, hour, minute, second, milliseconds = match.groups()
+        try:
+            moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+        except ValueError:
+            return math.nan
+        return moment.timestamp() + int(milliseconds or 0) / 1000
+    epoch = _EPOCH_MILLISECONDS.search(stem)
+    return math.nan if epoch is None else int(epoch[1]) / 1000
+
+
+def is_group_name(name: str) -> bool:
+    """Return whether a folder is named like a patient, a site, a clip, a session or a day."""
+    text = unicodedata.normalize("NFC", name).casefold()
+    tokens = _TOKEN.findall(text)
+    has_number = any(character.isdigit() for character in text)
+    words = [token for token in tokens if _SUBJECT_WORD.fullmatch(token) or _EVENT_WORD.fullmatch(token)]
+    return has_number or bool(words and len(tokens) > 1) or any(_SUBJECT.fullmatch(token) for token in tokens)
+
+
+def _gopro_tokens(tokens: list[str]) -> list[str]:
+    """Separate series and number in GoPro names: G0010023 is shot 23 of series 1, GP010042 a chapter of GOPR0042."""
+    result: list[str] = []
+    for token in tokens:
+        burst, chapter = _GOPRO_BURST.fullmatch(token), _GOPRO_CHAPTER.fullmatch(token)
+        if burst is not None:
+            result += [f"gopro{burst[1]}", burst[2]]
+        else:
+            result.append(token if chapter is None else f"gopr{chapter[1]}")
+    return result
+
+
+def _split_number(tokens: list[str]) -> tuple[list[str], int]:
+    """Return the tokens before the running number, and that number or -1."""
+    *lead, last = tokens
+    match = _LAST_NUMBER.fullmatch(last)
+    if match is not None and len(match[1]) <= _MAX_DIGITS:
+        word = last[: match.start(1)]
+        return lead or ([word] if word else []), int(match[1])
+    lettered = _LETTERED.fullmatch(last)
+    if lettered is not None:
+        return [*lead, lettered[1]], ord(last[-1]) - ord("a") + 1
+    return tokens, -1
+
+
+def _is_id(token: str) -> bool:
+    return any(character.isdigit() for character in token) and _NOT_AN_ID.fullmatch(token) is None
+
+
+def _until_last_id(tokens: list[str]) -> list[str]:
+    last = max((position for position, token in enumerate(tokens) if _is_id(token)), default=-1)
+    return tokens[: last + 1]
+
+
+def _without_running(tokens: list[str]) -> list[str]:
+    """Drop running numbers and coordinates at the end, as long as something remains that can identify a series."""
+    kept = tokens
+    while len(kept) > 1 and _RUNNING.fullmatch(kept[-1]) and any(map(_is_id, kept[:-1])):
+        kept = _until_last_id(kept[:-1])
+    return kept
+
+
+def _subject(tokens: list[str]) -> str:
+    """Return the tokens up to the one that names a patient or person, or else a clip, a site or a well."""
+    for whole, word in ((_SUBJECT, _SUBJECT_WORD), (_EVENT, _EVENT_WORD)):
+        for position, token in enumerate(tokens):
+            is_bare = token[0] in "ps" and token[1:].isdigit()
+            if whole.fullmatch(token) and not (is_bare and position):
+                return "_".join(tokens[: position + 1])
+            following = tokens[position + 1] if position + 2 < len(tokens) else ""
+            if word.fullmatch(token) and (following.isdigit() or len(following) == 1):
+                return "_".join(tokens[: position + 2])
+    for position, token in enumerate(tokens[:-1]):
+        is_well = _WELL.fullmatch(token) and all(map(_WELL_FIELD.fullmatch, tokens[position + 1 :]))
+        if is_well or _OPERA_WELL.fullmatch(token):
+            return "_".join(tokens[: position + 1])
+    return ""

@@ -1,0 +1,74 @@
+"""Groups of photos that belong together: series in time, patients, clips, sites and copies."""
+
+from collections import Counter
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from engine.core.formatting import listing
+from engine.core.records import ExtensibleModel, FrozenModel
+
+GroupKind: TypeAlias = Literal["duplicate", "copy", "time", "similar", "part", "name", "folder"]
+
+LEVELS: dict[GroupKind, int] = {
+    "duplicate": 0,
+    "copy": 0,
+    "time": 1,
+    "similar": 1,
+    "part": 2,
+    "name": 3,
+    "folder": 3,
+}
+"""How far a group reaches. A group that is larger than the validation split is divided into those of a lower level;
+those of level 0 are never divided."""
+
+
+class PhotoGroup(FrozenModel):
+    """Photos that stay on one side of the split, and what ties them."""
+
+    kind: GroupKind
+    paths: tuple[str, ...]
+
+
+class PhotoGroups(FrozenModel):
+    """All groups of a dataset; they may overlap."""
+
+    groups: tuple[PhotoGroup, ...] = ()
+    gap_seconds: float | None = None
+    """Longest pause between two photos of a group by time; None if no group was sought by time."""
+    order: tuple[str, ...] = Field((), exclude=True)
+    """Paths of all grouped photos, in the order in which they were taken, or else of their names."""
+
+    def describe(self) -> str:
+        """Return the number of groups by kind, such as "16 by time (gap 60 s), 3 by file name"; empty for none."""
+        counts = Counter(group.kind for group in self.groups)
+        gap = f" (gap {self.gap_seconds:g} s)" if self.gap_seconds is not None else ""
+        labels: tuple[tuple[GroupKind, str], ...] = (
+            ("folder", "by folder"),
+            ("name", "by file name"),
+            ("time", f"by time{gap}"),
+            ("copy", "of copies by file name"),
+        )
+        return ", ".join(f"{counts[kind]:,} {label}" for kind, label in labels if counts[kind])
+
+
+class SplitGroup(ExtensibleModel):
+    """Reasons of one numbered group of a split."""
+
+    kinds: tuple[str, ...]
+    is_cut: bool = False
+    """True for a part of a larger group that has images on the other side of the split."""
+
+
+def describe_cuts(parts: dict[str, tuple[int, int]]) -> str:
+    """Return a sentence about groups that had to be divided.
+
+    Args:
+        parts: Number of validation images and of all images of each class whose groups were divided.
+    """
+    names = [f"'{name}' ({num_val} of {total})" for name, (num_val, total) in parts.items()]
+    return (
+        f"Nearly all photos of {listing(names)} belong to one series, patient or folder. It was divided in the order "
+        "of capture, and its end is used for validation. Photos on both sides of the border are alike, so the accuracy "
+        "may be too high. Photos from other days, places or persons would measure it better."
+    )
