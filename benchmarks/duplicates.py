@@ -15,10 +15,12 @@ from PIL import Image
 from benchmarks.output import print_header, print_row
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
+from engine.audit.photo_groups import with_duplicates
 from engine.audit.scan import DatasetScan, fingerprint_dataset
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.decode import decode
+from engine.data.photo_groups import PhotoGroups
 from engine.data.splits import split
 
 DATASETS = ("hymenoptera", "weather", "sign_digits", "flowers_small")
@@ -110,8 +112,7 @@ def count_found(scanned: DatasetScan, dataset: Dataset, kind: str) -> DetectionC
     kind_number = list(CHANGES).index(kind)
     rows = [row for row, sample in enumerate(scanned.samples) if _kind(sample) in (None, kind_number)]
     samples = [scanned.samples[row] for row in rows]
-    groups = run_to_end(find_duplicates(samples, scanned.records[rows]))
-    duplicates = [group for group in groups if group.kind != "burst"]
+    duplicates = run_to_end(find_duplicates(samples, scanned.records[rows]))
     numbers = {sample.path: _number(sample) for sample in samples}
     planted = {sample.path for sample in samples if _kind(sample) == kind_number}
     detected = {
@@ -125,13 +126,13 @@ def count_found(scanned: DatasetScan, dataset: Dataset, kind: str) -> DetectionC
         _num_pairs(len(group.paths)) - _num_planted_pairs([numbers[path] for path in group.paths])
         for group in duplicates
     )
-    is_grouped = _is_grouped(dataset, samples, groups)
+    is_grouped = _is_grouped(dataset, samples, duplicates)
     return DetectionCounts(len(planted), len(detected), num_other_pairs, _num_pairs(len(samples)), is_grouped)
 
 
 def _is_grouped(dataset: Dataset, samples: Sequence[Sample], groups: Sequence[DuplicateGroup]) -> bool:
     unsplit = replace(dataset, samples=tuple(replace(sample, split="train") for sample in samples), has_val=False)
-    drawn = split(unsplit, 0.2, 0, [group.paths for group in groups])
+    drawn = split(unsplit, 0.2, 0, with_duplicates(PhotoGroups(), groups))
     sides = {sample.path: sample.split for sample in drawn.samples}
     return bool(drawn.of_split("val")) and all(len({sides[path] for path in group.paths}) == 1 for group in groups)
 

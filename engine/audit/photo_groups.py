@@ -53,12 +53,16 @@ def find_photo_groups(
         gap = choose_gap(times, records, locations) if gap_seconds is None else gap_seconds
         found += [("time", rows) for rows in _group_by_time(times, records, locations, keys, gap)]
     rank = _ranks(paths, times, locations)
-    groups = (
-        PhotoGroup(kind=kind, paths=tuple(paths[row] for row in sorted(rows, key=rank.__getitem__)))
-        for kind, rows in found
-    )
     order = sorted({row for _, rows in found for row in rows}, key=rank.__getitem__)
-    return PhotoGroups(groups=tuple(groups), gap_seconds=gap, order=tuple(paths[row] for row in order))
+    return PhotoGroups(
+        groups=tuple(
+            PhotoGroup(kind=kind, paths=tuple(paths[row] for row in sorted(rows, key=rank.__getitem__)))
+            for kind, rows in found
+        ),
+        gap_seconds=gap,
+        num_leaks=sum(len({samples[row].split for row in rows} - {"test"}) > 1 for _, rows in found),
+        order=tuple(paths[row] for row in order),
+    )
 
 
 def with_duplicates(photo_groups: PhotoGroups, duplicates: Iterable[DuplicateGroup]) -> PhotoGroups:

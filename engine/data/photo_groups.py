@@ -39,6 +39,13 @@ class PhotoGroups(FrozenModel):
     order: tuple[str, ...] = Field((), exclude=True)
     """Paths of all grouped photos, in the order in which they were taken, or else of their names."""
 
+    num_leaks: int = 0
+    """Number of groups with photos in both training and validation, in a folder with its own split."""
+
+    def same_scene(self) -> list[tuple[str, ...]]:
+        """Return the paths of the copies and of the photos of one event, which nearly always show the same."""
+        return [group.paths for group in self.groups if LEVELS[group.kind] <= LEVELS["time"]]
+
     def describe(self) -> str:
         """Return the number of groups by kind, such as "16 by time (gap 60 s), 3 by file name"; empty for none."""
         counts = Counter(group.kind for group in self.groups)
@@ -49,7 +56,8 @@ class PhotoGroups(FrozenModel):
             ("time", f"by time{gap}"),
             ("copy", "of copies by file name"),
         )
-        return ", ".join(f"{counts[kind]:,} {label}" for kind, label in labels if counts[kind])
+        leaks = [f"{self.num_leaks:,} in both training and validation"] if self.num_leaks else []
+        return ", ".join([*(f"{counts[kind]:,} {label}" for kind, label in labels if counts[kind]), *leaks])
 
 
 class SplitGroup(ExtensibleModel):

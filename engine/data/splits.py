@@ -1,4 +1,4 @@
-"""Seeded training and validation split, stratified by class and grouped by duplicates and photos that belong together."""
+"""Seeded training and validation split, stratified by class; groups of images stay on one side."""
 
 import json
 from collections.abc import Mapping
@@ -97,9 +97,9 @@ def _apply(dataset: Dataset, chosen: set[int], units: Units, grouping: str) -> D
 def cut_warning(dataset: Dataset) -> str | None:
     """Return a sentence about the classes whose groups were divided between training and validation, if any."""
     cut = {number for number, group in enumerate(dataset.groups) if group.is_cut}
-    labels = {sample.label for sample in dataset.samples if sample.group in cut and sample.split == "val"}
-    if not labels:
+    if not cut:
         return None
+    labels = {sample.label for sample in dataset.samples if sample.group in cut and sample.split == "val"}
     val, train = dataset.counts("val"), dataset.counts("train")
     return describe_cuts({dataset.classes[label]: (val[label], val[label] + train[label]) for label in sorted(labels)})
 

@@ -41,14 +41,14 @@ def check(dataset: Dataset, data: DataConfig = DataConfig()) -> EventStream[Audi
     yield from (Warned(message=bad.reason, path=bad.path) for bad in scanned.unreadable)
     duplicates = yield from find_duplicates_in_scan(scanned)
     photo_groups = find_groups_in_scan(scanned, dataset.classes, data)
-    groups_to_keep = with_duplicates(photo_groups, duplicates)
+    same_scene = [*(group.paths for group in duplicates), *photo_groups.same_scene()]
     readable = dataset.without(frozenset(bad.path for bad in scanned.unreadable))
     return Audit(
         unreadable=scanned.unreadable,
         duplicates=duplicates,
         photo_groups=photo_groups,
         outliers=find_outliers(scanned.samples, scanned.records),
-        shortcuts=find_shortcuts(dataset, scanned.samples, scanned.records, groups_to_keep),
+        shortcuts=find_shortcuts(dataset, scanned.samples, scanned.records, same_scene),
         imbalance=imbalance_ratio(readable.counts("train")),
         grey_ranges=scanned.grey_ranges,
         notes=scanned.notes,
@@ -59,8 +59,8 @@ def split(dataset: Dataset, data: DataConfig, weights: str = "none") -> EventStr
     """Return the dataset split into training and validation images; yield a warning for each unreadable image.
 
     Unreadable images are removed before the split is drawn, so they do not change it. If the settings ask for it, all
-<<<<<<< HEAD
-    images of a group of duplicates are in the same split. Images that the start weights learnt from stay in training.
+    images of a group are in the same split; a warning names classes whose group had to be divided. Images that the
+    start weights learnt from stay in training.
 
     Args:
         dataset: The scanned dataset.
@@ -70,16 +70,9 @@ def split(dataset: Dataset, data: DataConfig, weights: str = "none") -> EventStr
     scanned = yield from fingerprint_dataset(dataset)
     yield from skipped_warnings(scanned)
     start = yield from find_start_images(weights)
-    return (yield from split_readable(dataset, data, scanned, start))
-=======
-    images of a group are in the same split; a warning names classes whose group had to be divided.
-    """
-    scanned = yield from fingerprint_dataset(dataset)
-    yield from skipped_warnings(scanned)
-    dataset = yield from split_readable(dataset, data, scanned)
+    dataset = yield from split_readable(dataset, data, scanned, start)
     yield from split_warnings(dataset)
     return dataset
->>>>>>> 98f94e4 (Photos are grouped by folder, file name, serial number and time, and a group larger than the validation split is divided in the order of capture (in progress))
 
 
 def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, start: LearntFrom) -> EventStream[Dataset]:
@@ -91,10 +84,10 @@ def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, sta
     dataset = replace(dataset, grey_ranges=scanned.grey_ranges)
     if dataset.has_val:
         return dataset
-<<<<<<< HEAD
     keep_in_train = yield from paths_of_copies(scanned, start)
     duplicates = (yield from find_duplicates_in_scan(scanned)) if data.group_duplicates else ()
-    drawn = draw_split(dataset, data.val_fraction, data.seed, [group.paths for group in duplicates], keep_in_train)
+    groups = with_duplicates(find_groups_in_scan(scanned, dataset.classes, data), duplicates)
+    drawn = draw_split(dataset, data.val_fraction, data.seed, groups, keep_in_train)
     if keep_in_train and not drawn.of_split("val"):
         raise EngineError(
             f"No image is left to validate on: the start weights learnt from {len(keep_in_train):,} of "
@@ -103,11 +96,6 @@ def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, sta
             dataset.root,
         )
     return drawn
-=======
-    duplicates = (yield from find_duplicates_in_scan(scanned)) if data.group_duplicates else ()
-    groups = with_duplicates(find_groups_in_scan(scanned, dataset.classes, data), duplicates)
-    return draw_split(dataset, data.val_fraction, data.seed, groups)
->>>>>>> 98f94e4 (Photos are grouped by folder, file name, serial number and time, and a group larger than the validation split is divided in the order of capture (in progress))
 
 
 def with_grey_ranges(dataset: Dataset) -> EventStream[Dataset]:

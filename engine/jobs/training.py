@@ -3,11 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-<<<<<<< HEAD
 from dataclasses import replace
-=======
-from itertools import chain
->>>>>>> 98f94e4 (Photos are grouped by folder, file name, serial number and time, and a group larger than the validation split is divided in the order of capture (in progress))
 from pathlib import Path
 
 from engine.audit.learnt_from import LearntFrom
@@ -21,12 +17,8 @@ from engine.core.log import log_to_file
 from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.jobs.base import EventStream, translate_device_errors
-<<<<<<< HEAD
-from engine.jobs.dataset import skipped_warnings, split_readable, with_grey_ranges
-from engine.jobs.held_out import find_start_images, separate_held_out
-=======
 from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings, with_grey_ranges
->>>>>>> 98f94e4 (Photos are grouped by folder, file name, serial number and time, and a group larger than the validation split is divided in the order of capture (in progress))
+from engine.jobs.held_out import find_start_images, separate_held_out
 from engine.runs.event_log import log_events
 from engine.runs.image_folder import require_images
 from engine.runs.run_folder import Run, create_run
@@ -67,7 +59,7 @@ def _train(
 ) -> EventStream[Run]:
     require_trainable(dataset)
     honest = yield from separate_held_out(dataset, scanned, start)
-    dataset, warnings = honest.dataset, (*skipped_warnings(scanned), *honest.warnings)
+    dataset, warnings = honest.dataset, (*skipped_warnings(scanned), *split_warnings(dataset), *honest.warnings)
     require_tensorboard(config)
     dataset = yield from with_grey_ranges(dataset)
     run = Run(path)
@@ -75,13 +67,8 @@ def _train(
         return (yield from _fit_silently(run, config, dataset))
     with _locked_folder(run):
         if not (is_restarted() and run.config_path.is_file()):
-<<<<<<< HEAD
             create_run(path, config, dataset, file_contents(scanned))
         return (yield from _fit_and_record(run, config, dataset, warnings))
-=======
-            create_run(path, config, dataset)
-        return (yield from _fit_and_record(run, config, dataset, chain(skipped, split_warnings(dataset))))
->>>>>>> 98f94e4 (Photos are grouped by folder, file name, serial number and time, and a group larger than the validation split is divided in the order of capture (in progress))
 
 
 def resume(path: Path) -> EventStream[Run]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.audit.findings import Audit
+from engine.audit.photo_groups import with_duplicates
 from engine.config.settings import DataConfig
 from engine.data.dataset import Dataset, Sample
 from engine.data.split_names import Split
@@ -61,11 +62,11 @@ def split_dataset(dataset: Dataset, audit: Audit, data: DataConfig) -> PreparedD
 
     Args:
         dataset: The dataset; an earlier split is ignored.
-        audit: Findings with the groups of duplicates, which stay on one side if the settings say so.
+        audit: Findings with the groups of duplicates and photos, which stay on one side if the settings say so.
         data: Settings of the split.
     """
     dataset = replace(dataset, grey_ranges=audit.grey_ranges)
     if not dataset.has_val:
-        groups = [group.paths for group in audit.duplicates] if data.group_duplicates else []
+        groups = with_duplicates(audit.photo_groups, audit.duplicates if data.group_duplicates else ())
         dataset = split(unsplit(dataset), data.val_fraction, data.seed, groups)
     return prepare_dataset(dataset, audit)

@@ -7,9 +7,11 @@ from engine.audit.class_balance import MAX_UNWEIGHTED_RATIO
 from engine.audit.findings import Audit, DuplicateGroup, OutlierKind
 from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
+from engine.data.photo_groups import PhotoGroups
+from engine.data.splits import cut_warning
 from gui.models.image_model import GridItem
 
-_EXAMPLES_PER_CLASS = 12
+_EXAMPLES_PER_CLASS, _EXAMPLE_GROUPS = 12, 20
 _OUTLIER_TITLES: dict[OutlierKind, tuple[str, str]] = {
     "blurred": ("image is blurred", "images are blurred"),
     "dark": ("image is nearly black", "images are nearly black"),
@@ -47,6 +49,7 @@ class _FindingRows:
                 "Training skips unreadable files. Replace or delete them.",
                 tuple(self._item(file.path, note=file.reason) for file in self._audit.unreadable),
             )
+        yield from self._photo_groups()
         yield from self._outliers()
         yield from self._shortcuts()
         if self._audit.imbalance > MAX_UNWEIGHTED_RATIO:
@@ -79,11 +82,6 @@ class _FindingRows:
             ("near-duplicate", "near-duplicates"),
             f"The same image in another size, quality, colour or crop. {_GROUP_NOTE}",
         )
-        yield from self._groups(
-            [group for group in remaining if group.kind == "burst"],
-            ("burst of photos", "bursts of photos"),
-            f"Photos taken within seconds of each other show nearly the same scene. {_GROUP_NOTE}",
-        )
 
     def _groups(
         self, groups: Sequence[DuplicateGroup], nouns: tuple[str, str], explanation: str, is_marked: bool = False
@@ -98,6 +96,21 @@ class _FindingRows:
             for number, group in enumerate(groups, start=1)
             for path in group.paths
         )
+
+    def _photo_groups(self) -> Iterator[FindingRow]:
+        found = self._audit.photo_groups
+        description = found.describe()
+        if description:
+            explanation = cut_warning(self._dataset) or (
+                f"Photos of one event, patient or place show nearly the same. {_GROUP_NOTE} Nothing needs to be "
+                "deleted. The setting Group photos turns this off."
+            )
+            yield FindingRow(f"Groups of photos: {description}", explanation, tuple(self._examples(found)))
+
+    def _examples(self, found: PhotoGroups) -> Iterator[GridItem]:
+        for number, group in enumerate(found.groups[:_EXAMPLE_GROUPS], start=1):
+            for path in group.paths[:_EXAMPLES_PER_CLASS]:
+                yield self._item(path, prefix=f"{number}: ")
 
     def _outliers(self) -> Iterator[FindingRow]:
         for kind, nouns in _OUTLIER_TITLES.items():

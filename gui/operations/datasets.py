@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer
 from engine import jobs
 from engine.audit.findings import Audit
 from engine.config.presets import demo_config, suggest_config
-from engine.config.settings import RunConfig
+from engine.config.settings import DataConfig, RunConfig
 from engine.core.paths import home_folder
 from engine.data.dataset import Dataset
 from engine.data.sample_dataset import write_sample_dataset
@@ -37,6 +37,7 @@ class DatasetOperations(QObject):
         """The folder that the user wants to see, also while it is being read."""
         self._dataset: Dataset | None = None
         self._audit = Audit()
+        self._grouping = _grouping(state.config.data)
         self._opening, self._checking, self._rescanning = LatestJob(), LatestJob(), LatestJob()
         self._splitting = LatestJob(is_serial=True)
         self._rescan_timer = QTimer(self)
@@ -48,6 +49,11 @@ class DatasetOperations(QObject):
     def is_checking(self) -> bool:
         """True if the split of the state does not yet contain the findings of the check."""
         return self._checking.is_awaited or self._splitting.is_awaited
+
+    @property
+    def has_current_groups(self) -> bool:
+        """True if the groups of photos were found with the current settings."""
+        return self._grouping == _grouping(self._state.config.data)
 
     @property
     def is_rescan_scheduled(self) -> bool:
@@ -120,7 +126,10 @@ class DatasetOperations(QObject):
             self._state.set_config(config)
         self._dataset, self._audit = dataset, Audit()
         self._split()
-        self._checking.request(partial(self._runner.start, "Checking files", jobs.check(dataset)), self._on_checked)
+        data = self._state.config.data
+        self._grouping = _grouping(data)
+        work = jobs.check(dataset, data)
+        self._checking.request(partial(self._runner.start, "Checking files", work), self._on_checked)
 
     def _on_rescanned(self, dataset: Dataset) -> None:
         self._dataset = dataset
@@ -142,3 +151,7 @@ def _scan(path: Path) -> EventStream[tuple[Dataset, RunConfig]]:
     dataset = yield from jobs.scan(path)
     is_sample = dataset.root == home_folder() / "sample"
     return dataset, demo_config() if is_sample else suggest_config(dataset)
+
+
+def _grouping(data: DataConfig) -> tuple[str, int | None]:
+    return data.group_by, data.group_gap

@@ -48,7 +48,8 @@ class RunOperations(QObject):
         dataset = self._state.dataset
         if dataset is None or self._state.training is not None:
             raise RuntimeError("Training needs an open dataset, and only one training can run.")
-        audit = None if self._datasets.is_checking and not dataset.has_val else self._state.audit
+        is_grouped = self._datasets.has_current_groups and not self._datasets.is_checking
+        audit = self._state.audit if is_grouped or dataset.has_val else None
         return self._start_training(_train(dataset, audit, self._state.config))
 
     def resume(self, record: RunRecord) -> Job:
@@ -185,7 +186,7 @@ class RunOperations(QObject):
 
 
 def _train(dataset: Dataset, audit: Audit | None, config: RunConfig) -> EventStream[Run]:
-    """Split the dataset and train; without an audit the duplicates are found first."""
+    """Split the dataset and train; without an audit the groups are found first."""
     path = new_run_path(dataset.root)
     if audit is None:
         return (yield from jobs.split_and_train(unsplit(dataset), config, path))

@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.audit.findings import Audit
+from engine.audit.photo_groups import with_duplicates
 from engine.audit.review_queue import CorrectionGain, LabelIssue, Review, build_queue
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample, scan_in_steps
+from engine.data.fold_groups import fold_groups
 from engine.data.label_overrides import apply_decisions, read_decisions
 from engine.ml.evaluation.linear_probe import (
+    NUM_FOLDS,
     Embeddings,
     Labels,
     Probabilities,
@@ -34,7 +37,7 @@ def review_labels(dataset: Dataset, model_path: Path, audit: Audit) -> Generator
     embeddings = yield from compute_embeddings(dataset.root, _training_samples(dataset, audit), model_path)
     labels = embeddings.labels
     probabilities = out_of_fold_probabilities(
-        embeddings.vectors, labels, len(dataset.classes), groups=_duplicate_groups(embeddings, audit)
+        embeddings.vectors, labels, len(dataset.classes), groups=_groups(embeddings, audit)
     )
     label_issues = tuple(rank_label_issues(embeddings, probabilities, dataset.classes))
     queue = build_queue(dataset, audit, label_issues, read_decisions(dataset.root))
@@ -102,7 +105,7 @@ def evaluate_corrections(dataset: Dataset, model_path: Path, audit: Audit) -> Ge
     indices = {name: label for label, name in enumerate(given.classes)}
     corrected = np.array([indices[name] for name in corrected_names if name is not None], np.int64)
     vectors, labels, num_classes = embeddings.vectors, embeddings.labels, len(given.classes)
-    groups = _duplicate_groups(embeddings, audit)
+    groups = _groups(embeddings, audit)
     from_given = out_of_fold_probabilities(vectors, labels, num_classes, groups=groups)
     from_corrected = out_of_fold_probabilities(vectors[is_included], corrected, num_classes, groups=groups[is_included])
     return CorrectionGain(
@@ -119,16 +122,10 @@ def _training_samples(dataset: Dataset, audit: Audit) -> list[Sample]:
     return [replace(s, split="train") for s in dataset.samples if s.split != "test" and s.path not in unreadable]
 
 
-def _duplicate_groups(embeddings: Embeddings, audit: Audit) -> Labels:
-    """Return the group number of each image, shape (N,), equal for duplicates."""
-    group_of_path: dict[str, str] = {}
-    for group in audit.duplicates:
-        # Groups can overlap: an image that is already in one joins the others to it
-        head = next((group_of_path[path] for path in group.paths if path in group_of_path), group.paths[0])
-        group_of_path |= {path: group_of_path.get(path, head) for path in group.paths}
-    keys = [group_of_path.get(sample.path, sample.path) for sample in embeddings.samples]
-    result: Labels = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-    return result
+def _groups(embeddings: Embeddings, audit: Audit) -> Labels:
+    """Return the group number of each image, shape (N,), equal for images that have to be in one fold."""
+    groups = with_duplicates(audit.photo_groups, audit.duplicates)
+    return np.array(fold_groups(embeddings.samples, groups, NUM_FOLDS), np.int64)
 
 
 def _adjust_by_thresholds(probabilities: Probabilities, labels: Labels) -> Probabilities:

@@ -10,6 +10,7 @@ from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.core.time_stamps import now
+from engine.data.dataset import Dataset, Sample
 from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.evaluation.learning_curve_forecast import Floats, forecast_curve
 from engine.ml.evaluation.linear_probe import Labels, Vectors, compute_embeddings, fit_logistic_regression, fit_pca
@@ -45,6 +46,8 @@ class ProbeData:
     val_labels: Labels
     """Shape (M,)."""
     num_classes: int
+    train_groups: Labels
+    """Group number of each training image, shape (N,)."""
 
     def predict(self, positions: Labels) -> Labels:
         """Fit a probe on the training images at `positions`; return the predicted validation classes, shape (M,)."""
@@ -82,7 +85,8 @@ def compute_learning_curve(run: Run) -> Generator[Event, None, LearningCurve]:
     chosen = yield from choose_evaluation_samples(run.model_path, root)
     train = yield from compute_embeddings(root, chosen.training, run.model_path)
     val = yield from compute_embeddings(root, chosen.samples, run.model_path)
-    data = ProbeData(train.vectors, train.labels, val.vectors, val.labels, len(classes)).reduced()
+    groups = _group_numbers(train.samples, run.dataset)
+    data = ProbeData(train.vectors, train.labels, val.vectors, val.labels, len(classes), groups).reduced()
     curve = yield from measure_learning_curve(data, classes)
     write_learning_curve(curve, run.path)
     return curve
@@ -112,7 +116,7 @@ def measure_learning_curve(data: ProbeData, classes: tuple[str, ...]) -> Generat
     for number, share in enumerate(_SHARES, start=1):
         # The subset of all images does not depend on the seed
         seeds = range(num_seeds if share < 1 else 1)
-        subsets = [_draw_subset(labels, np.full(num_classes, share), seed) for seed in seeds]
+        subsets = [_draw_subset(data, np.full(num_classes, share), seed) for seed in seeds]
         counts.append(round(np.mean([len(subset) for subset in subsets])))
         hits.append(np.stack([data.predict(subset) == data.val_labels for subset in subsets]))
         yield from ticker.at(number)
@@ -149,7 +153,7 @@ def _class_curve(
     generator = np.random.default_rng(label)
     num_val = len(data.val_labels)
     for seed in range(num_seeds):
-        predicted_halved = data.predict(_draw_subset(data.train_labels, shares, seed))
+        predicted_halved = data.predict(_draw_subset(data, shares, seed))
         for _ in range(_NUM_RESAMPLES // num_seeds):
             drawn = generator.integers(0, num_val, num_val)
             truth, full, halved = data.val_labels[drawn], predicted[drawn], predicted_halved[drawn]
@@ -175,13 +179,27 @@ def _f1(truth: Labels, predicted: Labels, label: int) -> float:
     return float(2 * num_hits / max(1, np.sum(truth == label) + np.sum(predicted == label)))
 
 
-def _draw_subset(labels: Labels, shares: Floats, seed: int) -> Labels:
-    """Return sorted positions of a random share (0..1) of each class, at least one image per class."""
+def _group_numbers(samples: Sequence[Sample], dataset: Dataset) -> Labels:
+    """Return the group number of each image in the split of a run, shape (N,); one without group has its own number."""
+    group_of = {sample.path: sample.group for sample in dataset.samples if sample.group is not None}
+    first_own = 1 + max(group_of.values(), default=-1)
+    numbers = [group_of.get(sample.path, first_own + row) for row, sample in enumerate(samples)]
+    return np.array(numbers, np.int64)
+
+
+def _draw_subset(data: ProbeData, shares: Floats, seed: int) -> Labels:
+    """Return sorted positions of a random share (0..1) of each class, at least one image per class.
+
+    Whole groups are drawn, and a part of the last one, because more images of the same event add less than new events.
+    """
     generator = np.random.default_rng(seed)
     subset = []
-    for label in np.unique(labels):
-        positions = np.flatnonzero(labels == label)
-        subset.append(generator.permutation(positions)[: max(1, round(len(positions) * shares[label]))])
+    for label in np.unique(data.train_labels):
+        positions = np.flatnonzero(data.train_labels == label)
+        _, group_of = np.unique(data.train_groups[positions], return_inverse=True)
+        rank = np.argsort(generator.permutation(group_of.max() + 1))[group_of]
+        num_drawn = max(1, round(len(positions) * shares[label]))
+        subset.append(positions[np.argsort(rank, kind="stable")][:num_drawn])
     return np.sort(np.concatenate(subset))
 
 

@@ -12,7 +12,7 @@ import scipy
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
-from engine.audit.findings import DuplicateGroup, Shortcut
+from engine.audit.findings import Shortcut
 from engine.audit.fingerprint import Records
 from engine.core.formatting import percent
 from engine.data.dataset import Dataset, Sample
@@ -20,7 +20,7 @@ from engine.ml.evaluation.shortcut_features import ShortcutFeature, shortcut_fea
 
 _NUM_FOLDS = 5
 _MIN_IMAGES = 10
-"""Classes with fewer images, duplicates counted once, are skipped: their scores are too noisy."""
+"""Classes with fewer images, each group counted once, are skipped: their scores are too noisy."""
 _NUM_STANDARD_ERRORS = 3.0
 """Informedness must exceed `_MIN_LOWER_BOUND` by this many standard errors: a correction for multiple tests."""
 _MIN_LOWER_BOUND = 0.4
@@ -29,32 +29,32 @@ _Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 def find_shortcuts(
-    dataset: Dataset, samples: Sequence[Sample], records: Records, duplicates: Sequence[DuplicateGroup]
+    dataset: Dataset, samples: Sequence[Sample], records: Records, groups: Sequence[Sequence[str]]
 ) -> tuple[Shortcut, ...]:
     """Return the features that alone predict all classes, or one class, much better than chance.
 
-    For each feature a shallow decision tree is fitted on that feature and cross-validated, with duplicates in the same
+    For each feature a shallow decision tree is fitted on that feature and cross-validated, with groups of photos in one
     fold. The score of a class is its informedness, Youden's J = recall - false positive rate.
 
     Args:
         dataset: Source of the class names.
         samples: The N readable images.
         records: Fingerprint records of the samples, shape (N,).
-        duplicates: Groups of duplicates, by path.
+        groups: Groups of duplicates and of photos of one event, by path.
 
     Returns:
         Shortcuts, the strongest first; none if fewer than two classes are large enough.
     """
     labels = np.array([sample.label for sample in samples], np.int64)
-    groups = _duplicate_groups(samples, duplicates)
-    counts = np.array([len(set(groups[labels == label].tolist())) for label in range(len(dataset.classes))])
+    numbers = _group_numbers(samples, groups)
+    counts = np.array([len(set(numbers[labels == label].tolist())) for label in range(len(dataset.classes))])
     rows = np.flatnonzero(counts[labels] >= _MIN_IMAGES)
     if np.count_nonzero(counts >= _MIN_IMAGES) < 2:
         return ()
     shortcuts: list[Shortcut] = []
     for feature in shortcut_features(records[rows]):
         if not {shortcut.feature for shortcut in shortcuts} & set(feature.implied_by):
-            shortcuts += _evaluate_feature(dataset.classes, feature, labels[rows], groups[rows])
+            shortcuts += _evaluate_feature(dataset.classes, feature, labels[rows], numbers[rows])
     return tuple(sorted(shortcuts, key=lambda shortcut: -(shortcut.accuracy - shortcut.chance) / (1 - shortcut.chance)))
 
 
@@ -93,7 +93,7 @@ def _evaluate_feature(
 def _informedness(truth: _Mask, predicted: _Mask, groups: _Labels) -> tuple[float, float]:
     """Return Youden's J (1950) of one class and its standard error.
 
-    For the error duplicates are counted once, and half a success and half a failure are added to each rate.
+    For the error each group is counted once, and half a success and half a failure are added to each rate.
     """
     recall, false_positive_rate = float(predicted[truth].mean()), float(predicted[~truth].mean())
     variance = 0.0
@@ -104,12 +104,12 @@ def _informedness(truth: _Mask, predicted: _Mask, groups: _Labels) -> tuple[floa
     return recall - false_positive_rate, float(np.sqrt(variance))
 
 
-def _duplicate_groups(samples: Sequence[Sample], duplicates: Sequence[DuplicateGroup]) -> _Labels:
-    """Return the group number of each image, shape (N,), equal for duplicates."""
+def _group_numbers(samples: Sequence[Sample], groups: Sequence[Sequence[str]]) -> _Labels:
+    """Return the group number of each image, shape (N,), equal for images of one group."""
     rows = {sample.path: row for row, sample in enumerate(samples)}
     linked = scipy.cluster.hierarchy.DisjointSet(range(len(samples)))
-    for group in duplicates:
-        present = [rows[path] for path in group.paths if path in rows]
+    for paths in groups:
+        present = [rows[path] for path in paths if path in rows]
         for other in present[1:]:
             linked.merge(present[0], other)
     labels = np.empty(len(samples), np.int64)

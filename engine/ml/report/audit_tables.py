@@ -7,6 +7,7 @@ from itertools import islice
 from engine.audit.class_balance import describe_imbalance
 from engine.audit.findings import Audit, DuplicateGroup, OutlierKind
 from engine.data.dataset import Dataset
+from engine.data.photo_groups import GroupKind, PhotoGroups
 from engine.ml.report.gallery import Gallery, Tile
 
 _MAX_EXAMPLES, _MAX_GROUPS, _MAX_IN_GROUP = 5, 4, 5
@@ -40,7 +41,9 @@ def audit_rows(audit: Audit) -> list[AuditRow]:
         ),
         _group_row("Groups of exact duplicates", [group for group in groups if group.kind == "exact"]),
         _group_row("Groups of near-duplicates", [group for group in groups if group.kind == "near"]),
-        _group_row("Bursts", [group for group in groups if group.kind == "burst"]),
+        _photo_group_row("Groups of photos by time", audit.photo_groups, ("time",)),
+        _photo_group_row("Groups of photos by file name", audit.photo_groups, ("name", "copy")),
+        _photo_group_row("Groups of photos by folder", audit.photo_groups, ("folder",)),
         _group_row("Groups with conflicting labels", [group for group in groups if group.is_conflict]),
         _group_row("Groups in both training and validation", [group for group in groups if group.crosses_splits]),
     ]
@@ -50,6 +53,11 @@ def audit_rows(audit: Audit) -> list[AuditRow]:
         rows.append(AuditRow(name, len(outliers), examples))
     sentences = tuple(shortcut.sentence for shortcut in audit.shortcuts)
     return [*rows, AuditRow("Shortcut features", len(audit.shortcuts), sentences)]
+
+
+def _photo_group_row(name: str, groups: PhotoGroups, kinds: Sequence[GroupKind]) -> AuditRow:
+    found = [group.paths for group in groups.groups if group.kind in kinds]
+    return AuditRow(name, len(found), tuple(map(_join_paths, found[:_MAX_EXAMPLES])))
 
 
 def _group_row(name: str, groups: Sequence[DuplicateGroup]) -> AuditRow:
@@ -65,7 +73,7 @@ def duplicate_tiles(audit: Audit, dataset: Dataset, gallery: Gallery) -> list[li
     """Return tiles of the first groups of duplicates, those with conflicting labels or in both splits first."""
     classes = {sample.path: dataset.classes[sample.label] for sample in dataset.samples}
     splits = {sample.path: sample.split for sample in dataset.samples}
-    groups = [group for group in audit.duplicates if group.kind != "burst"]
+    groups = list(audit.duplicates)
     groups.sort(key=lambda group: (not group.is_conflict, not group.crosses_splits))
     return [
         [gallery.tile(path, f"{classes[path]} ({splits[path]})", is_small=True) for path in group.paths[:_MAX_IN_GROUP]]

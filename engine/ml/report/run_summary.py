@@ -59,5 +59,7 @@ def _versions() -> str:
 def _describe_split(dataset: Dataset, config: RunConfig) -> str:
     if is_split_by_folders([(sample.path, sample.split) for sample in dataset.samples]):
         return "by the folders of the dataset"
-    groups = ", duplicates and bursts on the same side" if config.data.group_duplicates else ""
-    return f"{percent(config.data.val_fraction)} of each class for validation, seed {config.data.seed}{groups}"
+    share = percent(config.data.val_fraction)
+    duplicates = ", duplicates on the same side" if config.data.group_duplicates else ""
+    groups = f", groups of photos: {dataset.grouping}" if dataset.grouping else ""
+    return f"{share} of each class for validation, seed {config.data.seed}{duplicates}{groups}"

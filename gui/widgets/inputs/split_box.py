@@ -44,14 +44,15 @@ class SplitBox(QWidget):
         Args:
             fraction: Validation share (0..1).
             is_own: Whether the folder has its own validation folder, which hides the input.
-            num_grouped: Number of images that have duplicates.
+            num_grouped: Number of images in groups.
         """
         self.percent.blockSignals(True)
         self.percent.setValue(round(fraction * 100))
         self.percent.blockSignals(False)
         self.percent.setVisible(not is_own)
         self._label.setVisible(not is_own)
-        grouped = f" {count(num_grouped, 'image')} with duplicates are kept together." if num_grouped else ""
+        grouped = f" {count(num_grouped, 'image')} of groups are kept together." if num_grouped else ""
         own = "Using the folder's own val/ for validation."
         self._note.setText(own if is_own else f"The split is reproducible.{grouped}")
-        self._note.setToolTip("Duplicates and bursts stay on one side of the split" if num_grouped else "")
+        tooltip = "Duplicates and photos of one event, patient or place stay on one side of the split"
+        self._note.setToolTip(tooltip if num_grouped else "")

@@ -22,7 +22,7 @@ CLASSES = ("a", "b", "c")
 
 
 def _curve(vectors: np.ndarray, labels: np.ndarray, val_vectors: np.ndarray, val_labels: np.ndarray) -> LearningCurve:
-    data = ProbeData(vectors, labels, val_vectors, val_labels, 3)
+    data = ProbeData(vectors, labels, val_vectors, val_labels, 3, np.arange(len(labels)))
     return run_to_end(measure_learning_curve(data.reduced(), CLASSES))
 
 
