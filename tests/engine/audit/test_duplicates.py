@@ -1,4 +1,4 @@
-"""Tests of finding exact duplicates, near-duplicates and bursts."""
+"""Tests of finding exact duplicates and near-duplicates."""
 
 import io
 import math
@@ -14,9 +14,11 @@ from benchmarks.duplicates import CHANGES, count_found, plant_duplicates
 from engine.audit.duplicates import find_duplicates
 from engine.audit.findings import DuplicateGroup
 from engine.audit.fingerprint import empty_records, fingerprint
+from engine.audit.photo_groups import with_duplicates
 from engine.audit.scan import fingerprint_dataset
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
+from engine.data.photo_groups import PhotoGroups
 from engine.data.splits import split
 from tests.images import draw_scene
 
@@ -92,7 +94,7 @@ def test_equal_hashes_alone_do_not_make_duplicates() -> None:
 
 
 def test_the_same_sign_by_different_hands_is_not_a_duplicate(shared: Path) -> None:
-    assert [group.paths for group in _groups(shared / "data" / "sign_digits") if group.kind != "burst"] == []
+    assert [group.paths for group in _groups(shared / "data" / "sign_digits")] == []
 
 
 def test_duplicates_in_train_and_val_cross_splits(folder: Path, tmp_path: Path) -> None:
@@ -105,34 +107,6 @@ def test_duplicates_in_train_and_val_cross_splits(folder: Path, tmp_path: Path) 
     assert all(group.crosses_splits and not group.is_conflict for group in groups)
 
 
-def _shots(*rows: tuple[str, float, str]) -> tuple[DuplicateGroup, ...]:
-    """Find groups among different images, given path, capture time and camera."""
-    records = empty_records(len(rows))
-    records["digest"] = np.arange(2 * len(rows)).reshape(-1, 2)
-    records["hashes"] = np.random.default_rng(0).integers(0, 2**63, (len(rows), 2))
-    records["taken"] = [taken for _, taken, _ in rows]
-    records["camera"] = [camera.encode() for _, _, camera in rows]
-    samples = [Sample(path, "ab".index(path[0])) for path, _, _ in rows]
-    return run_to_end(find_duplicates(samples, records))
-
-
-def test_photos_of_one_camera_within_seconds_are_a_burst_and_never_a_conflict() -> None:
-    burst, other = _shots(
-        ("a/1", 10, "X"), ("b/2", 11, "X"), ("a/3", 13, "X"), ("a/4", 16, "X"), ("a/5", 11, "Y"), ("a/6", 12, "Y")
-    )
-    assert (burst.paths, burst.kind, burst.is_conflict) == (("a/1", "b/2", "a/3"), "burst", False)
-    assert other.paths == ("a/5", "a/6")
-
-
-def test_without_a_camera_name_a_burst_stays_within_one_folder() -> None:
-    (burst,) = _shots(("a/1", 10, ""), ("b/2", 10, ""), ("a/3", 10, ""), ("a/4", math.nan, ""))
-    assert burst.paths == ("a/1", "a/3")
-
-
-def test_a_stopped_camera_clock_does_not_make_a_burst() -> None:
-    assert _shots(*((f"a/{number}", 0.0, "X") for number in range(100))) == ()
-
-
 def test_the_split_keeps_each_group_on_one_side(folder: Path) -> None:
     for number in range(4):
         draw_scene(number).save(folder / "ant" / f"{number}.jpg", quality=60)
@@ -141,7 +115,7 @@ def test_the_split_keeps_each_group_on_one_side(folder: Path) -> None:
     groups = run_to_end(find_duplicates(scanned.samples, scanned.records))
     assert len(groups) == 4
     for seed in range(5):
-        divided = split(dataset, 0.3, seed, [group.paths for group in groups])
+        divided = split(dataset, 0.3, seed, with_duplicates(PhotoGroups(), groups))
         assert divided.counts("val") == [2, 1]
         assert _is_on_one_side(divided, groups)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from engine.audit.findings import Audit, DuplicateGroup
 from engine.audit.review_queue import LabelIssue, build_queue
 from engine.data.dataset import Dataset, Sample
+from engine.data.photo_groups import PhotoGroup, PhotoGroups
 from engine.results.evaluation import Unreadable
 
 DATASET = Dataset(
@@ -48,9 +49,9 @@ def test_a_resolved_conflict_is_not_a_conflict() -> None:
     assert [item.reason for item in build_queue(agreed, audit, (), {"a"})] == ["Nearly the same image as a"]
 
 
-def test_a_burst_is_reviewed_only_if_its_photos_have_different_labels() -> None:
-    assert build_queue(DATASET, Audit(duplicates=(_group("a", "c", kind="burst"),)), (), ()) == ()
-    assert len(build_queue(DATASET, Audit(duplicates=(_group("a", "b", kind="burst"),)), (), ())) == 2
+def test_photos_of_one_event_are_not_reviewed_even_with_different_labels() -> None:
+    groups = PhotoGroups(groups=(PhotoGroup(kind="time", paths=("a", "b", "c")),))
+    assert build_queue(DATASET, Audit(photo_groups=groups), (), ()) == ()
 
 
 def test_a_conflict_suggests_the_class_of_the_probe() -> None:

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind, Outlier, Shortcut
 from engine.data.dataset import Dataset, Sample
+from engine.data.photo_groups import PhotoGroup, PhotoGroups
 from engine.results.evaluation import Unreadable
 from gui.models.dataset_summary import prepare_dataset
 from gui.operations import Operations
@@ -34,11 +35,11 @@ def _group(kind: DuplicateKind, *paths: str, conflict: bool = False, leak: bool 
 AUDIT = Audit(
     unreadable=(Unreadable(path="ant/4.png", reason="This file is empty."),),
     duplicates=(
-        _group("burst", "ant/2.png", "ant/3.png"),
         _group("near", "ant/1.png", "ant/2.png"),
         _group("exact", "ant/1.png", "bee/1.png", conflict=True),
         _group("exact", "ant/3.png", "ant/2.png", leak=True),
     ),
+    photo_groups=PhotoGroups(groups=(PhotoGroup(kind="time", paths=("ant/2.png", "ant/3.png")),), gap_seconds=60),
     outliers=(Outlier(path="bee/2.png", kind="blurred", reason="It is blurred."),),
     shortcuts=(Shortcut(feature="border", accuracy=0.95, chance=0.5, sentence="The border reveals the class 'bee'."),),
     imbalance=5.0,
@@ -79,8 +80,8 @@ def test_findings_are_listed_with_the_most_serious_first(panel: FindingsPanel, s
         "1 image has conflicting labels",
         "1 image is in both training and validation",
         "1 near-duplicate",
-        "1 burst of photos",
         "1 file cannot be read",
+        "Groups of photos: 1 by time (gap 60 s)",
         "1 image is blurred",
         "Shortcut feature: border",
         "The largest class has 5.0 times the images of the smallest",
@@ -135,7 +136,7 @@ def test_opening_a_folder_counts_its_findings_and_keeps_duplicates_on_one_side_o
     tab = page.tabs.tabText(page.tabs.indexOf(page.findings))
     assert tab == f"Findings ({page.findings.list.count()})"
     note = page.split_box.findChildren(type(page.summary))[0].text().replace(NBSP, " ")
-    assert "12 images with duplicates are kept together" in note
+    assert "12 images of groups are kept together" in note
     for fraction in (0.2, 0.5):
         operations.datasets.set_val_fraction(fraction)
         settle()

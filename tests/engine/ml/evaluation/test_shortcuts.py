@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from engine import jobs
-from engine.audit.findings import DuplicateGroup, Shortcut
+from engine.audit.findings import Shortcut
 from engine.audit.fingerprint import Records, empty_records
 from engine.core.event_stream import run_to_end
 from engine.core.formatting import percent
@@ -90,15 +90,7 @@ def test_duplicates_are_not_independent_evidence() -> None:
     records = np.repeat(records[:20], 4)
     samples = tuple(replace(sample, label=n // 4 % 2) for n, sample in enumerate(dataset.samples))
     dataset = replace(dataset, samples=samples)
-    groups = [
-        DuplicateGroup(
-            paths=tuple(sample.path for sample in samples[start : start + 4]),
-            kind="exact",
-            is_conflict=False,
-            crosses_splits=False,
-        )
-        for start in range(0, 80, 4)
-    ]
+    groups = [[sample.path for sample in samples[start : start + 4]] for start in range(0, 80, 4)]
     assert find_shortcuts(dataset, samples, records, ()) != ()
     assert find_shortcuts(dataset, samples, records, groups) == ()
 
