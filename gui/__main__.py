@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.cli.names import SUBCOMMANDS
+from engine.core.threads import let_waiting_threads_sleep
 
 NO_DISPLAY = (
     "There is no display to open the window on. Use the command line instead, which has the same functions: "
@@ -21,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _replace_missing_streams()
     _restore_library_path()
+    let_waiting_threads_sleep()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--self-test"]:
         return _run_self_test()

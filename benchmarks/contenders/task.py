@@ -28,6 +28,8 @@ class Task:
     """Time budget in seconds; used by Classifold only."""
     mode: str = "full"
     """Training mode; used by Classifold only."""
+    precision: str = "auto"
+    """Precision of training; used by Classifold only."""
     model: str = ""
     """Model file for prediction; used by Classifold only."""
     save_model_to: str = ""

@@ -14,6 +14,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_WAIT_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
+"""Environment variables by which OpenMP of GNU, Intel and LLVM is told how to wait."""
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _CGROUP_OF_PROCESS = Path("/proc/self/cgroup")
 
@@ -48,6 +50,16 @@ def _cgroup_quotas() -> Iterator[float]:
                     yield int(quota) / int(period)
             if parent == root:
                 break
+
+
+def let_waiting_threads_sleep() -> None:
+    """Make threads of OpenMP sleep at barriers instead of spinning, unless the user has chosen a way of waiting.
+
+    While other programs are at work, spinning threads take the cores from the threads that they wait for. Call this
+    before torch is loaded; processes that are started later inherit the choice.
+    """
+    if not any(name in os.environ for name in _WAIT_SETTINGS):
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 
 def num_workers() -> int:

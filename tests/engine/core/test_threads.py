@@ -1,5 +1,9 @@
 """Tests of the threaded map and the weighted semaphore."""
 
+import os
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +14,7 @@ import pytest
 
 from engine.core import threads
 from engine.core.threads import WeightedSemaphore, map_in_threads, num_cores
+from engine.runs.run_folder import Run
 
 
 def test_results_are_in_the_order_of_the_items() -> None:
@@ -64,6 +69,27 @@ def test_threads_never_hold_more_units_than_the_total() -> None:
     assert 7 < max(totals) <= 10
     with semaphore.acquire_units(10):  # all units were released
         pass
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have another OpenMP library")
+@pytest.mark.parametrize(
+    ("module", "chosen", "expected"),
+    [("engine", {}, "0"), ("gui", {}, "0"), ("engine", {"GOMP_SPINCOUNT": "77"}, "77")],
+)
+def test_openmp_does_not_spin_in_the_program_unless_the_user_wants_it(
+    module: str, chosen: dict[str, str], expected: str, tiny_run: Run
+) -> None:
+    image = tiny_run.dataset.root / tiny_run.dataset.samples[0].path
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "-m", module, "predict", str(tiny_run.model_path), str(image)],
+        env=environment | {"OMP_DISPLAY_ENV": "VERBOSE"} | chosen,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr)) == {expected}
 
 
 @pytest.fixture
