@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 FILE = "model.onnx"
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic")
 SUFFIXES += (".heif", ".mpo", ".ppm", ".pgm", ".pbm", ".ico", ".tga", ".jp2")
+HIDDEN = (".", "~$", "__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found")
 
 LOW_BYTES = {
     f"{mode};16{order}": f"{mode};16{other}" for mode in ("RGB", "RGBX", "RGBA") for order, other in ("LB", "BL")
@@ -142,8 +143,11 @@ def row(path, decision=None, label=None, confidence=None, similarity=None, top=(
 def expand(paths):  # yields files, and the images inside folders
     for path in map(Path, paths):
         if path.is_dir():
-            found = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-            yield from sorted(file for file in found if not file.name.startswith((".", "__")) and file.is_file())
+            found = (file for file in path.rglob("*") if file.suffix.rstrip().lower() in SUFFIXES and not file.is_dir())
+            parts = ((file, file.relative_to(path).parts) for file in found)
+            yield from sorted(
+                file for file, names in parts if not any(name.lower().startswith(HIDDEN) for name in names)
+            )
         else:
             yield path
 

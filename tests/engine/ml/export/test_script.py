@@ -15,6 +15,7 @@ from engine import jobs
 from engine.config.settings import Geometry
 from engine.core.event_stream import run_to_end
 from engine.core.file_names import IMAGE_SUFFIXES
+from engine.data.dataset import find_images
 from engine.data.decode import decode
 from engine.data.grey_range import GreyRanges
 from engine.ml.export.script import script_path
@@ -92,8 +93,23 @@ def test_the_script_goes_on_after_files_that_it_cannot_read(exported: Path, tmp_
     assert result.stderr.decode().strip() == "3 of 6 images could not be classified."
 
 
-def test_the_script_finds_the_same_files_in_folders_as_the_program() -> None:
+def test_the_script_finds_the_same_files_in_folders_as_the_program(tmp_path: Path) -> None:
     assert set(predict.SUFFIXES) == IMAGE_SUFFIXES
+    names = [
+        "a.jpg",
+        "_b.PNG",
+        "c.jpg ",
+        ".d.jpg",
+        "__MACOSX/e.jpg",
+        ".git/f.png",
+        "g/h.tiff",
+        "@eaDir/i.jpg",
+        "@j/k.jpg",
+    ]
+    for name in [*names, "~$l.jpg", "notes.txt", "folder.jpg/m.jpg"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert sorted(predict.expand([tmp_path])) == sorted(find_images(tmp_path))
 
 
 def _predicted(run: Run, images: list[Path]) -> list[Prediction]:
