@@ -7,10 +7,12 @@ from engine.config.settings import RunConfig
 from engine.core.events import RunStarted
 from engine.core.formatting import NBSP, count, duration, percent
 from engine.results.calibration import OperatingPoint
+from engine.results.headline import Headline
 from engine.results.model_metadata import ModelMetadata
 from engine.results.statistics import count_successes, wilson_interval
 from engine.runs.history import History
 
+WARNING_SIGN = "\N{WARNING SIGN}"
 _MAX_CLASSES = 6
 
 
@@ -21,10 +23,28 @@ def percent_with_interval(share: float, num_images: int) -> str:
     return f"{percent(share)} ({_interval(share, num_images)})"
 
 
-def validation_accuracy(accuracy: float, num_images: int) -> str:
-    """Return the headline of a result: validation accuracy with its 95 % confidence interval."""
+def headline_text(headline: Headline) -> str:
+    """Return the title of a result: validation accuracy with its 95 % confidence interval.
+
+    If classes differ in size, the balanced accuracy comes first. Few images are part of the title.
+    """
+    accuracy, num_images = headline.accuracy, headline.num_images
     interval = f" (95{NBSP}% CI {_interval(accuracy, num_images)})" if num_images else ""
-    return f"Validation accuracy {percent(accuracy)}{interval}"
+    few = f", only {count(num_images, 'image')}" if headline.has_few_images else ""
+    text = f"alidation accuracy {percent(accuracy)}{interval}{few}"
+    if headline.balanced_accuracy is None:
+        return f"V{text}"
+    return f"Balanced accuracy {percent(headline.balanced_accuracy)}, v{text}"
+
+
+def short_headline(headline: Headline) -> str:
+    """Return the accuracy with its interval for a table cell, with a mark of what it hides."""
+    text = percent_with_interval(headline.accuracy, headline.num_images)
+    if headline.balanced_accuracy is not None:
+        text = f"{text}, balanced {percent(headline.balanced_accuracy)}"
+    if headline.has_few_images:
+        text = f"{text}, only {count(headline.num_images, 'image')}"
+    return f"{text} {WARNING_SIGN}" if headline.caveats() else text
 
 
 def network_name(backbone: str) -> str:

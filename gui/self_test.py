@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
-from engine.core.events import EpochDone, RunStarted, Scores, TrainScores
+from engine.core.events import EpochDone, RunStarted, TrainScores, ValScores
 from engine.self_test import SelfTestError, try_engine
 from gui.app import make_window
 from gui.main_window import TRAIN, MainWindow
@@ -74,7 +74,7 @@ def _epoch(number: int) -> EpochDone:
         epoch=number,
         epochs=3,
         train=TrainScores(**scores, plain_accuracy=number / 4),
-        val=Scores(**scores),
+        val=ValScores(**scores),
         lr=1e-3,
         seconds=1,
         best=True,

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from engine.config.settings import RunConfig
-from engine.core.events import EpochDone, Event, RunStarted, Scores, TrainScores, to_line
+from engine.core.events import EpochDone, Event, RunStarted, TrainScores, ValScores, to_line
 from engine.core.paths import default_runs_folder
 from engine.data.dataset import scan
 from engine.data.splits import split
@@ -47,5 +47,5 @@ def epoch_done(number: int, num_epochs: int = 4) -> EpochDone:
     """Return the event of an epoch; each epoch is better than the previous one."""
     accuracy = 1 - 0.7 * math.exp(-number / 3)
     train = TrainScores(loss=1.2 - accuracy, accuracy=accuracy, plain_accuracy=accuracy)
-    val = Scores(loss=1.3 - accuracy, accuracy=accuracy - 0.05)
+    val = ValScores(loss=1.3 - accuracy, accuracy=accuracy - 0.05)
     return EpochDone(epoch=number, epochs=num_epochs, train=train, val=val, lr=0.001, seconds=8, best=True)

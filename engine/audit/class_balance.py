@@ -1,22 +1,23 @@
-"""Class imbalance and class weights."""
+"""Class weights and balanced sampling, which compensate for class imbalance in training."""
 
 from collections.abc import Sequence
 
 from engine.config.settings import Balance
-
-MAX_UNWEIGHTED_RATIO = 3.0
-"""Imbalance ratio above which `auto` uses class weights."""
+from engine.results.imbalance import MAX_IMBALANCE, imbalance_ratio
 
 
-def imbalance_ratio(counts: Sequence[int]) -> float:
-    """Return the size of the largest class divided by that of the smallest non-empty class; 1 without images."""
-    present = [count for count in counts if count]
-    return max(present) / min(present) if present else 1.0
-
-
-def uses_class_weights(balance: Balance, counts: Sequence[int]) -> bool:
+def uses_class_weights(balance: Balance) -> bool:
     """Return True if the loss is weighted by class."""
-    return balance == "loss" or (balance == "auto" and imbalance_ratio(counts) > MAX_UNWEIGHTED_RATIO)
+    return balance == "loss"
+
+
+def uses_balanced_sampling(balance: Balance, counts: Sequence[int]) -> bool:
+    """Return True if each class is drawn equally often.
+
+    Weights in the loss have the same mean gradient, but concentrate it in the few batches that hold a rare class,
+    where gradient clipping removes most of it.
+    """
+    return balance == "sampling" or (balance == "auto" and imbalance_ratio(counts) > MAX_IMBALANCE)
 
 
 def class_weights(counts: Sequence[int]) -> list[float]:
@@ -29,7 +30,11 @@ def class_weights(counts: Sequence[int]) -> list[float]:
     return [sum(present) / (len(present) * count) if count else 1.0 for count in counts]
 
 
-def describe_imbalance(ratio: float) -> str:
-    """Return a sentence about the imbalance and the class weights that training uses by default."""
-    limit = f", as by default above {MAX_UNWEIGHTED_RATIO:.0f} times" if ratio > MAX_UNWEIGHTED_RATIO else ""
-    return f"The largest class has {ratio:.1f} times the images of the smallest. The loss is weighted by class{limit}."
+def describe_imbalance(ratio: float, balance: Balance = "auto") -> str:
+    """Return a sentence about the class sizes and one about what training does with this setting."""
+    is_sampled = balance == "sampling" or (balance == "auto" and ratio > MAX_IMBALANCE)
+    limit = f", as by default above {MAX_IMBALANCE:.0f} times" if balance == "auto" else ""
+    method = {"off": "Class balance is off.", "loss": "The loss is weighted by class."}.get(
+        balance, f"Training draws each class equally often{limit}." if is_sampled else "Each image is drawn once."
+    )
+    return f"The largest class has {ratio:.1f} times the images of the smallest. {method}"

@@ -7,13 +7,14 @@ from typing import Annotated, get_args
 from tyro.conf import Positional, arg
 
 from engine import jobs
-from engine.audit.class_balance import MAX_UNWEIGHTED_RATIO, describe_imbalance
+from engine.audit.class_balance import describe_imbalance
 from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind
 from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_json, print_line, scan_json
 from engine.data.dataset import Dataset
 from engine.data.sample_dataset import write_sample_dataset
+from engine.results.imbalance import MAX_IMBALANCE
 
 _MAX_PATHS = 6
 """Paths that are printed of one group of duplicates."""
@@ -42,7 +43,7 @@ def scan(data: DataArgument, /, json: Flag = False) -> int:
         print_line(f"{outlier.kind}: {outlier.path}: {outlier.reason}")
     for shortcut in audit.shortcuts:
         print_line(f"shortcut: {shortcut.feature}: {shortcut.sentence}")
-    if audit.imbalance > MAX_UNWEIGHTED_RATIO:
+    if audit.imbalance > MAX_IMBALANCE:
         print_line(f"imbalance: {describe_imbalance(audit.imbalance)}")
     for note in (*dataset.notes, *audit.notes):
         print_line(f"note: {note}")

@@ -12,12 +12,16 @@ from engine.config.settings import RunConfig
 from engine.core.events import EpochDone, Event, RunStarted, Warned, to_line
 from engine.data.dataset import Dataset
 from engine.results.evaluation import Evaluation
+from engine.results.headline import Headline, evaluation_headline
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction, PredictionDecision
 from engine.runs.history import History
 from engine.runs.run_folder import Run
 
 DONE = 0
 """Exit code of a subcommand that succeeded."""
+
+_LARGE_DIFFERENCE = 0.05
+"""Difference of accuracy and balanced accuracy above which both are printed after an epoch."""
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
@@ -52,15 +56,23 @@ def print_prediction(prediction: Prediction) -> None:
 
 
 def print_run_summary(console: Console, run: Run) -> None:
-    """Print the validation accuracy and the model path of a run on stderr."""
-    history = run.history
-    if history.best is not None and history.started is not None:
-        low, high = history.interval
+    """Print the validation accuracy of a run, what it hides, and the model path on stderr."""
+    headline = run.history.headline
+    if headline is not None:
+        low, high = headline.interval
         console.print_message(
-            f"Validation accuracy {history.best.accuracy:.1%} on {history.started.num_val} images "
-            f"(95 % interval {low:.1%} to {high:.1%})."
+            f"{_balanced_sentence(headline)}Validation accuracy {headline.accuracy:.1%} "
+            f"on {headline.num_images} images (95 % interval {low:.1%} to {high:.1%})."
         )
+        for sentence in headline.caveats():
+            console.print_message(sentence)
     console.print_message(f"Model: {run.model_path}")
+
+
+def _balanced_sentence(headline: Headline) -> str:
+    if headline.balanced_accuracy is None:
+        return ""
+    return f"Balanced accuracy {headline.balanced_accuracy:.1%}, the mean recall of the classes. "
 
 
 def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
@@ -70,14 +82,25 @@ def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
         return
     print_line(f"{'class':<24} precision   recall       F1   images")
     for row in evaluation.per_class:
-        print_line(f"{row.name:<24} {row.precision:>9.3f} {row.recall:>8.3f} {row.f1:>8.3f} {row.num_images:>8}")
+        cells = f"{_figure(row.precision):>9} {_figure(row.recall):>8} {_figure(row.f1):>8} {row.num_images:>8}"
+        print_line(f"{row.name:<24} {cells}{'' if row.num_images else '  not measured'}")
     low, high = evaluation.interval
+    headline = evaluation_headline(evaluation)
+    num_measured = headline.num_classes - headline.num_unmeasured
+    measured = f" of {num_measured:,} measured classes" if headline.num_unmeasured else ""
     print_line(
         f"accuracy {evaluation.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}), "
-        f"macro F1 {evaluation.macro_f1:.4f}, top-5 {evaluation.top5:.4f}, "
+        f"balanced accuracy {evaluation.balanced_accuracy:.4f}, macro F1 {evaluation.macro_f1:.4f}{measured}, "
+        f"top-5 {evaluation.top5:.4f}, "
         f"loss {evaluation.loss:.4f}, {len(evaluation.images)} images, {len(evaluation.unreadable)} unreadable"
     )
     print_line(f"calibration error {evaluation.calibration_error:.4f}")
+    for sentence in headline.caveats(split=""):
+        print_line(sentence)
+
+
+def _figure(share: float | None) -> str:
+    return "–" if share is None else f"{share:.3f}"
 
 
 def print_event_json(event: Event | Prediction) -> None:
@@ -109,10 +132,12 @@ def print_event(console: Console) -> Callable[[Event | Prediction], None]:
 def _epoch_line(event: EpochDone) -> str:
     train, val = event.train, event.val
     mixed = f" ({train.accuracy:.3f} with mixing)" if train.accuracy != train.plain_accuracy else ""
+    differs = val.balanced_accuracy is not None and abs(val.balanced_accuracy - val.accuracy) > _LARGE_DIFFERENCE
+    balanced = f" ({val.balanced_accuracy:.3f} balanced)" if differs else ""
     return (
         f"epoch {event.epoch}/{event.epochs}  "
         f"training loss {train.loss:.4f} accuracy {train.plain_accuracy:.3f}{mixed}  "
-        f"validation loss {val.loss:.4f} accuracy {val.accuracy:.3f}  {event.seconds:.1f} s"
+        f"validation loss {val.loss:.4f} accuracy {val.accuracy:.3f}{balanced}  {event.seconds:.1f} s"
         f"{'  best' if event.best else ''}"
     )
 

@@ -32,6 +32,9 @@ def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, 
             low, high = history.interval
             score = f"{best.accuracy:.3f} ({low:.3f} to {high:.3f})" if best else f"{'-':>22}"
             print_line(f"{score}  {run.config.model.backbone:<20} {len(history.epochs):>4} epochs  {run.path}")
+            headline = history.headline
+            for sentence in headline.caveats() if headline is not None else ():
+                print_line(f"{'':>22}  {sentence}")
     return DONE
 
 

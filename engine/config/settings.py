@@ -21,7 +21,7 @@ Mode: TypeAlias = Literal["full", "head", "quick"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 GroupBy: TypeAlias = Literal["auto", "none", "folder", "name", "time"]
-Balance: TypeAlias = Literal["auto", "off", "loss"]
+Balance: TypeAlias = Literal["auto", "off", "loss", "sampling"]
 OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 
 
@@ -207,9 +207,10 @@ class TrainingConfig(FiniteModel):
     )
     balance: Balance = Field(
         "auto",
-        title="Class weights",
-        description="loss: weight the loss of each class by the inverse of its number of images. auto: only if the "
-        "largest class has over three times the images of the smallest. off: no weights.",
+        title="Class balance",
+        description="sampling: draw each class equally often. loss: weight the loss of each class by the inverse of "
+        "its number of images. auto: sampling if the largest class has over three times the images of the smallest. "
+        "off: neither.",
     )
     early_stopping: int = Field(
         0,

@@ -18,6 +18,27 @@ class Scores(FiniteModel):
     accuracy: float
 
 
+class ClassRecall(FiniteModel):
+    """Number of images of one class, and how many of them are classified correctly."""
+
+    name: str
+    num_correct: Count
+    num_images: Count
+
+
+class ValScores(Scores):
+    """Scores of the validation split, overall and by class. Files of older versions hold only the former."""
+
+    balanced_accuracy: float | None = None
+    """Mean recall (0..1) of the classes that have validation images; each class counts equally."""
+    balanced_loss: float | None = None
+    """Mean over these classes of the mean cross-entropy (nats) of a class."""
+    weakest: tuple[ClassRecall, ...] = ()
+    """The first few classes to name beside the accuracy, see `engine.results.class_recalls.weak_classes`."""
+    num_weak: Count = 0
+    """Number of all such classes."""
+
+
 class TrainScores(Scores):
     """Scores of the training split during training, on augmented and possibly mixed images.
 
@@ -28,12 +49,15 @@ class TrainScores(Scores):
     """Accuracy to compare with validation: of clean training images if images are mixed, else equal to `accuracy`."""
 
 
-class Best(FiniteModel):
+Criterion: TypeAlias = Literal["accuracy", "balanced_accuracy", "balanced_loss", "last"]
+"""What makes an epoch the best one; `last`: nothing, so the last epoch is kept."""
+
+
+class Best(ValScores):
     """The best epoch (counted from 1) and its validation scores."""
 
     epoch: Count
-    accuracy: float
-    loss: float
+    criterion: Criterion = "accuracy"
 
 
 class RunStarted(FiniteModel):
@@ -55,6 +79,12 @@ class RunStarted(FiniteModel):
     trainable: Count
     """Number of parameters that this run trains."""
     epochs: Count
+    criterion: Criterion = "accuracy"
+    """How the best epoch is chosen."""
+    unmeasured: tuple[str, ...] = ()
+    """The first few classes without validation images."""
+    num_unmeasured: Count = 0
+    """Number of all such classes."""
 
 
 Stage: TypeAlias = Literal[
@@ -119,7 +149,7 @@ class EpochDone(FiniteModel):
     epoch: Count
     epochs: Count
     train: TrainScores
-    val: Scores
+    val: ValScores
     lr: float
     """Learning rate of the head at the end of the epoch."""
     seconds: Seconds

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from engine.audit.class_balance import imbalance_ratio
 from engine.audit.findings import Audit
 from engine.audit.learnt_from import LearntFrom
 from engine.audit.outliers import find_outliers
@@ -23,6 +22,7 @@ from engine.data.splits import cut_warning
 from engine.data.splits import split as draw_split
 from engine.jobs.base import EventStream, from_callable, translate_device_errors
 from engine.jobs.held_out import find_start_images, paths_of_copies
+from engine.results.imbalance import imbalance_ratio
 
 
 def scan(root: Path) -> EventStream[Dataset]:

@@ -1,9 +1,10 @@
 """Confusion matrix, and the precision, recall and F1 of each class computed from it."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import model_validator
 
 from engine.core.records import FiniteModel
 
@@ -12,13 +13,23 @@ ConfusionMatrix: TypeAlias = tuple[tuple[int, ...], ...]
 
 
 class ClassResult(FiniteModel):
-    """Precision, recall and F1 of one class (0..1), and its number of images."""
+    """Precision, recall and F1 of one class (0..1), and its number of images.
+
+    A class without images is not measured: the three are then None. Files of older versions hold 0.
+    """
 
     name: str
-    precision: float
-    recall: float
-    f1: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
     num_images: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_images(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("num_images") == 0:
+            return fields | {"precision": None, "recall": None, "f1": None}
+        return fields
 
 
 def confusion_matrix(
@@ -36,7 +47,10 @@ def confusion_matrix(
 
 
 def class_results(matrix: ConfusionMatrix, names: tuple[str, ...]) -> tuple[ClassResult, ...]:
-    """Return precision, recall and F1 of each class; each is 0 when its denominator is 0."""
+    """Return precision, recall and F1 of each class.
+
+    All are None for a class without images; otherwise each is 0 when its denominator is 0.
+    """
     counts = np.array(matrix, np.int64).reshape(len(names), len(names))
     correct, actual, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
     return tuple(
@@ -55,8 +69,12 @@ def class_results(matrix: ConfusionMatrix, names: tuple[str, ...]) -> tuple[Clas
 
 def macro_f1(results: tuple[ClassResult, ...]) -> float:
     """Return the mean F1 (0..1) of the classes that have images."""
-    present = [result.f1 for result in results if result.num_images]
-    return sum(present) / len(present) if present else 0.0
+    return _mean([result.f1 for result in results if result.f1 is not None])
+
+
+def balanced_accuracy(results: tuple[ClassResult, ...]) -> float:
+    """Return the mean recall (0..1) of the classes that have images."""
+    return _mean([result.recall for result in results if result.recall is not None])
 
 
 def check_confusion_matrix(matrix: ConfusionMatrix, results: tuple[ClassResult, ...], names: tuple[str, ...]) -> None:
@@ -64,6 +82,10 @@ def check_confusion_matrix(matrix: ConfusionMatrix, results: tuple[ClassResult, 
     sizes = [len(matrix), *map(len, matrix)]
     if sizes != [len(names)] * (len(names) + 1) or tuple(result.name for result in results) != names:
         raise ValueError("the confusion matrix does not match the classes")
+
+
+def _mean(figures: list[float]) -> float:
+    return sum(figures) / len(figures) if figures else 0.0
 
 
 def _ratio(numerator: int, denominator: int) -> float:

@@ -13,7 +13,13 @@ from engine.core.relative_path import check_relative_path
 from engine.core.safe_read import read_text
 from engine.data.class_names import ClassNames
 from engine.results.calibration import Calibration, calibration_error
-from engine.results.confusion_matrix import ClassResult, ConfusionMatrix, check_confusion_matrix, macro_f1
+from engine.results.confusion_matrix import (
+    ClassResult,
+    ConfusionMatrix,
+    balanced_accuracy,
+    check_confusion_matrix,
+    macro_f1,
+)
 from engine.results.statistics import Flags, Floats, Interval, wilson_interval
 
 
@@ -52,6 +58,8 @@ class Evaluation(FiniteModel):
     per_class: tuple[ClassResult, ...]
     macro_f1: float = Field(default_factory=lambda fields: macro_f1(fields["per_class"]))
     """Mean F1 of the classes that have images. Unlike accuracy it weights all classes equally."""
+    balanced_accuracy: float = Field(default_factory=lambda fields: balanced_accuracy(fields["per_class"]))
+    """Mean recall of the classes that have images."""
     images: tuple[ImageResult, ...]
     unreadable: tuple[Unreadable, ...] = ()
     calibration: Calibration | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Warned
+from engine.results.headline import Headline, run_headline
 from engine.results.statistics import Interval, count_successes, wilson_interval
 
 
@@ -49,6 +50,11 @@ class History:
         return history
 
     @property
+    def headline(self) -> Headline | None:
+        """Accuracy of the best epoch with what it hides; None before the first validation."""
+        return run_headline(self.best, self.started) if self.best is not None and self.started is not None else None
+
+    @property
     def interval(self) -> Interval:
         """95 % confidence interval of the validation accuracy of the best epoch."""
         best = self.best
@@ -63,4 +69,5 @@ class History:
         best = next((epoch for epoch in reversed(self.epochs) if epoch.best), None)
         if best is None:
             return None
-        return Best(epoch=best.epoch, accuracy=best.val.accuracy, loss=best.val.loss)
+        criterion = self.started.criterion if self.started is not None else "accuracy"
+        return Best(epoch=best.epoch, criterion=criterion, **dict(best.val))

@@ -32,14 +32,22 @@ class ClassModel(TableModel):
             return None
         row: ClassResult = self._rows[index.row()]
         if role == SORT_ROLE:
-            return (row.name, row.recall, row.precision, row.f1, row.num_images)[index.column()]
+            # Classes that are not measured sort below those at zero
+            figures = [-1.0 if figure is None else figure for figure in (row.recall, row.precision, row.f1)]
+            return (row.name, *figures, row.num_images)[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return self.alignment(index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return as_plain(f"{row.name}: {_COLUMNS[index.column()][1]}")
+            text = _COLUMNS[index.column()][1] if row.num_images else "Not measured: there are no images of this class."
+            return as_plain(f"{row.name}: {text}")
         if role != Qt.ItemDataRole.DisplayRole:
             return None
-        if row.num_images == 0 and index.column() in (1, 3):
-            return "–"
-        cells = (row.name, percent(row.recall), percent(row.precision), f"{row.f1:.2f}", f"{row.num_images:,}")
-        return cells[index.column()]
+        return (row.name, _share(row.recall), _share(row.precision), _f1(row.f1), f"{row.num_images:,}")[index.column()]
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else percent(share)
+
+
+def _f1(f1: float | None) -> str:
+    return "–" if f1 is None else f"{f1:.2f}"

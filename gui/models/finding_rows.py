@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.audit.class_balance import MAX_UNWEIGHTED_RATIO
 from engine.audit.findings import Audit, DuplicateGroup, OutlierKind
 from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
 from engine.data.photo_groups import PhotoGroups
 from engine.data.splits import cut_warning
+from engine.results.imbalance import MAX_IMBALANCE
 from gui.models.image_model import GridItem
 
 _EXAMPLES_PER_CLASS, _EXAMPLE_GROUPS = 12, 20
@@ -52,7 +52,7 @@ class _FindingRows:
         yield from self._photo_groups()
         yield from self._outliers()
         yield from self._shortcuts()
-        if self._audit.imbalance > MAX_UNWEIGHTED_RATIO:
+        if self._audit.imbalance > MAX_IMBALANCE:
             yield self._imbalance()
 
     def _duplicates(self) -> Iterator[FindingRow]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from engine.results.calibration import ReliabilityBin, reliability_bins
 from engine.results.evaluation import Evaluation, ImageResult, read_evaluation
+from engine.results.headline import Headline, evaluation_headline
 from engine.runs.run_folder import Run
 
 _NUM_BINS = 10
@@ -30,6 +31,8 @@ class RunResults:
     """The images of each cell of the confusion matrix that has any, most confident first."""
     bins: Sequence[ReliabilityBin]
     """The reliability diagram."""
+    headline: Headline
+    """The accuracy with everything that it hides."""
 
 
 def read_run_results(run: Run) -> RunResults | None:
@@ -39,10 +42,10 @@ def read_run_results(run: Run) -> RunResults | None:
 
 @dataclass(frozen=True, slots=True)
 class FinalTestStatus:
-    """Number of test images of a run, and the accuracy (0..1) on them if they were evaluated."""
+    """Number of test images of a run, and the accuracy on them if they were evaluated."""
 
     num_images: int
-    accuracy: float | None = None
+    headline: Headline | None = None
 
 
 def read_test_status(run: Run) -> FinalTestStatus | None:
@@ -51,7 +54,7 @@ def read_test_status(run: Run) -> FinalTestStatus | None:
         return None
     if run.test_path.is_file():
         evaluation = read_evaluation(run.test_path)
-        return FinalTestStatus(len(evaluation.images), evaluation.accuracy)
+        return FinalTestStatus(len(evaluation.images), evaluation_headline(evaluation))
     return FinalTestStatus(len(run.dataset.of_split("test")))
 
 
@@ -67,4 +70,5 @@ def prepare_results(run: Run, evaluation: Evaluation) -> RunResults:
         evaluation.misclassified,
         cells,
         reliability_bins(evaluation.confidences, evaluation.is_right, _NUM_BINS),
+        evaluation_headline(evaluation),
     )

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, 
 from engine.core.errors import EngineError
 from engine.core.formatting import count, percent
 from engine.results.evaluation import ImageResult, image_rows
-from gui.formatting import validation_accuracy
+from gui.formatting import headline_text
 from gui.job import Job
 from gui.latest_job import LatestJob
 from gui.models.class_model import ClassModel
@@ -27,7 +27,7 @@ from gui.state import AppState
 from gui.theme import GRID
 from gui.widgets.images.image_grid import ImageGrid
 from gui.widgets.images.image_view import ImageViewer
-from gui.widgets.labels import HeadingLabel, MutedLabel, TitleLabel
+from gui.widgets.labels import HeadingLabel, MutedLabel, NoteLabel, TitleLabel
 from gui.widgets.plots.confusion_matrix import ConfusionMatrixView
 from gui.widgets.tables import make_table
 from gui.widgets.tabs import Tabs
@@ -46,6 +46,7 @@ class ResultsPage(QWidget):
         self._shown: Sequence[ImageResult] = ()
         self.title = TitleLabel("", self)
         self.note = MutedLabel("", self)
+        self.caveats = NoteLabel("", self)
         self.confusion = ConfusionMatrixView(self)
         self.classes = ClassModel()
         self.images_title = HeadingLabel("", self)
@@ -101,6 +102,7 @@ class ResultsPage(QWidget):
         head.addWidget(self.report)
         column.addLayout(head)
         column.addWidget(self.note)
+        column.addWidget(self.caveats)
         column.addWidget(FinalTestBox(self._state, self._operations, self))
         column.addWidget(self.train_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.tabs, 1)
@@ -138,6 +140,7 @@ class ResultsPage(QWidget):
         if self._results is not None:
             self._show_results(self._results)
             return
+        self._show_caveats(())
         self.confusion.show_matrix((), np.zeros((0, 0), np.int64))
         is_damaged = isinstance(results, EngineError)
         self.title.setText("No results" if is_damaged else "No results yet")
@@ -151,16 +154,22 @@ class ResultsPage(QWidget):
         evaluation = results.evaluation
         self.confusion.show_matrix(evaluation.classes, results.counts)
         self.calibration.show_calibration(evaluation.calibration, results.bins)
-        self.title.setText(validation_accuracy(evaluation.accuracy, len(evaluation.images)))
+        self.title.setText(headline_text(results.headline))
         self.title.setToolTip("Share of correct predictions on images that were not used for training")
         skipped = f", {len(evaluation.unreadable)} unreadable skipped" if evaluation.unreadable else ""
+        measured = " of the measured classes" if results.headline.num_unmeasured else ""
         self.note.setText(
             f"{results.run.name}: {count(len(evaluation.images), 'validation image')}{skipped}. "
-            f"Macro F1 {evaluation.macro_f1:.2f}."
+            f"Macro F1{measured} {evaluation.macro_f1:.2f}."
         )
-        self.note.setToolTip("Macro F1 is the mean of the F1 of all classes, so that all classes count equally")
+        self.note.setToolTip("Macro F1 is the mean of the F1 of all measured classes, so that they count equally")
+        self._show_caveats(results.headline.caveats())
         self.classes.show_rows(evaluation.per_class)
         self._show_misclassified()
+
+    def _show_caveats(self, sentences: Sequence[str]) -> None:
+        self.caveats.setText("\n".join(sentences))
+        self.caveats.setVisible(bool(sentences))
 
     def _show_misclassified(self) -> None:
         if self._results is not None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
-from engine.core.events import Best, EpochDone, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
+from engine.core.events import Best, EpochDone, Progress, RunDone, RunStarted, TrainScores, ValScores, Warned
 
 # Without surrogates: `path_to_text` never returns them, and they cannot be written as UTF-8
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -63,7 +63,7 @@ def configs(draw: st.DrawFn) -> RunConfig:
     return RunConfig.model_validate(document)
 
 
-scores = st.builds(Scores, loss=floats, accuracy=floats)
+scores = st.builds(ValScores, loss=floats, accuracy=floats)
 bests = st.builds(Best, epoch=counts, accuracy=floats, loss=floats)
 events = st.one_of(
     st.builds(

@@ -56,6 +56,14 @@ class Batch:
     """Random augmentation parameters, shape (N, NUM_RANDOM_PARAMETERS)."""
 
 
+@dataclass(frozen=True, slots=True)
+class RepeatedSample(Sample):
+    """A further copy of an image in the same epoch, with other random augmentation."""
+
+    repeat: int = 1
+    """Number of the copy, from 1; the image itself is a plain sample."""
+
+
 def eval_loader(root: Path, preprocessing: Preprocessing, cache: ImageCache | None = None) -> Loader:
     """Return the function that loads a sample, preprocessed for evaluation, through `cache` if there is one."""
 
@@ -81,7 +89,8 @@ def train_loader(root: Path, preprocessing: Preprocessing, cache: ImageCache, se
             )
 
         image, aspect = cache.get(sample, make)
-        return LoadedImage(image, aspect, random_parameters(seed, epoch, sample.path))
+        copy = f"{sample.path}\n{sample.repeat}" if isinstance(sample, RepeatedSample) else sample.path
+        return LoadedImage(image, aspect, random_parameters(seed, epoch, copy))
 
     return load
 

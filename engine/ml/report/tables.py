@@ -18,9 +18,10 @@ class ClassRow:
     """Metrics of one class (0..1)."""
 
     name: str
-    precision: float
-    recall: float
-    f1: float
+    precision: float | None
+    """None, like recall and F1, for a class without images."""
+    recall: float | None
+    f1: float | None
     num_images: int
     num_predicted: int
     """Number of predictions of this class; precision is undefined if it is 0."""

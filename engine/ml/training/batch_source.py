@@ -13,13 +13,13 @@ from engine.ml.loading.loader import (
     chunks_in_order,
     eval_loader,
     load_batches,
-    shuffled_chunks,
     train_loader,
 )
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import Forward, make_image_forward
 from engine.ml.models.preprocessing import normalise
 from engine.ml.runtime.distributed import shard
+from engine.ml.training.epoch_order import epoch_chunks
 from engine.ml.training.setup import TrainingSetup
 
 
@@ -72,7 +72,7 @@ class ImageBatchSource:
         """Return shuffled canvases with random augmentation parameters."""
         plan = self._setup.plan
         load = train_loader(self._root, self._setup.preprocessing, self._canvases, plan.seed, epoch)
-        chunks = shuffled_chunks(self.train_samples, plan.batch_size, plan.seed, epoch)
+        chunks = epoch_chunks(self.train_samples, plan, epoch)
         return load_batches([shard(chunk) for chunk in chunks[first:]], load)
 
     def val_batches(self) -> Iterable[Batch]:

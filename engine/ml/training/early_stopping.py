@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from engine.core.events import Best, Scores
+from engine.core.events import Best, Criterion, ValScores
 
 
 class EarlyStopping(BaseModel):
@@ -12,19 +12,31 @@ class EarlyStopping(BaseModel):
 
     patience: int
     """Epochs without improvement before training stops; 0 never stops."""
+    criterion: Criterion = "accuracy"
+    """How the best epoch is chosen, see `engine.audit.class_balance.choose_criterion`."""
     best: Best | None = None
     num_since_best: int = 0
 
-    def update(self, epoch: int, val: Scores) -> bool:
+    def update(self, epoch: int, val: ValScores) -> bool:
         """Record the validation scores of `epoch`; return True if it is the best so far.
 
-        Higher accuracy is better; at equal accuracy, lower loss.
+        Args:
+            epoch: Number of the epoch, from 1.
+            val: Scores with the fields that `criterion` needs.
         """
-        better = self.best is None or (val.accuracy, -val.loss) > (self.best.accuracy, -self.best.loss)
+        better = self.best is None or self.criterion == "last" or self._rank(val) > self._rank(self.best)
         if better:
-            self.best = Best(epoch=epoch, accuracy=val.accuracy, loss=val.loss)
+            self.best = Best(epoch=epoch, criterion=self.criterion, **dict(val))
         self.num_since_best = 0 if better else self.num_since_best + 1
         return better
+
+    def _rank(self, val: ValScores) -> tuple[float, float]:
+        """Return what is compared: the accuracy that the criterion names, at equal accuracy the lower loss."""
+        if self.criterion == "accuracy" or val.balanced_accuracy is None or val.balanced_loss is None:
+            return val.accuracy, -val.loss
+        if self.criterion == "balanced_accuracy":
+            return val.balanced_accuracy, -val.balanced_loss
+        return -val.balanced_loss, val.balanced_accuracy
 
     @property
     def should_stop(self) -> bool:

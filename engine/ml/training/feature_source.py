@@ -11,10 +11,11 @@ from engine.core.seeds import stable_seed
 from engine.data.dataset import Dataset, Sample
 from engine.ml.loading.feature_cache import Features, compute_features
 from engine.ml.loading.image_cache import MEMORY_BUDGET
-from engine.ml.loading.loader import EVAL_BATCH_SIZE, Batch, shuffled_chunks
+from engine.ml.loading.loader import EVAL_BATCH_SIZE, Batch
 from engine.ml.models.blocks import NetworkSplit, split_before_last_block
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import Forward, fuse_for_inference, split_on_oom, with_head
+from engine.ml.training.epoch_order import epoch_chunks
 from engine.ml.training.setup import TrainingSetup
 
 
@@ -34,7 +35,7 @@ class FeatureBatchSource:
         """Return shuffled features, randomly those of the image or of its mirror image."""
         plan, rows, labels = self._setup.plan, self._train.rows, self._train.labels
         generator = torch.Generator().manual_seed(stable_seed("mirror images", plan.seed, epoch))
-        chunks = shuffled_chunks(self.train_samples, plan.batch_size, plan.seed, epoch)
+        chunks = epoch_chunks(self.train_samples, plan, epoch)
         for number, chunk in enumerate(chunks):
             positions = torch.tensor([self._positions[sample.path] for sample in chunk])
             flips = (torch.rand(len(chunk), generator=generator) < self._setup.augment.horizontal_flip).long()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Generator
 
 from engine.core.events import EpochDone, Event, RunStarted
+from engine.ml.evaluation.class_scores import compute_val_scores
 from engine.ml.evaluation.metrics import compute_metrics
 from engine.ml.evaluation.run_inference import Predictions
 from engine.ml.evaluation.temperature import calibrate
@@ -15,6 +16,7 @@ from engine.ml.training.epoch import is_out_of_time, save_checkpoint, train_epoc
 from engine.ml.training.phases import Phase
 from engine.ml.training.state import TrainState
 from engine.ml.training.validation import score_clean_train, validate
+from engine.results.class_recalls import MAX_UNMEASURED
 
 
 def run_phase(
@@ -44,7 +46,8 @@ def _run_epoch(
         clean = yield from score_clean_train(state, phase)
         train_scores = train_scores.model_copy(update={"plain_accuracy": clean.accuracy})
     epoch = state.epoch + 1
-    is_best = state.stopping.update(epoch, predictions.scores)
+    val_scores = compute_val_scores(predictions, state.dataset.classes)
+    is_best = state.stopping.update(epoch, val_scores)
     if distributed.rank() == 0:
         if is_best:
             _save_best(state, predictions, writer)
@@ -57,7 +60,7 @@ def _run_epoch(
         epoch=epoch,
         epochs=_planned_epochs(state, phase, seconds),
         train=train_scores,
-        val=predictions.scores,
+        val=val_scores,
         lr=phase.optimizer.param_groups[-1]["lr"],
         seconds=seconds,
         best=is_best,
@@ -75,6 +78,8 @@ def _save_best(state: TrainState, predictions: Predictions, writer: CheckpointWr
 
 def _run_started(state: TrainState, phase: Phase) -> RunStarted:
     setup, parameters = state.setup, list(state.setup.model.parameters())
+    measured = {sample.label for sample in phase.source.val_samples}
+    unmeasured = [name for label, name in enumerate(state.dataset.classes) if label not in measured]
     return RunStarted(
         run=str(state.run.path),
         classes=state.dataset.classes,
@@ -87,6 +92,9 @@ def _run_started(state: TrainState, phase: Phase) -> RunStarted:
         parameters=sum(parameter.numel() for parameter in parameters),
         trainable=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         epochs=setup.plan.epochs if phase.num_epochs is None else phase.num_epochs,
+        criterion=state.stopping.criterion,
+        unmeasured=tuple(unmeasured[:MAX_UNMEASURED]),
+        num_unmeasured=len(unmeasured),
     )
 
 

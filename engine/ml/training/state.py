@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from engine.audit.class_balance import class_weights, describe_imbalance, imbalance_ratio, uses_class_weights
+from engine.audit.class_balance import (
+    class_weights,
+    describe_imbalance,
+    uses_balanced_sampling,
+    uses_class_weights,
+)
 from engine.audit.learnt_images import LearntImages
 from engine.data.dataset import Dataset
 from engine.ml.models.build import Classifier
@@ -14,6 +19,7 @@ from engine.ml.training.early_stopping import EarlyStopping
 from engine.ml.training.phases import Phase
 from engine.ml.training.setup import TrainingSetup
 from engine.results.calibration import Calibration
+from engine.results.imbalance import choose_criterion, imbalance_ratio
 from engine.runs.run_folder import Run
 
 VALIDATION_COST = 1 / 5
@@ -98,11 +104,12 @@ def make_train_state(setup: TrainingSetup, dataset: Dataset, run: Run) -> TrainS
     averaged = None
     if plan.ema_decay:
         averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(plan.ema_decay), use_buffers=True)  # type: ignore[no-untyped-call]
-    stopping = EarlyStopping(patience=plan.early_stopping)
+    stopping = EarlyStopping(patience=plan.early_stopping, criterion=choose_criterion(dataset.counts("val")))
     state = TrainState(setup, dataset, run, stopping, averaged, time.monotonic())
     state.sums = torch.zeros(3, device=setup.device)
     counts = dataset.counts("train")
-    if uses_class_weights(plan.balance, counts):
+    if uses_class_weights(plan.balance):
         state.class_weights = torch.tensor(class_weights(counts), device=setup.device)
-        state.notices.append(describe_imbalance(imbalance_ratio(counts)))
+    if state.class_weights is not None or uses_balanced_sampling(plan.balance, counts):
+        state.notices.append(describe_imbalance(imbalance_ratio(counts), plan.balance))
     return state

@@ -60,7 +60,7 @@ def test_imbalance_above_three_to_one_is_reported_with_a_remedy(data: Path, caps
     assert main(["scan", str(data)]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("imbalance: ")]
     assert "5.5 times" in line
-    assert "weighted by class" in line
+    assert "draws each class equally often" in line
 
 
 def test_training_keeps_duplicates_in_one_split_unless_the_setting_is_off(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from engine.core.events import (
     Progress,
     RunDone,
     RunStarted,
-    Scores,
     TrainScores,
+    ValScores,
     Warned,
     from_line,
     to_line,
@@ -26,8 +26,8 @@ EVENTS: list[Event] = [
     ),
     Progress(stage="train", done=1, total=4, images_per_second=2.5, epoch=1, loss=0.5),
     EpochDone(
-        epoch=1, epochs=2, train=TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.75), val=Scores(loss=2, accuracy=1),
-        lr=0.1, seconds=3, best=True,
+        epoch=1, epochs=2, train=TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.75),
+        val=ValScores(loss=2, accuracy=1), lr=0.1, seconds=3, best=True,
     ),
     Warned(message="torn\nline", path="a b/ü.jpg"),
     RunDone(model="m", best=Best(epoch=1, accuracy=1, loss=2), seconds=9, stopped=False),
@@ -51,7 +51,7 @@ def test_a_line_that_is_not_an_event_is_rejected(line: str) -> None:
 
 def test_events_reject_nan() -> None:
     with pytest.raises(ValidationError):
-        Scores(loss=float("nan"), accuracy=0.5)
+        ValScores(loss=float("nan"), accuracy=0.5)
 
 
 def test_events_are_immutable() -> None:

@@ -5,7 +5,14 @@ import pytest
 from sklearn.metrics import confusion_matrix as reference_matrix
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from engine.results.confusion_matrix import check_confusion_matrix, class_results, confusion_matrix, macro_f1
+from engine.results.confusion_matrix import (
+    ClassResult,
+    balanced_accuracy,
+    check_confusion_matrix,
+    class_results,
+    confusion_matrix,
+    macro_f1,
+)
 
 NAMES = ("ant", "bee", "cat", "dog")
 
@@ -24,8 +31,16 @@ def test_counts_and_metrics_equal_those_of_scikit_learn(seed: int) -> None:
     assert np.array_equal(matrix, expected)
     results = class_results(matrix, NAMES)
     reference = precision_recall_fscore_support(labels, predicted, labels=range(len(NAMES)), zero_division=0.0)
-    actual = [(row.precision, row.recall, row.f1, row.num_images) for row in results]
-    assert np.allclose(actual, np.transpose(reference), rtol=1e-12)
+    for row, figures in zip(results, np.transpose(reference)):
+        if row.num_images:
+            assert (row.precision, row.recall, row.f1, row.num_images) == pytest.approx(tuple(figures), rel=1e-12)
+
+
+def test_a_class_without_images_is_not_measured_in_new_and_old_files() -> None:
+    _, bee = class_results(confusion_matrix(np.array([0, 0]), np.array([0, 1]), 2), ("ant", "bee"))
+    assert (bee.precision, bee.recall, bee.f1) == (None, None, None)
+    old = '{"name": "bee", "precision": 0.0, "recall": 0.0, "f1": 0.0, "num_images": 0}'
+    assert ClassResult.model_validate_json(old) == bee
 
 
 def test_macro_f1_equals_that_of_scikit_learn_when_every_class_has_images() -> None:
@@ -37,6 +52,7 @@ def test_macro_f1_equals_that_of_scikit_learn_when_every_class_has_images() -> N
 def test_macro_f1_ignores_classes_without_images() -> None:
     results = class_results(confusion_matrix(np.array([0, 0]), np.array([0, 0]), 2), ("ant", "bee"))
     assert macro_f1(results) == 1.0
+    assert balanced_accuracy(results) == 1.0
 
 
 @pytest.mark.parametrize("matrix", [((1,),), ((1, 0), (0,)), ((1, 0),)])

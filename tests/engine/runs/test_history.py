@@ -1,6 +1,6 @@
 """Tests of the history of a run."""
 
-from engine.core.events import EpochDone, Progress, Scores, TrainScores, Warned
+from engine.core.events import EpochDone, Progress, TrainScores, ValScores, Warned
 from engine.runs.history import History
 
 
@@ -9,7 +9,7 @@ def _epoch(number: int, accuracy: float, best: bool) -> EpochDone:
         epoch=number,
         epochs=3,
         train=TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5),
-        val=Scores(loss=1, accuracy=accuracy),
+        val=ValScores(loss=1, accuracy=accuracy),
         lr=0.1,
         seconds=1,
         best=best,

@@ -9,15 +9,15 @@ import pytest
 from engine.config.settings import RunConfig
 from engine.core.atomic_write import append_line
 from engine.core.errors import EngineError
-from engine.core.events import EpochDone, RunDone, Scores, TrainScores, to_line
+from engine.core.events import EpochDone, RunDone, TrainScores, ValScores, to_line
 from engine.core.locks import locked
 from engine.data.dataset import Dataset, Sample
 from engine.runs.run_folder import Run, create_run, interrupted_runs, list_runs, new_run_path, run_prefix
 
 DATASET = Dataset(Path("/data"), ("a", "b"), (Sample("a/1.png", 0), Sample("b/1.png", 1, "val")))
 EPOCH = EpochDone(
-    epoch=1, epochs=2, train=TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5), val=Scores(loss=1, accuracy=0.75),
-    lr=0.1, seconds=1, best=True,
+    epoch=1, epochs=2, train=TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5),
+    val=ValScores(loss=1, accuracy=0.75), lr=0.1, seconds=1, best=True,
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.audit.findings import Audit
 from engine.core.errors import EngineError
-from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Scores, TrainScores, Warned
+from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, TrainScores, ValScores, Warned
 from engine.data.dataset import Dataset, Sample
 from gui.job import Job
 from gui.models.dataset_summary import prepare_dataset
@@ -33,7 +33,7 @@ def _scripted_events() -> list[Event]:
         Progress(stage="train", done=1, total=2, epoch=1, loss=1.5),
         Warned(message="Left out: This file is empty.", path="b.jpg"),
         EpochDone(
-            epoch=1, epochs=1, train=scores, val=Scores(loss=1, accuracy=0.75), lr=0.1, seconds=1, best=True,
+            epoch=1, epochs=1, train=scores, val=ValScores(loss=1, accuracy=0.75), lr=0.1, seconds=1, best=True,
         ),
         RunDone(model="m", best=Best(epoch=1, accuracy=0.75, loss=1), seconds=1, stopped=False),
     ]  # fmt: skip

@@ -20,9 +20,10 @@ def test_metrics_of_three_images_are_those_computed_by_hand() -> None:
     evaluation = compute_metrics(_predictions(), Path("/data"), ("x", "y", "z"), None)
     assert evaluation.accuracy == pytest.approx(2 / 3)
     assert evaluation.top5 == 1
+    assert evaluation.balanced_accuracy == 0.75
     assert evaluation.confusion == ((1, 0, 0), (1, 1, 0), (0, 0, 0))
-    assert [row.precision for row in evaluation.per_class] == [0.5, 1, 0]
-    assert [row.recall for row in evaluation.per_class] == [1, 0.5, 0]
+    assert [row.precision for row in evaluation.per_class] == [0.5, 1, None]
+    assert [row.recall for row in evaluation.per_class] == [1, 0.5, None]
     assert [(image.path, image.predicted) for image in evaluation.misclassified] == [("c", "x")]
 
 

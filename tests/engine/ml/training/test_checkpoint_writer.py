@@ -11,7 +11,7 @@ import torch
 
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
-from engine.core.events import Scores
+from engine.core.events import ValScores
 from engine.ml.evaluation.metrics import compute_metrics
 from engine.ml.evaluation.run_inference import Predictions
 from engine.ml.evaluation.temperature import calibrate
@@ -171,7 +171,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainState, Evalu
     state = make_train_state(
         run_to_end(prepare_run(TINY, dataset, PrecisionChoice(torch.float32, "as set"))), dataset, Run(Path())
     )
-    state.stopping.update(1, Scores(loss=0.5, accuracy=0.75))
+    state.stopping.update(1, ValScores(loss=0.5, accuracy=0.75))
     samples = dataset.of_split("val")
     predictions = Predictions(samples, torch.eye(3)[[sample.label for sample in samples]])
     state.calibration = calibrate(predictions.logits, predictions.labels)

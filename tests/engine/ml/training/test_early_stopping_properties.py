@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.events import Scores
+from engine.core.events import ValScores
 from engine.ml.training.early_stopping import EarlyStopping
 from tests.engine.strategies import scores
 
 
 @given(st.lists(scores, max_size=30), st.integers(0, 5))
 def test_training_stops_when_the_patience_since_the_best_epoch_is_exhausted(
-    validation: list[Scores], patience: int
+    validation: list[ValScores], patience: int
 ) -> None:
     stopping = EarlyStopping(patience=patience)
     for epoch, val in enumerate(validation, start=1):

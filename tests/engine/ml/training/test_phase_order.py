@@ -9,7 +9,7 @@ import torch
 
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
-from engine.core.events import Event, Scores
+from engine.core.events import Event, ValScores
 from engine.ml.runtime.precision import PrecisionChoice
 from engine.ml.training.checkpoint import write_checkpoint
 from engine.ml.training.loop import _run_phases, fit
@@ -63,7 +63,7 @@ def test_a_resumed_run_continues_with_the_phase_of_its_checkpoint(
 def test_a_run_that_stopped_early_in_its_quick_phase_is_finished(phases: list[str]) -> None:
     state = make_state(mode="full", starts_quick=True, early_stopping=1)
     for epoch in (1, 2):
-        state.stopping.update(epoch, Scores(loss=1.0, accuracy=0.5))
+        state.stopping.update(epoch, ValScores(loss=1.0, accuracy=0.5))
     run_to_end(_run_phases(state, SimpleNamespace(), None))  # type: ignore[arg-type]
     assert phases == ["quick"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.core.errors import EngineError
-from engine.core.events import Scores
+from engine.core.events import ValScores
 from engine.ml.training.checkpoint import open_checkpoint, read_checkpoint, write_checkpoint
 from engine.ml.training.checkpoint_file import (
     read_checkpoint_metadata,
@@ -46,8 +46,8 @@ def _make_trained_run(optimizer: str = "adamw") -> tuple[TrainState, Phase]:
     phase.optimizer.param_groups[0]["lr"] = 0.05
     state.epoch, state.num_batches_done, state.accumulation_steps = 5, 11, 4
     state.step_seconds, state.validation_seconds, state.work_done = 0.25, 3.5, 123.5
-    state.stopping.update(4, Scores(loss=0.5, accuracy=0.75))
-    state.stopping.update(5, Scores(loss=0.5, accuracy=0.25))
+    state.stopping.update(4, ValScores(loss=0.5, accuracy=0.75))
+    state.stopping.update(5, ValScores(loss=0.5, accuracy=0.25))
     state.warned = {"b.png", "ä.png"}
     return state, phase
 

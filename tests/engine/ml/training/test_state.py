@@ -20,18 +20,20 @@ EQUAL = [0, 1, 2]
 @pytest.mark.parametrize(
     ("balance", "labels", "is_weighted"),
     [
-        ("auto", UNEQUAL, True),
+        ("auto", UNEQUAL, False),
         ("auto", EQUAL, False),
         ("off", UNEQUAL, False),
         ("loss", EQUAL, True),
+        ("sampling", EQUAL, False),
     ],
 )
-def test_class_weights_are_used_and_announced_as_the_settings_say(
+def test_class_weights_are_used_and_class_balance_is_announced_as_the_settings_say(
     balance: Balance, labels: list[int], is_weighted: bool
 ) -> None:
     state = make_state(labels=labels, balance=balance)
     assert (state.class_weights is not None) == is_weighted
-    assert len(state.notices) == int(is_weighted)
+    is_balanced = (balance, labels) in (("auto", UNEQUAL), ("loss", EQUAL), ("sampling", EQUAL))
+    assert len(state.notices) == int(is_balanced)
     if state.class_weights is not None:
         counts = [labels.count(label) for label in range(3)]
         assert state.class_weights.tolist() == pytest.approx(class_weights(counts))

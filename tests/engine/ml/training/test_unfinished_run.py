@@ -7,7 +7,7 @@ import pytest
 from torch import Tensor
 
 from engine.core.errors import EngineError
-from engine.core.events import Best, Scores
+from engine.core.events import Best, ValScores
 from engine.ml.models.model_file import save_model
 from engine.ml.training.loop import _run_done, _save_unfinished
 from engine.ml.training.phases import Phase
@@ -71,7 +71,7 @@ def test_an_unvalidated_model_does_not_replace_a_validated_one(state: TrainState
 
 
 def test_the_best_model_is_kept_even_if_it_could_not_be_written_yet(state: TrainState) -> None:
-    state.stopping.update(1, Scores(loss=1.0, accuracy=0.5))
+    state.stopping.update(1, ValScores(loss=1.0, accuracy=0.5))
     assert _saved(state) == ["checkpoint", "finish"]
 
 
@@ -114,7 +114,7 @@ def test_pending_files_are_written_even_if_saving_a_checkpoint_raises_an_error(
 
 @pytest.mark.parametrize("is_stopped", [True, False])
 def test_the_last_event_has_the_model_the_best_epoch_and_the_duration(state: TrainState, is_stopped: bool) -> None:
-    state.stopping.update(1, Scores(loss=1.0, accuracy=0.5))
+    state.stopping.update(1, ValScores(loss=1.0, accuracy=0.5))
     state.started -= 60.0
     done = _run_done(state, is_stopped)
     assert (done.model, done.best, done.stopped) == (str(state.run.model_path), state.stopping.best, is_stopped)

@@ -1,0 +1,89 @@
+"""The accuracy of a model with everything that this one number would hide."""
+
+from dataclasses import dataclass
+
+from engine.core.events import Best, ClassRecall, RunStarted
+from engine.results.class_recalls import describe_unmeasured, describe_weak, weak_classes
+from engine.results.evaluation import Evaluation
+from engine.results.few_images import MIN_VAL_IMAGES, few_images_warning
+from engine.results.imbalance import MAX_IMBALANCE, imbalance_ratio
+from engine.results.statistics import Interval, count_successes, wilson_interval
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """Accuracy (0..1) on some images, the classes with a low recall, and the classes without images."""
+
+    accuracy: float
+    num_images: int
+    balanced_accuracy: float | None = None
+    """Mean recall (0..1) of the measured classes; None if they have similar numbers of images, or is not known."""
+    weakest: tuple[ClassRecall, ...] = ()
+    num_weak: int = 0
+    unmeasured: tuple[str, ...] = ()
+    num_unmeasured: int = 0
+    num_classes: int = 0
+
+    @property
+    def num_correct(self) -> int:
+        """Number of images that are classified correctly."""
+        return count_successes(self.accuracy, self.num_images)
+
+    @property
+    def interval(self) -> Interval:
+        """95 % confidence interval of the accuracy."""
+        return wilson_interval(self.num_correct, self.num_images)
+
+    @property
+    def has_few_images(self) -> bool:
+        """True if there are too few images to judge the model."""
+        return self.num_images < MIN_VAL_IMAGES
+
+    def caveats(self, split: str = "validation") -> list[str]:
+        """Return sentences about what the accuracy hides: few images, weak classes, classes that are not measured.
+
+        Args:
+            split: Name of the images in the sentences, such as "validation"; empty for images of any folder.
+        """
+        noun = f"{split} image".strip()
+        sentences = (
+            few_images_warning(self.num_images, noun),
+            describe_weak(self.weakest, self.num_weak, f"{noun}s"),
+            describe_unmeasured(self.unmeasured, self.num_unmeasured, self.num_classes, f"{noun}s"),
+        )
+        return [sentence for sentence in sentences if sentence]
+
+
+def run_headline(best: Best, started: RunStarted) -> Headline:
+    """Return the headline of the best epoch of a run."""
+    return Headline(
+        best.accuracy,
+        started.num_val,
+        None if best.criterion == "accuracy" else best.balanced_accuracy,
+        best.weakest,
+        best.num_weak,
+        started.unmeasured,
+        started.num_unmeasured,
+        len(started.classes),
+    )
+
+
+def evaluation_headline(evaluation: Evaluation) -> Headline:
+    """Return the headline of an evaluation."""
+    counts = [row.num_images for row in evaluation.per_class]
+    recalls = [
+        ClassRecall(name=name, num_correct=row[label], num_images=sum(row))
+        for label, (name, row) in enumerate(zip(evaluation.classes, evaluation.confusion))
+    ]
+    weak = weak_classes(recalls, evaluation.accuracy)
+    unmeasured = tuple(name for name, number in zip(evaluation.classes, counts) if not number)
+    return Headline(
+        evaluation.accuracy,
+        len(evaluation.images),
+        evaluation.balanced_accuracy if imbalance_ratio(counts) > MAX_IMBALANCE else None,
+        tuple(weak),
+        len(weak),
+        unmeasured,
+        len(unmeasured),
+        len(evaluation.classes),
+    )
