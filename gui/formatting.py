@@ -4,10 +4,10 @@ import re
 
 from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
-from engine.core.events import RunStarted
+from engine.core.events import Best, RunStarted
 from engine.core.formatting import NBSP, count, duration, percent
 from engine.results.calibration import OperatingPoint
-from engine.results.headline import Headline
+from engine.results.headline import Headline, best_headline
 from engine.results.model_metadata import ModelMetadata
 from engine.results.statistics import count_successes, wilson_interval
 from engine.runs.history import History
@@ -35,6 +35,14 @@ def headline_text(headline: Headline) -> str:
     if headline.balanced_accuracy is None:
         return f"V{text}"
     return f"Balanced accuracy {percent(headline.balanced_accuracy)}, v{text}"
+
+
+def test_text(headline: Headline) -> str:
+    """Return the accuracy on the test images with what it hides."""
+    balanced = f", balanced {percent(headline.balanced_accuracy)}" if headline.balanced_accuracy is not None else ""
+    share = percent_with_interval(headline.accuracy, headline.num_images)
+    text = f"Test accuracy {share}{balanced} on {count(headline.num_images, 'image')}"
+    return ". ".join([text, *(sentence.removesuffix(".") for sentence in headline.caveats("test"))])
 
 
 def short_headline(headline: Headline) -> str:
@@ -72,9 +80,14 @@ def model_text(metadata: ModelMetadata) -> str:
     more = f" and {num_more:,} more" if num_more > 0 else ""
     items = [network_name(metadata.backbone), f"{count(len(metadata.classes), 'class', 'classes')}: {names}{more}"]
     if metadata.best is not None:
-        num_images = metadata.calibration.num_images if metadata.calibration else 0
-        items.append(f"{percent_with_interval(metadata.best.accuracy, num_images)} validation accuracy")
+        items.append(_best_text(metadata.best, metadata.calibration.num_images if metadata.calibration else 0))
     return " \N{MIDDLE DOT} ".join(items)
+
+
+def _best_text(best: Best, num_images: int) -> str:
+    headline = best_headline(best, num_images)
+    text = f"{short_headline(headline)} validation accuracy"
+    return f"{text}. {' '.join(headline.caveats())}" if num_images else text
 
 
 def weights_text(weights: str) -> str:

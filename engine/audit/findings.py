@@ -52,6 +52,8 @@ class Audit(FrozenModel):
     shortcuts: tuple[Shortcut, ...] = ()
     imbalance: float = 1.0
     """Size of the largest class divided by that of the smallest."""
+    caveats: tuple[str, ...] = ()
+    """Sentences about classes with too few images to train or validate on."""
     grey_ranges: GreyRanges | None = None
     """Ranges of images with more than 8 bits per channel; None before the images were opened."""
     notes: tuple[str, ...] = ()

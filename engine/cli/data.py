@@ -45,6 +45,8 @@ def scan(data: DataArgument, /, json: Flag = False) -> int:
         print_line(f"shortcut: {shortcut.feature}: {shortcut.sentence}")
     if audit.imbalance > MAX_IMBALANCE:
         print_line(f"imbalance: {describe_imbalance(audit.imbalance)}")
+    for sentence in audit.caveats:
+        print_line(f"few images: {sentence}")
     for note in (*dataset.notes, *audit.notes):
         print_line(f"note: {note}")
     return DONE

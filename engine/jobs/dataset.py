@@ -23,6 +23,7 @@ from engine.data.splits import split as draw_split
 from engine.jobs.base import EventStream, from_callable, translate_device_errors
 from engine.jobs.held_out import find_start_images, paths_of_copies
 from engine.results.imbalance import imbalance_ratio
+from engine.results.split_caveats import expected_split, split_caveats
 
 
 def scan(root: Path) -> EventStream[Dataset]:
@@ -50,9 +51,18 @@ def check(dataset: Dataset, data: DataConfig = DataConfig()) -> EventStream[Audi
         outliers=find_outliers(scanned.samples, scanned.records),
         shortcuts=find_shortcuts(dataset, scanned.samples, scanned.records, same_scene),
         imbalance=imbalance_ratio(readable.counts("train")),
+        caveats=_caveats(readable),
         grey_ranges=scanned.grey_ranges,
         notes=scanned.notes,
     )
+
+
+def _caveats(dataset: Dataset) -> tuple[str, ...]:
+    """Return sentences about few images, for the folder's own split or the default one."""
+    train, val = dataset.counts("train"), dataset.counts("val")
+    if not dataset.has_val:
+        train, val = expected_split(train, DataConfig().val_fraction)
+    return tuple(split_caveats(dataset.classes, train, val))
 
 
 def split(dataset: Dataset, data: DataConfig, weights: str = "none") -> EventStream[Dataset]:

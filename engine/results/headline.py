@@ -1,6 +1,6 @@
 """The accuracy of a model with everything that this one number would hide."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.core.events import Best, ClassRecall, RunStarted
 from engine.results.class_recalls import describe_unmeasured, describe_weak, weak_classes
@@ -54,17 +54,19 @@ class Headline:
         return [sentence for sentence in sentences if sentence]
 
 
+def best_headline(best: Best, num_images: int) -> Headline:
+    """Return the headline of the best epoch on `num_images` validation images."""
+    balanced = best.balanced_accuracy if best.criterion.startswith("balanced") else None
+    return Headline(best.accuracy, num_images, balanced, best.weakest, best.num_weak)
+
+
 def run_headline(best: Best, started: RunStarted) -> Headline:
     """Return the headline of the best epoch of a run."""
-    return Headline(
-        best.accuracy,
-        started.num_val,
-        None if best.criterion == "accuracy" else best.balanced_accuracy,
-        best.weakest,
-        best.num_weak,
-        started.unmeasured,
-        started.num_unmeasured,
-        len(started.classes),
+    return replace(
+        best_headline(best, started.num_val),
+        unmeasured=started.unmeasured,
+        num_unmeasured=started.num_unmeasured,
+        num_classes=len(started.classes),
     )
 
 

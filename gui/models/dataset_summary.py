@@ -9,6 +9,7 @@ from engine.config.settings import DataConfig
 from engine.data.dataset import Dataset, Sample
 from engine.data.split_names import Split
 from engine.data.splits import split, unsplit
+from engine.results.split_caveats import split_caveats
 
 _SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
@@ -24,6 +25,8 @@ class DatasetSummary:
     samples_of_class: Sequence[Sequence[Sample]]
     num_grouped: int
     """Number of images that belong to a group of duplicates."""
+    caveats: Sequence[str] = ()
+    """Sentences about classes with too few images to train or validate on."""
 
     @property
     def largest_class(self) -> int:
@@ -49,7 +52,8 @@ def summarize_dataset(dataset: Dataset) -> DatasetSummary:
         counts[sample.split][sample.label] += 1
         samples[sample.label].append(sample)
         num_grouped += sample.group is not None
-    return DatasetSummary({split: sum(counts[split]) for split in _SPLITS}, counts, samples, num_grouped)
+    caveats = split_caveats(dataset.classes, counts["train"], counts["val"])
+    return DatasetSummary({split: sum(counts[split]) for split in _SPLITS}, counts, samples, num_grouped, caveats)
 
 
 def prepare_dataset(dataset: Dataset, audit: Audit) -> PreparedDataset:

@@ -54,6 +54,8 @@ class _FindingRows:
         yield from self._shortcuts()
         if self._audit.imbalance > MAX_IMBALANCE:
             yield self._imbalance()
+        if self._audit.caveats:
+            yield FindingRow("Few images", " ".join(self._audit.caveats))
 
     def _duplicates(self) -> Iterator[FindingRow]:
         groups = self._audit.duplicates
@@ -140,8 +142,8 @@ class _FindingRows:
         name = self._dataset.classes[rarest]
         return FindingRow(
             f"The largest class has {self._audit.imbalance:.1f} times the images of the smallest",
-            f"Rare classes get a higher weight in training unless the settings turn this off. More images of "
-            f"'{name}' would help most.",
+            f"Training draws each class equally often unless the settings turn this off. More images of '{name}' "
+            "would help most.",
             tuple(self._item(sample.path) for sample in self._dataset.samples if sample.label == rarest),
         )
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Qt
 
 from engine.core.formatting import duration
 from engine.runs.run_folder import Run
-from gui.formatting import network_name, percent_with_interval
+from gui.formatting import network_name, short_headline
 from gui.models.run_record import RunRecord
 from gui.models.table_model import Index, TableModel
 from gui.plain_text import as_plain
@@ -25,6 +25,7 @@ _COLUMNS = (
     ("Time", "Training time."),
     ("Status", "State of the run: running, done, stopped, interrupted or failed."),
 )
+_ACCURACY_COLUMN = 5
 
 
 class RunModel(TableModel):
@@ -81,10 +82,17 @@ class RunModel(TableModel):
             case Qt.ItemDataRole.TextAlignmentRole:
                 return self.alignment(index.column())
             case Qt.ItemDataRole.ToolTipRole:
-                return as_plain(str(run.path)) if index.column() == 0 else None
+                return _tooltip(run, record, index.column())
         if role == SORT_ROLE:
             return run.name.lower() if index.column() == 0 else _sort_key(record, index.column()) if record else None
         return run if role == RUN_ROLE else None
+
+
+def _tooltip(run: Run, record: RunRecord | None, column: int) -> str | None:
+    if column == 0:
+        return as_plain(str(run.path))
+    headline = record.history.headline if record is not None and column == _ACCURACY_COLUMN else None
+    return as_plain("\n".join(headline.caveats())) if headline is not None and headline.caveats() else None
 
 
 def _cell_text(record: RunRecord, column: int) -> str:
@@ -98,7 +106,7 @@ def _cell_text(record: RunRecord, column: int) -> str:
         case 4:
             return str(record.num_epochs)
         case 5:
-            return percent_with_interval(record.best.accuracy, record.num_val) if record.best else "–"
+            return short_headline(record.history.headline) if record.history.headline else "–"
         case 6:
             return duration(record.seconds) if record.seconds is not None else "–"
     return record.state

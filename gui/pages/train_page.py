@@ -1,5 +1,7 @@
 """Train page: choose settings, train, and follow the curves."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -9,7 +11,7 @@ from engine.config.settings import RunConfig
 from engine.core.events import RunDone, RunStarted, Warned
 from engine.core.formatting import millions, size
 from engine.runs.run_folder import Run
-from gui.formatting import device_text, network_name, plan_text, validation_accuracy
+from gui.formatting import device_text, headline_text, network_name, plan_text
 from gui.latest_job import LatestJob
 from gui.models.run_record import RunRecord
 from gui.operations import Operations
@@ -42,6 +44,7 @@ class TrainPage(QWidget):
         self.title = TitleLabel("", self)
         self.note = MutedLabel("", self)
         self.warnings = NoteLabel("", self)
+        self.caveats = NoteLabel("", self)
         self.plot = LivePlot(self)
         self.backbones = QComboBox(self)
         self.weights_box = WeightsBox(self)
@@ -114,6 +117,7 @@ class TrainPage(QWidget):
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
         column.addLayout(head)
+        column.addWidget(self.caveats)
         column.addWidget(self.warnings)
         column.addLayout(body, 1)
 
@@ -197,13 +201,13 @@ class TrainPage(QWidget):
         self.train_button.setEnabled(is_training or (dataset is not None and len(dataset.classes) > 1))
         self.adjust.setEnabled(not is_training)
         self.dataset_button.setVisible(dataset is None and not is_training)
-        best, started = self.plot.history.best, self.plot.history.started
-        has_result = best is not None and not is_training
+        headline, started = self.plot.history.headline, self.plot.history.started
+        has_result = headline is not None and not is_training
         self.results_button.setVisible(has_result)
         self.predict_button.setVisible(has_result)
-        self.warnings.setVisible(bool(self.warnings.text()))
-        if has_result and best is not None and started is not None:
-            self.title.setText(validation_accuracy(best.accuracy, started.num_val))
+        self._show_caveats()
+        if headline is not None and not is_training:
+            self.title.setText(headline_text(headline))
         else:
             self.title.setText("Training…" if is_training else "Train a model" if dataset else "Open a dataset first")
         plan = plan_text(config, self._num_images())
@@ -213,6 +217,19 @@ class TrainPage(QWidget):
         else:
             self.note.setText(plan)
             self.note.setToolTip("")
+
+    def _show_caveats(self) -> None:
+        """Show what the split warns of before a training, and what the accuracy hides after it."""
+        headline, summary = self.plot.history.headline, self._state.summary
+        if self._state.training is not None:
+            sentences: Sequence[str] = ()
+        elif headline is not None:
+            sentences = headline.caveats()
+        else:
+            sentences = summary.caveats if summary is not None else ()
+        self.caveats.setText("\n".join(sentences))
+        self.caveats.setVisible(bool(sentences))
+        self.warnings.setVisible(bool(self.warnings.text()))
 
     def _num_images(self) -> int | None:
         started, summary = self.plot.history.started, self._state.summary

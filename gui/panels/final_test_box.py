@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from engine.core.errors import EngineError
 from engine.core.formatting import count
-from gui.formatting import percent_with_interval
+from gui.formatting import test_text
 from gui.latest_job import LatestJob
 from gui.models.run_results import FinalTestStatus, read_test_status
 from gui.operations import Operations
@@ -50,12 +50,11 @@ class FinalTestBox(QWidget):
             return
         if isinstance(status, EngineError):
             self.summary.setText(status.message)
-        elif status.accuracy is None:
+        elif status.headline is None:
             self.summary.setText(f"{count(status.num_images, 'test image')}, not evaluated yet")
         else:
-            share = percent_with_interval(status.accuracy, status.num_images)
-            self.summary.setText(f"Test accuracy {share} on {count(status.num_images, 'image')}")
-        self.button.setVisible(isinstance(status, FinalTestStatus) and status.accuracy is None)
+            self.summary.setText(test_text(status.headline))
+        self.button.setVisible(isinstance(status, FinalTestStatus) and status.headline is None)
         self.setVisible(isinstance(status, EngineError) or status.num_images > 0)
 
     def _on_clicked(self) -> None:

@@ -26,6 +26,7 @@ from engine.ml.report.run_summary import summarize_run
 from engine.ml.report.sections import IMAGES_MISSING, Section, try_section
 from engine.results.calibration import reliability_bins
 from engine.results.evaluation import Evaluation, read_evaluation
+from engine.results.headline import evaluation_headline
 from engine.results.learning_curve import LEARNING_CURVE_NAME
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
@@ -102,6 +103,8 @@ def _stored_results(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[
         "evaluation": evaluation,
         "summary": summarize_run(metadata, run.config, dataset, history),
         "history_chart": charts.history_chart(history) if history.epochs else "",
+        "headline": evaluation_headline(evaluation),
+        "test_headline": evaluation_headline(test) if test else None,
         "test": test,
         "test_day": day_of(test.evaluated, run.test_path) if test else "",
         "num_test": len(dataset.of_split("test")),

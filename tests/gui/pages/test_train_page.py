@@ -11,7 +11,18 @@ from pytestqt.qtbot import QtBot
 
 from engine.audit.findings import Audit
 from engine.core.errors import EngineError
-from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, TrainScores, ValScores, Warned
+from engine.core.events import (
+    Best,
+    ClassRecall,
+    EpochDone,
+    Event,
+    Progress,
+    RunDone,
+    RunStarted,
+    TrainScores,
+    ValScores,
+    Warned,
+)
 from engine.data.dataset import Dataset, Sample
 from gui.job import Job
 from gui.models.dataset_summary import prepare_dataset
@@ -68,6 +79,34 @@ def test_a_finished_run_shows_its_accuracy_and_offers_the_next_pages(page: Train
     assert "b.jpg" in page.warnings.text()
     assert not page.results_button.isHidden()
     assert not page.predict_button.isHidden()
+
+
+def test_the_page_names_a_class_at_zero_and_classes_that_are_not_measured(page: TrainPage, qtbot: QtBot) -> None:
+    started, *_, done = _scripted_events()
+    assert isinstance(started, RunStarted)
+    scratch = ClassRecall(name="scratch", num_correct=0, num_images=1)
+    val = ValScores(loss=1, accuracy=0.995, balanced_accuracy=0.5, balanced_loss=1, weakest=(scratch,), num_weak=1)
+    scores = TrainScores(loss=1, accuracy=0.5, plain_accuracy=0.5)
+    imbalanced = started.model_copy(
+        update={"num_val": 201, "criterion": "balanced_loss", "unmeasured": ("stain",), "num_unmeasured": 1}
+    )
+    epoch = EpochDone(epoch=1, epochs=1, train=scores, val=val, lr=0.1, seconds=1, best=True)
+    _play(page, qtbot, _replay([imbalanced, epoch, done]))
+    assert page.title.text().startswith("Balanced accuracy 50\N{NO-BREAK SPACE}%, validation accuracy 99.5")
+    assert "'scratch': 0 of 1 validation images are found." in page.caveats.text()
+    assert "not measured, because it has no validation images: 'stain'" in page.caveats.text()
+
+
+def test_few_images_are_warned_of_before_a_training_and_part_of_the_title_after_it(
+    page: TrainPage, qtbot: QtBot
+) -> None:
+    page._state.set_dataset(prepare_dataset(DATASET, Audit()))
+    assert "2 classes have fewer than 10 training images" in page.caveats.text()
+    assert "'bee'" in page.caveats.text()
+    assert not page.caveats.isHidden()
+    _play(page, qtbot, _replay(_scripted_events()))
+    assert "only 1\N{NO-BREAK SPACE}image" in page.title.text()
+    assert "too few to judge the model" in page.caveats.text()
 
 
 def test_during_training_the_button_stops_and_settings_are_disabled(page: TrainPage) -> None:
