@@ -123,10 +123,12 @@ def skipped_warnings(scanned: DatasetScan) -> Iterator[Warned]:
 
 
 def split_warnings(dataset: Dataset) -> Iterator[Warned]:
-    """Yield a warning if a group was divided between training and validation."""
+    """Yield a warning for a group that is divided between training and validation, and for few images."""
     message = cut_warning(dataset)
     if message is not None:
         yield Warned(message=message)
+    for sentence in split_caveats(dataset.classes, dataset.counts("train"), dataset.counts("val")):
+        yield Warned(message=sentence)
 
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> EventStream[list[Pixels]]:

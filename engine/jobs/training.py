@@ -19,7 +19,6 @@ from engine.data.dataset import Dataset, require_trainable
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings, with_grey_ranges
 from engine.jobs.held_out import find_start_images, separate_held_out
-from engine.results.split_caveats import split_caveats
 from engine.runs.event_log import log_events
 from engine.runs.image_folder import require_images
 from engine.runs.run_folder import Run, create_run
@@ -61,13 +60,7 @@ def _train(
     require_trainable(dataset)
     honest = yield from separate_held_out(dataset, scanned, start)
     dataset = honest.dataset
-    caveats = split_caveats(dataset.classes, dataset.counts("train"), dataset.counts("val"))
-    warnings = (
-        *skipped_warnings(scanned),
-        *split_warnings(dataset),
-        *honest.warnings,
-        *(Warned(message=sentence) for sentence in caveats),
-    )
+    warnings = (*skipped_warnings(scanned), *split_warnings(dataset), *honest.warnings)
     require_tensorboard(config)
     dataset = yield from with_grey_ranges(dataset)
     run = Run(path)
