@@ -19,6 +19,7 @@ from engine.core.errors import EngineError
 from engine.runs.run_folder import Run
 from gui import theme
 from gui.about import AboutDialog
+from gui.decoder import Decoder
 from gui.errors import ErrorBar
 from gui.glossary import GlossaryDialog
 from gui.job import Job
@@ -113,6 +114,8 @@ class MainWindow(QMainWindow):
         self.sidebar.glossary_requested.connect(self.show_glossary)
         self.sidebar.about_requested.connect(self.show_about)
         self.state.max_error_changed.connect(lambda: self._preferences.set_max_error(self.state.max_error))
+        self.state.dataset_changed.connect(self._on_grey_ranges_changed)
+        self.state.model_changed.connect(self._on_grey_ranges_changed)
         self.operations.runner.failed.connect(self.error_bar.show_error)
         self.operations.runner.job_started.connect(self._on_job_started)
         self.job_bar.stop_requested.connect(self._on_stop_requested)
@@ -139,6 +142,10 @@ class MainWindow(QMainWindow):
     def _on_stop_requested(self) -> None:
         self.job_bar.stop_button.setEnabled(False)
         self.operations.runs.stop()
+
+    def _on_grey_ranges_changed(self) -> None:
+        for decoder in self.findChildren(Decoder):
+            decoder.set_grey_ranges(self.state.grey_ranges)
 
     def _on_theme_toggled(self) -> None:
         app = QApplication.instance()

@@ -8,6 +8,7 @@ from engine.audit.findings import Audit
 from engine.audit.review_queue import Review
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
+from engine.data.grey_range import GreyRanges
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.model_metadata import ModelMetadata
 from engine.runs.run_folder import Run
@@ -116,6 +117,13 @@ class AppState(QObject):
         """Replace the model file and its metadata, also when only its content has changed."""
         self._model, self._model_metadata = model, metadata
         self.model_changed.emit()
+
+    @property
+    def grey_ranges(self) -> GreyRanges | None:
+        """Ranges for showing images with more than 8 bits per channel: those of the dataset, else of the model."""
+        if self._dataset is not None and self._dataset.grey_ranges not in (None, GreyRanges()):
+            return self._dataset.grey_ranges
+        return GreyRanges() if self._model_metadata is None else self._model_metadata.grey_ranges
 
     @property
     def training(self) -> Job | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.data.grey_range import GreyRanges
+
 HeatMap = npt.NDArray[np.float32]
 
 NUM_NEIGHBOURS = 5
@@ -61,3 +63,5 @@ class Explanation:
     box: Box
     neighbours: tuple[Neighbour, ...] = ()
     """Most similar first; empty if the model file has no reference embeddings."""
+    grey_ranges: GreyRanges | None = None
+    """Ranges of the model, by which images with more than 8 bits per channel are shown."""

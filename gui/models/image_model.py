@@ -3,15 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QImage
 
-from engine.data.decode import thumbnail
-from gui.decoder import Decoder
+from gui.decoder import Decoder, thumbnail_reader
 from gui.plain_text import as_plain
 
 THUMBNAIL_SIDE = 128
@@ -69,8 +67,9 @@ class ImageModel(QAbstractListModel):
         self._items: Sequence[GridItem] = ()
         self._requested_rows: dict[Path, set[int]] = {}
         self._cache: OrderedDict[Path, QImage] = OrderedDict()
-        self._decoder = Decoder(partial(thumbnail, side=side), _NUM_THREADS, _MAX_WAITING, self)
+        self._decoder = Decoder(thumbnail_reader(side), _NUM_THREADS, _MAX_WAITING, self)
         self._decoder.decoded.connect(self._on_decoded)
+        self._decoder.ranges_changed.connect(self._on_ranges_changed)
 
     def set_items(self, items: Sequence[GridItem]) -> None:
         """Replace the images."""
@@ -118,6 +117,11 @@ class ImageModel(QAbstractListModel):
         self._requested_rows.setdefault(path, set()).add(row)
         self._decoder.request(path)
         return None
+
+    def _on_ranges_changed(self) -> None:
+        self._cache.clear()
+        if self._items:
+            self.dataChanged.emit(self.index(0), self.index(len(self._items) - 1), [self.ThumbnailRole])
 
     def _on_decoded(self, path: Path, image: QImage) -> None:
         self._cache[path] = image

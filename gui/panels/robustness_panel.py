@@ -9,10 +9,9 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea
 
 from engine.core.errors import EngineError
 from engine.core.formatting import count, percent
-from engine.data.decode import thumbnail
 from engine.results.robustness import CORRUPTION_NAMES, CorruptionKind, RobustnessReport, Trial, read_robustness
 from engine.runs.run_folder import Run
-from gui.decoder import Decoder
+from gui.decoder import Decoder, thumbnail_reader
 from gui.job import Job
 from gui.latest_job import LatestJob
 from gui.models.image_model import GridItem
@@ -39,7 +38,7 @@ class RobustnessPanel(QWidget):
         self._body: QWidget | None = None
         self._buttons: dict[Path, list[QToolButton]] = {}
         self._broken: list[GridItem] = []
-        self._decoder = Decoder(partial(thumbnail, side=2 * _THUMBNAIL), num_threads=1, max_waiting=16, parent=self)
+        self._decoder = Decoder(thumbnail_reader(2 * _THUMBNAIL), num_threads=1, max_waiting=16, parent=self)
         self._decoder.decoded.connect(self._on_decoded)
         self.summary = HeadingLabel("", self)
         self.note = MutedLabel("", self)

@@ -58,6 +58,7 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
         heat=cam.heat.numpy(),
         box=visible_box(pixels.shape[1], pixels.shape[0], preprocessing),
         neighbours=_neighbours(_read_reference(model_path.parent, modified), cam.embedding),
+        grey_ranges=preprocessing.grey_ranges,
     )
 
 

@@ -21,7 +21,7 @@ def draw_explanation(explanation: Explanation, path: Path) -> None:
     Raises:
         EngineError: The image can no longer be read, or the figure cannot be written.
     """
-    pixels = decode(Path(explanation.path), _MAX_SIDE)
+    pixels = decode(Path(explanation.path), _MAX_SIDE, explanation.grey_ranges)
     neighbours = explanation.neighbours[:NUM_NEIGHBOURS]
     figure = Figure(figsize=(10, 7 if neighbours else 5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -33,7 +33,7 @@ def draw_explanation(explanation: Explanation, path: Path) -> None:
     for axes, neighbour in zip(lower.subplots(1, NUM_NEIGHBOURS) if lower else (), neighbours):
         title = f"{neighbour.label}\nsimilarity {neighbour.similarity:.2f}"
         try:
-            _draw_image(axes, decode(Path(neighbour.path), _MAX_SIDE // 4), title)
+            _draw_image(axes, decode(Path(neighbour.path), _MAX_SIDE // 4, explanation.grey_ranges), title)
         except EngineError as error:  # moved or deleted since training; its class is still shown
             axes.set_title(f"{title}\n{error.message}", fontsize=8, parse_math=False)
     for axes in figure.axes:

@@ -11,6 +11,7 @@ from PIL import Image
 from engine.core.errors import EngineError
 from engine.core.formatting import percent
 from engine.data.decode import Pixels, decode, thumbnail
+from engine.data.grey_range import GreyRanges
 from engine.ml.report.embedded_images import heat_map_url, jpeg_url
 from engine.results.evaluation import ImageResult
 from engine.results.explanation import Explanation
@@ -43,15 +44,16 @@ class ExplainedImage:
 
 
 class Gallery:
-    """Creates the tiles of the dataset at `root`."""
+    """Creates the tiles of the dataset at `root`, whose deep images are scaled as for its model."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, grey_ranges: GreyRanges | None) -> None:
+        self._root, self._grey_ranges = root, grey_ranges
 
     def tile(self, path: str, caption: str, is_small: bool = False) -> Tile:
         """Return the centre square of an image of the dataset with a caption."""
         try:
-            url = jpeg_url(thumbnail(self._root / path, _SMALL_SIDE if is_small else _SIDE))
+            side = _SMALL_SIDE if is_small else _SIDE
+            url = jpeg_url(thumbnail(self._root / path, side, self._grey_ranges))
         except EngineError:  # moved or deleted since training; its name is still shown
             url = None
         return Tile(url, caption, path)
@@ -62,7 +64,7 @@ class Gallery:
 
     def explained(self, image: ImageResult, explanation: Explanation) -> ExplainedImage:
         """Return an image with its heat map and neighbours; raise EngineError if it can no longer be read."""
-        pixels = _resize(decode(self._root / image.path, _LARGE_SIDE))
+        pixels = _resize(decode(self._root / image.path, _LARGE_SIDE, self._grey_ranges))
         neighbours = tuple(
             self.tile(
                 self._relative_path(neighbour.path), f"{neighbour.label}, {neighbour.similarity:.2f}", is_small=True

@@ -55,7 +55,7 @@ def write_report(run: Run, path: Path, dataset: Dataset, audit: Audit | None) ->
         raise EngineError("The folder for the report does not exist. Choose another one.", path.parent)
     current = yield from read_or_update_results(run)
     evaluation = current.evaluation
-    gallery = Gallery(dataset.root)
+    gallery = Gallery(dataset.root, run.dataset.grey_ranges)
     ticker = Ticker("report", _NUM_STEPS)
     page = _stored_results(run, evaluation, dataset) | {"evaluation_note": current.note}
     yield from ticker.at(1)

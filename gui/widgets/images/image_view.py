@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from engine.data.decode import Pixels, decode
+from engine.data.grey_range import GreyRanges
 from gui import theme
 from gui.decoder import Decoder
 from gui.models.image_model import GridItem
@@ -29,6 +30,7 @@ class ImageView(QWidget):
         self._message = ""
         self._decoder = Decoder(_read, num_threads=1, max_waiting=2, parent=self)
         self._decoder.decoded.connect(self._on_decoded)
+        self._decoder.ranges_changed.connect(lambda: self.show_file(self._path))
         self.setMinimumSize(QSize(160, 160))
         self.setAccessibleName("Image")
 
@@ -181,7 +183,7 @@ class ImageViewer(QFrame):
         return super().eventFilter(watched, event)
 
 
-def _read(path: Path) -> Pixels:
-    image = Image.fromarray(decode(path, _MAX_SIDE))
+def _read(path: Path, grey_ranges: GreyRanges | None) -> Pixels:
+    image = Image.fromarray(decode(path, _MAX_SIDE, grey_ranges))
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     return np.asarray(image)

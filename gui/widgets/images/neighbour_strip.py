@@ -1,17 +1,15 @@
 """Row of the training images most similar to the predicted image."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from engine.data.decode import thumbnail
 from engine.results.explanation import Neighbour
 from gui import theme
-from gui.decoder import Decoder
+from gui.decoder import Decoder, thumbnail_reader
 from gui.models.image_model import GridItem
 from gui.plain_text import as_button_text, as_plain
 from gui.theme import GRID
@@ -31,7 +29,7 @@ class NeighbourStrip(QWidget):
         self.items: list[GridItem] = []
         self.buttons: list[QToolButton] = []
         self.title = MutedLabel("", self)
-        self._decoder = Decoder(partial(thumbnail, side=2 * _SIDE), num_threads=1, max_waiting=8, parent=self)
+        self._decoder = Decoder(thumbnail_reader(2 * _SIDE), num_threads=1, max_waiting=8, parent=self)
         self._decoder.decoded.connect(self._on_decoded)
         self._row = QHBoxLayout()
         self._row.setSpacing(GRID // 2)
