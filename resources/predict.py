@@ -140,14 +140,15 @@ def row(path, decision=None, label=None, confidence=None, similarity=None, top=(
     return dict(zip(names, (str(path), decision, label, confidence, similarity, top, error)))
 
 
+def is_hidden(path):
+    return any(name.lower().startswith(HIDDEN) for name in path.parts)
+
+
 def expand(paths):  # yields files, and the images inside folders
     for path in map(Path, paths):
         if path.is_dir():
-            found = (file for file in path.rglob("*") if file.suffix.rstrip().lower() in SUFFIXES and not file.is_dir())
-            parts = ((file, file.relative_to(path).parts) for file in found)
-            yield from sorted(
-                file for file, names in parts if not any(name.lower().startswith(HIDDEN) for name in names)
-            )
+            files = (file for file in path.rglob("*") if file.suffix.rstrip().lower() in SUFFIXES and not file.is_dir())
+            yield from sorted(file for file in files if not is_hidden(file.relative_to(path)))
         else:
             yield path
 
@@ -161,7 +162,7 @@ def main(paths):  # prints one JSON line for each image; returns the exit code
         try:
             result = predict(model, path)
         except Exception as error:  # noqa: BLE001 - Pillow raises many types of errors
-            result = row(path, error=f"This image cannot be classified: {error or type(error).__name__}")
+            result = row(path, error=f"This image cannot be classified: {str(error) or type(error).__name__}")
         num_images, num_failed = num_images + 1, num_failed + (result["error"] is not None)
         print(json.dumps(result), flush=True)
     if num_failed or not num_images:
