@@ -13,7 +13,9 @@ from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_json, print_line, scan_json
 from engine.data.dataset import Dataset
+from engine.data.description import describe_split
 from engine.data.sample_dataset import write_sample_dataset
+from engine.data.split_names import SPLITS
 from engine.results.imbalance import MAX_IMBALANCE
 
 _MAX_PATHS = 6
@@ -68,6 +70,8 @@ def _print_classes(dataset: Dataset, audit: Audit) -> None:
     width = max(map(len, dataset.classes))
     for name, count in zip(dataset.classes, dataset.counts()):
         print_line(f"{name:<{width}}  {count:>7}")
+    num_train, num_val, num_test = (len(dataset.of_split(split)) for split in SPLITS)
+    print_line(f"split: {describe_split(num_train, num_val, num_test, not dataset.has_val)}")
     num_outliers = len({outlier.path for outlier in audit.outliers})
     num_conflicts = sum(group.is_conflict for group in audit.duplicates)
     num_leaks = sum(group.crosses_splits for group in audit.duplicates)

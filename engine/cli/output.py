@@ -9,8 +9,9 @@ from pathlib import Path
 from engine.audit.findings import Audit
 from engine.cli.console import Console, printable
 from engine.config.settings import RunConfig
-from engine.core.events import EpochDone, Event, RunStarted, Warned, to_line
+from engine.core.events import DatasetSplit, EpochDone, Event, RunStarted, Warned, to_line
 from engine.data.dataset import Dataset
+from engine.data.description import describe_classes, describe_split
 from engine.results.evaluation import Evaluation
 from engine.results.headline import Headline, evaluation_headline
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction, PredictionDecision
@@ -114,6 +115,10 @@ def print_event(console: Console) -> Callable[[Event | Prediction], None]:
 
     def print_text(event: Event | Prediction) -> None:
         match event:
+            case DatasetSplit():
+                sizes = describe_split(event.num_train, event.num_val, event.num_test, event.is_drawn)
+                console.print_message(f"{describe_classes(event.classes)}.")
+                console.print_message(f"Images: {sizes}.")
             case RunStarted():
                 console.print_message(
                     f"Training on {event.num_train} images of {len(event.classes)} classes, "
@@ -165,6 +170,7 @@ def scan_json(dataset: Dataset, audit: Audit) -> str:
                 for label, (name, total) in enumerate(zip(dataset.classes, dataset.counts()))
             },
             "splits": splits,
+            "has_val": dataset.has_val,
             **audit.model_dump(),
             "notes": (*dataset.notes, *audit.notes),
         }

@@ -60,6 +60,18 @@ class Best(ValScores):
     criterion: Criterion = "accuracy"
 
 
+class DatasetSplit(FiniteModel):
+    """The images of a training have been read and split. Sent before the run starts, and not stored."""
+
+    event: Literal["dataset_split"] = "dataset_split"
+    classes: tuple[str, ...]
+    num_train: Count
+    num_val: Count
+    num_test: Count
+    is_drawn: bool
+    """True if the validation images were drawn from the training images; False if the folder has its own."""
+
+
 class RunStarted(FiniteModel):
     """A training run has started."""
 
@@ -181,7 +193,7 @@ class RunDone(FiniteModel):
     best: Best | None = None
 
 
-Event: TypeAlias = RunStarted | Progress | EpochDone | Warned | Serving | RunDone
+Event: TypeAlias = DatasetSplit | RunStarted | Progress | EpochDone | Warned | Serving | RunDone
 
 _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 

@@ -14,7 +14,7 @@ from engine.core.formatting import quoted_list
 from engine.core.path_text import path_to_text
 from engine.data.class_names import folded_class_key
 from engine.data.doubtful_folders import refuse_doubtful_classes, refuse_doubtful_splits, refuse_undivided_classes
-from engine.data.split_names import Split, is_split_name, match_splits, splits_of_names
+from engine.data.split_names import SPLITS, Split, is_split_name, match_splits, splits_of_names
 from engine.data.walk import Folder
 
 
@@ -135,7 +135,7 @@ def _read_splits(root: Folder, splits: Sequence[tuple[Split, Folder]], layout: L
 
 
 def _refuse_two_of_one(root: Folder, splits: Sequence[tuple[Split, Folder]]) -> None:
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         names = [folder.name for other, folder in splits if other == split]
         if len(names) > 1:
             raise EngineError(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 Split: TypeAlias = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 SplitWord: TypeAlias = Literal["train", "val", "test", "held out"]
 """What a name stands for. Images that are held out are for validation, or for the test beside a validation folder."""
 

@@ -11,11 +11,13 @@ from engine.audit.scan import DatasetScan, file_contents, fingerprint_dataset
 from engine.config.settings import RunConfig
 from engine.core.atomic_write import remove_temporary_files, saving
 from engine.core.errors import EngineError
-from engine.core.events import Warned
+from engine.core.events import DatasetSplit, Warned
 from engine.core.locks import locked
 from engine.core.log import log_to_file
+from engine.core.paths import path_below
 from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
+from engine.data.split_names import SPLITS
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings, with_grey_ranges
 from engine.jobs.held_out import find_start_images, separate_held_out
@@ -66,6 +68,9 @@ def _train(
     run = Run(path)
     if not is_rank_zero():
         return (yield from _fit_silently(run, config, dataset))
+    yield _split_event(dataset)
+    if path_below(path, dataset.root) is not None:
+        warnings = (*warnings, Warned(message="The run folder is inside the data folder. It is never read as data."))
     with _locked_folder(run):
         if not (is_restarted() and run.config_path.is_file()):
             create_run(path, config, dataset, file_contents(scanned))
@@ -86,6 +91,17 @@ def resume(path: Path) -> EventStream[Run]:
         if run.is_finished:
             raise EngineError("This run is finished and cannot be resumed.", path)
         return (yield from _fit_and_record(run, config, dataset, ()))
+
+
+def _split_event(dataset: Dataset) -> DatasetSplit:
+    num_train, num_val, num_test = (len(dataset.of_split(split)) for split in SPLITS)
+    return DatasetSplit(
+        classes=dataset.classes,
+        num_train=num_train,
+        num_val=num_val,
+        num_test=num_test,
+        is_drawn=not dataset.has_val,
+    )
 
 
 @contextmanager

@@ -7,11 +7,9 @@ from engine.audit.findings import Audit
 from engine.audit.photo_groups import with_duplicates
 from engine.config.settings import DataConfig
 from engine.data.dataset import Dataset, Sample
-from engine.data.split_names import Split
+from engine.data.split_names import SPLITS, Split
 from engine.data.splits import split, unsplit
 from engine.results.split_caveats import split_caveats
-
-_SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,7 +43,7 @@ class PreparedDataset:
 
 def summarize_dataset(dataset: Dataset) -> DatasetSummary:
     """Count the images of a dataset."""
-    counts = {split: [0] * len(dataset.classes) for split in _SPLITS}
+    counts = {split: [0] * len(dataset.classes) for split in SPLITS}
     samples: list[list[Sample]] = [[] for _ in dataset.classes]
     num_grouped = 0
     for sample in dataset.samples:
@@ -53,7 +51,7 @@ def summarize_dataset(dataset: Dataset) -> DatasetSummary:
         samples[sample.label].append(sample)
         num_grouped += sample.group is not None
     caveats = split_caveats(dataset.classes, counts["train"], counts["val"])
-    return DatasetSummary({split: sum(counts[split]) for split in _SPLITS}, counts, samples, num_grouped, caveats)
+    return DatasetSummary({split: sum(counts[split]) for split in SPLITS}, counts, samples, num_grouped, caveats)
 
 
 def prepare_dataset(dataset: Dataset, audit: Audit) -> PreparedDataset:

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWid
 from engine.core.formatting import count
 from engine.core.paths import folder_name
 from engine.data.dataset import Dataset, Sample
-from engine.data.split_names import Split
+from engine.data.description import describe_split
+from engine.data.split_names import SPLITS, Split
 from engine.runs.run_folder import Run
 from gui.models.dataset_summary import DatasetSummary
 from gui.models.image_model import GridItem, LazyItems
@@ -218,10 +219,10 @@ class DatasetPage(QWidget):
     def _describe(self, dataset: Dataset, summary: DatasetSummary) -> None:
         self.title.setText(folder_name(dataset.root.resolve()))
         self.title.setToolTip(str(dataset.root))
-        sizes = {name: summary.num_images[split] for split, name in _SPLIT_NAMES.items()}
+        num_train, num_val, num_test = (summary.num_images[split] for split in SPLITS)
         self.summary.setText(
             f"{count(len(dataset.samples), 'image')} in {count(len(dataset.classes), 'class', 'classes')}: "
-            + ", ".join(f"{size:,} {name}" for name, size in sizes.items() if size)
+            + describe_split(num_train, num_val, num_test, not dataset.has_val)
         )
         audit = self._state.audit
         single = ["There is only one class. Add a folder with images of at least one more class."]

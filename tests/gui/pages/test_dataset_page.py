@@ -27,7 +27,8 @@ def test_the_dataset_page_shows_the_split_and_names_unreadable_files(
     audit = Audit(unreadable=(Unreadable(path="ant/2.png", reason="This file is empty."),))
     state.set_dataset(prepare_dataset(dataset, audit))
     settle()
-    assert "2 classes" in page.summary.text().replace("\N{NO-BREAK SPACE}", " ")
+    summary = page.summary.text().replace("\N{NO-BREAK SPACE}", " ")
+    assert summary == "4 images in 2 classes: 3 training, 1 validation (drawn from the training images), 0 test"
     assert "ant/2.png" in page.notes.text()
     assert len(page.grid.items) == 4
     page.classes.setCurrentRow(2)
