@@ -60,7 +60,9 @@ def find_photo_groups(
             for kind, rows in found
         ),
         gap_seconds=gap,
-        num_leaks=sum(len({samples[row].split for row in rows} - {"test"}) > 1 for _, rows in found),
+        num_leaks=sum(
+            {"train", "val"} <= {samples[row].split for row in rows} for kind, rows in found if kind != "part"
+        ),
         order=tuple(paths[row] for row in order),
     )
 
@@ -78,7 +80,7 @@ def _group_by_time(
     times: Times, records: Records, locations: Sequence[Location], keys: Sequence[NameKeys], gap: float
 ) -> list[list[int]]:
     linked = scipy.cluster.hierarchy.DisjointSet(range(len(times)))
-    for one, other in time_links(times, records, locations, gap):
+    for one, other in time_links(times, records, locations, keys, gap):
         linked.merge(one, other)
     group_of = [-1] * len(times)
     for number, members in enumerate(linked.subsets()):

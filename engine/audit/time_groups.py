@@ -26,6 +26,11 @@ _MAX_SIMULTANEOUS = 0.6
 _MAX_EQUAL_TIMES = 20
 """More photos with the same time come from a clock that stands still."""
 
+_MAX_STEP = 3
+"""Largest difference of the running numbers of successive photos, as some were deleted."""
+_MAX_MISSING = 5
+"""Longest run of photos without time that is tied to the photos at both of its ends."""
+
 Times: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -72,21 +77,24 @@ def choose_gap(times: Times, records: Records, locations: Sequence[Location]) ->
     return DEFAULT_GAP
 
 
-def time_links(times: Times, records: Records, locations: Sequence[Location], gap: float) -> Iterator[tuple[int, int]]:
+def time_links(
+    times: Times, records: Records, locations: Sequence[Location], keys: Sequence[NameKeys], gap: float
+) -> Iterator[tuple[int, int]]:
     """Yield pairs of rows that belong to one event: successive photos of one camera with a pause of at most `gap`.
 
     A camera is known by its serial number in all folders. If only its model is known, it counts as another camera in
-    another folder, except for bursts that continue in another class folder.
+    another folder, except for series that continue in another class folder: with the next running number, or within
+    two seconds.
     """
     for rows in _cameras(times, records, locations).values():
         yield from _successive(times, rows, gap)
-    yield from _links_between_folders(times, records, locations, min(gap, _CLASS_CHANGE_GAP))
+    yield from _links_between_folders(times, records, locations, keys, gap)
 
 
 def neighbour_links(
     runs: Sequence[Sequence[int]], keys: Sequence[NameKeys], times: Times, group_of: Sequence[int]
 ) -> Iterator[tuple[int, int]]:
-    """Yield pairs of a row without time and the grouped row whose running number is next to its number.
+    """Yield pairs of rows that tie photos without time to those whose running numbers are next to theirs.
 
     Args:
         runs: Rows of one folder and prefix, sorted by running number.
@@ -95,16 +103,22 @@ def neighbour_links(
         group_of: Number of the group by time of each row, -1 for none.
     """
     for run in runs:
-        for neighbours in (run, run[::-1]):
-            for before, row in pairwise(neighbours):
-                is_next = abs(keys[row].number - keys[before].number) <= 1
-                if is_next and math.isnan(times[row]) and group_of[before] >= 0:
-                    yield before, row
         timed = [row for row in run if not math.isnan(times[row])]
+        if 2 * sum(group_of[row] >= 0 for row in timed) <= len(timed):
+            continue
         position = {row: number for number, row in enumerate(run)}
-        for before, after in pairwise(timed):
-            if group_of[before] >= 0 and group_of[before] == group_of[after]:
-                yield from ((before, row) for row in run[position[before] + 1 : position[after]])
+        ends = [-1, *(position[row] for row in timed), len(run)]
+        for start, stop in pairwise(ends):
+            before, after = run[start] if start >= 0 else None, run[stop] if stop < len(run) else None
+            missing = run[start + 1 : stop]
+            is_inside = before is not None and after is not None and group_of[before] == group_of[after] >= 0
+            if missing and (is_inside or len(missing) <= _MAX_MISSING):
+                chain = [row for row in (before, *missing, after) if row is not None]
+                yield from (pair for pair in pairwise(chain) if is_inside or _is_next(keys, *pair))
+
+
+def _is_next(keys: Sequence[NameKeys], one: int, other: int) -> bool:
+    return abs(keys[one].number - keys[other].number) <= 1
 
 
 def _cameras(times: Times, records: Records, locations: Sequence[Location]) -> dict[Hashable, list[int]]:
@@ -123,7 +137,7 @@ def _successive(times: Times, rows: Sequence[int], gap: float) -> Iterator[tuple
 
 
 def _links_between_folders(
-    times: Times, records: Records, locations: Sequence[Location], gap: float
+    times: Times, records: Records, locations: Sequence[Location], keys: Sequence[NameKeys], gap: float
 ) -> Iterator[tuple[int, int]]:
     """Yield pairs of successive photos in two folders, unless these are of two cameras that took photos at once."""
     models: dict[bytes, list[int]] = defaultdict(list)
@@ -134,7 +148,8 @@ def _links_between_folders(
     for rows in models.values():
         pairs: dict[frozenset[Location], list[tuple[int, int]]] = defaultdict(list)
         for one, other in _successive(times, rows, gap):
-            if locations[one] != locations[other]:
+            is_burst = times[other] - times[one] <= _CLASS_CHANGE_GAP
+            if locations[one] != locations[other] and (is_burst or _continues(keys[one], keys[other])):
                 pairs[frozenset((locations[one], locations[other]))].append((one, other))
         occupied: dict[Location, set[int | None]] = defaultdict(set)
         for row in rows:
@@ -145,3 +160,8 @@ def _links_between_folders(
             both = near & occupied[one_folder] & occupied[other_folder]
             if len(both) < _MAX_SIMULTANEOUS * len(near):
                 yield from links
+
+
+def _continues(before: NameKeys, after: NameKeys) -> bool:
+    """Return whether a file name has one of the next running numbers of the same series."""
+    return before.prefix == after.prefix and 0 < after.number - before.number <= _MAX_STEP and before.number >= 0

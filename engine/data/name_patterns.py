@@ -14,8 +14,8 @@ _EVENT_WORDS = (
     "video|vid|clip|movie|sequence|seq|scene|session|event|burst|track|take|trial|recording|slide|wsi|well|stack|"
     "study|exam|site|location|loc|station|plot|farm|tree|plant|nest|trap"
 )
-_SUBJECT = re.compile(rf"(?:{_SUBJECT_WORDS})(?:\d+|[a-z])|[ps]\d{{2,}}")
-_EVENT = re.compile(rf"(?:{_EVENT_WORDS})\d+")
+_SUBJECT = re.compile(rf"(?:{_SUBJECT_WORDS})\d+|(?:patient|subject)[a-f]|[ps]\d{{2,5}}")
+_EVENT = re.compile(rf"(?:{_EVENT_WORDS})\d+|(?:site|station|plot|clip|video)[a-f]")
 _SUBJECT_WORD = re.compile(rf"(?:{_SUBJECT_WORDS})")
 _EVENT_WORD = re.compile(rf"(?:{_EVENT_WORDS})")
 _FILM_WORD = re.compile(r"frames?|video|vid|clip|movie|mov|film")
@@ -31,6 +31,10 @@ _RUNNING = re.compile(
     r"(?:[xyztcfprsw]|ch|fr|frame|fov|field|tile|patch|view|slice|layer|page|roi|pos|img|image|pict)?\d+"
 )
 _LAST_NUMBER = re.compile(r"[^\W\d_]*(\d+)")
+_VIEW = re.compile(
+    r"left|right|front|back|top|bottom|side|lateral|lat|ap|pa|cc|mlo|od|os|rgb|depth|nir|ir|before|after|[a-hlr]"
+)
+"""Views of one object, which take the place of a running number."""
 _LETTERED = re.compile(r"(\w*\d)[a-z]")
 _NOT_AN_ID = re.compile(r"(?:19|20)\d\d|n\d{8}|\d+x\d+|\d{3,4}p|v\d+|\d?k")
 """Years, ImageNet classes, sizes and versions."""
@@ -116,6 +120,11 @@ def _gopro_tokens(tokens: list[str]) -> list[str]:
 
 def _split_number(tokens: list[str]) -> tuple[list[str], int]:
     """Return the tokens before the running number, and that number or -1."""
+    views = len(tokens)
+    while views and _VIEW.fullmatch(tokens[views - 1]):
+        views -= 1
+    if any(map(_is_id, tokens[:views])) and views < len(tokens):
+        return tokens[:views], 0
     *lead, last = tokens
     match = _LAST_NUMBER.fullmatch(last)
     if match is not None and len(match[1]) <= _MAX_DIGITS:
