@@ -157,8 +157,8 @@ def open_checkpoint(path: Path) -> Checkpoint:
     try:
         with _damage_reported(path):
             if path.suffix == ".pt":
-                metadata, tensors = read_legacy_checkpoint(path)
-                return Checkpoint(path, metadata, lambda: tensors)
+                # Read again when they are restored, because the tensors would stay in memory during the whole run
+                return Checkpoint(path, read_legacy_checkpoint(path)[0], lambda: read_legacy_checkpoint(path)[1])
             metadata = read_checkpoint_metadata(path)
     except OSError as error:
         raise EngineError(f"The checkpoint of this run cannot be read: {error.strerror or error}.", path) from error

@@ -40,11 +40,11 @@ def read_legacy_checkpoint(path: Path) -> tuple[CheckpointMetadata, dict[str, Te
     check_regular_file(path)
     if path.stat().st_size > MAX_CHECKPOINT_BYTES:
         raise OSError(errno.EFBIG, "it is larger than any checkpoint of this program")
-    content = path.read_bytes()
-    body, digest = memoryview(content)[:-_HASH_BYTES], content[-_HASH_BYTES:]
-    if hashlib.sha256(body).digest() != digest:
-        raise ValueError("the hash does not match")
-    state = load_torch_file(io.BytesIO(body))
+    with open(path, "rb") as file:
+        body = file.read(max(0, path.stat().st_size - _HASH_BYTES))
+        if hashlib.sha256(body).digest() != file.read():
+            raise ValueError("the hash does not match")
+    state = load_torch_file(io.BytesIO(body))  # the stream shares the memory of `body`
     if not isinstance(state, dict):
         raise TypeError("not a checkpoint")
     optimizer, (dtype, reason, layout) = state["optimizer"], state["precision"]

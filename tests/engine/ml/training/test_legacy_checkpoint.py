@@ -12,7 +12,7 @@ import torch
 from engine import jobs
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
-from engine.core.events import Event, Progress, from_line
+from engine.core.events import Event, Progress, RunStarted, from_line
 from engine.ml.models import se_resnet
 from engine.ml.training.checkpoint import open_checkpoint
 from engine.ml.training.legacy_checkpoint import read_legacy_checkpoint
@@ -53,7 +53,7 @@ def test_an_unfinished_run_of_version_0_1_ends_as_it_did_in_that_version(run: Ru
 
 def test_the_first_new_checkpoint_replaces_the_old_one(run: Run) -> None:
     work = jobs.resume(run.path)
-    next(work)
+    next(event for event in work if isinstance(event, RunStarted))
     work.close()
     assert run.checkpoint_path.is_file()
     assert not run.legacy_checkpoint_path.exists()

@@ -1,5 +1,6 @@
 """Tests of the content of a checkpoint: everything that was saved is restored, on a tiny network."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -287,3 +288,36 @@ def test_paths_survive_encoding(paths: set[str]) -> None:
 
 def test_the_encoding_of_paths_does_not_depend_on_their_order() -> None:
     assert torch.equal(encode_paths(["b", "a"]), encode_paths(["a", "b"]))
+
+
+def _live_bytes() -> int:
+    """Return the size of all tensors in memory."""
+    gc.collect()
+    storages = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
+        for tensor in gc.get_objects()
+        if type(tensor) in (Tensor, torch.nn.Parameter) and tensor.layout == torch.strided and not tensor.is_meta
+    }
+    return sum(storages.values())
+
+
+def test_an_open_checkpoint_holds_no_tensors(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "checkpoint.safetensors", *_make_trained_run(), SUMS)
+    (legacy,) = Path(__file__).parent.glob("old_run/checkpoint.pt")
+    for path in (tmp_path / "checkpoint.safetensors", legacy):
+        before = _live_bytes()
+        checkpoint = open_checkpoint(path)
+        assert _live_bytes() == before, path
+        checkpoint.read_tensors()
+        assert _live_bytes() == before, path
+
+
+def test_a_restored_run_takes_the_memory_of_one_that_was_not_interrupted(tmp_path: Path) -> None:
+    state, phase = _make_trained_run()
+    write_checkpoint(tmp_path / "checkpoint.safetensors", state, phase, SUMS)
+    before = _live_bytes()
+    phase.optimizer.state.clear()
+    checkpoint = open_checkpoint(tmp_path / "checkpoint.safetensors")
+    checkpoint.restore_model(state.setup.model)
+    checkpoint.restore(state, phase)
+    assert _live_bytes() == before
