@@ -6,7 +6,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from engine.core.errors import EngineError
 from engine.core.file_names import IMAGE_SUFFIXES
@@ -16,7 +25,7 @@ from engine.results.predictions import Prediction, csv_rows
 from gui.formatting import model_text, operating_point_text
 from gui.job import Job
 from gui.latest_job import LatestJob
-from gui.models.prediction_model import PREDICTION, PredictionModel, count_unsure
+from gui.models.prediction_model import IMAGE, PREDICTION, PredictionModel, count_unsure
 from gui.operations import Operations
 from gui.pasted_images import PastedImages
 from gui.state import AppState
@@ -52,6 +61,7 @@ class PredictPage(QWidget):
         self._threshold = 0.0
         self.model = PredictionModel()
         self.table = make_table(self.model, "Predictions", "Choose a row to see its image", stretched=PREDICTION)
+        self.table.horizontalHeader().setSectionResizeMode(IMAGE, QHeaderView.ResizeMode.Stretch)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.prediction_view = PredictionView(self)
@@ -87,8 +97,7 @@ class PredictPage(QWidget):
         splitter = QSplitter(Qt.Orientation.Horizontal, self)
         splitter.addWidget(self.prediction_view)
         splitter.addWidget(self.table)
-        splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
+        splitter.setSizes([1000, 1000])  # each gets half of the width
         splitter.setChildrenCollapsible(False)
         self._stack.addWidget(self.drop_area)
         self._stack.addWidget(splitter)
