@@ -12,13 +12,13 @@ from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.core.errors import EngineError
-from engine.core.path_text import decode_path_text
-from engine.core.paths import is_same_file, path_below
+from engine.core.paths import path_below
 from engine.core.relative_path import relative_path_to_text
-from engine.data.class_names import folded_class_key
+from engine.data.class_names import match_class_names
 from engine.data.dataset import Dataset, scan
 from engine.data.label_log import label_log_path
 from engine.data.label_overrides import Action, append_decision, undo_last_decision
+from engine.data.similar_paths import SimilarPaths
 
 
 def review(data: DataArgument, /, model: Path | None = None, json: Flag = False, most: int = 50) -> int:
@@ -77,6 +77,7 @@ def relabel(
         raise EngineError("Name one image and one of --to CLASS, --exclude and --keep, or use --undo.")
     dataset = scan(data, is_corrected=False)
     inside = _relative_path(dataset, path)
+    to = None if to is None else match_class_names([to], dataset.classes).get(to, to)
     if to is not None and to not in dataset.classes:
         raise EngineError(f"There is no class '{to}' here. The classes are {', '.join(dataset.classes[:20])}.", data)
     action: Action = "exclude" if exclude else "keep" if keep else "relabel"
@@ -97,19 +98,11 @@ def _undo(data: Path) -> int:
 
 def _relative_path(dataset: Dataset, path: Path) -> str:
     """Return the path of an image of the dataset relative to its root, with '/'."""
-    below = path_below(path, dataset.root)
-    candidates = [relative_path_to_text(each.as_posix()) for each in (path, below) if each is not None]
-    sample_paths = {sample.path for sample in dataset.samples}
-    for candidate in candidates:
-        if candidate in sample_paths:
-            return candidate
-    folded = {folded_class_key(candidate) for candidate in candidates}
-    for sample_path in sorted(sample_paths):
-        # The spelling may differ in letter case or Unicode form on file systems that ignore these
-        if folded_class_key(sample_path) in folded:
-            file = dataset.root / decode_path_text(Path(sample_path))
-            if is_same_file(file, path) or is_same_file(file, dataset.root / path):
-                return sample_path
+    images = SimilarPaths(dataset.root, dataset.paths)
+    for candidate in (path, path_below(path, dataset.root)):
+        found = images.find(relative_path_to_text(candidate.as_posix())) if candidate is not None else None
+        if found is not None:
+            return found
     raise EngineError("This image is not in the dataset.", path)
 
 

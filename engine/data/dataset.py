@@ -16,6 +16,7 @@ from engine.data.label_overrides import apply_decisions, last_decisions
 from engine.data.labelled_images import LabelledImage, label_images
 from engine.data.photo_groups import SplitGroup
 from engine.data.scan_notes import describe_skipped
+from engine.data.similar_paths import SimilarPaths
 from engine.data.split_folders import find_layout
 from engine.data.split_names import Split
 from engine.data.walk import is_run_folder, walk_in_steps
@@ -55,6 +56,11 @@ class Dataset:
     """What ties the images of each group of a drawn split, by group number."""
     grouping: str = ""
     """Number of groups that the split was drawn with, by kind; empty for none."""
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths of all images."""
+        return [sample.path for sample in self.samples]
 
     def of_split(self, split: Split) -> tuple[Sample, ...]:
         """Return the samples of one split."""
@@ -140,7 +146,7 @@ def require_trainable(dataset: Dataset) -> None:
 def _apply_label_log(root: Path, images: list[LabelledImage], notes: list[str]) -> list[LabelledImage]:
     log = read_label_log(root)
     notes[:0] = log.notes
-    decisions = last_decisions(log)
+    decisions = last_decisions(log, SimilarPaths(root, (image.path for image in images)))
     if not decisions:
         return images
     classes = _class_names(images)

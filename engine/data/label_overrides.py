@@ -1,6 +1,6 @@
 """Corrections of labels, one JSON line each in the label log. Images are never changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -10,7 +10,9 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from engine.core.errors import EngineError
 from engine.core.records import ExtensibleModel
 from engine.core.relative_path import RelativePath
+from engine.data.class_names import match_class_names
 from engine.data.label_log import LABEL_LOG_NAME, Entry, LabelLog, append_entry, read_label_log
+from engine.data.similar_paths import SimilarPaths
 
 Action: TypeAlias = Literal["relabel", "exclude", "keep"]
 GivenLabel: TypeAlias = tuple[str, str]
@@ -35,23 +37,28 @@ class Decision(ExtensibleModel):
         return self
 
 
-def read_decisions(root: Path) -> dict[str, Decision]:
+def read_decisions(root: Path, paths: Iterable[str] = ()) -> dict[str, Decision]:
     """Return the last decision for each image that was not undone, by path, oldest first.
 
     Invalid lines, such as an incomplete last one after a crash, and paths outside the folder are skipped.
 
+    Args:
+        root: Folder of the dataset.
+        paths: Paths of its images. Decisions about another spelling of a path are returned under the path.
+
     Raises:
         EngineError: The label log exists but cannot be read.
     """
-    return last_decisions(read_label_log(root))
+    return last_decisions(read_label_log(root), SimilarPaths(root, paths))
 
 
-def last_decisions(log: LabelLog) -> dict[str, Decision]:
+def last_decisions(log: LabelLog, images: SimilarPaths) -> dict[str, Decision]:
     """Return what `read_decisions` does, from a log that was read."""
     decisions: dict[str, Decision] = {}
     for decision in _active_decisions(log.entries):
-        decisions.pop(decision.path, None)
-        decisions[decision.path] = decision
+        path = images.find(decision.path) or decision.path
+        decisions.pop(path, None)
+        decisions[path] = decision
     return decisions
 
 
@@ -90,19 +97,23 @@ def apply_decisions(
     Returns:
         The new class of each image, None for an excluded one, and notes for the user.
     """
+    class_of = match_class_names(
+        [decision.class_name for decision in decisions.values() if decision.class_name is not None], sorted(classes)
+    )
     result: list[str | None] = []
     num_excluded = num_relabelled = 0
     unknown: dict[str, int] = {}
     for path, name in given:
         decision = decisions.get(path)
-        if decision is None or decision.action == "keep" or decision.class_name == name:
+        new_name = class_of.get(decision.class_name or "") if decision is not None else None
+        if decision is None or decision.action == "keep" or new_name == name:
             result.append(name)
         elif decision.action == "exclude":
             num_excluded += 1
             result.append(None)
-        elif decision.class_name in classes:
+        elif new_name is not None:
             num_relabelled += 1
-            result.append(decision.class_name)
+            result.append(new_name)
         else:
             unknown[str(decision.class_name)] = unknown.get(str(decision.class_name), 0) + 1
             result.append(name)

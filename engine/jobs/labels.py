@@ -19,7 +19,7 @@ def review(dataset: Dataset, model: Path | None, audit: Audit) -> EventStream[Re
     """
     if model is None:
         yield from ()
-        return Review(items=build_queue(dataset, audit, (), read_decisions(dataset.root)))
+        return Review(items=build_queue(dataset, audit, (), read_decisions(dataset.root, dataset.paths)))
     from engine.ml.evaluation.label_errors import review_labels
 
     return (yield from translate_device_errors(review_labels(dataset, model, audit)))

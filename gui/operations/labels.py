@@ -102,7 +102,7 @@ def _build_queue(
     """Build the review queue; yield the error if the label log cannot be read."""
     decided: Mapping[str, Decision] = {}
     try:
-        decided = read_decisions(dataset.root)
+        decided = read_decisions(dataset.root, dataset.paths)
     except EngineError as error:
         yield error
     return build_queue(dataset, audit, issues, decided)

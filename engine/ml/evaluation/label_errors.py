@@ -40,7 +40,7 @@ def review_labels(dataset: Dataset, model_path: Path, audit: Audit) -> Generator
         embeddings.vectors, labels, len(dataset.classes), groups=_groups(embeddings, audit)
     )
     label_issues = tuple(rank_label_issues(embeddings, probabilities, dataset.classes))
-    queue = build_queue(dataset, audit, label_issues, read_decisions(dataset.root))
+    queue = build_queue(dataset, audit, label_issues, read_decisions(dataset.root, dataset.paths))
     accuracy = _accuracy(probabilities, labels)
     return Review(items=queue, label_issues=label_issues, accuracy=accuracy, num_images=len(labels))
 
@@ -98,7 +98,7 @@ def evaluate_corrections(dataset: Dataset, model_path: Path, audit: Audit) -> Ge
     given = run_to_end(scan_in_steps(dataset.root, is_corrected=False))
     embeddings = yield from compute_embeddings(dataset.root, _training_samples(given, audit), model_path)
     names = [(sample.path, given.classes[sample.label]) for sample in embeddings.samples]
-    corrected_names, _ = apply_decisions(names, read_decisions(dataset.root), frozenset(given.classes))
+    corrected_names, _ = apply_decisions(names, read_decisions(dataset.root, given.paths), frozenset(given.classes))
     is_included = np.array([name is not None for name in corrected_names])
     if not is_included.any():
         raise EngineError("All images are excluded. Include some of them to evaluate the corrections.", dataset.root)
