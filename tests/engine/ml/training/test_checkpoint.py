@@ -112,7 +112,7 @@ def test_a_stopped_run_can_be_resumed_until_it_is_finished(dataset: Dataset, tmp
 
 def test_a_run_interrupted_before_its_first_batch_can_be_resumed(dataset: Dataset, tmp_path: Path) -> None:
     work = jobs.train(dataset, TINY, tmp_path / "run")
-    assert isinstance(next(work), RunStarted)
+    next(event for event in work if isinstance(event, RunStarted))
     copy = Path(shutil.copytree(tmp_path / "run", tmp_path / "copy"))
     work.close()
     assert final_state(run_to_end(jobs.resume(copy))) == final_state(run_to_end(jobs.resume(tmp_path / "run")))
@@ -197,7 +197,7 @@ def test_a_run_with_missing_images_can_be_resumed_when_they_are_back(tmp_path: P
     root = write_classes(tmp_path / "data", {"red": 10, "blue": 10})
     run = _stopped(split(scan(root), 0.25, 0), tmp_path / "run")
     root.rename(tmp_path / "away")
-    with pytest.raises(EngineError, match="images of this run are missing"):
+    with pytest.raises(EngineError, match="images of this run are no longer in this folder"):
         run_to_end(jobs.resume(run.path))
     (tmp_path / "away").rename(root)
     assert run_to_end(jobs.resume(run.path)).is_finished
@@ -212,7 +212,7 @@ def test_resuming_deletes_temporary_files_of_a_crash(dataset: Dataset, tmp_path:
 
 def test_two_programs_cannot_train_the_same_run(dataset: Dataset, tmp_path: Path) -> None:
     work = jobs.train(dataset, TINY, tmp_path / "run")
-    next(work)
+    next(event for event in work if isinstance(event, RunStarted))
     for other in (jobs.resume(tmp_path / "run"), jobs.train(dataset, TINY, tmp_path / "run")):
         with pytest.raises(EngineError, match="Another window or program is working on this run"):
             run_to_end(other)
