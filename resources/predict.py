@@ -89,7 +89,12 @@ def find_range(samples, tags, kind, ranges):  # returns the values that become b
             return 0.0, 65535.0 if kind in ("PPM", "JPEG2000") else 2.0**bits - 1
         if (known := ranges["floating" if is_float else "integer"]) is not None:
             return known
-        low_limit = min(0.0, low)
+        low_limit, step = min(0.0, low), max(1, math.isqrt(samples.shape[0] * samples.shape[1] // 250_000))
+        sampled = samples[::step, ::step]
+        sampled = sampled[np.isfinite(sampled)]
+        bright = float(np.quantile(sampled, 0.999, method="inverted_cdf")) if sampled.size else high
+        if bright > low_limit:  # a few pixels must not make all others dark
+            high = min(high, low_limit + 4 * (bright - low_limit))
     fitting = [limit for limit in limits if low >= 0 and high <= limit]
     return (0.0, fitting[0]) if fitting else (low_limit, high)
 

@@ -41,7 +41,7 @@ RECORD = np.dtype(
         ("utc_offset", "i2"),  # minutes by which that clock is ahead of UTC, UNKNOWN_OFFSET for unknown
         ("serial_hash", "u2"),  # hash of the serial number of the camera body, 0 for none
         ("samples", "u1"),  # 0: 8 bits per channel, 1: more bits, 2: floats
-        ("values", "f8", 2),  # lowest and highest value of more bits or floats
+        ("values", "f8", 3),  # lowest, highest and bright value of more bits or floats
         ("encoding", "f8", 2),  # black and white as the format defines them, NaN for none
         ("display", "f8", 2),  # black and white as the file suggests them, NaN for none
         ("used", "f8", 2),  # black and white of this record

@@ -17,7 +17,7 @@ def write_values(record: npt.NDArray[np.void], values: SampleValues | None) -> N
     if values is None:
         return
     record["samples"] = _KINDS.index(values.kind)
-    record["values"] = values.low, values.high
+    record["values"] = values.low, values.high, values.bright
     record["encoding"] = values.encoding or _NOT_STATED
     record["display"] = values.display or _NOT_STATED
     record["used"] = values.used
@@ -30,9 +30,15 @@ def read_values(records: npt.NDArray[np.void]) -> list[SampleValues | None]:
         record = records[position]
         kind = _KINDS[min(int(record["samples"]), 2)]
         assert kind is not None
-        low, high = record["values"].tolist()
+        low, high, bright = record["values"].tolist()
         values[position] = SampleValues(
-            kind, low, high, _range(record["encoding"]), _range(record["display"]), tuple(record["used"].tolist())
+            kind,
+            low,
+            high,
+            bright,
+            _range(record["encoding"]),
+            _range(record["display"]),
+            tuple(record["used"].tolist()),
         )
     return values
 

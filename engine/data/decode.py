@@ -62,7 +62,7 @@ class DecodedImage:
     """uint8, shape (height, width, 3), turned upright."""
     header: ImageHeader
     values: SampleValues | None
-    """Values of an image with more than 8 bits per channel, None for others."""
+    """Values of an image with more than 8 bits per channel, unless its range was given."""
     traits: Trait
     """Parts of the file that are not in the pixels."""
 

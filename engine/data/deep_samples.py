@@ -1,7 +1,8 @@
 """Access to images with more than 8 bits per channel, which Pillow either leaves as they are or truncates."""
 
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, BinaryIO, TypeAlias
@@ -18,6 +19,8 @@ Box: TypeAlias = tuple[int, int, int, int]
 """Left, top, right and bottom (exclusive) in pixels."""
 Samples: TypeAlias = npt.NDArray[np.generic]
 
+_SAMPLED_PIXELS = 250_000
+"""Number of pixels from which quantiles are computed, about."""
 _LOW_BYTES = {
     "RGB;16B": "RGB;16L",
     "RGB;16L": "RGB;16B",
@@ -47,16 +50,25 @@ class DeepSamples:
     is_inverted: bool = False
     """True if low values are white."""
 
-    def values(self, boxes: list[Box]) -> SampleValues:
+    def values(self, boxes: Sequence[Box]) -> SampleValues:
         """Return the extremes of the finite samples in all parts of the image; 0 if none is finite."""
-        low, high = np.inf, -np.inf
+        width, height = boxes[-1][2:]
+        step = max(1, math.isqrt(width * height // _SAMPLED_PIXELS))
+        lows, highs, sampled = [], [], []
         for box in boxes:
             samples = self.read(box)
-            finite = samples[np.isfinite(samples)]
+            finite = samples[np.isfinite(samples)] if self.kind == "floating" else samples
             if finite.size:
-                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-        low, high = (low, high) if low <= high else (0.0, 0.0)
-        return SampleValues(self.kind, low, high, self.encoding, self.display)
+                lows.append(float(finite.min()))
+                highs.append(float(finite.max()))
+            sampled.append(samples[-box[1] % step :: step, ::step].ravel())
+        low, high = (min(lows), max(highs)) if lows else (0.0, 0.0)
+        return SampleValues(self.kind, low, high, _bright(np.concatenate(sampled), high), self.encoding, self.display)
+
+
+def _bright(samples: npt.NDArray[np.generic], high: float) -> float:
+    finite = samples[np.isfinite(samples)]
+    return float(np.quantile(finite, 0.999, method="inverted_cdf")) if finite.size else high
 
 
 def open_deep_samples(image: ImageFile.ImageFile, file: BinaryIO, grey_ranges: GreyRanges | None) -> DeepSamples | None:

@@ -15,6 +15,8 @@ SampleKind: TypeAlias = Literal["integer", "floating"]
 
 FULL_RANGE: Range = (0.0, 65535.0)
 _BIT_DEPTHS = (8, 10, 12, 14, 16)
+_MAX_OUTLIER = 4
+"""White is at most this many times as far from black as 99.9 % of the pixels of the brightest image."""
 _LEGACY_FLOAT_LIMITS = (1.0, 255.0)
 
 
@@ -43,6 +45,8 @@ class SampleValues:
     """Lowest finite value of the image."""
     high: float
     """Highest finite value of the image."""
+    bright: float
+    """Value that 99.9 % of the image do not exceed."""
     encoding: Range | None = None
     """Black and white as the format defines them, for example 0 and 4095 in a TIFF of 12 bits per sample."""
     display: Range | None = None
@@ -75,9 +79,19 @@ def _range_of_one_image(values: SampleValues) -> Range:
     """Return the smallest usual range that holds the values of a single image, or their extremes."""
     if values.display is not None and holds(values.display, values):
         return values.display
+    black = min(0.0, values.low)
+    white = _without_outliers(black, values.high, values.bright)
     limits = [1.0] if values.kind == "floating" else [2.0**bits - 1 for bits in _BIT_DEPTHS]
-    fitting = [limit for limit in limits if values.high <= limit]
-    return (min(0.0, values.low), fitting[0] if values.low >= 0 and fitting else values.high)
+    fitting = [limit for limit in limits if white <= limit]
+    return (black, fitting[0] if values.low >= 0 and fitting else white)
+
+
+def _without_outliers(black: float, high: float, bright: float) -> float:
+    """Return the value that becomes white: the highest one, unless a few pixels would make all others dark.
+
+    Those are broken pixels of a sensor, light sources in floats, or burnt-in text.
+    """
+    return min(high, black + _MAX_OUTLIER * (bright - black)) if bright > black else high
 
 
 def holds(limits: Range, values: SampleValues) -> bool:
@@ -89,8 +103,8 @@ def find_grey_ranges(images: Sequence[SampleValues]) -> GreyRanges:
     """Return the ranges of the images of a dataset.
 
     Images whose encoding is stated in the file are left out. If all others suggest the same range for display, it is
-    used. Otherwise white is the highest value of all images. Black is 0, or the lowest value if that is negative or
-    more than half of the highest one.
+    used. Otherwise white is the highest value of all images, see `_without_outliers`. Black is 0, or the lowest value
+    if that is negative or more than half of the highest one.
     """
     unstated = [values for values in images if values.encoding is None]
     return GreyRanges(
@@ -107,7 +121,8 @@ def _common_range(images: Sequence[SampleValues]) -> Range | None:
         return display
     low, high = min(values.low for values in images), max(values.high for values in images)
     black = 0.0 if 0 <= low <= high / 2 else low
-    return (black, high) if high > black else None
+    white = _without_outliers(black, high, max(values.bright for values in images))
+    return (black, white) if white > black else None
 
 
 def describe_grey_ranges(ranges: GreyRanges, images: Iterable[SampleValues]) -> list[str]:

@@ -1,6 +1,7 @@
 """Conversion of an opened image to RGB of 8 bits, in strips, which avoids a second full copy in memory."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -25,7 +26,7 @@ class RgbImage:
     pixels: Pixels
     """uint8, shape (H, W, 3)."""
     values: SampleValues | None = None
-    """Values of an image with more than 8 bits per channel."""
+    """Values of an image with more than 8 bits per channel, unless its range was given."""
     is_invisible: bool = False
     """True if all pixels are transparent."""
 
@@ -44,11 +45,11 @@ def to_rgb(
     if deep is None:
         image.load()
     boxes = strip_boxes(image.size, reduction)
-    values = None if deep is None else _with_limits(deep, deep.values(boxes), grey_ranges)
+    values, limits = (None, None) if deep is None else _find_limits(deep, boxes, grey_ranges)
 
     def strip_at(box: Box) -> Image.Image:
-        if deep is not None and values is not None:
-            return _scaled_strip(deep, box, values.used)
+        if deep is not None and limits is not None:
+            return _scaled_strip(deep, box, limits)
         return image if len(boxes) == 1 else image.crop(box)
 
     ground, is_invisible = None, False
@@ -68,9 +69,17 @@ def to_rgb(
     return RgbImage(pixels, values, is_invisible)
 
 
-def _with_limits(deep: DeepSamples, values: SampleValues, grey_ranges: GreyRanges | None) -> SampleValues:
+def _find_limits(
+    deep: DeepSamples, boxes: Sequence[Box], grey_ranges: GreyRanges | None
+) -> tuple[SampleValues | None, Range]:
+    """Return the values that become black and white, and the values of the image if they were needed to find these."""
+    known = None if grey_ranges is None or deep.encoding else grey_ranges.of(deep.kind)
+    if known is not None:
+        return None, known[::-1] if deep.is_inverted else known
+    values = deep.values(boxes)
     limits = choose_range(values, grey_ranges)
-    return replace(values, used=limits[::-1] if deep.is_inverted else limits)
+    limits = limits[::-1] if deep.is_inverted else limits
+    return replace(values, used=limits), limits
 
 
 def _has_transparency(image: Image.Image, deep: DeepSamples | None) -> bool:

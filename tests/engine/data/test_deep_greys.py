@@ -103,6 +103,16 @@ def test_models_of_version_0_1_get_the_greys_that_they_were_trained_on(
     assert _greys(_save(values, tmp_path / "deep.tif", dtype), None) == greys
 
 
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint16, 4095), (np.float32, 4 * 999 / 1000)])
+def test_a_broken_pixel_does_not_turn_an_image_black(tmp_path: Path, dtype: type, white: float) -> None:
+    values = np.resize(np.arange(1000) * (1 if dtype is np.uint16 else 0.001), (50, 50)).astype(dtype)
+    values[20, 20] = 65535
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    pixels = decode(tmp_path / "a.tif")[..., 0]
+    assert pixels[20, 20] == 255
+    assert pixels[19, 49] == round(999 * (1 if dtype is np.uint16 else 0.001) * 255 / white)
+
+
 def test_a_float_image_is_stretched_by_the_range_of_all_its_strips(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

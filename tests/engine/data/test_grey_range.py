@@ -6,7 +6,7 @@ from engine.data.grey_range import GreyRanges, Range, SampleValues, describe_gre
 
 
 def _integers(*extremes: Range, display: Range | None = None, encoding: Range | None = None) -> list[SampleValues]:
-    return [SampleValues("integer", *pair, encoding, display) for pair in extremes]
+    return [SampleValues("integer", *pair, pair[1], encoding, display) for pair in extremes]
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,26 @@ def test_white_is_the_highest_value_of_all_images(extremes: list[Range], expecte
     assert find_grey_ranges(_integers(*extremes)).integer == expected
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "bright", "expected"),
+    [
+        (0, 65535, 3000, (0, 12_000)),
+        (0, 65535, 16_384, (0, 65535)),
+        (0, 500, 1.25, (0, 5)),
+        (-1, 1000, 1, (-1, 7)),
+        (0, 1000, 0, (0, 1000)),
+        (0, 1.0001, 1, (0, 1.0001)),
+    ],
+)
+def test_a_few_bright_pixels_do_not_make_all_others_dark(
+    low: float, high: float, bright: float, expected: Range
+) -> None:
+    images = [SampleValues("floating", low, high, bright), SampleValues("floating", max(0, low), bright, bright)]
+    assert find_grey_ranges(images).floating == expected
+
+
 def test_integers_and_floats_have_their_own_ranges() -> None:
-    floats = [SampleValues("floating", 0.0, 1.0001), SampleValues("floating", 0.1, 0.4)]
+    floats = [SampleValues("floating", 0.0, 1.0001, 1.0), SampleValues("floating", 0.1, 0.4, 0.4)]
     assert find_grey_ranges([*_integers((0, 4000)), *floats]) == GreyRanges(integer=(0, 4000), floating=(0, 1.0001))
     assert find_grey_ranges([]) == GreyRanges()
 
@@ -48,7 +66,7 @@ def test_images_that_state_their_encoding_do_not_widen_the_range() -> None:
 
 
 def test_the_conversion_is_described() -> None:
-    images = [*_integers(*[(0.0, 3276.0)] * 120), SampleValues("floating", -0.25, 1.5)]
+    images = [*_integers(*[(0.0, 3276.0)] * 120), SampleValues("floating", -0.25, 1.5, 1.5)]
     stated = _integers((0, 9), (0, 9), encoding=(0, 4095))
     assert describe_grey_ranges(find_grey_ranges(images), [*images, *stated]) == [
         "120 images have integers of more than 8 bits: 0 to 3,276 become black to white.",
