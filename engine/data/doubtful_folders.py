@@ -29,9 +29,11 @@ def refuse_doubtful_splits(root: Folder, structured: Sequence[Folder]) -> None:
             Path(root.path),
         )
     used = {id(child) for child in structured}
-    others = [child.name for child in children if id(child) not in used]
-    if structured:
-        names = [child.name for child in structured]
+    siblings = [child for child in children if id(child) not in used]
+    others = [child.name for child in siblings]
+    doubtful = [child for child in structured if _looks_like_split(child, siblings)]
+    if doubtful:
+        names = [child.name for child in doubtful]
         what, them = ("a split", "it") if len(names) == 1 else ("splits", "them")
         raise EngineError(
             f"The {_folders(names)} named like {what}, but {quoted_list(others)} beside {them} "
@@ -39,6 +41,13 @@ def refuse_doubtful_splits(root: Folder, structured: Sequence[Folder]) -> None:
             "move other folders away; if these are the classes, use other names.",
             Path(root.path),
         )
+
+
+def _looks_like_split(folder: Folder, siblings: Sequence[Folder]) -> bool:
+    """Return True for a training folder, and for others whose class folders are also found beside them."""
+    known = {folded_class_key(each.name) for sibling in siblings for each in (sibling, *sibling.filled)}
+    inner = {folded_class_key(child.name) for child in folder.filled}
+    return match_splits([folder.name]) == ["train"] or not inner.isdisjoint(known)
 
 
 def refuse_undivided_classes(root: Folder, undivided: Sequence[Folder]) -> None:

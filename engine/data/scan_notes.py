@@ -27,6 +27,7 @@ def describe_skipped(layout: Layout, walk: Walk) -> list[str]:
     kinds = (
         (walk.runs, "The folder{s} {names} {is_are} skipped: written by a training."),
         (walk.sorted_folders, "The folder{s} {names} {is_are} skipped: written by sorting. Choose it to train on it."),
+        (walk.review_folders, "The folder{s} {names} {is_are} skipped: sorting put images there that need a person."),
         (walk.hidden, "The hidden or system folder{s} {names} {is_are} skipped."),
         ([path for path, _ in walk.repeated], "The link{s} {names} {is_are} skipped: the target is read already."),
         (without_suffix, "The file{s} {names} {is_are} skipped: no suffix such as .jpg."),

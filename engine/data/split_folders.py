@@ -172,8 +172,9 @@ def _note_classes(root: Folder, children: Sequence[Folder], layout: Layout) -> N
     """Note what may surprise: folders inside classes, and a class that is named like a split."""
     named = [child.name for child in root.filled if is_split_name(child.name) and child in children]
     if named:
+        what = "a class" if len(named) == 1 else "classes"
         layout.notes.append(
-            f"{quoted_list(named)} is read as a class, because it contains images and no class folders."
+            f"{quoted_list(named)} {'is' if len(named) == 1 else 'are'} read as {what}, not as a split of the dataset."
         )
     nested = [child for child in children if child.filled]
     if nested:

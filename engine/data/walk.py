@@ -16,6 +16,8 @@ from engine.core.path_text import path_to_text
 
 SORTED_MARK = "classifold-sort.jsonl"
 """File in the folder that receives sorted images; see `engine.sorting.undo`."""
+REVIEW_NAMES = ("_review", "review")
+"""Names that sorting gives to the folder of images that need a person; the second unless a class has it."""
 _RUN_FILES = frozenset(("model.safetensors", "split.json", "events.jsonl"))
 _MAX_LOOKED_AT = 1_000
 """Entries of a skipped folder that are looked at to find out whether it contains images."""
@@ -74,6 +76,8 @@ class Walk:
     """Run folders of this program, which are skipped."""
     sorted_folders: list[str] = field(default_factory=list)
     """Folders that received sorted images, which are skipped."""
+    review_folders: list[str] = field(default_factory=list)
+    """The folder of images to review in a folder of sorted images; it is no class."""
     hidden: list[str] = field(default_factory=list)
     """Hidden folders and folders of the system that contain images; they are skipped."""
     repeated: list[tuple[str, str]] = field(default_factory=list)
@@ -90,7 +94,7 @@ def walk_in_steps(root: str, skip_sorted: bool = True) -> Generator[int, None, W
 
     Args:
         root: The folder.
-        skip_sorted: Skip folders that received sorted images.
+        skip_sorted: Skip folders that received sorted images; if `root` is one, skip its images to review.
 
     Raises:
         EngineError: `root` itself cannot be read.
@@ -115,7 +119,17 @@ class _Walker:
                 self._walk.repeated.append((folder.path, self._read.get(folder.real_path, folder.real_path)))
             else:
                 yield from self._walk_from(folder)
+        if self._skip_sorted and os.path.exists(os.path.join(top.path, SORTED_MARK)):
+            self._drop_review_folder(top)
         return self._walk
+
+    def _drop_review_folder(self, top: Folder) -> None:
+        by_name = {folder.name: folder for folder in top.folders}
+        found = [by_name[name] for name in REVIEW_NAMES if name in by_name]
+        for folder in found[:1]:
+            top.folders.remove(folder)
+            top.num_images -= folder.num_images
+            self._walk.review_folders.append(folder.path)
 
     def _walk_from(self, start: Folder) -> Generator[int, None, None]:
         waiting = [start]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.data.class_names import folded_class_key
+from engine.data.walk import REVIEW_NAMES
 
 _MAX_FOLDER_BYTES, _MAX_FILE_BYTES = 200, 255
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[\d¹²³]|lpt[\d¹²³])( *\..*)?", re.IGNORECASE)
-_REVIEW_NAMES = ("review", "_review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ def choose_folders(classes: Sequence[str], reserved: Collection[str] = ()) -> So
     for name in sorted(classes, key=lambda each: folder_name(each) != each):
         folders[name] = _free_name(folder_name(name), taken)
         taken.add(folded_class_key(folders[name]))
-    free_names = [name for name in _REVIEW_NAMES if folded_class_key(name) not in taken]
-    return SortFolders(folders, free_names[0] if free_names else _free_name(_REVIEW_NAMES[-1], taken))
+    free_names = [name for name in reversed(REVIEW_NAMES) if folded_class_key(name) not in taken]
+    return SortFolders(folders, free_names[0] if free_names else _free_name(REVIEW_NAMES[0], taken))
 
 
 def folder_name(name: str) -> str:

@@ -79,6 +79,8 @@ SPLITS = [
     ([*both("train", "val"), "examples/5"], (4, 4, 0)),
     ([*both("train", "val"), "augmented/ant/2"], (4, 4, 0)),
     ([*both("train"), "test/6"], (4, 0, 0)),
+    ([*both("kaggle_train/kaggle_train"), "kaggle_test/kaggle_test/6"], (4, 0, 0)),
+    ([*both("train", "test", "valid"), *both("chest_xray/train", "chest_xray/valid")], (4, 4, 4)),
     ([*both("train", "test"), "val/"], (4, 0, 4)),
     (["ant/train/2", "ant/val/1", "bee/train/2", "bee/val/1"], (4, 2, 0)),
     (["ant/Training/2", "ant/Test/1", "bee/Training/3"], (5, 0, 1)),
@@ -105,6 +107,7 @@ CLASSES = [
     (["dev/2", "ops/2"], ("dev", "ops")),
     (["dev/2", "ops/monday/2"], ("dev", "ops")),
     (["train/2", "train/steam/1", "bus/2"], ("bus", "train")),
+    (["test/patient1/2", "test/patient2/2", "control/patient3/2"], ("control", "test")),
     (["train station/2", "test tube/2"], ("test tube", "train station")),
     (["validation/2", "error/2"], ("error", "validation")),
     (["_ant/2", "__bee__/2"], ("__bee__", "_ant")),
@@ -133,7 +136,7 @@ NOTES = [
     ([*both("train", "val"), "runs/"], "The folder 'runs' contains no images."),
     (["data/ant/2", "data/bee/2"], "The classes are read from the folder 'data'."),
     (both("x/x/train", "x/x/val"), "The classes are read from the folder 'x/x'."),
-    (["train/2", "bus/2"], "'train' is read as a class, because it contains images and no class folders."),
+    (["train/2", "bus/2"], "'train' is read as a class, not as a split of the dataset."),
     (["red/monday/2", "blue/2"], "'red/monday' belongs to 'red'."),
     (["bird/eagle/1", "bird/owl/1", "fish/cod/1"], "To train on the inner folders, choose one of the class folders."),
     ([*both("train", "val"), "__MACOSX/3"], "The hidden or system folder '__MACOSX' is skipped."),
@@ -223,3 +226,22 @@ def test_sorted_images_inside_the_data_are_skipped_and_a_sorted_folder_itself_is
     assert (dataset.classes, numbers(dataset)) == (ANT_BEE, (4, 0, 0))
     assert any("'sorted' is skipped: written by sorting" in note for note in dataset.notes)
     assert numbers(scan(tmp_path / "sorted")) == (4, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("files", "classes", "skipped"),
+    [
+        ([*both("."), "review/3"], ANT_BEE, "review"),
+        ([*both("."), "review/3", "_review/2"], ("ant", "bee", "review"), "_review"),
+    ],
+)
+def test_images_that_sorting_left_for_a_person_are_no_class(
+    tmp_path: Path, files: list[str], classes: tuple[str, ...], skipped: str
+) -> None:
+    write_files(tmp_path, files)
+    assert skipped in scan(tmp_path).classes
+    write_files(tmp_path, ["classifold-sort.jsonl"])
+    dataset = scan(tmp_path)
+    assert dataset.classes == classes
+    note = f"The folder '{skipped}' is skipped: sorting put images there that need a person."
+    assert note in dataset.notes
