@@ -13,6 +13,7 @@ from engine.core.events import DatasetSplit, EpochDone, Event, RunStarted, Warne
 from engine.data.dataset import Dataset
 from engine.data.description import describe_classes, describe_split
 from engine.results.evaluation import Evaluation
+from engine.results.few_images import MIN_VAL_IMAGES
 from engine.results.headline import Headline, evaluation_headline
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction, PredictionDecision
 from engine.runs.history import History
@@ -95,7 +96,8 @@ def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:
         f"top-5 {evaluation.top5:.4f}, "
         f"loss {evaluation.loss:.4f}, {len(evaluation.images)} images, {len(evaluation.unreadable)} unreadable"
     )
-    print_line(f"calibration error {evaluation.calibration_error:.4f}")
+    few = "" if len(evaluation.images) >= MIN_VAL_IMAGES else " (not reliable: few images)"
+    print_line(f"calibration error {evaluation.calibration_error:.4f}{few}")
     for sentence in headline.caveats(split=""):
         print_line(sentence)
 

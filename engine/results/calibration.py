@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import AliasChoices, ConfigDict, Field
 
+from engine.core.formatting import count, percent
 from engine.core.records import ExtensibleModel
+from engine.results.few_images import MIN_VAL_IMAGES
 from engine.results.statistics import Flags, Floats
 
 NUM_BINS = 15
@@ -34,13 +36,41 @@ class Calibration(ExtensibleModel):
     error_before: float
     """Expected calibration error (0..1) without temperature scaling."""
     error_after: float
-    """Expected calibration error (0..1) with temperature scaling, cross-validated."""
+    """Expected calibration error (0..1) with this temperature, cross-validated; `error_before` if it is 1."""
+    rejected_error: float | None = None
+    """Cross-validated error with temperature scaling if that was not lower, so that the temperature is 1."""
     num_images: int = Field(ge=0)
     """Number of validation images."""
     coverage: tuple[CoveragePoint, ...] = Field(max_length=MAX_COVERAGE_POINTS)
     """Risk-coverage curve, by falling threshold."""
     ood_threshold: float | None = Field(None, validation_alias=AliasChoices("ood_threshold", "unknown_below"))
     """Images with a lower similarity to their nearest training images are out of distribution; None if not computed."""
+
+    @property
+    def has_few_images(self) -> bool:
+        """True if there are too few images to say how well the confidences are calibrated."""
+        return self.num_images < MIN_VAL_IMAGES
+
+    @property
+    def headline(self) -> str:
+        """The calibration error, or a sentence that it is not known."""
+        if self.has_few_images:
+            return f"Calibration error not known: only {count(self.num_images, 'validation image')}"
+        if self.temperature == 1:
+            return f"Calibration error {percent(self.error_before, 1)}"
+        return f"Calibration error {percent(self.error_after, 1)} ({percent(self.error_before, 1)} before calibration)"
+
+    @property
+    def method(self) -> str:
+        """A sentence about the temperature."""
+        if self.rejected_error is not None:
+            return (
+                "The confidences are not scaled, because temperature scaling would make the cross-validated "
+                f"calibration error {percent(self.rejected_error, 1)}."
+            )
+        if self.has_few_images and self.temperature == 1:
+            return f"The confidences are not scaled: this takes at least {MIN_VAL_IMAGES} validation images."
+        return f"Temperature {self.temperature:.2f}, saved in the model file."
 
 
 class ReliabilityBin(NamedTuple):

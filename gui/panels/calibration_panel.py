@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from engine.core.formatting import count, percent
+from engine.core.formatting import count
 from engine.results.calibration import Calibration, ReliabilityBin, choose_operating_point
 from gui.formatting import operating_point_text
 from gui.state import AppState
@@ -73,23 +73,22 @@ class CalibrationPanel(QWidget):
             for label in (self.note, self.operating_point, self.ood_note):
                 label.setText("")
             return
-        self.summary.setText(
-            f"Calibration error {percent(calibration.error_after, 1)} "
-            f"({percent(calibration.error_before, 1)} before calibration)"
-        )
+        self.summary.setText(calibration.headline)
         self.summary.setToolTip(
             "Expected calibration error: the mean difference of confidence and accuracy. It is cross-validated: the "
             "temperature of each half of the images is fitted on the other half."
         )
-        self.note.setText(
-            f"{count(calibration.num_images, 'validation image')}. "
-            f"Temperature {calibration.temperature:.2f}, saved in the model file."
-        )
+        self.note.setText(f"{count(calibration.num_images, 'validation image')}. {calibration.method}")
         self.operating_point.setText(operating_point_text(point, self._state.max_error))
         self.ood_note.setText(_ood_text(calibration))
 
 
 def _ood_text(calibration: Calibration) -> str:
+    if calibration.ood_threshold is None and calibration.has_few_images:
+        return (
+            f"{count(calibration.num_images, 'validation image')} are too few to tell which images are unlike the "
+            'training images, so none is marked "unknown".'
+        )
     if calibration.ood_threshold is None:
         return "This model has no embeddings of its training images, so it cannot detect images that are unlike them."
     return f'Images with similarity below {calibration.ood_threshold:.2f} are marked "unknown".'

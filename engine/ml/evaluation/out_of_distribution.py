@@ -19,6 +19,7 @@ from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
 from engine.data.dataset import Sample
 from engine.ml.models.reference_embeddings import l2_normalize, read_embeddings
+from engine.results.few_images import MIN_VAL_IMAGES
 from engine.runs.run_folder import Run
 
 NUM_NEAREST = 3
@@ -66,8 +67,13 @@ def mean_knn_cosine(embeddings: Tensor, reference: Tensor) -> Tensor:
     return cosines.topk(min(NUM_NEAREST, len(reference)), dim=1).values.mean(1)
 
 
-def choose_ood_threshold(val_similarities: Tensor) -> float:
-    """Return the `OOD_QUANTILE` quantile of the similarities (N,) of validation images; images below it are OOD."""
+def choose_ood_threshold(val_similarities: Tensor) -> float | None:
+    """Return the `OOD_QUANTILE` quantile of the similarities (N,) of validation images; images below it are OOD.
+
+    With N images, one in N + 1 ordinary images lies below all of them. With few images no threshold is therefore set.
+    """
+    if len(val_similarities) < MIN_VAL_IMAGES:
+        return None
     return float(np.quantile(val_similarities.numpy(), OOD_QUANTILE))
 
 

@@ -20,7 +20,8 @@ from engine.ml.models.inference import Forward, make_head_forward
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.runtime.memory import keep_freed_memory
-from engine.results.calibration import choose_operating_point
+from engine.results.calibration import OperatingPoint, choose_operating_point
+from engine.results.class_recalls import describe_weak
 from engine.results.model_metadata import ModelMetadata, read_metadata
 from engine.results.predictions import UNKNOWN, Prediction
 
@@ -66,11 +67,7 @@ def predict_with(
     metadata = predictor.metadata
     coverage = metadata.calibration.coverage if metadata.calibration else ()
     operating_point = choose_operating_point(coverage, max_error)
-    if not operating_point.is_guaranteed:
-        yield Warned(
-            message=f"{operating_point.num_images} validation images are too few to keep errors under {max_error:.0%}: "
-            "no image is marked unsure."
-        )
+    yield from (Warned(message=sentence) for sentence in _caveats(metadata, operating_point, max_error))
     samples = [Sample(path_to_text(os.fspath(path)), 0) for path in _expand(paths)]
     ticker = Ticker("predict", len(samples))
     num_done = 0
@@ -86,6 +83,24 @@ def predict_with(
             num_done += 1
         yield from ticker.at(num_done)
     return num_done
+
+
+def _caveats(metadata: ModelMetadata, operating_point: OperatingPoint, max_error: float | None) -> Iterator[str]:
+    """Yield sentences about decisions that the validation images of the model cannot support."""
+    calibration, best = metadata.calibration, metadata.best
+    if not operating_point.is_guaranteed:
+        yield (
+            f"{operating_point.num_images} validation images are too few to keep errors under {max_error:.0%}: "
+            "no image is marked unsure."
+        )
+    elif max_error is not None and best is not None and best.weakest:
+        weak = describe_weak(best.weakest, best.num_weak)
+        yield f"Errors are kept under {max_error:.0%} of all images together, not of each class. {weak}"
+    if calibration is not None and calibration.ood_threshold is None and calibration.has_few_images:
+        yield (
+            f"{calibration.num_images} validation images are too few to tell which images are unlike the training "
+            "images: no image is marked unknown."
+        )
 
 
 def open_predictor(model_path: Path) -> Predictor:

@@ -5,6 +5,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from engine.results.calibration import Calibration, calibration_error, coverage_curve
+from engine.results.few_images import MIN_VAL_IMAGES
 
 _MAX_LOG_TEMPERATURE = 3.0  # temperatures between 1/20 and 20
 _SEED = 0
@@ -14,28 +15,36 @@ def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
     """Fit the temperature on validation logits and measure the calibration error before and after.
 
     Temperature scaling: Guo et al. (2017), "On Calibration of Modern Neural Networks". The error afterwards is
-    cross-fitted: each half of the images is measured with the temperature fitted on the other half.
+    cross-fitted: each half of the images is measured with the temperature fitted on the other half. The temperature
+    stays 1 if scaling does not lower that error, or if there are too few images to measure it.
 
     Args:
         logits: Shape (N, K), float32.
         labels: True classes, shape (N,), int64.
     """
-    temperature = fit_temperature(logits, labels)
-    before, is_right = _confidences(logits, 1.0), logits.argmax(1) == labels
-    after = before.clone()
-    order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(_SEED))
-    halves = order.tensor_split(2)
-    for fitted, measured in (halves, halves[::-1]):
-        if len(fitted):
-            after[measured] = _confidences(logits[measured], fit_temperature(logits[fitted], labels[fitted]))
-    right = is_right.numpy()
+    before, right = _confidences(logits, 1.0), (logits.argmax(1) == labels).numpy()
+    error_before = calibration_error(before.numpy(), right)
+    scaled_error = None if len(logits) < MIN_VAL_IMAGES else _cross_fitted_error(logits, labels)
+    is_scaled = scaled_error is not None and scaled_error < error_before
+    temperature = fit_temperature(logits, labels) if is_scaled else 1.0
     return Calibration(
         temperature=temperature,
-        error_before=calibration_error(before.numpy(), right),
-        error_after=calibration_error(after.numpy(), right),
+        error_before=error_before,
+        error_after=scaled_error if is_scaled and scaled_error is not None else error_before,
+        rejected_error=None if is_scaled else scaled_error,
         num_images=len(logits),
         coverage=coverage_curve(_confidences(logits, temperature).numpy(), right),
     )
+
+
+def _cross_fitted_error(logits: Tensor, labels: Tensor) -> float:
+    """Return the calibration error (0..1) of each half of the images with the temperature fitted on the other half."""
+    confidences = torch.empty(len(logits))
+    order = torch.randperm(len(logits), generator=torch.Generator().manual_seed(_SEED))
+    halves = order.tensor_split(2)
+    for fitted, measured in (halves, halves[::-1]):
+        confidences[measured] = _confidences(logits[measured], fit_temperature(logits[fitted], labels[fitted]))
+    return calibration_error(confidences.numpy(), (logits.argmax(1) == labels).numpy())
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

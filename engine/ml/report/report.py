@@ -114,6 +114,7 @@ def _stored_results(run: Run, evaluation: Evaluation, dataset: Dataset) -> dict[
         "calibration": calibration,
         # Read from the model file, because the threshold is valid only with the reference embeddings there
         "ood_threshold": metadata.calibration.ood_threshold if metadata.calibration else None,
+        "model_calibration": metadata.calibration,
         "ood_quantile": OOD_QUANTILE,
         "reliability_chart": charts.reliability_chart(reliability_bins(evaluation.confidences, evaluation.is_right)),
         "coverage_chart": charts.coverage_chart(calibration.coverage) if calibration else "",

@@ -12,10 +12,9 @@ from engine.ml.evaluation.stratified_subset import stratified_subset
 from engine.ml.loading.feature_cache import compute_features
 from engine.ml.models.learnt_digests import read_learnt
 from engine.ml.models.model_file import save_model
-from engine.ml.models.reference_embeddings import MAX_REFERENCE_IMAGES, l2_normalize
+from engine.ml.models.reference_embeddings import MAX_REFERENCE_IMAGES, l2_normalize, read_embeddings
 from engine.ml.runtime.device import choose_device
 from engine.results.evaluation import read_evaluation, write_evaluation
-from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
 
 
@@ -52,6 +51,5 @@ def save_reference_embeddings(run: Run, dataset: Dataset, device: torch.device) 
 
 def finalize_stopped_run(run: Run) -> Generator[Event, None, None]:
     """Add reference embeddings to the model of a stopped run, if it has none yet."""
-    calibration = read_metadata(run.model_path).calibration
-    if calibration is not None and calibration.ood_threshold is None:
+    if read_embeddings(run.model_path) is None:
         yield from save_reference_embeddings(run, run.dataset, choose_device("auto"))

@@ -8,8 +8,14 @@ import torch
 
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress
-from engine.data.dataset import Dataset
-from engine.ml.evaluation.out_of_distribution import OOD_QUANTILE, mean_knn_cosine, read_reference_embeddings
+from engine.data.dataset import Dataset, scan
+from engine.data.splits import split
+from engine.ml.evaluation.out_of_distribution import (
+    OOD_QUANTILE,
+    choose_ood_threshold,
+    mean_knn_cosine,
+    read_reference_embeddings,
+)
 from engine.ml.loading.feature_cache import compute_features
 from engine.ml.models.model_file import load_model, save_model
 from engine.ml.models.preprocessing import Preprocessing
@@ -18,14 +24,16 @@ from engine.ml.training.finalize import finalize_stopped_run, save_reference_emb
 from engine.results.evaluation import read_evaluation, write_evaluation
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
-from tests.engine.ml.training.training_runs import TINY, fit_run, make_dataset
+from tests.engine.ml.training.training_runs import TINY, fit_run
+from tests.images import write_classes
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return make_dataset(tmp_path_factory.mktemp("images") / "data")
+    root = write_classes(tmp_path_factory.mktemp("images") / "data", {"red": 28, "green": 28, "blue": 28})
+    return split(scan(root), 0.25, 0)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +80,11 @@ def test_the_threshold_marks_a_small_share_of_the_validation_images(finished: Ru
     assert embeddings is not None
     similarities = mean_knn_cosine(_embed(finished, dataset, "val"), embeddings)
     assert calibration.ood_threshold == pytest.approx(similarities.quantile(OOD_QUANTILE).item(), abs=1e-4)
+
+
+def test_few_validation_images_give_no_threshold() -> None:
+    assert choose_ood_threshold(torch.linspace(0, 1, 19)) is None
+    assert choose_ood_threshold(torch.linspace(0, 1, 20)) is not None
 
 
 def test_the_results_of_a_run_get_the_calibration_with_the_threshold(stopped: Run) -> None:
