@@ -24,7 +24,7 @@ from engine.ml.training.finalize import finalize_stopped_run, save_reference_emb
 from engine.results.evaluation import read_evaluation, write_evaluation
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
-from tests.engine.ml.training.training_runs import TINY, fit_run
+from tests.engine.ml.training.training_runs import TINY, fit_run, make_dataset
 from tests.images import write_classes
 
 CPU = torch.device("cpu")
@@ -111,7 +111,7 @@ def test_a_stopped_run_gets_its_reference_embeddings_once(stopped: Run) -> None:
     events: list[Event] = []
     run_to_end(finalize_stopped_run(stopped), events.append)
     assert {event.stage for event in events if isinstance(event, Progress)} == {"prepare"}
-    assert read_reference_embeddings(stopped.path).embeddings.shape[0] == 27
+    assert read_reference_embeddings(stopped.path).embeddings.shape[0] == 63
     before = stopped.model_path.stat().st_mtime_ns
     run_to_end(finalize_stopped_run(stopped))
     assert stopped.model_path.stat().st_mtime_ns == before
