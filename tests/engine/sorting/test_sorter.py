@@ -425,7 +425,7 @@ def test_an_undo_file_that_an_editor_saved_with_other_line_ends_and_a_byte_order
     before = _tree(source)
     result = _sort(source, tmp_path / "out", "move")
     text = result.undo_path.read_text("utf-8")
-    result.undo_path.write_text("\ufeff" + text.replace("\n", "\r\n") + "\r\n", "utf-8", newline="")
+    result.undo_path.write_text("\ufeff" + text.replace("\n", "\r\n") + "\r\n\r\n", "utf-8", newline="")
     assert run_to_end(undo(result.undo_path)).num_restored == 4
     assert _tree(source) == before
 
