@@ -9,8 +9,8 @@ import pytest
 
 from engine.core.errors import EngineError
 from engine.data.dataset import Dataset, Sample, scan
-from engine.data.photo_groups import PhotoGroup, PhotoGroups
-from engine.data.splits import read_split, split, unsplit, write_split
+from engine.data.photo_groups import GroupKind, PhotoGroup, PhotoGroups, SplitGroup
+from engine.data.splits import cut_warning, read_split, split, unsplit, write_split
 from tests.images import write_classes
 
 _DAMAGED = r"^The list of images of this run is missing or damaged\.$"
@@ -236,3 +236,105 @@ def test_a_split_file_with_an_unknown_class_raises_an_error(tmp_path: Path) -> N
     path.write_text(json.dumps({"root": "/", "classes": ["ant", "bee"], "files": files}))
     with pytest.raises(EngineError, match=_DAMAGED):
         read_split(path)
+
+
+class _CountingTuple(tuple[Sample, ...]):
+    """Samples that count how often one is looked up by its position."""
+
+    num_lookups = 0
+
+    def __getitem__(self, position):  # type: ignore[no-untyped-def]
+        type(self).num_lookups += 1
+        return super().__getitem__(position)
+
+
+@pytest.mark.parametrize("kind", [None, "duplicate", "time"])
+def test_the_work_grows_with_the_number_of_images_and_not_with_that_of_classes(kind: GroupKind | None) -> None:
+    num_lookups = {}
+    for num_classes in (10, 1000):
+        per_class = 5000 // num_classes
+        names = tuple(f"{number:04}" for number in range(num_classes))
+        samples = (Sample(f"{name}/{n}.png", label) for label, name in enumerate(names) for n in range(per_class))
+        dataset = Dataset(Path("/data"), names, _CountingTuple(samples))
+        paths = [tuple(f"{name}/{n}.png" for n in range(per_class)) for name in names]
+        groups = tuple(PhotoGroup(kind=kind, paths=own) for own in paths) if kind else ()
+        _CountingTuple.num_lookups = 0
+        split(dataset, 0.2, 0, PhotoGroups(groups=groups))
+        num_lookups[num_classes] = _CountingTuple.num_lookups
+    assert num_lookups[1000] <= 1.5 * num_lookups[10]
+
+
+def _events(*groups: Sequence[str], kind: GroupKind = "time") -> PhotoGroups:
+    order = tuple(path for paths in groups for path in paths)
+    return PhotoGroups(groups=tuple(PhotoGroup(kind=kind, paths=tuple(paths)) for paths in groups), order=order)
+
+
+def test_groups_by_time_stay_on_one_side_where_that_is_possible() -> None:
+    groups = _events(*([f"ant/{n}.png" for n in range(start, start + 5)] for start in range(0, 40, 5)))
+    parts = split(_dataset(ant=40, bee=10), 0.2, 0, groups)
+    assert [group.is_cut for group in parts.groups] == [False] * 8
+    assert parts.counts("val") == [5, 2]
+    assert cut_warning(parts) is None
+
+
+def test_a_class_that_is_one_series_is_divided_in_the_order_of_capture_and_both_parts_are_numbered() -> None:
+    paths = [f"ant/{n}.png" for n in (7, 3, 9, 1, 0, 5, 8, 2, 6, 4)]
+    parts = split(_dataset(ant=10, bee=10), 0.2, 0, _events(paths))
+    sides = {sample.path: (sample.split, sample.group) for sample in parts.samples}
+    assert [sides[path] for path in paths] == [("train", 0)] * 8 + [("val", 1)] * 2
+    assert parts.groups == (SplitGroup(kinds=("time",), is_cut=True), SplitGroup(kinds=("time",), is_cut=True))
+    assert "'ant' (2 of 10)" in str(cut_warning(parts))
+
+
+def test_duplicates_inside_a_series_are_not_divided() -> None:
+    series = _events([f"ant/{n}.png" for n in range(10)])
+    copies = _duplicates(["ant/7.png", "ant/8.png"])
+    groups = series.model_copy(update={"groups": (*series.groups, *copies.groups)})
+    parts = split(_dataset(ant=10, bee=10), 0.2, 0, groups)
+    assert {sample.path for sample in parts.of_split("val") if sample.label == 0} == {"ant/9.png"}
+
+
+def test_a_patient_who_is_a_whole_class_is_divided_between_events() -> None:
+    patient = _events([f"ant/{n}.png" for n in range(10)], kind="folder")
+    events = _events(["ant/0.png", "ant/1.png", "ant/2.png"], [f"ant/{n}.png" for n in range(3, 10)])
+    groups = patient.model_copy(update={"groups": (*patient.groups, *events.groups)})
+    parts = split(_dataset(ant=10, bee=10), 0.2, 0, groups)
+    assert [sample.split for sample in parts.samples[:10]] == ["val"] * 3 + ["train"] * 7
+
+
+def test_a_class_whose_images_are_all_tied_to_other_classes_is_validated() -> None:
+    groups = [[f"ant/{n}.png", f"bee/{n}.png"] for n in range(4)]
+    for seed in range(20):
+        parts = split(_dataset(ant=4, bee=40), 0.2, seed, _duplicates(*groups))
+        assert parts.counts("val")[0] >= 1
+        sides = {sample.path: sample.split for sample in parts.samples}
+        assert all(sides[one] == sides[other] for one, other in groups)
+
+
+def test_images_that_stay_in_training_are_not_taken_when_a_series_is_divided() -> None:
+    groups = _events([f"ant/{n}.png" for n in range(10)])
+    parts = split(_dataset(ant=10, bee=10), 0.2, 0, groups, frozenset({"ant/9.png", "ant/8.png"}))
+    assert {sample.path for sample in parts.of_split("val") if sample.label == 0} == {"ant/6.png", "ant/7.png"}
+
+
+def test_many_divided_classes_are_counted() -> None:
+    names = [f"class{number}" for number in range(9)]
+    groups = _events(*([f"{name}/{n}.png" for n in range(5)] for name in names))
+    message = str(cut_warning(split(_dataset(**dict.fromkeys(names, 5)), 0.2, 0, groups)))
+    assert "'class4' (1 of 5) and 4 more" in message
+
+
+def test_the_groups_of_a_split_are_stored_and_older_files_have_none(tmp_path: Path) -> None:
+    parts = split(_dataset(ant=10, bee=10), 0.2, 0, _events([f"ant/{n}.png" for n in range(10)]))
+    write_split(parts, tmp_path / "split.json")
+    stored = read_split(tmp_path / "split.json")
+    assert (stored.groups, stored.grouping) == (parts.groups, "1 by time")
+    document = json.loads((tmp_path / "split.json").read_text("utf-8"))
+    del document["groups"], document["grouping"]
+    (tmp_path / "split.json").write_text(json.dumps(document))
+    assert (read_split(tmp_path / "split.json").groups, read_split(tmp_path / "split.json").grouping) == ((), "")
+
+
+def test_taking_the_split_back_forgets_its_groups() -> None:
+    parts = split(_dataset(ant=10, bee=10), 0.2, 0, _events([f"ant/{n}.png" for n in range(10)]))
+    assert (unsplit(parts).groups, unsplit(parts).grouping) == ((), "")

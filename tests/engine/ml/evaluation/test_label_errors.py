@@ -13,9 +13,11 @@ from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.label_overrides import append_decision
+from engine.data.photo_groups import PhotoGroup, PhotoGroups
 from engine.data.splits import split
+from engine.ml.evaluation import label_errors
 from engine.ml.evaluation.label_errors import find_label_issues, rank_label_issues
-from engine.ml.evaluation.linear_probe import Embeddings, out_of_fold_probabilities
+from engine.ml.evaluation.linear_probe import Embeddings, assign_folds, out_of_fold_probabilities
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.images import write_classes
 
@@ -81,6 +83,29 @@ def test_images_of_the_test_split_are_not_reviewed(data: Path, model: Path) -> N
     review = run_to_end(jobs.review(Dataset(data, dataset.classes, parts), model, Audit()))
     assert review.num_images == 26
     assert not any("lost" in item.path for item in review.items)
+
+
+def test_no_image_is_predicted_by_a_probe_that_learnt_from_its_event(
+    data: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = scan(data)
+    events = tuple(
+        PhotoGroup(kind="time", paths=tuple(s.path for s in dataset.samples if s.label == label)[start : start + 5])
+        for label in (0, 1)
+        for start in (0, 5)
+    )
+    folds: list[dict[str, int]] = []
+    original = label_errors.out_of_fold_probabilities
+
+    def record(vectors, labels, num_classes, seed=0, groups=None):  # type: ignore[no-untyped-def]
+        folds.append(dict(zip([s.path for s in dataset.samples], assign_folds(labels, groups, seed).tolist())))
+        return original(vectors, labels, num_classes, seed, groups)
+
+    monkeypatch.setattr(label_errors, "out_of_fold_probabilities", record)
+    run_to_end(jobs.review(dataset, model, Audit(photo_groups=PhotoGroups(groups=events))))
+    (fold_of,) = folds
+    assert all(len({fold_of[path] for path in event.paths}) == 1 for event in events)
+    assert len(set(fold_of.values())) > 1
 
 
 def test_without_a_model_there_is_no_accuracy(data: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.ml.evaluation.learning_curve import ProbeData, measure_learning_curve
+from engine.ml.evaluation.linear_probe import Labels
 from engine.results.learning_curve import LearningCurve, read_learning_curve
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.images import write_classes
@@ -50,6 +52,28 @@ def test_the_class_with_the_fewest_images_gains_most() -> None:
     assert first.low <= first.gain <= first.high
     assert first.gain > 2 * max(row.gain for row in curve.per_class[1:])
     assert first.accuracy_gain > 0
+
+
+class _RecordingData(ProbeData):
+    """Probe data that record which training images the probes are fitted on."""
+
+    drawn: ClassVar[list[set[int]]] = []
+
+    def predict(self, positions: Labels) -> Labels:
+        self.drawn.append(set(positions.tolist()))
+        return super().predict(positions)
+
+
+def test_parts_of_the_training_images_consist_of_whole_groups() -> None:
+    vectors, labels = clusters(40, 3, seed=1, spread=6.0)
+    groups = np.arange(len(labels)) // 4
+    _RecordingData.drawn.clear()
+    run_to_end(measure_learning_curve(_RecordingData(vectors, labels, vectors, labels, 3, groups).reduced(), CLASSES))
+    halves = [positions for positions in _RecordingData.drawn if len(positions) == 60]
+    assert halves
+    for positions in halves:
+        sizes = np.bincount(groups[sorted(positions)])
+        assert np.count_nonzero(sizes[sizes > 0] < 4) <= 3  # the last group of each class
 
 
 def test_too_few_images_raise_an_error() -> None:
