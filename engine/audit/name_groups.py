@@ -51,20 +51,18 @@ def group_by_name(
         locations: Location of each image.
         is_certain: Whether the user asked for groups by file name; then any common prefix counts.
     """
-    grouped: set[int] = set()
-    for rows in _subjects(keys, locations):
-        grouped.update(rows)
-        yield "name", rows
+    wide = _subjects(keys, locations)
+    grouped = {row for rows in wide for row in rows}
     folders: dict[Location, list[int]] = defaultdict(list)
     for row, location in enumerate(locations):
         folders[location].append(row)
     for rows in folders.values():
-        rest = [row for row in rows if row not in grouped]
-        for series in _series(keys, rest, is_certain):
-            grouped.update(series)
-            yield "name", series
-        for part in _shared({row: keys[row].part for row in rows if row in grouped and keys[row].part}):
-            yield "part", part
+        wide += _series(keys, [row for row in rows if row not in grouped], is_certain)
+    yield from (("name", rows) for rows in wide)
+    grouped, whole = {row for rows in wide for row in rows}, set(map(tuple, wide))
+    for rows in folders.values():
+        parts = _shared({row: keys[row].part for row in rows if row in grouped and keys[row].part})
+        yield from (("part", part) for part in parts if tuple(part) not in whole)
 
 
 def _subjects(keys: Sequence[NameKeys], locations: Sequence[Location]) -> list[list[int]]:
