@@ -38,6 +38,7 @@ _VIEW = re.compile(
 _LETTERED = re.compile(r"(\w*\d)[a-z]")
 _NOT_AN_ID = re.compile(r"(?:19|20)\d\d|n\d{8}|\d+x\d+|\d{3,4}p|v\d+|\d?k")
 """Years, ImageNet classes, sizes and versions."""
+_DIGIT = re.compile(r"\d")
 _TOKEN = re.compile(r"[^\W_]+")
 
 _DATE = r"(?<!\d)((?:19|20)\d\d)[-_.:]?(0[1-9]|1[0-2])[-_.:]?(0[1-9]|[12]\d|3[01])"
@@ -101,7 +102,7 @@ def is_group_name(name: str) -> bool:
     """Return whether a folder is named like a patient, a site, a clip, a session or a day."""
     text = unicodedata.normalize("NFC", name).casefold()
     tokens = _TOKEN.findall(text)
-    has_number = any(character.isdigit() for character in text)
+    has_number = _DIGIT.search(text) is not None
     words = [token for token in tokens if _SUBJECT_WORD.fullmatch(token) or _EVENT_WORD.fullmatch(token)]
     return has_number or bool(words and len(tokens) > 1) or any(_SUBJECT.fullmatch(token) for token in tokens)
 
@@ -137,7 +138,7 @@ def _split_number(tokens: list[str]) -> tuple[list[str], int]:
 
 
 def _is_id(token: str) -> bool:
-    return any(character.isdigit() for character in token) and _NOT_AN_ID.fullmatch(token) is None
+    return _DIGIT.search(token) is not None and _NOT_AN_ID.fullmatch(token) is None
 
 
 def _until_last_id(tokens: list[str]) -> list[str]:
