@@ -91,14 +91,17 @@ def saving(subject: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise EngineError(f"{subject} could not be saved: {reason}. {_advice(error)}", path) from error
+        raise EngineError(f"{subject} could not be saved: {reason}. {_advice(error, path)}", path) from error
 
 
-def _advice(error: OSError) -> str:
+def _advice(error: OSError, path: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space or choose another folder."
     if error.errno == errno.ENAMETOOLONG:
         return "Choose a shorter name."
+    if isinstance(error, PermissionError) and os.path.isfile(path):
+        # On Windows a spreadsheet keeps others from writing the table that it shows
+        return "Close the file in other programs, or choose another name."
     return "Choose another folder."
 
 

@@ -112,3 +112,24 @@ def test_a_system_without_fcntl_syncs_a_file(tmp_path: Path, monkeypatch: pytest
     with open(tmp_path / "a", "wb") as file:
         sync_file(file.fileno())
         assert calls == [file.fileno()]
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.ENOSPC, "Free some space or choose another folder."),
+        (errno.ENAMETOOLONG, "Choose a shorter name."),
+        (errno.EACCES, "Close the file in other programs, or choose another name."),
+        (errno.EROFS, "Choose another folder."),
+    ],
+)
+def test_the_advice_fits_the_error(tmp_path: Path, code: int, advice: str) -> None:
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(EngineError) as caught, saving("The table", tmp_path / "a.csv"):
+        raise OSError(code, os.strerror(code))
+    assert caught.value.message == f"The table could not be saved: {os.strerror(code)}. {advice}"
+
+
+def test_a_file_with_the_longest_possible_name_is_written(tmp_path: Path) -> None:
+    write_text_atomic(tmp_path / f"{'x' * 250}.csv", "text")
+    assert (tmp_path / f"{'x' * 250}.csv").read_text("utf-8") == "text"
