@@ -1,9 +1,11 @@
 """Classes whose names mean something to the program, to tables or to file systems are classes like any other."""
 
 import csv
+import http.client
 import json
 import os
 import runpy
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from engine import jobs
 from engine.cli.main import main
 from engine.core.event_stream import run_to_end
+from engine.core.events import Serving
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.runs.run_folder import Run
@@ -109,3 +112,21 @@ def test_the_exported_script_gives_the_labels_of_the_program(
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["path"]: row["label"] for row in rows} == labels
     assert {row["decision"] for row in rows} <= {"accepted", "unsure", "unknown", None}
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_the_server_gives_the_labels_of_the_program(run: Run, images: Path, labels: dict[str, str | None]) -> None:
+    work = jobs.serve(run.model_path, 0, max_error=None)
+    port = int(next(event.url for event in work if isinstance(event, Serving)).rsplit(":", 1)[1])
+    try:
+        for path in (images / "a" / "000.png", images / "b" / "001.png"):
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+                connection.request("POST", "/predict", path.read_bytes())
+                document = json.loads(connection.getresponse().read())
+            assert document["label"] == labels[str(path)]
+            assert document["decision"] in ("accepted", "unknown")
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+                connection.request("GET", "/model")
+                assert set(json.loads(connection.getresponse().read())["classes"]) == set(NAMES)
+    finally:
+        work.close()
