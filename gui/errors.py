@@ -2,13 +2,15 @@
 
 import traceback
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from engine.core.errors import EngineError
 from engine.core.log import system_info
 from engine.core.paths import default_log_path
+from engine.runs.image_folder import ImagesMissingError
+from engine.runs.run_folder import Run
 from gui import theme
 from gui.theme import GRID
 
@@ -28,15 +30,22 @@ def error_details(error: Exception) -> str:
 class ErrorBar(QFrame):
     """Shows the latest error until the user closes it."""
 
+    images_requested = Signal(object)
+    """The Run whose images the user wants to show the place of."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("ErrorBar")
         self._details = ""
+        self._run: Run | None = None
         self._icon = QLabel(self)
         self.label = QLabel(self)
         self.label.setWordWrap(True)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setAccessibleName("Error message")
+        self.find_button = QPushButton("Find images…", self)
+        self.find_button.setToolTip("Choose the folder that the images of this run are in now")
+        self.find_button.clicked.connect(lambda: self.images_requested.emit(self._run))
         self.copy_button = QPushButton("Copy details", self)
         self.copy_button.setProperty("flat", True)
         self.copy_button.setToolTip("Copy the versions and the traceback for a bug report")
@@ -50,6 +59,7 @@ class ErrorBar(QFrame):
         row.setSpacing(GRID)
         row.addWidget(self._icon)
         row.addWidget(self.label, 1)
+        row.addWidget(self.find_button)
         row.addWidget(self.copy_button)
         row.addWidget(self._close_button)
         self.hide()
@@ -58,6 +68,8 @@ class ErrorBar(QFrame):
         """Show an error."""
         self._details = error_details(error)
         self.label.setText(error_message(error))
+        self._run = Run(error.run_path) if isinstance(error, ImagesMissingError) else None
+        self.find_button.setVisible(self._run is not None)
         colors = theme.colors(self.palette())
         self._icon.setPixmap(theme.pixmap("warning", colors.danger, 20))
         self._close_button.setIcon(theme.icon("close", self.palette()))

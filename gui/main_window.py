@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
+    QFileDialog,
     QHBoxLayout,
     QMainWindow,
     QMessageBox,
@@ -130,6 +131,14 @@ class MainWindow(QMainWindow):
         self.export_page.train_requested.connect(lambda: self.show_page(TRAIN))
         self.runs_page.run_opened.connect(lambda: self.show_page(RESULTS))
         self.runs_page.settings_reused.connect(lambda: self.show_page(TRAIN))
+        self.runs_page.images_requested.connect(self.find_images)
+        self.error_bar.images_requested.connect(self.find_images)
+
+    def find_images(self, run: Run) -> None:
+        """Ask for the folder that the images of a run are in now, and store it in the run."""
+        folder = QFileDialog.getExistingDirectory(self, f"Folder of the images of {run.name}")
+        if folder:
+            self.operations.runs.find_images(run, Path(folder))
 
     def _on_job_started(self, description: str, job: Job) -> None:
         self.error_bar.clear()

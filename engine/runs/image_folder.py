@@ -118,5 +118,6 @@ def _store_root(run: Run, root: Path) -> None:
     with saving("The new place of the images", run.path):
         for path in paths:
             if path.is_file():
-                document = json.loads(read_text(path))
+                document, status = json.loads(read_text(path)), path.stat()
                 write_text_atomic(path, json.dumps(document | {"root": str(root.absolute())}))
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # the date of the results

@@ -1,11 +1,12 @@
 """Results of a run, prepared for the window so that showing them needs no reading, sorting or counting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.time_stamps import day_of
 from engine.results.calibration import ReliabilityBin, reliability_bins
 from engine.results.evaluation import Evaluation, ImageResult, read_evaluation
 from engine.results.headline import Headline, evaluation_headline
@@ -33,19 +34,27 @@ class RunResults:
     """The reliability diagram."""
     headline: Headline
     """The accuracy with everything that it hides."""
+    day: str = ""
+    """Date of the evaluation, such as 2026-11-27."""
 
 
 def read_run_results(run: Run) -> RunResults | None:
     """Read the results of a run; None if there are none yet. Raises EngineError if they are damaged."""
-    return prepare_results(run, read_evaluation(run.results_path)) if run.results_path.is_file() else None
+    if not run.results_path.is_file():
+        return None
+    evaluation = read_evaluation(run.results_path)
+    return replace(prepare_results(run, evaluation), day=day_of(evaluation.evaluated, run.results_path))
 
 
 @dataclass(frozen=True, slots=True)
 class FinalTestStatus:
-    """Number of test images of a run, and the accuracy on them if they were evaluated."""
+    """Number of test images of a run, and the accuracy on them if they were evaluated, and when."""
 
     num_images: int
     headline: Headline | None = None
+    day: str = ""
+    num_left_out: int = 0
+    """Number of test images that are copies of images that the model learnt from."""
 
 
 def read_test_status(run: Run) -> FinalTestStatus | None:
@@ -54,7 +63,9 @@ def read_test_status(run: Run) -> FinalTestStatus | None:
         return None
     if run.test_path.is_file():
         evaluation = read_evaluation(run.test_path)
-        return FinalTestStatus(len(evaluation.images), evaluation_headline(evaluation))
+        day = day_of(evaluation.evaluated, run.test_path)
+        headline = evaluation_headline(evaluation)
+        return FinalTestStatus(len(evaluation.images), headline, day, evaluation.num_left_out)
     return FinalTestStatus(len(run.dataset.of_split("test")))
 
 

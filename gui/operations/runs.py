@@ -151,6 +151,12 @@ class RunOperations(QObject):
         """Evaluate the model of a run on the test images."""
         return self._runner.start("Testing", jobs.test(run))
 
+    def find_images(self, run: Run, folder: Path) -> Job:
+        """Store where the images of a run are now, and show the run again."""
+        job = self._runner.start("Finding the images", jobs.find_images(run, folder))
+        job.succeeded.connect(lambda _: self._state.set_run(run) if self._state.run == run else None)
+        return job
+
     def report(self, run: Run, path: Path) -> Job:
         """Write the report of a run to one HTML file."""
         return self._runner.start("Writing the report", jobs.report(run, path))
@@ -186,9 +192,13 @@ class RunOperations(QObject):
 
 
 def _train(dataset: Dataset, audit: Audit | None, config: RunConfig) -> EventStream[Run]:
-    """Split the dataset and train; without an audit the groups are found first."""
+    """Split the dataset and train; without an audit the groups are found first.
+
+    With start weights from a file the split is drawn again, because images that they learnt from stay in training.
+    """
     path = new_run_path(dataset.root)
-    if audit is None:
+    is_from_file = config.model.weights not in ("none", "default")
+    if audit is None or (is_from_file and not dataset.has_val):
         return (yield from jobs.split_and_train(unsplit(dataset), config, path))
     # Unreadable files are removed before the split, so that they do not change the split of the others
     readable = dataset.without(frozenset(bad.path for bad in audit.unreadable))

@@ -159,7 +159,7 @@ class ResultsPage(QWidget):
         skipped = f", {len(evaluation.unreadable)} unreadable skipped" if evaluation.unreadable else ""
         measured = " of the measured classes" if results.headline.num_unmeasured else ""
         self.note.setText(
-            f"{results.run.name}: {count(len(evaluation.images), 'validation image')}{skipped}. "
+            f"{results.run.name}: {count(len(evaluation.images), 'validation image')}{skipped}, {results.day}. "
             f"Macro F1{measured} {evaluation.macro_f1:.2f}."
         )
         self.note.setToolTip("Macro F1 is the mean of the F1 of all measured classes, so that they count equally")

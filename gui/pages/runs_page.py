@@ -29,6 +29,8 @@ class RunsPage(QWidget):
     settings_reused = Signal()
     resume_requested = Signal(object)
     """The Run to resume."""
+    images_requested = Signal(object)
+    """The Run whose images the user wants to show the place of."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,9 +49,16 @@ class RunsPage(QWidget):
         self.open_button = self._button("Open", "Show the results of this run and use its model")
         self.resume_button = self._button("Resume", "Continue this run after its last saved step")
         self.settings_button = self._button("Reuse settings", "Use the settings of this run for the next one")
+        self.find_button = self._button("Find images…", "Choose the folder that the images of this run are in now")
         self.delete_button = self._button("Delete…", "Move this run to the trash")
         buttons = QHBoxLayout()
-        for button in (self.open_button, self.resume_button, self.settings_button, self.delete_button):
+        for button in (
+            self.open_button,
+            self.resume_button,
+            self.settings_button,
+            self.find_button,
+            self.delete_button,
+        ):
             buttons.addWidget(button)
         buttons.addStretch()
         column = QVBoxLayout(self)
@@ -78,6 +87,7 @@ class RunsPage(QWidget):
         self.open_button.clicked.connect(self._on_open)
         self.resume_button.clicked.connect(self._on_resume)
         self.settings_button.clicked.connect(self._on_reuse_settings)
+        self.find_button.clicked.connect(self._on_find_images)
         self.delete_button.clicked.connect(self._on_delete)
 
     def refresh(self) -> None:
@@ -131,7 +141,7 @@ class RunsPage(QWidget):
 
     def _refresh_buttons(self) -> None:
         runs = self.selected_runs()
-        for button in (self.open_button, self.settings_button, self.delete_button):
+        for button in (self.open_button, self.settings_button, self.find_button, self.delete_button):
             button.setEnabled(len(runs) == 1)
         record = self.model.record(runs[0]) if len(runs) == 1 else None
         self.resume_button.setEnabled(record is not None and record.can_resume and self._state.training is None)
@@ -149,6 +159,10 @@ class RunsPage(QWidget):
     def _on_resume(self) -> None:
         for run in self.selected_runs()[:1]:
             self.resume_requested.emit(run)
+
+    def _on_find_images(self) -> None:
+        for run in self.selected_runs()[:1]:
+            self.images_requested.emit(run)
 
     def _on_reuse_settings(self) -> None:
         for run in self.selected_runs()[:1]:

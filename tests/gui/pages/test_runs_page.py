@@ -1,7 +1,10 @@
 """Tests of the Runs page."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from engine.config.settings import RunConfig
@@ -11,8 +14,10 @@ from engine.results.evaluation import (
     write_evaluation,
 )
 from engine.runs.run_folder import Run, create_run
+from gui.main_window import MainWindow
 from gui.operations import Operations
 from gui.pages.runs_page import RunsPage
+from gui.preferences import Preferences
 from gui.state import AppState
 
 
@@ -31,6 +36,23 @@ def test_settings_can_be_reused(
         page.settings_button.click()
     settle()
     assert state.config == evaluated_run.config
+
+
+def test_the_images_of_a_run_can_be_found_again(
+    qtbot: QtBot, evaluated_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = MainWindow(Preferences())
+    qtbot.addWidget(window)
+    window.state.set_run(evaluated_run)
+    window.runs_page.refresh()
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=20_000)
+    evaluated_run.dataset.root.rename(tmp_path / "moved")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "moved"))
+    window.runs_page.table.selectRow(0)
+    window.runs_page.find_button.click()
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=20_000)
+    assert evaluated_run.dataset.root == tmp_path / "moved"
+    assert Path(read_evaluation(evaluated_run.results_path).root) == tmp_path / "moved"
 
 
 def test_two_selected_runs_are_compared_on_the_same_images(
