@@ -19,6 +19,7 @@ from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.label_overrides import append_decision
 from engine.ml.evaluation.evaluate import evaluate_test
+from engine.ml.models.model_file import load_model, save_model
 from engine.results.comparison import compare
 from engine.results.evaluation import Evaluation, read_evaluation
 from engine.results.statistics import wilson_interval
@@ -27,7 +28,7 @@ from engine.runs.run_folder import Run
 from tests.images import draw_scene
 
 CLASSES = ("heads", "tails")
-NUM_IMAGES = 60
+NUM_IMAGES = 80
 CONFIG = (
     RunConfig()
     .changed("data", image_size=32, val_fraction=0.3)
@@ -230,8 +231,6 @@ def _link_images(setting: Setting) -> None:
 
 def _forget_digests(setting: Setting) -> None:
     """Make the model one of an older version, which knows its images by its run only."""
-    from engine.ml.models.model_file import load_model, save_model
-
     save_model(setting.model, *load_model(setting.model))
 
 

@@ -53,13 +53,17 @@ class Review(FrozenModel):
     label_issues: tuple[LabelIssue, ...] = ()
     """All label issues; `build_queue` builds the queue from them again after a decision."""
     accuracy: float | None = None
-    """Cross-validated accuracy (0..1) of the probe; None without a model."""
+    """Cross-validated accuracy (0..1) of the probe; None without a model or if it learnt from all images."""
     num_images: int = 0
     """Number of images behind `accuracy`."""
 
 
 class CorrectionGain(FrozenModel):
-    """Effect of the label corrections. All accuracies (0..1) are cross-validated with a probe on cached embeddings."""
+    """Effect of the label corrections.
+
+    All accuracies (0..1) are cross-validated with a probe on cached embeddings, on images that the model has not learnt
+    from.
+    """
 
     accuracy_given: float
     """Trained and evaluated on the given labels."""

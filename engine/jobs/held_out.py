@@ -13,11 +13,15 @@ from engine.audit.scan import DatasetScan
 from engine.core.errors import EngineError
 from engine.core.events import Warned
 from engine.core.formatting import count
-from engine.data.dataset import Dataset
+from engine.data.dataset import Dataset, Sample
 from engine.data.split_names import Split
 from engine.jobs.base import EventStream
 
-_NAMES: tuple[tuple[Split, str], ...] = (("val", "validation"), ("test", "test"))
+_HELD_OUT: tuple[tuple[Split, str, str], ...] = (
+    ("val", "validation", "training"),
+    ("test", "test", "training or validation"),
+)
+"""Each split with its name and the names of the splits whose copies it must not contain."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ def paths_of_copies(scanned: DatasetScan, learnt: LearntFrom) -> EventStream[fro
 def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom) -> EventStream[HonestSplit]:
     """Remove copies of training images, and images that the start weights learnt from, from validation and test.
 
-    In a drawn split they join the training images; images of val/ and test/ are left out.
+    In a drawn split they join the training images; images of val/ and test/ are left out. The test loses copies of
+    validation images as well, because they choose the best epoch.
 
     Args:
         dataset: The split dataset.
@@ -56,27 +61,28 @@ def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom)
     Raises:
         EngineError: No validation image is left.
     """
-    is_train = _is_in(scanned, (sample.path for sample in dataset.of_split("train")))
-    own = LearntFrom(LearntImages.from_records(scanned.records[is_train]))
+    before = _is_in(scanned, dataset.of_split("train"))
     warnings: list[Warned] = []
     if not start.is_known:
         warnings.append(Warned(message=_UNKNOWN_START))
-    for split, name in _NAMES:
+    for split, name, others in _HELD_OUT:
         images = dataset.of_split(split)
-        rows = _is_in(scanned, (sample.path for sample in images))
+        rows = _is_in(scanned, images)
         members = tuple(sample for sample, flag in zip(scanned.samples, rows) if flag)
         held_out = replace(scanned, samples=members, records=scanned.records[rows])
-        of_training = yield from paths_of_copies(held_out, own)
-        of_start = (yield from paths_of_copies(held_out, start)) - of_training
-        found = of_training | of_start
+        own = LearntFrom(LearntImages.from_records(scanned.records[before]))
+        of_others = yield from paths_of_copies(held_out, own)
+        of_start = (yield from paths_of_copies(held_out, start)) - of_others
+        before |= rows
+        found = of_others | of_start
         if not found:
             continue
+        reason = _reason(len(of_others), others, len(of_start))
         if split == "val" and len(found) == len(images):
-            raise EngineError(_nothing_left(len(images), len(of_training), len(of_start)), dataset.root)
+            raise EngineError(_nothing_left(len(images), reason, bool(of_start)), dataset.root)
         is_drawn = split == "val" and not dataset.has_val
         dataset = _moved_to_train(dataset, found) if is_drawn else dataset.without(found)
         action = "moved to training" if is_drawn else "left out"
-        reason = _reason(len(of_training), len(of_start))
         warnings.append(Warned(message=f"{len(found):,} of {count(len(images), f'{name} image')} {action}: {reason}."))
     return HonestSplit(dataset, tuple(warnings))
 
@@ -87,8 +93,8 @@ _UNKNOWN_START = (
 )
 
 
-def _is_in(scanned: DatasetScan, paths: Iterable[str]) -> npt.NDArray[np.bool_]:
-    wanted = frozenset(paths)
+def _is_in(scanned: DatasetScan, samples: Iterable[Sample]) -> npt.NDArray[np.bool_]:
+    wanted = frozenset(sample.path for sample in samples)
     return np.array([sample.path in wanted for sample in scanned.samples], np.bool_)
 
 
@@ -97,19 +103,19 @@ def _moved_to_train(dataset: Dataset, paths: frozenset[str]) -> Dataset:
     return replace(dataset, samples=tuple(samples))
 
 
-def _reason(num_of_training: int, num_of_start: int) -> str:
+def _reason(num_of_others: int, others: str, num_of_start: int) -> str:
     reasons = []
-    if num_of_training:
-        copies = "is a copy" if num_of_training == 1 else "are copies"
-        reasons.append(f"{num_of_training:,} {copies} of training images")
+    if num_of_others:
+        copies = "is a copy" if num_of_others == 1 else "are copies"
+        reasons.append(f"{num_of_others:,} {copies} of {others} images")
     if num_of_start:
         reasons.append(f"the start weights learnt from {num_of_start:,}")
     return " and ".join(reasons)
 
 
-def _nothing_left(num_images: int, num_of_training: int, num_of_start: int) -> str:
-    others = " that the start weights have not learnt from, or choose other start weights" if num_of_start else ""
+def _nothing_left(num_images: int, reason: str, by_start: bool) -> str:
+    others = " that the start weights have not learnt from, or choose other start weights" if by_start else ""
     return (
-        f"None of the {count(num_images, 'validation image')} can show how good the model is: "
-        f"{_reason(num_of_training, num_of_start)}. Add images{others}."
+        f"None of the {count(num_images, 'validation image')} can show how good the model is: {reason}. "
+        f"Add images{others}."
     )

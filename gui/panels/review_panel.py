@@ -263,7 +263,8 @@ class ReviewPanel(QWidget):
         before, after = percent(gain.before, 1), percent(gain.after, 1)
         self.accuracy.setText(f"Accuracy with your corrections: {before} \N{RIGHTWARDS ARROW} {after}")
         self.accuracy.setToolTip(
-            f"Cross-validated accuracy of a quick classifier on {gain.num_images:,} images with the current labels: "
+            f"Cross-validated accuracy of a quick classifier on {gain.num_images:,} images that the model has not "
+            "learnt from, with the current labels: "
             "trained on the given labels, then on your corrections. Evaluated on the given labels it is "
             f"{percent(gain.accuracy_given, 1)}."
         )

@@ -1,12 +1,14 @@
 """Evaluation of a model on a folder of images or on the test split of its run."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
 from engine.core.time_stamps import day_of, now
 from engine.ml.evaluation.evaluation_samples import EvaluationSamples, choose_evaluation_samples
+from engine.ml.evaluation.learnt_from import digest_images
 from engine.ml.evaluation.metrics import compute_metrics
 from engine.ml.evaluation.open_model import open_model
 from engine.ml.evaluation.run_inference import run_inference
@@ -31,7 +33,7 @@ def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
     """Evaluate the model of a run on its test split once and save the result; later calls return the saved result.
 
     A test split that is evaluated again while settings change becomes a second validation split. Test images are those
-    of the folder as it is now, without copies of images that the model learnt from.
+    of the folder as it is now, without copies of training and validation images.
 
     Raises:
         EngineError: The run has no test images, its images are missing, or its model has other classes.
@@ -48,7 +50,9 @@ def evaluate_test(run: Run) -> Generator[Event, None, Evaluation]:
     dataset = require_images(run)
     if dataset.classes != read_metadata(run.model_path).classes:
         raise EngineError("The model of this run and its dataset have different classes. Train again.", run.path)
-    chosen = yield from choose_evaluation_samples(run.model_path, dataset.root, "test")
+    # Validation images chose the best epoch, so copies of them are no test either
+    val = yield from digest_images(replace(dataset, samples=dataset.of_split("val")))
+    chosen = yield from choose_evaluation_samples(run.model_path, dataset.root, "test", val)
     evaluation = yield from evaluate_samples(run.model_path, chosen)
     write_evaluation(evaluation, run.test_path)
     return evaluation

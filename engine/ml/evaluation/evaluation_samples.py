@@ -5,6 +5,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.audit.learnt_from import NOTHING
+from engine.audit.learnt_images import LearntImages
 from engine.audit.scan import fingerprint_dataset
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
@@ -40,10 +42,10 @@ class EvaluationSamples:
 
 
 def choose_evaluation_samples(
-    model_path: Path, data: Path, split: Split | None = None
+    model_path: Path, data: Path, split: Split | None = None, chosen_by: LearntImages = NOTHING.images
 ) -> Generator[Event, None, EvaluationSamples]:
     """Return the images that `divide_samples` finds for evaluation; raise EngineError if there are none."""
-    divided = yield from divide_samples(model_path, data, split)
+    divided = yield from divide_samples(model_path, data, split, chosen_by)
     if not divided.samples:
         raise EngineError(
             f"The model learnt from all {count(divided.num_left_out, 'image')} here, so they cannot show how good it "
@@ -54,7 +56,7 @@ def choose_evaluation_samples(
 
 
 def divide_samples(
-    model_path: Path, data: Path, split: Split | None = None
+    model_path: Path, data: Path, split: Split | None = None, chosen_by: LearntImages = NOTHING.images
 ) -> Generator[Event, None, EvaluationSamples]:
     """Divide the images of a folder, as it is now, into those a model can be evaluated on and those it learnt from.
 
@@ -65,6 +67,7 @@ def divide_samples(
         model_path: The model file.
         data: The folder.
         split: Split to take images from. None: validation, or everything but test/ if there is none.
+        chosen_by: Images that chose the best epoch of the model; their copies are left out as well.
 
     Raises:
         EngineError: The model or the folder cannot be used, or they have no class name in common.
@@ -75,6 +78,7 @@ def divide_samples(
     learnt = yield from find_learnt_from(model_path)
     if not learnt.is_known:
         yield Warned(message=_UNKNOWN)
+    learnt = replace(learnt, images=learnt.images.union(chosen_by))
     copies = yield from learnt.find_copies(scanned)
     left_out = [sample for sample, flag in zip(scanned.samples, copies.is_any) if flag]
     paths = {sample.path for sample in left_out}
@@ -82,14 +86,15 @@ def divide_samples(
     samples = tuple(sample for sample in candidates if sample.path not in paths) if is_any_left else ()
     if left_out:
         num_resaved = int(copies.is_resaved.sum())
-        yield Warned(message=_left_out_message(len(left_out), len(candidates), num_resaved))
+        reason = "they are copies of training or validation images" if len(chosen_by) else "the model learnt from them"
+        yield Warned(message=_left_out_message(len(left_out), len(candidates), num_resaved, reason))
     return EvaluationSamples(dataset.root, samples, (*left_out, *others), len(left_out))
 
 
-def _left_out_message(num_left_out: int, num_images: int, num_resaved: int) -> str:
+def _left_out_message(num_left_out: int, num_images: int, num_resaved: int, reason: str) -> str:
     resaved = f" ({num_resaved:,} as re-saved copies)" if num_resaved else ""
     verb = "is" if num_left_out == 1 else "are"
-    return f"{num_left_out:,} of {count(num_images, 'image')} {verb} left out: the model learnt from them{resaved}."
+    return f"{num_left_out:,} of {count(num_images, 'image')} {verb} left out: {reason}{resaved}."
 
 
 def _match_classes(

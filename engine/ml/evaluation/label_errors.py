@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.audit.findings import Audit
+from engine.audit.learnt_images import Flags
 from engine.audit.photo_groups import with_duplicates
 from engine.audit.review_queue import CorrectionGain, LabelIssue, Review, build_queue
 from engine.core.errors import EngineError
@@ -16,6 +17,7 @@ from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample, scan_in_steps
 from engine.data.fold_groups import fold_groups
 from engine.data.label_overrides import apply_decisions, read_decisions
+from engine.ml.evaluation.learnt_from import find_unlearnt
 from engine.ml.evaluation.linear_probe import (
     NUM_FOLDS,
     Embeddings,
@@ -29,6 +31,7 @@ from engine.ml.evaluation.linear_probe import (
 def review_labels(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event, None, Review]:
     """Return the review queue with suspected wrong labels, and the cross-validated accuracy on the given labels.
 
+    Only images that the model has not learnt from count for the accuracy, as its embeddings of others know their label.
     Images of the test split are not used, so that the test stays independent.
 
     Raises:
@@ -41,8 +44,10 @@ def review_labels(dataset: Dataset, model_path: Path, audit: Audit) -> Generator
     )
     label_issues = tuple(rank_label_issues(embeddings, probabilities, dataset.classes))
     queue = build_queue(dataset, audit, label_issues, read_decisions(dataset.root, dataset.paths))
-    accuracy = _accuracy(probabilities, labels)
-    return Review(items=queue, label_issues=label_issues, accuracy=accuracy, num_images=len(labels))
+    is_unlearnt = yield from find_unlearnt(dataset.root, embeddings.samples, model_path)
+    num_images = int(is_unlearnt.sum())
+    accuracy = _accuracy(probabilities, labels, is_unlearnt) if num_images else None
+    return Review(items=queue, label_issues=label_issues, accuracy=accuracy, num_images=num_images)
 
 
 def rank_label_issues(
@@ -92,8 +97,11 @@ def find_label_issues(
 def evaluate_corrections(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event, None, CorrectionGain]:
     """Return the cross-validated accuracy before and after the corrections in the label log.
 
+    Only images that the model has not learnt from count.
+
     Raises:
-        EngineError: The model cannot be used, there are too few readable images, or all of them are excluded.
+        EngineError: The model cannot be used, there are too few readable images, all of them are excluded, or the model
+            learnt from all of them.
     """
     given = run_to_end(scan_in_steps(dataset.root, is_corrected=False))
     embeddings = yield from compute_embeddings(dataset.root, _training_samples(given, audit), model_path)
@@ -102,18 +110,26 @@ def evaluate_corrections(dataset: Dataset, model_path: Path, audit: Audit) -> Ge
     is_included = np.array([name is not None for name in corrected_names])
     if not is_included.any():
         raise EngineError("All images are excluded. Include some of them to evaluate the corrections.", dataset.root)
+    is_unlearnt = yield from find_unlearnt(dataset.root, embeddings.samples, model_path)
+    if not (is_unlearnt & is_included).any():
+        raise EngineError(
+            "The model learnt from all of these images, so the gain from corrections cannot be measured. "
+            "Train again, or open another model.",
+            dataset.root,
+        )
     indices = {name: label for label, name in enumerate(given.classes)}
     corrected = np.array([indices[name] for name in corrected_names if name is not None], np.int64)
     vectors, labels, num_classes = embeddings.vectors, embeddings.labels, len(given.classes)
     groups = _groups(embeddings, audit)
     from_given = out_of_fold_probabilities(vectors, labels, num_classes, groups=groups)
     from_corrected = out_of_fold_probabilities(vectors[is_included], corrected, num_classes, groups=groups[is_included])
+    is_measured = is_unlearnt[is_included]
     return CorrectionGain(
-        accuracy_given=_accuracy(from_given, labels),
-        before=_accuracy(from_given[is_included], corrected),
-        after=_accuracy(from_corrected, corrected),
-        num_given=len(labels),
-        num_images=len(corrected),
+        accuracy_given=_accuracy(from_given, labels, is_unlearnt),
+        before=_accuracy(from_given[is_included], corrected, is_measured),
+        after=_accuracy(from_corrected, corrected, is_measured),
+        num_given=int(is_unlearnt.sum()),
+        num_images=int(is_measured.sum()),
     )
 
 
@@ -138,5 +154,5 @@ def _adjust_by_thresholds(probabilities: Probabilities, labels: Labels) -> Proba
     return result
 
 
-def _accuracy(probabilities: Probabilities, labels: Labels) -> float:
-    return float((probabilities.argmax(1) == labels).mean())
+def _accuracy(probabilities: Probabilities, labels: Labels, is_measured: Flags) -> float:
+    return float((probabilities.argmax(1) == labels)[is_measured].mean())

@@ -1,16 +1,18 @@
 """The images that a model file learnt from: its own digests, or for older models the images of its run."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from engine.audit.learnt_from import NOTHING, LearntFrom
-from engine.audit.learnt_images import LearntImages
+from engine.audit.learnt_images import Flags, LearntImages
 from engine.audit.scan import fingerprint_dataset
 from engine.core.errors import EngineError
 from engine.core.events import Event
-from engine.data.dataset import Dataset
+from engine.data.dataset import Dataset, Sample
 from engine.ml.models.learnt_digests import read_learnt
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import Run
@@ -47,6 +49,15 @@ def find_learnt_from_weights(weights: str) -> Generator[Event, None, LearntFrom]
     except EngineError:
         return NOTHING
     return (yield from find_learnt_from(path))
+
+
+def find_unlearnt(root: Path, samples: Sequence[Sample], model_path: Path) -> Generator[Event, None, Flags]:
+    """Return which of some images of a folder are readable and were not learnt from by a model, shape (N,)."""
+    scanned = yield from fingerprint_dataset(Dataset(root, (), tuple(samples)), is_part=True)
+    learnt = yield from find_learnt_from(model_path)
+    copies = yield from learnt.find_copies(scanned)
+    paths = {sample.path for sample, is_copy in zip(scanned.samples, copies.is_any) if not is_copy}
+    return np.array([sample.path in paths for sample in samples], np.bool_)
 
 
 def digest_images(dataset: Dataset) -> Generator[Event, None, LearntImages]:

@@ -10,6 +10,7 @@ from engine import jobs
 from engine.audit.findings import Audit
 from engine.cli.main import main
 from engine.config.settings import RunConfig
+from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.label_overrides import append_decision
@@ -46,6 +47,9 @@ def test_a_class_with_low_confidence_is_compared_with_its_own_threshold() -> Non
     assert find_label_issues(probabilities, np.array([1, 1, 0, 1]))[2].tolist() == [False, False, False, True]
 
 
+CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=2, batch_size=8)
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Red and blue pictures, two of them in the wrong folder."""
@@ -56,9 +60,10 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def model(data: Path, tmp_path: Path) -> Path:
-    config = RunConfig().changed("data", image_size=16).changed("training", epochs=2, batch_size=8)
-    return run_to_end(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run")).model_path
+def model(tmp_path: Path) -> Path:
+    """A model that learnt from other images of the same colours."""
+    other = write_classes(tmp_path / "other", {"red": 14, "blue": 14}, seed=1)
+    return run_to_end(jobs.train(split(scan(other), 0.2, 0), CONFIG, tmp_path / "run")).model_path
 
 
 def test_images_in_the_wrong_folder_are_queued_and_corrections_raise_the_accuracy(data: Path, model: Path) -> None:
@@ -75,6 +80,19 @@ def test_images_in_the_wrong_folder_are_queued_and_corrections_raise_the_accurac
     assert gain.accuracy_given < gain.after
     assert gain.before <= gain.after
     assert gain.num_images == gain.num_given == 28
+
+
+def test_only_images_that_the_model_has_not_learnt_from_count_for_the_accuracy(data: Path, tmp_path: Path) -> None:
+    own = run_to_end(jobs.train(split(scan(data), 0.2, 0), CONFIG, tmp_path / "own"))
+    num_val = len(own.dataset.of_split("val"))
+    assert run_to_end(jobs.review(scan(data), own.model_path, Audit())).num_images == num_val
+    gain = run_to_end(jobs.evaluate_corrections(scan(data), own.model_path))
+    assert gain.num_images == gain.num_given == num_val
+    for sample in own.dataset.of_split("val"):
+        (data / sample.path).unlink()
+    assert run_to_end(jobs.review(scan(data), own.model_path, Audit())).accuracy is None
+    with pytest.raises(EngineError, match="learnt from all"):
+        run_to_end(jobs.evaluate_corrections(scan(data), own.model_path))
 
 
 def test_images_of_the_test_split_are_not_reviewed(data: Path, model: Path) -> None:
