@@ -125,8 +125,8 @@ def _print_scores(queue: Review, gain: CorrectionGain | None) -> None:
     print_line(f"{len(queue.items)} images to review")
     if gain is not None:
         print_line(
-            f"cross-validated accuracy on images that the model has not learnt from: {gain.accuracy_given:.3f} on given "
-            f"labels ({gain.num_given} images); on "
+            "cross-validated accuracy on images that the model has not learnt from: "
+            f"{gain.accuracy_given:.3f} on given labels ({gain.num_given} images); on "
             f"corrected labels {gain.before:.3f} when trained on given labels, {gain.after:.3f} when trained on "
             f"corrected labels ({gain.num_images} images)"
         )

@@ -54,7 +54,7 @@ class FinalTestBox(QWidget):
             self.summary.setText(f"{count(status.num_images, 'test image')}, not evaluated yet")
         else:
             copies = f" {status.num_left_out:,} copies left out." if status.num_left_out else ""
-            self.summary.setText(f"{test_text(status.headline)} Tested on {status.day}.{copies}")
+            self.summary.setText(f"{test_text(status.headline)}. Tested on {status.day}.{copies}")
         self.button.setVisible(isinstance(status, FinalTestStatus) and status.headline is None)
         self.setVisible(isinstance(status, EngineError) or status.num_images > 0)
 
