@@ -62,7 +62,7 @@ class ImageClassificationPipeline:
         dataset = run_to_end(jobs.scan(Path(folder)))
         if len(dataset.classes) != self._num_classes:
             raise EngineError(f"The folder has {len(dataset.classes)} classes, not {self._num_classes}.", dataset.root)
-        self._dataset = run_to_end(jobs.split(dataset, self.config.data))
+        self._dataset = run_to_end(jobs.split(dataset, self.config.data, self.config.model.weights))
         return self._dataset
 
     def configure_training(self, **sections_or_training: object) -> RunConfig:
