@@ -1,5 +1,6 @@
 """Tests of the review panel."""
 
+import errno
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from engine.audit.findings import Audit, DuplicateGroup
 from engine.audit.review_queue import CorrectionGain, LabelIssue, Review
 from engine.config.settings import RunConfig
 from engine.core.events import Event
+from engine.data import label_log
 from engine.data.dataset import Dataset, scan
 from engine.data.label_overrides import read_decisions
 from engine.results.evaluation import Unreadable
@@ -89,6 +91,28 @@ def test_each_key_records_a_decision_and_updates_the_dataset(qtbot: QtBot, panel
     assert {path: decision.action for path, decision in read_decisions(root).items()} == {
         "blue/000.png": "exclude", "blue/003.png": "keep", "red/002.png": "relabel",
     }  # fmt: skip
+
+
+def test_corrections_of_a_read_only_folder_are_kept_elsewhere_and_noted(
+    qtbot: QtBot, panel: ReviewPanel, root: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = label_log.append_line
+
+    def append(path: Path, line: str) -> None:
+        if path.parent == root:
+            raise OSError(errno.EROFS, "Read-only file system")
+        real(path, line)
+
+    monkeypatch.setattr(label_log, "append_line", append)
+    qtbot.keyClick(panel, Qt.Key.Key_X)
+    _settle(qtbot, panel)
+    assert not label_log.label_log_path(root).exists()
+    assert panel._state.dataset is not None
+    assert panel._state.dataset.counts() == [4, 5]
+    assert f"Corrections are kept in {home / 'labels'}" in panel._state.dataset.notes[0]
+    qtbot.keyClick(panel, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    _settle(qtbot, panel)
+    assert panel._state.dataset.counts() == [5, 5]
 
 
 def test_undo_restores_the_last_image_and_shows_it(qtbot: QtBot, panel: ReviewPanel) -> None:
