@@ -108,14 +108,6 @@ def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, sta
     return drawn
 
 
-def with_grey_ranges(dataset: Dataset) -> EventStream[Dataset]:
-    """Return the dataset with the ranges of its images with more than 8 bits per channel."""
-    if dataset.grey_ranges is not None:
-        return dataset
-    scanned = yield from fingerprint_dataset(dataset)
-    return replace(dataset, grey_ranges=scanned.grey_ranges)
-
-
 def skipped_warnings(scanned: DatasetScan) -> Iterator[Warned]:
     """Yield a warning for each unreadable image, and for each way in which images are not decoded as they are."""
     yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in scanned.unreadable)

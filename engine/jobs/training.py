@@ -19,7 +19,7 @@ from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.data.split_names import SPLITS
 from engine.jobs.base import EventStream, translate_device_errors
-from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings, with_grey_ranges
+from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings
 from engine.jobs.held_out import find_start_images, separate_held_out
 from engine.runs.event_log import log_events
 from engine.runs.image_folder import require_images
@@ -62,9 +62,10 @@ def _train(
     require_trainable(dataset)
     honest = yield from separate_held_out(dataset, scanned, start)
     dataset = honest.dataset
+    if dataset.grey_ranges is None:
+        dataset = replace(dataset, grey_ranges=scanned.grey_ranges)
     warnings = (*skipped_warnings(scanned), *split_warnings(dataset), *honest.warnings)
     require_tensorboard(config)
-    dataset = yield from with_grey_ranges(dataset)
     run = Run(path)
     if not is_rank_zero():
         return (yield from _fit_silently(run, config, dataset))

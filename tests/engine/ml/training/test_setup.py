@@ -91,4 +91,4 @@ def test_a_time_budget_with_pretrained_weights_starts_with_a_quick_phase(
 def test_an_image_size_that_the_backbone_does_not_accept_is_an_error() -> None:
     config = RunConfig().changed("model", backbone="vit_b_16").changed("data", image_size=33)
     with pytest.raises(EngineError):
-        make_preprocessing(config)
+        make_preprocessing(config, None)
