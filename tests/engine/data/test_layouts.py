@@ -78,6 +78,7 @@ SPLITS = [
     ([*both("train", "val"), "Thumbs.db", "desktop.ini", "readme.txt", "preview.png"], (4, 4, 0)),
     ([*both("train", "val"), "examples/5"], (4, 4, 0)),
     ([*both("train", "val"), "augmented/ant/2"], (4, 4, 0)),
+    ([*both("train"), "val/ant/monday/1", "test/bee/cam 1/1"], (4, 1, 1)),
     ([*both("train"), "test/6"], (4, 0, 0)),
     ([*both("kaggle_train/kaggle_train"), "kaggle_test/kaggle_test/6"], (4, 0, 0)),
     ([*both("train", "test", "valid"), *both("chest_xray/train", "chest_xray/valid")], (4, 4, 4)),

@@ -64,7 +64,7 @@ def test_the_run_of_a_drive_is_named_after_the_drive(tmp_path: Path) -> None:
 
 
 def test_the_run_of_a_folder_with_a_long_name_can_be_created(tmp_path: Path) -> None:
-    root = tmp_path / ("ü" * 120)
+    root = tmp_path / ("ü" * 127)
     path = new_run_path(root, tmp_path)
     path.mkdir()
     assert path.name.startswith(f"{run_prefix(root)} ")
