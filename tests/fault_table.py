@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 
 from engine import jobs
 from engine.config.settings import RunConfig
+from engine.core.cache import cache_folder
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Warned
@@ -76,6 +78,7 @@ def inject_faults(folder: Path, lasts: bool) -> Iterator[Outcome]:
     with use_disk(FailingDisk()) as disk:
         expected = final_state(run_to_end(jobs.train(dataset, TINY, folder / "undisturbed")))
     for number, what in enumerate(disk.requests):
+        shutil.rmtree(cache_folder())  # with cached records and features, later trainings would make fewer requests
         failing = FailingDisk(number, _FOREVER if lasts else number, errno.ENOSPC if number % 2 else errno.EROFS)
         yield _train_on(failing, what, dataset, folder / f"{number}", expected)
 

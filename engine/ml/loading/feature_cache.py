@@ -75,7 +75,7 @@ def compute_features(
         Features of the readable samples, on the CPU.
     """
     num_views = 2 if mirrored else 1
-    identity = _identity(root, network, preprocessing, dtype, num_views)
+    identity = _identity(root, network, preprocessing, device, dtype, num_views)
     cached = _load(identity)
     keys = {sample.path: _key(root, sample.path) for sample in samples}
     missing = [sample for sample in samples if keys[sample.path] not in cached]
@@ -109,8 +109,18 @@ def _key(root: Path, path: str) -> str:
         return path
 
 
-def _identity(root: Path, network: nn.Module, preprocessing: Preprocessing, dtype: torch.dtype, num_views: int) -> str:
-    digest = hashlib.blake2b(repr((str(root.resolve()), preprocessing, dtype, num_views)).encode(), digest_size=16)
+def _identity(
+    root: Path,
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    device: torch.device,
+    dtype: torch.dtype,
+    num_views: int,
+) -> str:
+    # Device, number of threads and version of torch change the last bits, on which a repeated run must not depend
+    computer = (device.type, torch.get_num_threads(), torch.__version__)
+    values = (str(root.resolve()), preprocessing, computer, dtype, num_views)
+    digest = hashlib.blake2b(repr(values).encode(), digest_size=16)
     for name, tensor in network.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())

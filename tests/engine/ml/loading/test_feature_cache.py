@@ -72,6 +72,19 @@ def test_other_weights_or_views_have_a_cache_of_their_own(tmp_path: Path) -> Non
     ]
 
 
+def test_features_that_another_number_of_threads_computed_are_not_used(tmp_path: Path) -> None:
+    root = write_classes(tmp_path / "data", {"red": 2, "blue": 2})
+    before = torch.get_num_threads()
+    numbers = []
+    try:
+        for num_threads in (1, 2, 1):
+            torch.set_num_threads(num_threads)
+            numbers.append(_compute(root, _network())[1])
+    finally:
+        torch.set_num_threads(before)
+    assert numbers == [4, 4, 0]
+
+
 def test_an_unreadable_image_gives_a_warning_and_is_skipped(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 2, "blue": 2})
     truncate_file(root / "red" / "001.png")
