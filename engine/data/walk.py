@@ -13,11 +13,8 @@ from pathlib import Path
 from engine.core.errors import EngineError
 from engine.core.file_names import is_hidden, is_image_name
 from engine.core.path_text import path_to_text
+from engine.data.sorted_mark import SORTED_MARK, review_names
 
-SORTED_MARK = "classifold-sort.jsonl"
-"""File in the folder that receives sorted images; see `engine.sorting.undo`."""
-REVIEW_NAMES = ("_review", "review")
-"""Names that sorting gives to the folder of images that need a person; the second unless a class has it."""
 _RUN_FILES = frozenset(("model.safetensors", "split.json", "events.jsonl"))
 _MAX_LOOKED_AT = 1_000
 """Entries of a skipped folder that are looked at to find out whether it contains images."""
@@ -125,7 +122,7 @@ class _Walker:
 
     def _drop_review_folder(self, top: Folder) -> None:
         by_name = {folder.name: folder for folder in top.folders}
-        found = [by_name[name] for name in REVIEW_NAMES if name in by_name]
+        found = [by_name[name] for name in review_names(Path(top.path)) if name in by_name]
         for folder in found[:1]:
             top.folders.remove(folder)
             top.num_images -= folder.num_images

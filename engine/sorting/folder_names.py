@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.data.class_names import folded_class_key
-from engine.data.walk import REVIEW_NAMES
+from engine.data.sorted_mark import REVIEW_NAMES
 
 _MAX_FOLDER_BYTES, _MAX_FILE_BYTES = 200, 255
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')

@@ -146,7 +146,8 @@ class Sorter:
         with saving("The sorted images", self._target):
             made_target = not self._target.exists()
             self._target.mkdir(parents=True, exist_ok=True)
-            self._log(UndoHeader(mode=self._mode, source=str(self._source), made_target=made_target))
+            source, review = str(self._source), self.folders.review
+            self._log(UndoHeader(mode=self._mode, source=source, made_target=made_target, review=review))
         self._has_started = True
 
     def _fail(self, path: Path, reason: str) -> Warned:

@@ -16,7 +16,7 @@ from engine.core.progress import Ticker
 from engine.core.records import FrozenModel
 from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
-from engine.data.walk import SORTED_MARK
+from engine.data.sorted_mark import SORTED_MARK
 from engine.sorting.file_transfer import TransferMode, has_same_content, is_about_file, move_file, remove_file
 
 UNDO_NAME = SORTED_MARK
@@ -32,6 +32,8 @@ class UndoHeader(FrozenModel):
     """Absolute path of the folder that was sorted."""
     made_target: bool
     """True if sorting created the target folder."""
+    review: str | None = None
+    """Name of the folder of images that need a person; None in files of earlier versions."""
 
 
 class UndoEntry(FrozenModel):

@@ -12,6 +12,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.core.path_text import path_to_text
+from engine.data.dataset import scan
 from engine.results.predictions import ACCEPTED, UNKNOWN, UNSURE, Prediction, PredictionDecision
 from engine.sorting import file_transfer, sorter
 from engine.sorting import undo as undo_module
@@ -477,3 +478,20 @@ def test_a_target_inside_the_source_is_recognised_where_letter_case_does_not_mat
 def test_images_are_sorted_into_a_folder_above_them(source: Path) -> None:
     assert _sort(source / "deep", source, "move").num_sorted == 2
     assert (source / "ant" / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("classes", [("ant", "review"), ("ant", "review", "_review"), ("ant", "bee")])
+@pytest.mark.parametrize("has_unsure", [True, False])
+def test_a_sorted_folder_is_a_dataset_of_its_classes_without_the_images_to_review(
+    tmp_path: Path, classes: Sequence[str], has_unsure: bool
+) -> None:
+    source = _write(tmp_path / "photos", *(f"{name}/{number}.jpg" for name in classes for number in range(3)))
+
+    def predict(path: Path) -> Prediction:
+        is_unsure = has_unsure and path.name == "2.jpg"
+        return _prediction(path, path.parent.name, UNSURE if is_unsure else ACCEPTED)
+
+    _sort(source, tmp_path / "out", "copy", predict, classes)
+    dataset = scan(tmp_path / "out")
+    assert set(dataset.classes) == set(classes)
+    assert dataset.counts() == [2 if has_unsure else 3] * len(classes)
