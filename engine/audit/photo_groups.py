@@ -18,7 +18,7 @@ from engine.data.name_patterns import NameKeys
 from engine.data.photo_groups import GroupKind, PhotoGroup, PhotoGroups
 
 _MIN_SIMILAR = 10
-"""Groups of so many near-duplicates are a series of its own, such as the frames of a fixed camera."""
+"""So many near-duplicates are a series, such as the frames of a fixed camera."""
 
 
 def find_photo_groups(
@@ -64,14 +64,23 @@ def find_photo_groups(
             {"train", "val"} <= {samples[row].split for row in rows} for kind, rows in found if kind != "part"
         ),
         order=tuple(paths[row] for row in order),
+        times=tuple(times[order].tolist()),
     )
 
 
 def with_duplicates(photo_groups: PhotoGroups, duplicates: Iterable[DuplicateGroup]) -> PhotoGroups:
-    """Return the groups together with the groups of duplicates."""
+    """Return the groups together with the groups of duplicates.
+
+    Near-duplicates that were taken at different times are shots of a series, and so are very many of them.
+    """
+    time_of = dict(zip(photo_groups.order, photo_groups.times))
     added = []
     for group in duplicates:
-        kind: GroupKind = "similar" if group.kind == "near" and len(group.paths) >= _MIN_SIMILAR else "duplicate"
+        times = {time_of.get(path, math.nan) for path in group.paths}
+        is_series = len(group.paths) >= _MIN_SIMILAR or (
+            len(times) == len(group.paths) and not any(math.isnan(time) for time in times)
+        )
+        kind: GroupKind = "similar" if group.kind == "near" and is_series else "duplicate"
         added.append(PhotoGroup(kind=kind, paths=group.paths))
     return photo_groups.model_copy(update={"groups": (*photo_groups.groups, *added)})
 

@@ -38,6 +38,8 @@ class PhotoGroups(FrozenModel):
     """Longest pause between two photos of a group by time; None if no group was sought by time."""
     order: tuple[str, ...] = Field((), exclude=True)
     """Paths of all grouped photos, in the order in which they were taken, or else of their names."""
+    times: tuple[float, ...] = Field((), exclude=True)
+    """Capture times of the photos in `order`, in seconds; NaN where unknown."""
 
     num_leaks: int = 0
     """Number of groups with photos in both training and validation, in a folder with its own split."""

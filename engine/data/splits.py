@@ -94,12 +94,18 @@ def _apply(dataset: Dataset, chosen: set[int], units: Units, grouping: str) -> D
     return replace(dataset, samples=samples, groups=tuple(groups), grouping=grouping)
 
 
+def divided_paths(dataset: Dataset) -> frozenset[str]:
+    """Return the paths of the images whose groups were divided between training and validation."""
+    cut = {number for number, group in enumerate(dataset.groups) if group.is_cut}
+    return frozenset(sample.path for sample in dataset.samples if sample.group in cut) if cut else frozenset()
+
+
 def cut_warning(dataset: Dataset) -> str | None:
     """Return a sentence about the classes whose groups were divided between training and validation, if any."""
-    cut = {number for number, group in enumerate(dataset.groups) if group.is_cut}
+    cut = divided_paths(dataset)
     if not cut:
         return None
-    labels = {sample.label for sample in dataset.samples if sample.group in cut and sample.split == "val"}
+    labels = {sample.label for sample in dataset.samples if sample.path in cut and sample.split == "val"}
     val, train = dataset.counts("val"), dataset.counts("train")
     return describe_cuts({dataset.classes[label]: (val[label], val[label] + train[label]) for label in sorted(labels)})
 

@@ -92,11 +92,12 @@ def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, sta
     """
     dataset = dataset.without(frozenset(bad.path for bad in scanned.unreadable))
     dataset = replace(dataset, grey_ranges=scanned.grey_ranges)
+    photo_groups = find_groups_in_scan(scanned, dataset.classes, data)
     if dataset.has_val:
-        return dataset
+        return replace(dataset, grouping=photo_groups.describe())
     keep_in_train = yield from paths_of_copies(scanned, start)
     duplicates = (yield from find_duplicates_in_scan(scanned)) if data.group_duplicates else ()
-    groups = with_duplicates(find_groups_in_scan(scanned, dataset.classes, data), duplicates)
+    groups = with_duplicates(photo_groups, duplicates)
     drawn = draw_split(dataset, data.val_fraction, data.seed, groups, keep_in_train)
     if keep_in_train and not drawn.of_split("val"):
         raise EngineError(

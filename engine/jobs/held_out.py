@@ -15,6 +15,7 @@ from engine.core.events import Warned
 from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
 from engine.data.split_names import Split
+from engine.data.splits import divided_paths
 from engine.jobs.base import EventStream
 
 _HELD_OUT: tuple[tuple[Split, str, str], ...] = (
@@ -41,10 +42,16 @@ def find_start_images(weights: str) -> EventStream[LearntFrom]:
     return (yield from find_learnt_from_weights(weights))
 
 
-def paths_of_copies(scanned: DatasetScan, learnt: LearntFrom) -> EventStream[frozenset[str]]:
-    """Return the paths of the scanned images that were learnt from."""
+def paths_of_copies(
+    scanned: DatasetScan, learnt: LearntFrom, series: frozenset[str] = frozenset()
+) -> EventStream[frozenset[str]]:
+    """Return the paths of the scanned images that were learnt from.
+
+    Images of a `series` are alike without being copies, so only identical files count for them.
+    """
     copies = yield from learnt.find_copies(scanned)
-    return frozenset(sample.path for sample, flag in zip(scanned.samples, copies.is_any) if flag)
+    rows = zip(scanned.samples, copies.is_any, copies.is_same)
+    return frozenset(sample.path for sample, is_any, is_same in rows if (is_same if sample.path in series else is_any))
 
 
 def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom) -> EventStream[HonestSplit]:
@@ -71,7 +78,7 @@ def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom)
         members = tuple(sample for sample, flag in zip(scanned.samples, rows) if flag)
         held_out = replace(scanned, samples=members, records=scanned.records[rows])
         own = LearntFrom(LearntImages.from_records(scanned.records[before]))
-        of_others = yield from paths_of_copies(held_out, own)
+        of_others = yield from paths_of_copies(held_out, own, divided_paths(dataset))
         of_start = (yield from paths_of_copies(held_out, start)) - of_others
         before |= rows
         found = of_others | of_start

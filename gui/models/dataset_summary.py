@@ -67,7 +67,7 @@ def split_dataset(dataset: Dataset, audit: Audit, data: DataConfig) -> PreparedD
         audit: Findings with the groups of duplicates and photos, which stay on one side if the settings say so.
         data: Settings of the split.
     """
-    dataset = replace(dataset, grey_ranges=audit.grey_ranges)
+    dataset = replace(dataset, grey_ranges=audit.grey_ranges, grouping=audit.photo_groups.describe())
     if not dataset.has_val:
         groups = with_duplicates(audit.photo_groups, audit.duplicates if data.group_duplicates else ())
         dataset = split(unsplit(dataset), data.val_fraction, data.seed, groups)

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -24,7 +25,9 @@ _TINY = [
 _START = datetime(2024, 5, 1, 6, tzinfo=UTC)
 
 
-def _write_photo(path: Path, number: int, seconds: float | None, serial: str = "") -> None:
+def _write_photo(
+    path: Path, number: int, seconds: float | None, serial: str = "", noise_seed: int | None = None, quality: int = 90
+) -> None:
     exif = Image.Exif()
     exif[0x0110] = "T1"
     if seconds is not None:
@@ -32,7 +35,10 @@ def _write_photo(path: Path, number: int, seconds: float | None, serial: str = "
     if serial:
         exif.get_ifd(0x8769)[0xA431] = serial
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw_scene(number).resize((32, 32)).save(path, exif=exif)
+    pixels = np.asarray(draw_scene(number).resize((64, 48)), np.int64)
+    if noise_seed is not None:
+        pixels = pixels + np.random.default_rng(noise_seed).integers(-6, 7, pixels.shape)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, exif=exif, quality=quality)
 
 
 @pytest.fixture
@@ -91,6 +97,38 @@ def test_classes_of_one_series_are_trained_on_and_a_warning_names_them(
     files = json.loads((tmp_path / "run" / "split.json").read_text("utf-8"))["files"]
     in_val = [int(file["path"][-7:-4]) for file in files if file["split"] == "val"]
     assert sorted(in_val) == [*range(16, 20), *range(36, 40)]
+
+
+@pytest.mark.parametrize(("num_frames", "seconds"), [(20, 1), (20, None), (6, 1)])
+def test_frames_of_a_fixed_camera_are_trained_on_although_they_are_alike(
+    tmp_path: Path, num_frames: int, seconds: float | None
+) -> None:
+    for label, number in np.ndindex(2, num_frames):
+        path = tmp_path / "data" / ("ant", "bee")[label] / f"f_{number:03}.jpg"
+        taken = None if seconds is None else 9000 * label + seconds * number
+        _write_photo(path, label, taken, noise_seed=number)
+    assert main(["train", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *_TINY]) == 0
+    files = json.loads((tmp_path / "run" / "split.json").read_text("utf-8"))["files"]
+    assert sum(file["split"] == "val" for file in files) == 2 * max(1, num_frames // 5)
+
+
+def test_copies_of_one_image_are_not_divided(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label, number in np.ndindex(2, 6):
+        path = tmp_path / "data" / ("ant", "bee")[label] / f"x_{number}.jpg"
+        _write_photo(path, label, 9000 * label, quality=60 + 5 * number)
+    assert main(["train", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *_TINY]) == 1
+    assert "There are no validation images" in capsys.readouterr().err
+
+
+def test_a_patient_in_train_and_val_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(16):
+        split, label = ("train", "val")[number % 2], ("ant", "bee")[number // 8]
+        _write_photo(tmp_path / "data" / split / label / f"patient{number // 4}_{number}.jpg", number, None)
+    assert main(["scan", str(tmp_path / "data")]) == 0
+    expected = "4 by file name, 4 in both training and validation"
+    assert f"groups: {expected}" in capsys.readouterr().out.splitlines()
+    assert main(["train", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *_TINY]) == 0
+    assert f"Groups: {expected}." in capsys.readouterr().err
 
 
 def test_the_serial_number_is_in_no_stored_file(events: Path, tmp_path: Path) -> None:
