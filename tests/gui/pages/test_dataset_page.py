@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from engine.audit.findings import Audit
+from engine.core.errors import EngineError
 from engine.data.dataset import Dataset, Sample
 from engine.results.evaluation import (
     Unreadable,
@@ -15,6 +17,7 @@ from gui.operations import Operations
 from gui.pages.dataset_page import DatasetPage
 from gui.preferences import Preferences
 from gui.state import AppState
+from tests.images import write_classes
 
 
 def test_the_dataset_page_shows_the_split_and_names_unreadable_files(
@@ -33,3 +36,46 @@ def test_the_dataset_page_shows_the_split_and_names_unreadable_files(
     assert len(page.grid.items) == 4
     page.classes.setCurrentRow(2)
     assert {item.caption for item in page.grid.items} == {"bee"}
+
+
+def test_the_page_shows_how_a_folder_was_understood(
+    qtbot: QtBot, state: AppState, operations: Operations, settle: Callable[[], None], tmp_path: Path
+) -> None:
+    page = DatasetPage(state, operations, Preferences())
+    qtbot.addWidget(page)
+    for split, number in (("Training", 4), ("Valid", 2), ("examples", 1)):
+        write_classes(tmp_path / "archive" / split, {"ant": number, "bee": number}, seed=number)
+    (tmp_path / "archive" / "examples" / "bee").rename(tmp_path / "archive" / "examples" / "wasp")
+    operations.datasets.open(tmp_path)
+    settle()
+    summary = page.summary.text().replace("\N{NO-BREAK SPACE}", " ")
+    assert summary == "12 images in 2 classes: 8 training, 4 validation (the folder's own), 0 test"
+    assert "The classes are read from the folder 'archive'." in page.notes.text()
+    assert "The folder 'examples' is not a split and is left out (2 images)." in page.notes.text()
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_folder_without_training_images_is_shown(
+    qtbot: QtBot, state: AppState, operations: Operations, settle: Callable[[], None], tmp_path: Path, split: str
+) -> None:
+    page = DatasetPage(state, operations, Preferences())
+    qtbot.addWidget(page)
+    operations.datasets.open(write_classes(tmp_path / split, {"ant": 2, "bee": 2}).parent)
+    settle()
+    assert "0 training" in page.summary.text()
+    assert len(page.grid.items) == 4
+
+
+def test_a_doubtful_folder_is_refused_with_a_sentence(
+    qtbot: QtBot, state: AppState, operations: Operations, settle: Callable[[], None], tmp_path: Path
+) -> None:
+    page = DatasetPage(state, operations, Preferences())
+    qtbot.addWidget(page)
+    errors: list[EngineError] = []
+    operations.runner.failed.connect(errors.append)
+    for name in ("flowers", "insects"):
+        write_classes(tmp_path / name, {"ant": 1, "bee": 1})
+    operations.datasets.open(tmp_path)
+    settle()
+    assert ["'flowers' and 'insects' contain the same class folders" in error.message for error in errors] == [True]
+    assert state.dataset is None
