@@ -16,7 +16,7 @@ from engine.audit.fingerprint import fingerprint
 from engine.data.decode import MAX_DECODE_BYTES, decode
 from tests.image_bytes import HEIC, encode, png, png_chunk, tiled_tiff
 from tests.images import draw_scene
-from tests.tiff_bytes import DEFLATE, tiff
+from tests.tiff_bytes import DEFLATE, LZW, tiff
 
 MAX_MEMORY = MAX_DECODE_BYTES + 900_000_000
 """Bytes: the limit for decoding, the 200 million pixels that may be returned, and 300 MB for the program itself."""
@@ -92,7 +92,7 @@ def _valid_files() -> tuple[bytes, ...]:
         tiled_tiff(32),
         tiff(np.asarray(scene).astype(np.float64), planar=True),
         tiff(np.asarray(scene).astype(np.float16), compression=DEFLATE, tile=16, order=">"),
-        tiff(np.asarray(scene).astype(np.uint16), planar=True, rows_per_strip=7),
+        tiff(np.asarray(scene).astype(np.uint16), planar=True, rows_per_strip=7, compression=LZW),
         png(np.asarray(scene).astype(np.uint16) * 16, 16, 2),
         png(np.asarray(transparent).astype(np.uint16) * 16, 16, 6),
         _animation("TIFF"),

@@ -1,5 +1,6 @@
 """TIFF files of unusual kinds as bytes, for tests: any sample type, byte order, channels, planes and tiles."""
 
+import io
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -7,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 _FORMATS = {"u": 1, "i": 2, "f": 3, "c": 6}
-UNCOMPRESSED, LZW, DEFLATE = 1, 5, 8
+UNCOMPRESSED, LZW, DEFLATE, PACK_BITS, LZMA, ZSTANDARD = 1, 5, 8, 32773, 34925, 50000
 MIN_IS_WHITE, MIN_IS_BLACK, RGB = 0, 1, 2
 
 
@@ -28,7 +30,7 @@ def tiff(
         pages: Samples of each page, shape (H, W) or (H, W, C).
         order: Byte order, "<" or ">".
         planar: Store the channels one after the other.
-        compression: UNCOMPRESSED or DEFLATE; another number is written, but the data is not compressed.
+        compression: One of the numbers above; another one is written, but the data is not compressed.
         rows_per_strip: Rows of a strip; None: one strip.
         tile: Side of square tiles in place of strips.
         tags: Further tags, which replace those of samples and strips.
@@ -39,7 +41,7 @@ def tiff(
         samples = page if page.ndim == 3 else page[..., None]
         entries = _describe(samples, planar, compression)
         chunks = [
-            zlib.compress(chunk) if compression == DEFLATE else chunk
+            _compress(chunk, compression)
             for chunk in _chunks(samples.astype(samples.dtype.newbyteorder(order)), planar, rows_per_strip, tile)
         ]
         offsets = []
@@ -87,6 +89,19 @@ def _chunks(samples: npt.NDArray[Any], planar: bool, rows_per_strip: int | None,
             for left in range(0, width, tile)
         ]
     return chunks
+
+
+def _compress(chunk: bytes, compression: int) -> bytes:
+    if compression == DEFLATE:
+        return zlib.compress(chunk)
+    names = {LZW: "tiff_lzw", PACK_BITS: "packbits", LZMA: "lzma", ZSTANDARD: "zstd"}
+    if compression not in names:
+        return chunk
+    file = io.BytesIO()
+    Image.frombytes("L", (len(chunk), 1), chunk).save(file, "TIFF", compression=names[compression])
+    with Image.open(file) as strip:
+        (offset,), (size,) = strip.tag_v2[273], strip.tag_v2[279]  # type: ignore[attr-defined]
+    return file.getvalue()[offset : offset + size]
 
 
 def _write_directory(content: bytearray, link: int, entries: Mapping[int, Any], order: str) -> int:

@@ -8,14 +8,14 @@ import numpy as np
 from PIL.ExifTags import Base
 
 from engine.core.errors import EngineError
+from engine.data.tiff_codec import CODECS, UNCOMPRESSED
 
 _LETTERS = {1: "u", 2: "i", 3: "f"}
 """Letters of NumPy for the sample formats of TIFF."""
 _NAMES = {1: "integers", 2: "signed integers", 3: "floating-point numbers", 5: "complex integers", 6: "complex numbers"}
 _SIZES = {"u": (8, 16, 32, 64), "i": (8, 16, 32, 64), "f": (16, 32, 64)}
-_COMPRESSIONS = {2: "CCITT", 3: "CCITT", 4: "CCITT", 5: "LZW", 6: "JPEG", 7: "JPEG", 32773: "PackBits", 34925: "LZMA"}
-_COMPRESSIONS |= {34712: "JPEG 2000", 34887: "LERC", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL"}
-_UNCOMPRESSED, _DEFLATED = (1,), (8, 32946)
+_OTHER_CODECS = {2: "CCITT", 3: "CCITT", 4: "CCITT", 6: "JPEG", 7: "JPEG", 34712: "JPEG 2000", 34887: "LERC"}
+_OTHER_CODECS |= {50001: "WebP", 50002: "JPEG XL"}
 _GREY, _RGB = (0, 1), 2
 _MAX_CHUNKS = 1_000_000
 
@@ -63,9 +63,14 @@ class Layout:
         return 1 if self.is_planar else self.num_channels
 
     @property
+    def row_bytes(self) -> int:
+        """Size of a row of a strip or tile after decompression."""
+        return self.chunk_width * self.channels_per_chunk * self.dtype.itemsize
+
+    @property
     def chunk_bytes(self) -> int:
         """Size of a whole strip or tile after decompression."""
-        return self.chunk_width * self.chunk_height * self.channels_per_chunk * self.dtype.itemsize
+        return self.chunk_height * self.row_bytes
 
     @property
     def num_bytes(self) -> int:
@@ -82,18 +87,13 @@ class Layout:
         """Number of strips or tiles of one plane."""
         return self.chunks_across * -(-self.height // self.chunk_height)
 
-    @property
-    def is_deflated(self) -> bool:
-        """True if the data is compressed with deflate."""
-        return self.compression in _DEFLATED
-
     def require_readable(self) -> None:
         """Raise EngineError with a sentence that names the kind of samples if they cannot be read."""
         letter = _LETTERS.get(self.sample_format)
         is_known_type = letter is not None and self.bits in _SIZES[letter]
         is_known_photometric = self.photometric in (*_GREY, _RGB)
         is_known_predictor = self.predictor == 1 or self.predictor == (3 if letter == "f" else 2)
-        is_known_compression = self.compression in (*_UNCOMPRESSED, *_DEFLATED) and is_known_predictor
+        is_known_compression = self.compression in (UNCOMPRESSED, *CODECS) and is_known_predictor
         if not (is_known_type and is_known_photometric and is_known_compression):
             raise EngineError(
                 f"This TIFF contains {self._description}, which Classifold does not read. Save it without compression "
@@ -110,9 +110,10 @@ class Layout:
         channels = "one channel" if self.num_channels == 1 else f"{self.num_channels} channels"
         bits = f"{self.bits}-bit " if self.bits else ""
         numbers = f"{channels} of {bits}{_NAMES.get(self.sample_format, 'samples of an unknown type')}"
-        if self.compression in (*_UNCOMPRESSED, *_DEFLATED):
+        if self.compression == UNCOMPRESSED:
             return numbers
-        return f"{numbers} with {_COMPRESSIONS.get(self.compression, f'unknown ({self.compression})')} compression"
+        codec = (CODECS | _OTHER_CODECS).get(self.compression, f"unknown ({self.compression})")
+        return f"{numbers} with {codec} compression"
 
 
 def read_layout(tags: Any) -> Layout:

@@ -1,9 +1,8 @@
 """Reader of TIFF samples that Pillow does not decode: halves, doubles, floats in colour, further channels, planes.
 
-Only uncompressed and deflated data is read; other files are refused with a sentence that names what they contain.
+Files of other kinds or compressions are refused with a sentence that names what they contain.
 """
 
-import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -15,7 +14,11 @@ from PIL.ExifTags import Base
 from engine.data.deep_samples import Box, DeepSamples
 from engine.data.grey_range import Range
 from engine.data.stated_range import display_range, is_white_zero
+from engine.data.tiff_codec import decompress
 from engine.data.tiff_layout import Layout, read_layout
+
+_MAX_OVERHEAD = 4096
+"""Bytes by which compressed data may exceed twice its size."""
 
 
 class UnusualTiff(TiffImagePlugin.TiffImageFile):
@@ -100,29 +103,16 @@ def _chunks(layout: Layout, file: BinaryIO) -> Iterator[tuple[tuple[int, int], s
         row, column = divmod(position, layout.chunks_across)
         if row * layout.chunk_height >= layout.height:
             continue
+        num_rows = min(layout.chunk_height, layout.height - row * layout.chunk_height)
         file.seek(offset)
-        data = file.read(min(size, 2 * layout.chunk_bytes + 1024))
-        samples = _unpack(data, layout, min(layout.chunk_height, layout.height - row * layout.chunk_height))
+        data = file.read(min(size, 2 * layout.chunk_bytes + _MAX_OVERHEAD))
+        rows = decompress(data, layout.compression, num_rows, layout.row_bytes)
+        samples = _undo_predictor(rows, layout).reshape(num_rows, layout.chunk_width, layout.channels_per_chunk)
         origin = row * layout.chunk_height, column * layout.chunk_width
         if layout.is_planar:
             yield origin, slice(plane, plane + 1), samples
         else:
             yield origin, slice(0, layout.num_read), samples[..., : layout.num_read]
-
-
-def _unpack(data: bytes, layout: Layout, num_rows: int) -> npt.NDArray[np.generic]:
-    """Return the samples of a strip or tile, shape (H, W, C); the last strip may be cut after `num_rows` rows."""
-    if layout.is_deflated:
-        data = zlib.decompressobj().decompress(data, layout.chunk_bytes)
-    row_samples = layout.chunk_width * layout.channels_per_chunk
-    rows = np.frombuffer(data[: layout.chunk_bytes], np.uint8)
-    row_bytes = row_samples * layout.dtype.itemsize
-    num_whole = len(rows) // row_bytes
-    if num_whole < num_rows:
-        raise OSError("image file is truncated")
-    rows = rows[: num_whole * row_bytes].reshape(num_whole, row_bytes)
-    samples = _undo_predictor(rows, layout)
-    return samples.reshape(num_whole, layout.chunk_width, layout.channels_per_chunk)
 
 
 def _undo_predictor(rows: npt.NDArray[np.uint8], layout: Layout) -> npt.NDArray[np.generic]:
