@@ -24,7 +24,10 @@ def _training(names: str, tests: str) -> tuple[list[str], list[str]]:
 
 
 GROUPS = {
-    "splits": (["engine/data/splits.py"], ["tests/engine/data/test_splits.py"]),
+    "splits": (
+        [f"engine/data/{name}.py" for name in ("splits", "split_selection", "split_units")],
+        ["tests/engine/data/test_splits.py"],
+    ),
     "decode": (
         [f"engine/data/{name}.py" for name in ("decode", "decode_limits", "deep_samples", "grey_range", "to_rgb")],
         [f"tests/engine/data/test_decode{part}.py" for part in ("", "_errors", "_limits", "_reduction")]
