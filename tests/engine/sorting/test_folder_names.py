@@ -64,3 +64,12 @@ def test_a_long_name_of_a_class_or_file_fits_the_limit_of_file_systems(tmp_path:
         assert second.name.endswith("-2.jpg")
         assert len(os.fsencode(second.name)) <= 255
         assert free_path(tmp_path, file_name).name.endswith("-3.jpg")
+
+
+def test_a_file_name_is_taken_where_letter_case_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jpg").touch()
+    names = {"a.jpg"}
+    monkeypatch.setattr(os.path, "lexists", lambda path: Path(path).name.casefold() in names)
+    assert free_path(tmp_path, "A.JPG") == tmp_path / "A-2.JPG"
