@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMenu, QPushButton, QTa
 
 from engine.audit.review_queue import CorrectionGain, ReviewItem, remaining_items
 from engine.core.formatting import count, percent
+from engine.data.class_names import normalize_class_name
 from engine.data.dataset import Dataset
 from engine.data.label_overrides import Action, Decision
 from gui.latest_job import LatestJob
@@ -285,6 +286,7 @@ def _unavailable_reason(state: AppState, dataset: Dataset | None) -> str:
     if state.model_metadata is None:
         return "The model is being read."
     model_classes = state.model_metadata.classes
-    if not set(dataset.classes) <= set(model_classes):
+    # Models of version 0.1 may have names in another Unicode form
+    if not set(dataset.classes) <= {*model_classes, *map(normalize_class_name, model_classes)}:
         return "Duplicates and unreadable files only. The open model has other classes; train one on these images."
     return ""

@@ -8,6 +8,7 @@ import torch
 
 from engine.core.errors import EngineError
 from engine.core.path_text import path_to_text
+from engine.data.class_names import match_class_names
 from engine.data.decode import decode
 from engine.ml.evaluation.gradcam import compute_cam, find_target_layer
 from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, OpenModel, open_model
@@ -40,6 +41,7 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     with _ONE_AT_A_TIME:
         model = _open(model_path, modified)
     metadata, preprocessing = model.metadata, model.preprocessing
+    label = None if label is None else match_class_names([label], metadata.classes).get(label, label)
     if label is not None and label not in metadata.classes:
         names = ", ".join(metadata.classes[:_MAX_NAMES])
         raise EngineError(f"The model has no class '{label}'. Choose one of its classes, such as {names}.", model_path)

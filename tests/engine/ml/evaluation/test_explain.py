@@ -74,6 +74,10 @@ def test_explanations_and_predictions_at_the_same_time_equal_those_one_after_the
         assert [future.result() for future in predicted] == predictions
 
 
+def test_a_class_to_explain_may_be_typed_in_another_letter_case(run: Run) -> None:
+    assert run_to_end(jobs.explain(run.model_path, _image(run), "Blue ")).label == "blue"
+
+
 def test_an_unknown_class_and_a_damaged_image_raise_errors(run: Run, tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="no class 'green'"):
         run_to_end(jobs.explain(run.model_path, _image(run), "green"))
