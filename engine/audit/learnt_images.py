@@ -27,7 +27,7 @@ MAX_ROWS = 4_000_000
 _MAX_DISTANCE = 6
 """Largest sum of the Hamming distances of both hashes; `python -m benchmarks.copies` measures it."""
 _MAX_COLOUR_DIFFERENCE = 3
-_MAX_CONTRAST_DIFFERENCE = 2
+_MAX_CONTRAST_DIFFERENCE = 3
 _MIN_SIDE = 32
 """Smaller images have too little detail for a tolerance, so that only equal hashes count."""
 _MIN_CONTRAST = 4
