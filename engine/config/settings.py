@@ -145,6 +145,11 @@ class ModelConfig(FiniteModel):
         description="Probability of dropping a feature before the classifier during training. 0: off.",
     )
 
+    @property
+    def weights_path(self) -> Path | None:
+        """The file of the weights, or None if they are not read from a file that the user chose."""
+        return None if self.weights in ("none", "default") else Path(self.weights).expanduser()
+
 
 class OptimConfig(FiniteModel):
     """Optimizer and its parameters."""
@@ -198,7 +203,8 @@ class TrainingConfig(FiniteModel):
         "",
         pattern=r"^([1-9]\d*(\.\d+)?[smh])?$",
         title="Time budget",
-        description="Training time such as 90s, 5m or 2h; replaces the number of epochs. Empty: off.",
+        description="Training time such as 90s, 5m or 2h; replaces the number of epochs. The result then depends on the "
+        "speed of the computer. Empty: off.",
     )
     epochs: int = Field(10, ge=1, le=10_000, title="Epochs", description="Number of passes over the training images.")
     batch_size: int = Field(32, ge=2, le=4096, title="Batch size", description="Number of images per training step.")
@@ -233,11 +239,7 @@ class TrainingConfig(FiniteModel):
         0, ge=0, lt=2**32, title="Seed", description="Random seed; on the CPU, the same seed gives the same model."
     )
     threads: int = Field(
-        0,
-        ge=0,
-        le=1024,
-        title="CPU threads",
-        description="Threads for computing; another number changes the last digits of the results. 0: one per core.",
+        0, ge=0, le=1024, title="CPU threads", description="0: one per core. Other numbers change the last digits."
     )
     device: Device = Field("auto", title="Device", description="Hardware for training. auto: the fastest available.")
     precision: Precision = Field(

@@ -136,7 +136,14 @@ class Run:
         return done is not None and not done.stopped
 
     def write_config(self, config: RunConfig) -> None:
-        """Write config.json; raise OSError if the disk refuses."""
+        """Write config.json, with the absolute path of start weights, so that it can be used in any folder.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        weights = config.model.weights_path
+        if weights is not None:
+            config = config.changed("model", weights=os.path.abspath(weights))
         write_text_atomic(self.config_path, config.model_dump_json(indent=2))
 
     def delete_checkpoint(self) -> None:

@@ -118,3 +118,17 @@ def test_a_run_in_use_cannot_be_marked_as_stopped(tmp_path: Path) -> None:
     with locked(run.path), pytest.raises(EngineError, match="working on this run"):
         run.mark_stopped()
     assert run.history.done is None
+
+
+@pytest.mark.parametrize("weights", ["none", "default"])
+def test_weights_without_a_file_are_stored_by_name(tmp_path: Path, weights: str) -> None:
+    run = create_run(tmp_path / "run", RunConfig().changed("model", weights=weights), DATASET)
+    assert run.config.model.weights == weights
+
+
+def test_the_settings_of_a_run_name_its_weights_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = create_run(tmp_path / "run", RunConfig().changed("model", weights="weights/own.pth"), DATASET)
+    assert run.config.model.weights == str(tmp_path / "weights" / "own.pth")
