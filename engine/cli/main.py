@@ -13,7 +13,8 @@ from engine.cli import data, evaluation, explain, export, labels, prediction, ru
 from engine.cli.arguments import UsageError
 from engine.cli.console import printable
 from engine.cli.output import DONE, print_line
-from engine.config.settings import RunConfig, read_config
+from engine.config.settings import RunConfig
+from engine.config.settings_file import read_config
 from engine.core.errors import EngineError
 from engine.core.event_stream import StoppedByUserError
 from engine.core.log import log_to_rotating_file

@@ -7,14 +7,9 @@ read them from there.
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from engine.core.errors import EngineError
 from engine.core.records import FiniteModel
-from engine.core.safe_read import read_text
-
-_MAX_BYTES = 2**20
-_MAX_PATH_CHARACTERS = 100
 
 Geometry: TypeAlias = Literal["crop", "squash", "pad"]
 Mode: TypeAlias = Literal["full", "head", "quick"]
@@ -203,7 +198,7 @@ class TrainingConfig(FiniteModel):
         "",
         pattern=r"^([1-9]\d*(\.\d+)?[smh])?$",
         title="Time budget",
-        description="Training time such as 90s, 5m or 2h; replaces the number of epochs. The result then depends on the "
+        description="Training time such as 90s, 5m or 2h; replaces the number of epochs, and the result depends on the "
         "speed of the computer. Empty: off.",
     )
     epochs: int = Field(10, ge=1, le=10_000, title="Epochs", description="Number of passes over the training images.")
@@ -284,22 +279,3 @@ class RunConfig(FiniteModel):
             pydantic.ValidationError: A value is not allowed.
         """
         return RunConfig.model_validate(self.model_dump() | {section: getattr(self, section).model_dump() | values})
-
-
-def read_config(path: Path) -> RunConfig:
-    """Read settings from a JSON file; raise EngineError if the file cannot be read or is not valid."""
-    try:
-        return RunConfig.model_validate_json(read_text(path, max_bytes=_MAX_BYTES))
-    except OSError as error:
-        raise EngineError(f"The settings file could not be read: {error.strerror or error}.", path) from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise EngineError(f"The settings file is not valid: {validation_message(error)}", path) from error
-
-
-def validation_message(error: ValidationError | UnicodeDecodeError) -> str:
-    """Return the first validation error as one sentence that begins with the dotted path of the field."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not saved as UTF-8."
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])[:_MAX_PATH_CHARACTERS]
-    return f"{field}: {first['msg']}." if field else f"{first['msg']}."

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, ValidationError
 
 from engine.config.backbones import find_backbone
-from engine.config.settings import Geometry, RunConfig, validation_message
+from engine.config.settings import Geometry, RunConfig
+from engine.config.settings_file import validation_message
 from engine.core.errors import EngineError
 from engine.core.events import Best
 from engine.core.records import ExtensibleModel

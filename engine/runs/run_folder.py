@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from engine.config.settings import RunConfig, read_config
+from engine.config.settings import RunConfig
+from engine.config.settings_file import read_config
 from engine.core.atomic_write import append_line, saving, write_text_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Event, RunDone, from_line, to_line

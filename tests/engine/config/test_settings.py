@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from engine.config.settings import RunConfig, read_config
+from engine.config.settings import RunConfig
+from engine.config.settings_file import read_config
 from engine.core.errors import EngineError
 
 

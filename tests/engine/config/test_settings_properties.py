@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from engine.config.settings import RunConfig, read_config
+from engine.config.settings import RunConfig
+from engine.config.settings_file import read_config
 from engine.core.errors import EngineError
 from tests.engine.strategies import check_sentence, configs, json_values, texts
 
