@@ -1,7 +1,6 @@
 """Start the Qt application and its main window."""
 
 import sys
-import threading
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -9,7 +8,6 @@ from PySide6.QtWidgets import QApplication
 
 from engine.core.log import log_to_rotating_file
 from engine.core.paths import default_log_path
-from engine.results.statistics import load_scipy_stats
 from engine.runs.run_folder import Run
 from gui import theme
 from gui.crash import CrashReporter
@@ -43,6 +41,4 @@ def run(dataset: Path | None = None, run_path: Path | None = None) -> int:
         window.operations.runs.open(Run(run_path))
         window.show_page(RESULTS if Run(run_path).results_path.is_file() else PREDICT)
     window.show()
-    # The import takes about a second and would block the first page that shows a confidence interval.
-    threading.Thread(target=load_scipy_stats, name="scipy.stats", daemon=True).start()
     return app.exec()

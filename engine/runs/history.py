@@ -7,6 +7,9 @@ from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunSta
 from engine.results.headline import Headline, run_headline
 from engine.results.statistics import Interval, count_successes, wilson_interval
 
+MAX_STEPS = 20_000
+"""Largest number of step losses; a training of many hours reports more than can be drawn."""
+
 
 @dataclass
 class History:
@@ -36,6 +39,8 @@ class History:
                 if event.stage == "train" and event.loss is not None and event.epoch is not None and event.total:
                     self.step_positions.append(event.epoch - 1 + event.done / event.total)
                     self.step_losses.append(event.loss)
+                    if len(self.step_losses) > MAX_STEPS:
+                        del self.step_positions[::2], self.step_losses[::2]
             case Warned():
                 self.warnings.append(event)
             case RunDone():

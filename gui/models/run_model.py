@@ -5,9 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt
 
-from engine.core.formatting import duration
 from engine.runs.run_folder import Run
-from gui.formatting import network_name, short_headline
 from gui.models.run_record import RunRecord
 from gui.models.table_model import Index, TableModel
 from gui.plain_text import as_plain
@@ -78,7 +76,7 @@ class RunModel(TableModel):
         record = self._records.get(run)
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return run.name if index.column() == 0 else _cell_text(record, index.column()) if record else ""
+                return run.name if index.column() == 0 else record.cells[index.column() - 1] if record else ""
             case Qt.ItemDataRole.TextAlignmentRole:
                 return self.alignment(index.column())
             case Qt.ItemDataRole.ToolTipRole:
@@ -95,23 +93,6 @@ def _tooltip(run: Run, record: RunRecord | None, column: int) -> str | None:
     return as_plain("\n".join(headline.caveats())) if headline is not None and headline.caveats() else None
 
 
-def _cell_text(record: RunRecord, column: int) -> str:
-    match column:
-        case 1:
-            return f"{record.started:%Y-%m-%d %H:%M}" if record.started else "–"
-        case 2:
-            return network_name(record.config.model.backbone) if record.config else "–"
-        case 3:
-            return f"{record.num_images:,}" if record.num_images is not None else "–"
-        case 4:
-            return str(record.num_epochs)
-        case 5:
-            return short_headline(record.history.headline) if record.history.headline else "–"
-        case 6:
-            return duration(record.seconds) if record.seconds is not None else "–"
-    return record.state
-
-
 def _sort_key(record: RunRecord, column: int) -> Any:
     match column:
         case 1:
@@ -124,4 +105,4 @@ def _sort_key(record: RunRecord, column: int) -> Any:
             return record.best.accuracy if record.best else -1.0
         case 6:
             return record.seconds or 0.0
-    return _cell_text(record, column)
+    return record.cells[column - 1]

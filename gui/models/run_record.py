@@ -8,9 +8,11 @@ from pathlib import Path
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Best
+from engine.core.formatting import duration
 from engine.core.locks import is_locked
 from engine.runs.history import History
 from engine.runs.run_folder import Run, list_runs
+from gui.formatting import network_name, percent_with_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class RunRecord:
     history: History = field(default_factory=History)
     is_running: bool = False
     """True if this or another process is training the run now."""
+    cells: tuple[str, ...] = ()
+    """Texts for a table: those of `cell_texts`, empty before they were made."""
 
     @property
     def num_images(self) -> int | None:
@@ -80,6 +84,20 @@ def read_record(run: Run) -> RunRecord:
     return RunRecord(run, started, config, run.history)
 
 
+def cell_texts(record: RunRecord) -> tuple[str, ...]:
+    """Return start, backbone, images, epochs, best accuracy, time and status of a run as texts."""
+    best, seconds = record.best, record.seconds
+    return (
+        f"{record.started:%Y-%m-%d %H:%M}" if record.started else "–",
+        network_name(record.config.model.backbone) if record.config else "–",
+        f"{record.num_images:,}" if record.num_images is not None else "–",
+        str(record.num_epochs),
+        percent_with_interval(best.accuracy, record.num_val) if best else "–",
+        duration(seconds) if seconds is not None else "–",
+        record.state,
+    )
+
+
 class RecordCache:
     """Records of runs whose event log has not changed since they were read."""
 
@@ -94,8 +112,9 @@ class RecordCache:
         # The files do not show whether a process is training the run, so the lock is checked each time.
         done = record.history.done
         is_running = (done is None or done.stopped) and is_locked(run.path)
-        if is_running != record.is_running:
+        if is_running != record.is_running or not record.cells:
             record = replace(record, is_running=is_running)
+            record = replace(record, cells=cell_texts(record))
         self._records[run.path] = modified, record
         return record
 

@@ -21,6 +21,9 @@ from gui.widgets.labels import MutedLabel, TitleLabel
 from gui.widgets.plots.live_plot import LivePlot
 from gui.widgets.tables import make_table
 
+_MAX_CURVES = 10
+"""More curves in one chart cannot be told apart."""
+
 
 class RunsPage(QWidget):
     """Shows a table of runs and the curves of the selected ones."""
@@ -126,7 +129,7 @@ class RunsPage(QWidget):
         self._show_curves()
 
     def _show_curves(self) -> None:
-        runs = self.selected_runs()
+        runs = self.selected_runs()[:_MAX_CURVES]
         records = [record for record in map(self.model.record, runs) if record is not None]
         self.plot.setVisible(bool(runs))
         if not records or records[0].run != runs[0] or records == self._shown:

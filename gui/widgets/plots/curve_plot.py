@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
@@ -127,10 +128,13 @@ class CurvePlot(ChartFrame):
         self._plot.set_ranges(self._num_epochs * width / (width - label), highest)
 
     def _highest(self) -> float:
-        values = [value for curve in (self._train, self._val, *self._earlier) for value in _values(curve)]
-        if self._history.step_losses:
-            values.append(float(np.percentile(self._history.step_losses, 98)))
-        return max((value for value in values if np.isfinite(value)), default=1.0) or 1.0
+        values = [_values(curve) for curve in (self._train, self._val, *self._earlier)]
+        _, losses = self._steps.getOriginalDataset()
+        if losses is not None and len(losses):
+            values.append(np.array([np.percentile(losses, 98)]))
+        every = np.concatenate(values)
+        finite = every[np.isfinite(every)]
+        return float(finite.max()) if len(finite) and finite.max() > 0 else 1.0
 
     def _place_labels(self) -> None:
         epochs, best = self._history.epochs, self._history.best
@@ -239,6 +243,6 @@ def _uses_mixup(epoch: EpochDone) -> bool:
     return abs(epoch.train.accuracy - epoch.train.plain_accuracy) > 1e-9
 
 
-def _values(curve: pg.PlotDataItem) -> list[float]:
+def _values(curve: pg.PlotDataItem) -> npt.NDArray[np.float64]:
     _, values = curve.getOriginalDataset()
-    return [] if values is None else [float(value) for value in values]
+    return np.zeros(0) if values is None else np.asarray(values, np.float64)
