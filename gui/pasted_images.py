@@ -40,8 +40,10 @@ class PastedImages:
 
     def keep_only(self, paths: Iterable[Path]) -> None:
         """Delete the images that are not among `paths`."""
+        if self._folder is None:
+            return
         kept = set(paths)
-        for path in [] if self._folder is None else self._folder.glob("*.png"):
+        for path in self._folder.glob("*.png"):
             if path not in kept:
                 path.unlink(missing_ok=True)
 

@@ -25,6 +25,16 @@ _COLUMNS = (
 )
 _ACCURACY_COLUMN = 5
 
+_ROLES = frozenset(
+    (
+        Qt.ItemDataRole.DisplayRole,
+        Qt.ItemDataRole.TextAlignmentRole,
+        Qt.ItemDataRole.ToolTipRole,
+        SORT_ROLE,
+        RUN_ROLE,
+    )
+)
+
 
 class RunModel(TableModel):
     """Table model with one row per run, the latest first. The cells of a run that has not been read yet are empty."""
@@ -70,7 +80,7 @@ class RunModel(TableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the data of a cell for a role."""
-        if not index.isValid():
+        if role not in _ROLES or not index.isValid():  # most calls are for fonts and colours
             return None
         run = self._runs[index.row()]
         record = self._records.get(run)

@@ -58,7 +58,7 @@ class PredictPage(QWidget):
         self.model_label = MutedLabel("", self)
         self.operating_point = MutedLabel("", self)
         self.error_limit_box = ErrorLimitBox(state, self)
-        self._threshold = 0.0
+        self._threshold = self._predicted_threshold = 0.0
         self.model = PredictionModel()
         self.table = make_table(self.model, "Predictions", "Choose a row to see its image", stretched=PREDICTION)
         self.table.horizontalHeader().setSectionResizeMode(IMAGE, QHeaderView.ResizeMode.Stretch)
@@ -151,17 +151,20 @@ class PredictPage(QWidget):
         self._pasting.request(lambda: self._operations.models.compute(save), lambda path: self.classify([path]))
 
     def _start_predicting(self) -> Job:
+        self._predicted_threshold = self._threshold
         job = self._operations.models.predict(self._paths)
         job.events_received.connect(self._on_events)
         return job
 
     def _on_events(self, events: list[object]) -> None:
         is_first = self.model.rowCount() == 0
-        self.model.add([event.with_threshold(self._threshold) for event in events if isinstance(event, Prediction)])
+        self.model.add([event for event in events if isinstance(event, Prediction)])
         if is_first and self.model.rowCount():
             self.table.selectRow(0)
         if self.model.sorting is not None:
             self._sort()
+        if self._threshold != self._predicted_threshold:
+            self._decide_again()
         self.table.setVisible(self.model.rowCount() > 1)
         self.save_button.setEnabled(self.model.rowCount() > 0)
         self._describe()
@@ -210,6 +213,9 @@ class PredictPage(QWidget):
     def _on_max_error_changed(self) -> None:
         self._model_summary = self._describe_model()
         self._describe()
+        self._decide_again()
+
+    def _decide_again(self) -> None:
         predictions, threshold = tuple(self.model.predictions), self._threshold
         self._deciding.request(
             lambda: self._operations.models.compute(lambda: _decide(predictions, threshold)), self._on_decided

@@ -116,8 +116,10 @@ class RunsPage(QWidget):
 
     def selected_runs(self) -> list[Run]:
         """Return the selected runs."""
-        rows = self.table.selectionModel().selectedRows()
-        return [self.model.runs[self._sorted.mapToSource(index).row()] for index in rows]
+        selection = self.table.selectionModel().selection()  # selectedRows() visits every cell
+        parts = [selection.at(number) for number in range(selection.size())]
+        rows = (row for part in parts for row in range(part.top(), part.bottom() + 1))
+        return [self.model.runs[self._sorted.mapToSource(self._sorted.index(row, 0)).row()] for row in rows]
 
     def _on_selection_changed(self) -> None:
         runs = self.selected_runs()

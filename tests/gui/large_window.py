@@ -110,8 +110,11 @@ class Tour:
     def _visit_dataset(self, root: Path) -> None:
         """Open the folder, and use the tabs of the Dataset page."""
         page = self.window.dataset_page
+        self._show(DATASET, "start page")
         self._step("open the folder")
         self._act(self.window.open_paths, [root])
+        assert self.window.state.dataset is not None
+        assert self.window.state.dataset.root == root
         self._step("images")
         self._scroll(page.grid)
         self._scroll(page.classes)
@@ -167,7 +170,8 @@ class Tour:
             self._act(page.table.sortByColumn, column, Qt.SortOrder.DescendingOrder)
         self._scroll(page.table)
         self._step("predict: limit")
-        self._act(page.error_limit_box.percent.setValue, 2)
+        for percent in (2, 3):
+            self._act(page.error_limit_box.percent.setValue, percent)
         self._step("predict: rows")
         for _ in range(5):
             self._act(QTest.keyClick, page.table, Qt.Key.Key_Down)

@@ -18,6 +18,7 @@ from gui.widgets.plots.chart_frame import ChartFrame, ChartTable
 from gui.widgets.plots.plot import NumberAxis, PercentAxis, Plot
 
 _MAX_STEPS = 1000
+_MAX_EARLIER_POINTS = 200
 _MAX_DOTS = 15
 _LABEL_GAP = 8
 
@@ -88,7 +89,8 @@ class CurvePlot(ChartFrame):
         for history in histories:
             curve = self._plot.add_curve("muted", 1.2, Qt.PenStyle.DotLine, alpha=150)
             curve.setZValue(-1)
-            curve.setData([epoch.epoch for epoch in history.epochs], [self._metric.val(e) for e in history.epochs])
+            values = [self._metric.val(epoch) for epoch in history.epochs]
+            curve.setData(*downsample([epoch.epoch for epoch in history.epochs], values, _MAX_EARLIER_POINTS))
             self._earlier.append(curve)
 
     def draw(self) -> None:
