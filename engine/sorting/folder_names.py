@@ -10,6 +10,8 @@ from engine.data.class_names import folded_class_key
 from engine.data.sorted_mark import REVIEW_NAMES
 
 _MAX_FOLDER_BYTES, _MAX_FILE_BYTES = 200, 255
+_MAX_PORTABLE_BYTES = 140
+"""Encrypted home folders of some systems allow 143 bytes."""
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[\d¹²³]|lpt[\d¹²³])( *\..*)?", re.IGNORECASE)
 
@@ -49,6 +51,12 @@ def folder_name(name: str) -> str:
     if not cleaned or cleaned.startswith(".") or _RESERVED.fullmatch(cleaned):
         return f"_{cleaned}"
     return cleaned
+
+
+def portable_file_name(name: str) -> str:
+    """Return a file name that every file system allows: without characters that Windows forbids, and not too long."""
+    stem, suffix = os.path.splitext(_FORBIDDEN.sub("_", name))
+    return f"{_shortened(stem, _MAX_PORTABLE_BYTES - len(os.fsencode(suffix)))}{suffix}"
 
 
 def free_path(folder: Path, name: str) -> Path:

@@ -1,5 +1,6 @@
 """Sort images into one folder per predicted class."""
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -19,9 +20,10 @@ from engine.core.relative_path import relative_path_to_text
 from engine.data.dataset import find_images
 from engine.results.predictions import Prediction
 from engine.sorting.file_transfer import LinksUnsupportedError, TransferMode, is_about_file, transfer_file
-from engine.sorting.folder_names import choose_folders, free_path
+from engine.sorting.folder_names import choose_folders, free_path, portable_file_name
 from engine.sorting.undo import UNDO_NAME, UndoEntry, UndoHeader
 
+_INVALID_NAME = (errno.EINVAL, errno.ENAMETOOLONG)
 _FAILURES: dict[TransferMode, str] = {
     "copy": "It cannot be copied",
     "move": "It cannot be moved",
@@ -126,11 +128,8 @@ class Sorter:
         name = self.folders.review if prediction.needs_review else self.folders.class_folders[prediction.label]
         folder = self._folder(name)
         with saving("The sorted images", self._target):
-            target = free_path(folder, path.name)
-            source = relative_path_to_text(os.path.relpath(path.absolute(), self._source))
-            self._log(UndoEntry(source=source, target=relative_path_to_text(os.path.relpath(target, self._target))))
             try:
-                transfer_file(path, target, self._mode)
+                self._transfer(path, folder)
             except LinksUnsupportedError as error:
                 if not self._num_per_folder:  # probably no image can be linked
                     raise
@@ -141,6 +140,20 @@ class Sorter:
                 return self._fail(path, f"{_FAILURES[self._mode]}: {error.strerror or error}.")
         self._num_per_folder[name] += 1
         return None
+
+    def _transfer(self, path: Path, folder: Path) -> None:
+        """Transfer an image under its name, or under a simpler one where the file system does not allow its name."""
+        source = relative_path_to_text(os.path.relpath(path.absolute(), self._source))
+        for name in (path.name, portable_file_name(path.name)):
+            target = free_path(folder, name)
+            self._log(UndoEntry(source=source, target=relative_path_to_text(os.path.relpath(target, self._target))))
+            try:
+                transfer_file(path, target, self._mode)
+            except OSError as error:
+                if error.errno not in _INVALID_NAME or portable_file_name(name) == name:
+                    raise
+            else:
+                return
 
     def _start(self) -> None:
         with saving("The sorted images", self._target):

@@ -495,3 +495,31 @@ def test_a_sorted_folder_is_a_dataset_of_its_classes_without_the_images_to_revie
     dataset = scan(tmp_path / "out")
     assert set(dataset.classes) == set(classes)
     assert dataset.counts() == [2 if has_unsure else 3] * len(classes)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these names are not possible on Windows")
+@pytest.mark.parametrize("mode", MODES)
+def test_a_name_that_the_target_does_not_allow_is_simplified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: TransferMode
+) -> None:
+    source = _write(
+        tmp_path / "photos", "2026-11-27 10:30:00.jpg", "2026-11-27 10_30_00.jpg", "蜂" * 80 + ".jpg", "a.jpg"
+    )
+    before = _tree(source)
+    real = sorter.transfer_file
+
+    def transfer(path: Path, target: Path, mode: TransferMode) -> None:
+        if ":" in target.name:  # as on exFAT
+            raise OSError(errno.EINVAL, "Invalid argument")
+        if len(os.fsencode(target.name)) > 143:  # as in an encrypted home folder
+            raise OSError(errno.ENAMETOOLONG, "File name too long")
+        real(path, target, mode)
+
+    monkeypatch.setattr(sorter, "transfer_file", transfer)
+    result = _sort(source, tmp_path / "out", mode)
+    assert (result.num_sorted, result.skipped) == (4, ())
+    sorted_names = {path.name for path in (tmp_path / "out" / "ant").iterdir()}
+    assert sorted_names >= {"2026-11-27 10_30_00.jpg", "2026-11-27 10_30_00-2.jpg", "a.jpg"}
+    assert all(":" not in name and len(os.fsencode(name)) <= 143 for name in sorted_names)
+    assert run_to_end(undo(result.undo_path)) == UndoResult(4, ())
+    assert _tree(source) == before
