@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from engine.audit.folder_groups import Location
 from engine.data.copy_names import are_copies, original_name
@@ -13,6 +14,9 @@ _AUGMENTED_FOLDERS = frozenset(
 )
 _MIN_SERIES, _MAX_SHARE, _SMALL_SHARE = 3, 0.5, 0.25
 _MIN_SUBJECT_SHARE = 0.9
+
+_Series: TypeAlias = tuple[str, str]
+"""Kind of a key of `NameKeys`, and its value."""
 
 
 def file_stem(path: str) -> str:
@@ -44,7 +48,8 @@ def group_by_name(
 ) -> Iterator[tuple[GroupKind, list[int]]]:
     """Yield groups of rows by the series in their file names, and the parts that wide groups consist of.
 
-    A patient, clip or site is the same one in all folders; the numbered series of two folders are different ones.
+    A patient, clip or site is the same one in all folders. The numbered series of two folders are different ones if
+    they have common numbers.
 
     Args:
         keys: Keys of each image.
@@ -55,14 +60,22 @@ def group_by_name(
     grouped = {row for rows in wide for row in rows}
     folders: dict[Location, list[int]] = defaultdict(list)
     for row, location in enumerate(locations):
-        folders[location].append(row)
+        if row not in grouped:
+            folders[location].append(row)
+    series: dict[_Series, list[list[int]]] = defaultdict(list)
     for rows in folders.values():
-        wide += _series(keys, [row for row in rows if row not in grouped], is_certain)
+        for name in _series(keys, rows, is_certain):
+            series[name] = []
+    for rows in folders.values():
+        for name, members in _by_series(keys, rows).items():
+            if name in series:
+                series[name].append(members)
+    wide += [rows for found in series.values() for rows in _continued(keys, found)]
     yield from (("name", rows) for rows in wide)
     grouped, whole = {row for rows in wide for row in rows}, set(map(tuple, wide))
-    for rows in folders.values():
-        parts = _shared({row: keys[row].part for row in rows if row in grouped and keys[row].part})
-        yield from (("part", part) for part in parts if tuple(part) not in whole)
+    for part in _shared({row: (locations[row], keys[row].part) for row in sorted(grouped) if keys[row].part}):
+        if tuple(part) not in whole:
+            yield "part", part
 
 
 def _subjects(keys: Sequence[NameKeys], locations: Sequence[Location]) -> list[list[int]]:
@@ -82,18 +95,37 @@ def _subjects(keys: Sequence[NameKeys], locations: Sequence[Location]) -> list[l
     return [] if is_class_name else _shared(subjects)
 
 
-def _series(keys: Sequence[NameKeys], rows: Sequence[int], is_certain: bool) -> list[list[int]]:
-    """Return the numbered series among the rows of one folder."""
-    films = _shared({row: keys[row].film for row in rows if keys[row].film})
+def _by_series(keys: Sequence[NameKeys], rows: Iterable[int]) -> dict[_Series, list[int]]:
+    """Return the rows of each film, series, part and prefix."""
+    found: dict[_Series, list[int]] = defaultdict(list)
+    for row in rows:
+        key = keys[row]
+        for kind, name in (("film", key.film), ("series", key.series), ("part", key.part), ("prefix", key.prefix)):
+            if name:
+                found[kind, name].append(row)
+    return found
+
+
+def _series(keys: Sequence[NameKeys], rows: Sequence[int], is_certain: bool) -> list[_Series]:
+    """Return the names of the films and numbered series in one folder."""
+    found = {name: members for name, members in _by_series(keys, rows).items() if len(members) > 1}
+    films = [name for name in found if name[0] == "film"]
     if is_certain:
-        prefixes = {row: keys[row].series or keys[row].prefix for row in rows if keys[row].number >= 0}
-        return _shared(prefixes) if len(set(prefixes.values())) > 1 else films
-    in_films = {row for film in films for row in film}
-    for names in ({row: keys[row].series for row in rows}, {row: keys[row].part for row in rows}):
-        series = _shared({row: name for row, name in names.items() if name and row not in in_films})
-        if _look_like_series(series, len(rows)):
-            return [*films, *series]
+        prefixes = [name for name in found if name[0] == "prefix"]
+        return prefixes if len(prefixes) > 1 else films
+    for kind in ("series", "part"):
+        names = [name for name in found if name[0] == kind and ("film", name[1]) not in found]
+        if _look_like_series([found[name] for name in names], len(rows)):
+            return [*films, *names]
     return films
+
+
+def _continued(keys: Sequence[NameKeys], folders: Sequence[list[int]]) -> list[list[int]]:
+    """Return the rows of one series in several folders: one group if no number occurs twice, else one a folder."""
+    numbers = [{keys[row].number for row in rows} for rows in folders]
+    if sum(map(len, numbers)) == len(set().union(*numbers)):
+        return [sorted(row for rows in folders for row in rows)]
+    return [rows for rows in folders if len(rows) > 1]
 
 
 def _look_like_series(series: Sequence[Sequence[int]], num_images: int) -> bool:
@@ -103,9 +135,9 @@ def _look_like_series(series: Sequence[Sequence[int]], num_images: int) -> bool:
     return is_many or 0 < largest <= _SMALL_SHARE * num_images
 
 
-def _shared(names: Mapping[int, str]) -> list[list[int]]:
+def _shared(names: Mapping[int, Hashable]) -> list[list[int]]:
     """Return the rows of each name that several rows have."""
-    found: dict[str, list[int]] = defaultdict(list)
+    found: dict[Hashable, list[int]] = defaultdict(list)
     for row, name in names.items():
         found[name].append(row)
     return [rows for rows in found.values() if len(rows) > 1]

@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -24,7 +25,7 @@ _CLASS_CHANGE_GAP = 2.0
 """Seconds between photos of one burst in two class folders, if only the model of the camera is known."""
 _MAX_SIMULTANEOUS = 0.6
 _MAX_EQUAL_TIMES = 20
-"""More photos with the same time come from a clock that stands still."""
+"""Photos with the same time that a fast burst may have."""
 
 _MAX_STEP = 3
 """Largest difference of the running numbers of successive photos, as some were deleted."""
@@ -49,9 +50,16 @@ def capture_times(stems: Sequence[str], records: Records, locations: Sequence[Lo
         if (offsets[rows] != UNKNOWN_OFFSET).all():
             times[rows] -= 60 * offsets[rows]
         counts = Counter(times[rows].tolist())
-        stopped = [row for row in rows if counts[times[row]] > _MAX_EQUAL_TIMES]
+        stopped = [row for row in rows if _is_stopped(float(times[row]), counts[times[row]])]
         times[stopped] = math.nan
     return times
+
+
+def _is_stopped(time: float, num_photos: int) -> bool:
+    """Return whether so many photos with the same time come from a clock that stands still or was never set."""
+    moment = datetime.fromtimestamp(time, UTC)
+    is_new_year = (moment.month, moment.day, moment.hour, moment.minute, moment.second) == (1, 1, 0, 0, 0)
+    return num_photos > (1 if is_new_year else _MAX_EQUAL_TIMES)
 
 
 def choose_gap(times: Times, records: Records, locations: Sequence[Location]) -> float:

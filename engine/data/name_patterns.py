@@ -11,7 +11,7 @@ _SUBJECT_WORDS = (
     "signer|player|actor|driver|individual|animal|mouse|specimen"
 )
 _EVENT_WORDS = (
-    "video|vid|clip|movie|sequence|seq|scene|session|event|burst|track|take|trial|recording|slide|wsi|well|stack|"
+    "video|vid|clip|movie|sequence|seq|scene|session|event|track|take|trial|recording|slide|wsi|well|stack|"
     "study|exam|site|location|loc|station|plot|farm|tree|plant|nest|trap"
 )
 _SUBJECT = re.compile(rf"(?:{_SUBJECT_WORDS})\d+|(?:patient|subject)[a-f]|[ps]\d{{2,5}}")
@@ -42,9 +42,12 @@ _DIGIT = re.compile(r"\d")
 _TOKEN = re.compile(r"[^\W_]+")
 
 _DATE = r"(?<!\d)((?:19|20)\d\d)[-_.:]?(0[1-9]|1[0-2])[-_.:]?(0[1-9]|[12]\d|3[01])"
-_TIME = r"(?:[ _\-T.]*|\s+at\s+)([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(?:[-_.]?(\d{3}))?(?!\d)"
+_TIME = r"(?:[ _\-T.]*|\s+at\s+)([01]\d|2[0-3])[-_.:h ]?([0-5]\d)[-_.:m ]?([0-5]\d)(?:[-_.]?(\d{3}))?(?!\d)"
 _DATE_TIME = re.compile(_DATE + _TIME, re.IGNORECASE)
 _ANY_DATE = re.compile(rf"{_DATE}(?!\d)|(?<!\d)(?:0?[1-9]|[12]\d|3[01])[-.](?:0?[1-9]|1[0-2])[-.](?:19|20)\d\d(?!\d)")
+_DAY_FIRST = re.compile(
+    rf"(?<!\d)(0[1-9]|[12]\d|3[01])[-.](0[1-9]|1[0-2])[-.]((?:19|20)\d\d)[ ,_T-]*{_TIME}", re.IGNORECASE
+)
 _EPOCH_MILLISECONDS = re.compile(r"(?<!\d)(1\d{12})(?!\d)")
 _MAX_DIGITS = 15
 
@@ -70,13 +73,15 @@ class NameKeys:
 def parse_name(stem: str) -> NameKeys:
     """Return the keys in the name of a file, given without its ending."""
     text = unicodedata.normalize("NFC", stem).casefold()
-    text = _ANY_DATE.sub(" ", _DATE_TIME.sub(" ", _EPOCH_MILLISECONDS.sub(" ", text)))
+    has_time = not math.isnan(time_in_name(text))
+    for pattern in (_DATE_TIME, _EPOCH_MILLISECONDS, _DAY_FIRST, _ANY_DATE):
+        text = pattern.sub(" ", text)
     tokens = _gopro_tokens(_TOKEN.findall(_OPERA_NAME.sub(r"\1_", text)))
     if not tokens:
         return NameKeys()
     lead, number = _split_number(tokens)
     keys = NameKeys(subject=_subject(tokens), prefix="_".join(lead), number=number)
-    if number < 0:
+    if number < 0 or has_time:  # the time ties photos better than the numbers that cameras append to it
         return keys
     is_film = bool(lead) and (all(map(_FILM_WORD.fullmatch, lead)) or _FILM_SUFFIX.fullmatch(lead[-1]) is not None)
     film = keys.prefix if is_film else ""
@@ -86,16 +91,19 @@ def parse_name(stem: str) -> NameKeys:
 
 def time_in_name(stem: str) -> float:
     """Return the date and time in a file name in seconds since 1970, local time; NaN if there is none."""
-    match = _DATE_TIME.search(stem)
-    if match is not None:
-        year, month, day, hour, minute, second, milliseconds = match.groups()
-        try:
-            moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-        except ValueError:
-            return math.nan
-        return moment.timestamp() + int(milliseconds or 0) / 1000
-    epoch = _EPOCH_MILLISECONDS.search(stem)
-    return math.nan if epoch is None else int(epoch[1]) / 1000
+    year_first, day_first = _DATE_TIME.search(stem), _DAY_FIRST.search(stem)
+    if year_first is not None:
+        year, month, day, hour, minute, second, milliseconds = map(int, year_first.groups(default="0"))
+    elif day_first is not None:
+        day, month, year, hour, minute, second, milliseconds = map(int, day_first.groups(default="0"))
+    else:
+        epoch = _EPOCH_MILLISECONDS.search(stem)
+        return math.nan if epoch is None else int(epoch[1]) / 1000
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return math.nan
+    return moment.timestamp() + milliseconds / 1000
 
 
 def is_group_name(name: str) -> bool:
@@ -155,15 +163,16 @@ def _without_running(tokens: list[str]) -> list[str]:
 
 
 def _subject(tokens: list[str]) -> str:
-    """Return the tokens up to the one that names a patient or person, or else a clip, a site or a well."""
+    """Return the patient or person, or else the clip, site or well, with the numbers before it in the name."""
     for whole, word in ((_SUBJECT, _SUBJECT_WORD), (_EVENT, _EVENT_WORD)):
         for position, token in enumerate(tokens):
+            numbers = [other for other in tokens[:position] if _is_id(other)]
             is_bare = token[0] in "ps" and token[1:].isdigit()
             if whole.fullmatch(token) and not (is_bare and position):
-                return "_".join(tokens[: position + 1])
+                return "_".join([*numbers, token])
             following = tokens[position + 1] if position + 2 < len(tokens) else ""
             if word.fullmatch(token) and (following.isdigit() or len(following) == 1):
-                return "_".join(tokens[: position + 2])
+                return "_".join([*numbers, token, following])
     for position, token in enumerate(tokens[:-1]):
         is_well = _WELL.fullmatch(token) and all(map(_WELL_FIELD.fullmatch, tokens[position + 1 :]))
         if is_well or _OPERA_WELL.fullmatch(token):

@@ -86,6 +86,18 @@ def test_a_patient_is_the_same_one_in_all_folders_and_a_numbered_series_is_not()
     assert sorted(len(group) for group in found) == [*[2] * 8, 4, 4]
 
 
+def test_a_series_continues_in_another_folder_with_other_numbers() -> None:
+    paths = [f"{('ant', 'bee')[number % 2]}/e{event}_{number}.jpg" for event in range(4) for number in range(5)]
+    assert sorted(len(group) for group in groups_by_name(*paths)) == [5] * 4
+    frames = [f"{('ant', 'bee')[number > 4]}/frame{number}.jpg" for number in range(9)]
+    assert groups_by_name(*frames) == {frozenset(frames)}
+
+
+def test_a_patient_is_recognised_behind_the_name_of_the_class() -> None:
+    paths = [f"{name}/{name}_patient{p}_{n}.jpg" for name in ("ant", "bee") for p in (1, 2) for n in range(2)]
+    assert sorted(len(group) for group in groups_by_name(*paths)) == [4, 4]
+
+
 def test_a_prefix_that_is_another_name_of_the_class_is_no_group() -> None:
     assert groups_by_name(*(f"person{c}/person{c}_{number}.jpg" for c in "12" for number in range(5))) == set()
     assert groups_by_name(*(f"{name}/subject{name[0]}_{n}.jpg" for name in ("ant", "bee") for n in range(5))) == set()

@@ -79,7 +79,10 @@ def test_without_camera_groups_stay_within_one_folder() -> None:
 
 
 def test_a_clock_that_stands_still_makes_no_group() -> None:
-    assert _by_time(*(Photo(f"a/{number}.jpg", 0.0) for number in range(100))) == []
+    assert _by_time(*(Photo(f"a/{number}.jpg", MORNING) for number in range(100))) == []
+    new_year = 946_684_800.0
+    assert _by_time(*(Photo(f"a/{number}.jpg", new_year) for number in range(3))) == []
+    assert len(_by_time(*(Photo(f"a/{number}.jpg", new_year + number) for number in range(3)))) == 1
 
 
 def test_a_journey_through_time_zones_does_not_divide_an_event() -> None:

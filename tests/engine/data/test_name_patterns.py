@@ -19,7 +19,8 @@ from engine.data.name_patterns import is_group_name, parse_name, time_in_name
         ("person1_bacteria_1", "person1", "person1", 1),
         ("sub-01_ses-02_run-1_bold", "sub_01", "", -1),
         ("site1_patient004_2", "site1_patient004", "site1_patient004", 2),
-        ("IMG-clip12-frame0007", "img_clip12", "img_clip12", 7),
+        ("IMG-clip12-frame0007", "clip12", "img_clip12", 7),
+        ("daisy_patient3_01", "patient3", "daisy_patient3", 1),
         ("clip_3_frame_10", "clip_3", "clip_3", 10),
         ("video_000123_05", "video_000123", "video_000123", 5),
         ("2024-05-01_site3_004", "site3", "site3", 4),
@@ -65,6 +66,9 @@ from engine.data.name_patterns import is_group_name, parse_name, time_in_name
         ("WhatsApp Image 2024-05-01 at 06.00.00", "", "", -1),
         ("Screenshot_2024-05-01-06-00-00", "", "", -1),
         ("2024_017", "", "", 17),
+        ("IMG_20240501_060000_BURST001_COVER", "", "", -1),
+        ("DJI_20240501060000_0001_D", "", "", 0),
+        ("Photo 01-05-2024, 06 00 00", "", "", -1),
         ("10140303196_b88d3d6cec_n", "", "", -1),
         ("ISIC_0024306", "", "", 24306),
         ("scan0007", "", "", 7),
@@ -103,6 +107,8 @@ def test_frames_of_a_film_are_recognised_by_a_word(stem: str, film: str) -> None
         ("WIN_20240501_06_00_07_Pro", 7),
         ("00001IMG_00001_BURST20240501060007123_COVER", 7.123),
         ("mmexport1714543207000", 7),
+        ("Photo 01-05-2024, 06 00 07", 7),
+        ("photo_5@01-05-2024_06-00-07", 7),
     ],
 )
 def test_a_file_name_may_hold_the_time_of_the_shot(stem: str, seconds: float) -> None:
