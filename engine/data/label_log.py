@@ -13,14 +13,15 @@ from typing import TypeAlias
 from engine.core.atomic_write import append_line
 from engine.core.errors import EngineError
 from engine.core.path_text import path_to_text
-from engine.core.paths import home_folder
-from engine.core.safe_read import check_utf8, read_text
+from engine.core.paths import home_folder, is_same_file
+from engine.core.safe_read import check_regular_file, check_utf8, read_text
 
 LABEL_LOG_NAME = "classifold-labels.jsonl"
 
 _NOT_WRITABLE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT))
 _ROOT = "root"
 """Key of the first line of a log in the home folder: the dataset folder it belongs to."""
+_MAX_LINE_BYTES = 100_000
 
 Entry: TypeAlias = Mapping[str, object]
 
@@ -40,9 +41,18 @@ def label_log_path(root: Path) -> Path:
 
 
 def home_log_path(root: Path) -> Path:
-    """Return the path of the label log in the home folder, used if the dataset folder cannot be written to."""
+    """Return the path of the label log in the home folder, used if the dataset folder cannot be written to.
+
+    It is named after the path of the folder. A log of the same folder under another path, such as one in another letter
+    case or through a mount, is used too.
+    """
     folder = os.path.normcase(os.path.realpath(root))
-    return _home_logs() / f"{hashlib.sha256(folder.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.jsonl"
+    path = _home_logs() / f"{hashlib.sha256(folder.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}.jsonl"
+    if not path.exists():
+        for other, former in _roots_of_home_logs():
+            if is_same_file(Path(former), root):
+                return other
+    return path
 
 
 def read_label_log(root: Path) -> LabelLog:
@@ -138,15 +148,24 @@ def _with_times(entries: list[Entry]) -> Iterator[tuple[str, Entry]]:
         yield latest, entry
 
 
-def _notes_on_moved_folders(root: Path) -> Iterator[str]:
-    """Yield a note for each log in the home folder whose dataset folder had the same name and no longer exists."""
+def _roots_of_home_logs() -> Iterator[tuple[Path, str]]:
+    """Yield each log in the home folder and the path that its dataset folder had."""
     for path in sorted(_home_logs().glob("*.jsonl")):
         try:
-            first = next(iter(_read_entries(path, [])), {})
-        except EngineError:
+            check_regular_file(path)
+            with open(path, "rb") as file:
+                first = _parse(file.readline(_MAX_LINE_BYTES).decode("utf-8-sig", "replace")) or {}
+        except OSError:
             continue
-        former = first.get(_ROOT)
-        if isinstance(former, str) and Path(former).name == root.resolve().name and not os.path.exists(former):
+        root = first.get(_ROOT)
+        if isinstance(root, str):
+            yield path, root
+
+
+def _notes_on_moved_folders(root: Path) -> Iterator[str]:
+    """Yield a note for each log in the home folder whose dataset folder had the same name and no longer exists."""
+    for path, former in _roots_of_home_logs():
+        if Path(former).name == root.resolve().name and not os.path.exists(former):
             yield (
                 f"Corrections of '{former}', which no longer exists, are kept in {path_to_text(str(path))}. If that "
                 f"was this folder, copy the file into it as {LABEL_LOG_NAME}, or rename it to "

@@ -94,6 +94,16 @@ def test_another_path_of_the_same_folder_has_the_same_log(root: Path, monkeypatc
     assert home_log_path(root / "red") != home_log_path(root)
 
 
+def test_the_log_of_a_folder_is_found_where_letter_case_does_not_matter(
+    root: Path, make_read_only: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_read_only(errno.EROFS)
+    log = append_decision(root, "red/000.png", "exclude")
+    monkeypatch.setattr(os.path, "samefile", lambda one, other: str(one).casefold() == str(other).casefold())
+    assert home_log_path(root.with_name("DATA")) == log
+    assert home_log_path(root.with_name("other")) != log
+
+
 def test_corrections_of_a_moved_folder_are_named_and_can_be_taken_along(
     root: Path, tmp_path: Path, make_read_only: Callable[[int], None]
 ) -> None:
