@@ -10,6 +10,7 @@ from engine.cli.output import DONE, print_evaluation, print_event, print_json, p
 from engine.core.spreadsheet import write_table
 from engine.results.comparison import compare as compare_evaluations
 from engine.results.evaluation import evaluation_rows, read_evaluation
+from engine.runs.locate import locate_model
 
 
 def evaluate(
@@ -24,13 +25,13 @@ def evaluate(
     Images that the model learnt from are left out, wherever they are now.
 
     Args:
-        model: A model.safetensors file.
+        model: A model.safetensors file, or a run folder.
         data: Folder of images by class.
         json: Print one JSON object with all figures.
         csv: Write path, label, predicted class and confidence of every image to this table, misclassified ones first.
     """
     console = Console()
-    evaluation = console.run(jobs.evaluate(model, data), print_event(console))
+    evaluation = console.run(jobs.evaluate(locate_model(model), data), print_event(console))
     if csv is not None:
         write_table(csv, evaluation_rows(evaluation))
     print_evaluation(evaluation, json)
@@ -59,7 +60,7 @@ def compare(first: RunArgument, second: RunArgument, /, data: MovedImages = None
     console = Console()
     runs = [find_run(console, path, data) for path in (first, second)]
     comparison = compare_evaluations(*(read_evaluation(run.results_path) for run in runs))
-    print_line(comparison.sentence(first.name, second.name))
+    print_line(comparison.sentence(*(run.name for run in runs)))
     return DONE
 
 

@@ -10,6 +10,7 @@ from engine.cli.arguments import ModelArgument
 from engine.cli.console import Console
 from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import DONE, print_line
+from engine.runs.locate import locate_model
 
 
 def explain(
@@ -23,13 +24,15 @@ def explain(
     """Draw the heat map of a prediction with the most similar training images.
 
     Args:
-        model: A model.safetensors file.
+        model: A model.safetensors file, or a run folder.
         image: The image file.
         out: Image file to write, such as why.png.
         label: Class to explain. Default: the predicted class.
     """
     console = Console()
-    find_run(console, model.parent, data)
+    model = locate_model(model)
+    if data is not None:
+        find_run(console, model, data)
     explanation = console.run(jobs.explain(model, image, label))
     console.run(jobs.draw_explanation(explanation, out))
     print_line(

@@ -7,6 +7,7 @@ from engine.cli.arguments import Flag, ModelArgument
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.results.export_verification import ExportFormat, ExportOptions
+from engine.runs.locate import locate_model
 
 
 def export(
@@ -22,7 +23,7 @@ def export(
     """Export a model for other programs and verify that the exported file gives the same predictions.
 
     Args:
-        model: A model.safetensors file.
+        model: A model.safetensors file, or a run folder.
         out: File to write, such as model.onnx. Its verification record, and for ONNX predict.py, are saved beside it.
         format: onnx runs nearly everywhere; pt2 is read by torch.export.load.
         int8: Quantize to 8-bit integers: smaller and mostly faster. Refused if accuracy drops by more than 2 points.
@@ -32,7 +33,7 @@ def export(
     """
     console = Console()
     options = ExportOptions(format=format, int8=int8, normalises=not normalised_input)
-    record = console.run(jobs.export(model, out, options, data), print_event(console))
+    record = console.run(jobs.export(locate_model(model), out, options, data), print_event(console))
     if json:
         print_json(record.model_dump_json())
     else:

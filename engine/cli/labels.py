@@ -19,6 +19,7 @@ from engine.data.dataset import Dataset, scan
 from engine.data.label_log import label_log_path
 from engine.data.label_overrides import Action, append_decision, undo_last_decision
 from engine.data.similar_paths import SimilarPaths
+from engine.runs.locate import locate_model
 
 
 def review(data: DataArgument, /, model: Path | None = None, json: Flag = False, most: int = 50) -> int:
@@ -26,11 +27,12 @@ def review(data: DataArgument, /, model: Path | None = None, json: Flag = False,
 
     Args:
         data: Folder with one folder of images per class, or with train/ and val/.
-        model: A model.safetensors file, such as one trained on this folder; it is needed to find wrong labels.
+        model: A model.safetensors file or run folder, such as one trained on this folder, to find wrong labels.
         json: Print one JSON object per image, and a last one with the scores.
         most: Maximum number of images to list.
     """
     console = Console()
+    model = None if model is None else locate_model(model)
     dataset = console.run(jobs.scan(data))
     audit = console.run(jobs.check(dataset))
     queue = console.run(jobs.review(dataset, model, audit), print_event(console))

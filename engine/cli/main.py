@@ -20,6 +20,7 @@ from engine.core.event_stream import StoppedByUserError
 from engine.core.log import log_to_rotating_file
 from engine.core.paths import default_log_path
 from engine.results.export_verification import RUN_EXPORT
+from engine.runs.locate import locate_run
 
 FAILED, WRONG_USAGE, STOPPED = 1, 2, 130
 
@@ -111,8 +112,13 @@ def _default_settings(arguments: Sequence[str]) -> RunConfig:
         if name == "--config" and arguments[0] == "train":
             following = arguments[position + 1] if position + 1 < len(arguments) else ""
             path = value or following
-            return read_config(Path(path)) if path else RunConfig()
+            return read_config(_config_path(Path(path))) if path else RunConfig()
     return RunConfig()
+
+
+def _config_path(path: Path) -> Path:
+    """Return the settings file that a path means: a JSON file, or the settings of the run in a folder."""
+    return locate_run(path).config_path if path.is_dir() else path
 
 
 def _print_error(sentence: str, exit_code: int) -> int:

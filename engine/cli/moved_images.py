@@ -8,6 +8,7 @@ from tyro.conf import arg
 from engine import jobs
 from engine.cli.console import Console
 from engine.cli.output import print_event
+from engine.runs.locate import locate_run
 from engine.runs.run_folder import Run
 
 MovedImages: TypeAlias = Annotated[
@@ -17,6 +18,6 @@ MovedImages: TypeAlias = Annotated[
 
 
 def find_run(console: Console, path: Path, data: Path | None) -> Run:
-    """Return the run in a folder; if its images are in `data` now, that is checked and stored first."""
-    run = Run(path)
+    """Return the run that a path means; if its images are in `data` now, that is checked and stored first."""
+    run = locate_run(path)
     return run if data is None else console.run(jobs.find_images(run, data), print_event(console))

@@ -15,6 +15,7 @@ from engine.core.events import Event
 from engine.core.spreadsheet import TableWriter
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.predictions import Prediction, csv_columns
+from engine.runs.locate import locate_model
 
 
 def predict(
@@ -29,7 +30,7 @@ def predict(
     """Classify image files and all images inside folders.
 
     Args:
-        model: A model.safetensors file.
+        model: A model.safetensors file, or a run folder.
         paths: Image files and folders.
         top: Number of most likely classes to print for each image.
         max_error: Maximum error rate (0 to 1) among decided images; less confident ones are `unsure`. 1: no limit.
@@ -37,6 +38,7 @@ def predict(
         csv: Write a CSV table to this file.
     """
     console = Console()
+    model = locate_model(model)
     if not paths:
         raise EngineError("Name at least one image or folder to classify.")
     limit = error_limit(max_error)

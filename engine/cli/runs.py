@@ -13,6 +13,7 @@ from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import DONE, print_json, print_line, run_json
 from engine.config.backbones import BACKBONES, find_backbone
 from engine.core.paths import default_runs_folder
+from engine.runs.locate import locate_runs
 from engine.runs.run_folder import list_runs
 
 
@@ -20,10 +21,10 @@ def runs(folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None, 
     """List runs with their best validation accuracy.
 
     Args:
-        folder: Folder of run folders. Default: the one that the window uses.
+        folder: Folder of run folders, or one run folder. Default: the one that the window uses.
         json: Print one JSON object per line.
     """
-    for run in list_runs(folder or default_runs_folder()):
+    for run in locate_runs(folder) if folder is not None else list_runs(default_runs_folder()):
         history = run.history
         best = history.best
         if json:

@@ -10,6 +10,7 @@ from engine.core.event_stream import StoppedByUserError
 from engine.core.events import Event, Serving
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.predictions import Prediction
+from engine.runs.locate import locate_model
 
 
 def serve(
@@ -22,7 +23,7 @@ def serve(
     """Classify images over HTTP: POST an image to /predict, or open the address in a browser. Ctrl-C stops it.
 
     Args:
-        model: A model.safetensors file.
+        model: A model.safetensors file, or a run folder.
         port: TCP port to listen on. 0: any free port.
         host: Address to listen on. The default accepts connections of this computer only.
         max_error: Maximum error rate (0 to 1) among decided images; less confident ones are `unsure`. 1: no limit.
@@ -38,5 +39,5 @@ def serve(
             print_other(event)
 
     with suppress(StoppedByUserError):  # Ctrl-C is the normal way to end the server
-        console.run(jobs.serve(model, port, host, error_limit(max_error)), print_any)
+        console.run(jobs.serve(locate_model(model), port, host, error_limit(max_error)), print_any)
     return DONE

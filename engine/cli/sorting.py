@@ -13,6 +13,8 @@ from engine.cli.console import Console
 from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.core.errors import EngineError
 from engine.results.calibration import DEFAULT_MAX_ERROR
+from engine.results.model_metadata import read_metadata
+from engine.runs.locate import locate_model
 from engine.sorting.file_transfer import TransferMode
 from engine.sorting.sorter import default_target
 
@@ -32,7 +34,7 @@ def sort(
     If a class is called "review", unsure images go into _review/. The exit code is 1 if an image could not be sorted.
 
     Args:
-        model: A model.safetensors file.
+        model: A model.safetensors file, or a run folder.
         folder: Folder of images to sort.
         mode: copy, move, or link (a hard link to the same file).
         out: Folder to sort into. Default: a new one beside DIR.
@@ -46,7 +48,8 @@ def sort(
         return _undo(undo, json)
     if model is None or folder is None:
         raise UsageError("Name a model and a folder: classifold sort MODEL DIR, or classifold sort --undo DIR")
-    console = Console()
+    console, model = Console(), locate_model(model)
+    read_metadata(model)  # a wrong file is an error before a folder to undo is announced
     target = out or default_target(folder)
     console.print_message(f"Sorting into {target}. To undo it: classifold sort --undo {target}")
     result = console.run(jobs.sort(model, folder, target, mode, error_limit(max_error)), print_event(console))

@@ -1,5 +1,6 @@
 """Subcommands that train: train, resume and demo. Each returns the exit code."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ from engine.core.process_rank import is_rank_zero
 from engine.data.sample_dataset import write_sample_dataset
 from engine.results.predictions import Prediction
 from engine.results.statistics import wilson_interval
+from engine.runs.locate import locate_model, locate_run
 from engine.runs.run_folder import Run
 
 
@@ -53,6 +55,8 @@ def train_command(settings: RunConfig) -> Callable[..., int]:
         """
         del config  # `main` has read it before, because its values are the defaults of the flags
         console = Console()
+        if os.path.isdir(settings.model.weights):
+            settings = settings.changed("model", weights=str(locate_model(Path(settings.model.weights))))
         _train(console, data, settings, out, print_event_json if events else print_event(console))
         if is_rank_zero():
             print_run_summary(console, Run(out))
@@ -70,11 +74,10 @@ def resume(run: RunArgument, /, events: Flag = False, data: MovedImages = None) 
     """
     console = Console()
     on_event = print_event_json if events else print_event(console)
+    found = find_run(console, run, data) if is_rank_zero() else locate_run(run)
+    console.run(jobs.resume(found.path), on_event if is_rank_zero() else None)
     if is_rank_zero():
-        find_run(console, run, data)
-    console.run(jobs.resume(run), on_event if is_rank_zero() else None)
-    if is_rank_zero():
-        print_run_summary(console, Run(run))
+        print_run_summary(console, found)
     return DONE
 
 

@@ -20,6 +20,7 @@ from engine.data.similar_paths import SimilarPaths
 from engine.data.split_folders import find_layout
 from engine.data.split_names import Split
 from engine.data.walk import is_run_folder, walk_in_steps
+from engine.data.wrong_path import not_a_folder_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None,
     if not os.path.exists(root):
         raise EngineError("This folder does not exist.", root)
     if not os.path.isdir(root):
-        raise EngineError("This is a file, not a folder. Choose a folder that contains one folder per class.", root)
+        raise EngineError(not_a_folder_message(root), root)
     require_utf8_path(root)
     walk = yield from walk_in_steps(os.fspath(root))
     layout = find_layout(walk.top)

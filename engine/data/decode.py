@@ -164,7 +164,7 @@ def _open(file: BinaryIO) -> ImageFile.ImageFile:
 def unreadable_reason(path: Path, error: Exception) -> str:
     """Return a sentence that explains why an image file could not be read."""
     if isinstance(error, FileNotFoundError):
-        return "This link points to a missing file." if path.is_symlink() else "This file no longer exists."
+        return "This link points to a missing file." if path.is_symlink() else "This file does not exist."
     if isinstance(error, PermissionError):
         return "You do not have permission to read this file."
     if isinstance(error, MemoryError):

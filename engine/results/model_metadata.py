@@ -1,6 +1,7 @@
 """Model metadata in the header of a model file, readable without torch."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -68,6 +69,8 @@ def read_metadata(path: Path) -> ModelMetadata:
     except FileNotFoundError as error:
         raise EngineError("This model file does not exist.", path) from error
     except OSError as error:
+        if os.path.isdir(path):
+            raise EngineError("This is a folder, not a model. Choose a model.safetensors file.", path) from error
         raise EngineError(f"The model file could not be read: {error.strerror or error}.", path) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise EngineError("This is not a model made by Classifold. Choose a model.safetensors file.", path) from error

@@ -18,6 +18,7 @@ from engine.core.paths import is_same_file
 from engine.core.records import FrozenModel
 from engine.core.relative_path import relative_path_to_text
 from engine.data.dataset import find_images
+from engine.data.wrong_path import describe_file
 from engine.results.predictions import Prediction
 from engine.sorting.file_transfer import LinksUnsupportedError, TransferMode, is_about_file, transfer_file
 from engine.sorting.folder_names import choose_folders, free_path, portable_file_name
@@ -59,8 +60,10 @@ def files_to_sort(folder: Path, target: Path) -> list[Path]:
     Raises:
         EngineError: There are none, or `target` is `folder` itself.
     """
-    if not folder.is_dir():
+    if not os.path.exists(folder):
         raise EngineError("This folder does not exist.", folder)
+    if not os.path.isdir(folder):
+        raise EngineError(f"This is {describe_file(folder)}, not a folder. Choose a folder of images.", folder)
     require_utf8_path(folder)
     require_utf8_path(target)
     is_target = cache(partial(is_same_file, other=target))

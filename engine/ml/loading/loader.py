@@ -96,11 +96,19 @@ def train_loader(root: Path, preprocessing: Preprocessing, cache: ImageCache, se
 
 
 def require_folder(root: Path, unreadable: Sequence[Unreadable]) -> None:
-    """Raise EngineError if an image is unreadable because its folder is gone, for example with a removed drive."""
-    if any(not os.path.isdir((root / image.path).parent) for image in unreadable):
+    """Raise EngineError if an image is unreadable because its folder is gone, with a removed drive or a new name."""
+    gone = next((image.path for image in unreadable if not os.path.isdir((root / image.path).parent)), None)
+    if gone is None:
+        return
+    if os.path.isdir(root):
         raise EngineError(
-            "The folder of images is gone. Connect its drive or put the folder back, then resume the run.", root
+            f"The folder '{gone.rpartition('/')[0]}' is no longer in the folder of images. If it was renamed or moved, "
+            "give it back its name and place, then resume the run.",
+            root,
         )
+    raise EngineError(
+        "The folder of images is gone. Connect its drive or put the folder back, then resume the run.", root
+    )
 
 
 def shuffled_chunks(samples: Sequence[Sample], batch_size: int, seed: int, epoch: int) -> list[list[Sample]]:

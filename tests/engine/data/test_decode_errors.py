@@ -18,7 +18,7 @@ _DAMAGED = "This file is damaged or not in a supported image format."
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (FileNotFoundError(errno.ENOENT, "No such file"), "This file no longer exists."),
+        (FileNotFoundError(errno.ENOENT, "No such file"), "This file does not exist."),
         (PermissionError(errno.EACCES, "Permission denied"), "You do not have permission to read this file."),
         (MemoryError(), "This image is too large for the memory of this computer."),
         (Image.DecompressionBombError("bomb"), "This image is too large: more than 200 million pixels."),
@@ -69,7 +69,7 @@ def test_an_image_too_large_for_memory_raises_an_error(tmp_path: Path, monkeypat
 
 
 def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="no longer exists"):
+    with pytest.raises(EngineError, match="does not exist"):
         decode(tmp_path / "gone.jpg")
 
 
