@@ -53,7 +53,9 @@ def read(path, side, ranges):  # returns an upright image; its shorter side may 
         alpha = 255 * (np.atleast_3d(samples) != transparent).any(2)
     elif image.mode in ("RGBA", "RGBa"):
         alpha = np.asarray(image)[..., 3]
-    black, white = find_range(samples, tags, kind, ranges)
+    if ranges is not None and 42113 in tags:  # the value of missing data
+        samples = np.where(samples == float(tags[42113].strip("\0 ")), np.nan, samples.astype(float))
+    black, white = find_range(samples, image.mode == "F", tags, kind, ranges)
     if ranges is not None and tags.get(262) == 0:
         black, white = white, black  # low values are white
     scaled = np.nan_to_num((samples.astype(float) - black) * (255 / (white - black or 1)), nan=0, posinf=255, neginf=0)
@@ -63,9 +65,7 @@ def read(path, side, ranges):  # returns an upright image; its shorter side may 
     return image
 
 
-def read_colours(
-    path, image, tiles, raw_mode
-):  # Pillow keeps the high bytes of 16 bits; a second pass gives the low ones
+def read_colours(path, image, tiles, raw_mode):  # Pillow keeps the high bytes; a second pass gives the low ones
     with Image.open(path) as file:
         low_mode = LOW_BYTES[raw_mode]
         file.tile = [
@@ -75,9 +75,8 @@ def read_colours(
     return np.asarray(image)[..., :3] * 256.0 + (low[..., 1:2] if raw_mode == "LA;16B" else low[..., :3])
 
 
-def find_range(samples, tags, kind, ranges):  # returns the values that become black and white
-    is_float = samples.dtype == np.float32
-    finite = samples[np.isfinite(samples)]
+def find_range(samples, is_float, tags, kind, ranges):  # returns the values that become black and white
+    finite = samples[np.abs(samples) < 1e30]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     limits = [1.0] if is_float else [2.0**bits - 1 for bits in (8, 10, 12, 14, 16)]
     if ranges is None:  # a model of version 0.1
@@ -91,7 +90,7 @@ def find_range(samples, tags, kind, ranges):  # returns the values that become b
             return known
         low_limit, step = min(0.0, low), max(1, math.isqrt(samples.shape[0] * samples.shape[1] // 250_000))
         sampled = samples[::step, ::step]
-        sampled = sampled[np.isfinite(sampled)]
+        sampled = sampled[np.abs(sampled) < 1e30]
         bright = float(np.quantile(sampled, 0.999, method="inverted_cdf")) if sampled.size else high
         if bright > low_limit:  # a few pixels must not make all others dark
             high = min(high, low_limit + 4 * (bright - low_limit))

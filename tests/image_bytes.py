@@ -45,6 +45,20 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def jpeg_of_three_scans(image: Image.Image) -> bytes:
+    """Return a JPEG that is not progressive but has one scan for each channel, put together from three grey ones."""
+    channels = [encode(channel, "JPEG") for channel in image.convert("YCbCr").split()]
+    first = channels[0]
+    frame, scan = first.index(b"\xff\xc0"), first.index(b"\xff\xda")
+    components = b"".join(bytes((number, 0x11, 0)) for number in (1, 2, 3))
+    header = first[:frame] + b"\xff\xc0\0\x11" + first[frame + 4 : frame + 9] + b"\3" + components
+    scans = (
+        b"\xff\xda\0\x08\1" + bytes((number, 0, 0, 63, 0)) + content[content.index(b"\xff\xda") + 10 : -2]
+        for number, content in enumerate(channels, start=1)
+    )
+    return header + first[frame + 13 : scan] + b"".join(scans) + first[-2:]
+
+
 def png(samples: npt.NDArray[np.unsignedinteger], bits: int, colour_type: int, chunks: bytes = b"") -> bytes:
     """Return a PNG file of any bit depth.
 

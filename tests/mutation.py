@@ -29,7 +29,10 @@ GROUPS = {
         ["tests/engine/data/test_splits.py"],
     ),
     "decode": (
-        [f"engine/data/{name}.py" for name in ("decode", "decode_limits", "deep_samples", "grey_range", "to_rgb")],
+        [
+            f"engine/data/{name}.py"
+            for name in ("decode", "decode_limits", "deep_colours", "deep_samples", "grey_range", "to_rgb")
+        ],
         [f"tests/engine/data/test_decode{part}.py" for part in ("", "_errors", "_limits", "_reduction")]
         + ["tests/engine/data/test_deep_greys.py"],
     ),

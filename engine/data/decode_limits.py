@@ -9,6 +9,7 @@ from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 from PIL.ExifTags import Base
 
 from engine.core.errors import EngineError
+from engine.data.jpeg_scans import count_scans
 
 MAX_DECODE_BYTES = 2_000_000_000
 """Memory for all images that are being decoded, enough for one PNG or JPEG of 200 million pixels."""
@@ -83,19 +84,13 @@ def _estimate_bytes(image: ImageFile.ImageFile, file: BinaryIO, min_side: int | 
     if image.format in ("JPEG", "MPO"):
         is_buffered = "progressive" in image.info
         if is_buffered or num_pixels > _LARGE_PIXELS or os.fstat(file.fileno()).st_size > num_pixels:
-            num_scans = _num_scans(file)
+            num_scans = count_scans(file)
             is_buffered |= num_scans > 1
             if num_scans * (num_pixels + _PIXELS_PER_SCAN) > _MAX_SCANNED_PIXELS:
                 raise EngineError("This file has too many parts.")
             if not is_buffered and min_side is not None:
                 num_pixels = round(num_pixels / max(1, min(8, min(image.size) / min_side / 2)) ** 2)
     return num_pixels * _BYTES_PER_PIXEL.get(image.format or "", _DEFAULT_BYTES_PER_PIXEL)
-
-
-def _num_scans(file: BinaryIO) -> int:
-    """Return the number of scans of a JPEG; the decoder buffers the whole image if there is more than one."""
-    file.seek(0)
-    return sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(1024**2), b""))
 
 
 def reduce_while_decoding(image: Image.Image, min_side: int) -> None:

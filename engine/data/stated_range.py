@@ -12,6 +12,7 @@ UNSIGNED, SIGNED = 1, 2
 """Sample formats of TIFF."""
 _SCALED_FORMATS = ("PPM", "JPEG2000", "HEIF", "AVIF")
 """Formats whose greys Pillow scales from the bits that the file states to 16 bits."""
+_GDAL_NODATA = 42113
 _MIN_SAMPLE, _MAX_SAMPLE, _S_MIN_SAMPLE, _S_MAX_SAMPLE = 280, 281, 340, 341
 _IMAGEJ_LIMIT = re.compile(r"^(min|max)=([-+.\deE]+)\s*$", re.MULTILINE)
 _MAX_PNG_CHUNKS = 100
@@ -51,6 +52,15 @@ def sample_format(image: Image.Image) -> int | None:
         return None
     value = _first_number(image.tag_v2.get(Base.SampleFormat))
     return UNSIGNED if value is None else int(value)
+
+
+def missing_value(image: Image.Image) -> float | None:
+    """Return the value that stands for missing data in a GeoTIFF."""
+    text = image.tag_v2.get(_GDAL_NODATA) if isinstance(image, TiffImagePlugin.TiffImageFile) else None
+    try:
+        return float(text.strip("\0 ")) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def is_white_zero(image: Image.Image) -> bool:

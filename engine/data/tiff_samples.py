@@ -11,9 +11,10 @@ import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base
 
-from engine.data.deep_samples import Box, DeepSamples
+from engine.data.deep_colours import Box
+from engine.data.deep_samples import DeepSamples
 from engine.data.grey_range import Range
-from engine.data.stated_range import display_range, is_white_zero
+from engine.data.stated_range import display_range, is_white_zero, missing_value
 from engine.data.tiff_codec import decompress
 from engine.data.tiff_layout import Layout, read_layout
 
@@ -82,6 +83,7 @@ def read_tiff_samples(image: UnusualTiff, file: BinaryIO) -> DeepSamples:
         encoding=_byte_range(layout.dtype),
         display=display_range(image, file),
         is_inverted=is_white_zero(image),
+        missing=missing_value(image),
     )
 
 

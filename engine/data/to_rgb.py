@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.data.deep_samples import Box, DeepSamples
+from engine.data.deep_colours import Box
+from engine.data.deep_samples import DeepSamples
 from engine.data.grey_range import GreyRanges, Range, SampleValues, choose_range, to_8_bits
 from engine.data.transparency import WHITE, choose_ground, flatten, has_alpha, is_opaque
 
@@ -97,7 +98,10 @@ def strip_boxes(size: tuple[int, int], reduction: int) -> list[Box]:
 
 def _scaled_strip(deep: DeepSamples, box: Box, limits: Range) -> Image.Image:
     """Return a strip of deep samples as an RGB or RGBA image of 8 bits per channel."""
-    scaled = to_8_bits(deep.read(box), limits)
+    samples = deep.read(box)
+    scaled = to_8_bits(samples, limits)
+    if deep.missing is not None:
+        scaled[samples == deep.missing] = 0
     strip = Image.fromarray(scaled).convert("RGB")
     if deep.read_alpha is not None:
         strip.putalpha(Image.fromarray(deep.read_alpha(box)))

@@ -12,7 +12,7 @@ from engine.core.threads import WeightedSemaphore
 from engine.data import decode as decode_module
 from engine.data import decode_limits as module
 from engine.data.decode import decode, thumbnail
-from tests.image_bytes import encode, tiled_tiff, two_halves
+from tests.image_bytes import encode, jpeg_of_three_scans, tiled_tiff, two_halves
 
 
 class _RecordingSemaphore(WeightedSemaphore):
@@ -88,9 +88,25 @@ def test_a_large_jpeg_with_several_scans_reserves_memory_for_all_its_pixels(
     path: Path, requests: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_LARGE_PIXELS", 1000)
-    _write_jpeg(path, (400, 400), comment=b"\xff\xda")  # looks like a second scan
+    path.write_bytes(jpeg_of_three_scans(two_halves((400, 400))))
     decode(path, 50)
     assert requests == [160_000 * 10]
+
+
+def test_scans_in_a_comment_a_thumbnail_or_a_further_image_reserve_no_memory(
+    path: Path, requests: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LARGE_PIXELS", 1000)
+    small = encode(two_halves((16, 16)), "JPEG")
+    exif = Image.Exif()
+    exif[0x010E] = small.decode("latin-1")
+    images = {"comment": b"\xff\xda" * 9}, {"exif": exif.tobytes() + small}
+    for options in images:
+        _write_jpeg(path, (400, 400), **options)
+        decode(path, 50)
+    path.write_bytes(encode(two_halves((400, 400)), "MPO", save_all=True, append_images=[two_halves((400, 400))]))
+    decode(path, 50)
+    assert requests == [10_000 * 10] * 3
 
 
 def test_a_thumbnail_is_decoded_at_reduced_size(
@@ -201,7 +217,7 @@ def test_a_jpeg_whose_scans_take_too_long_is_rejected(path: Path, monkeypatch: p
 def test_the_scans_of_an_ordinary_jpeg_are_counted_if_the_file_has_more_bytes_than_pixels(
     path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], is_counted: bool
 ) -> None:
-    _write_jpeg(path, size, comment=b"\xff\xda" * 10)
+    path.write_bytes(jpeg_of_three_scans(two_halves(size)))
     monkeypatch.setattr(module, "_MAX_SCANNED_PIXELS", 1)
     if is_counted:
         with pytest.raises(EngineError, match="too many parts"):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from engine.data import deep_samples, to_rgb
+from engine.data import deep_colours, to_rgb
 from engine.data.decode import decode, decode_with_header
 from engine.data.grey_range import GreyRanges
 from tests.image_bytes import png
@@ -45,7 +45,7 @@ def test_colours_that_use_the_whole_range_are_the_high_bytes_as_in_version_0_1(
 ) -> None:
     samples = _colours(65535)
     (tmp_path / "a.png").write_bytes(png(samples, 16, 2))
-    monkeypatch.setattr(deep_samples, "_LOW_BYTES", dict.fromkeys(deep_samples._LOW_BYTES))  # no second pass
+    monkeypatch.setattr(deep_colours, "LOW_BYTES", dict.fromkeys(deep_colours.LOW_BYTES))  # no second pass
     for ranges in (GreyRanges(), _FULL, None):
         assert np.array_equal(decode(tmp_path / "a.png", grey_ranges=ranges), samples // 256)
 

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from engine.data import to_rgb
 from engine.data.decode import decode
 from engine.data.grey_range import GreyRanges
+from tests.tiff_bytes import tiff
 
 
 def _save(values: list[float], path: Path, dtype: type = np.float32) -> Path:
@@ -101,6 +103,22 @@ def test_models_of_version_0_1_get_the_greys_that_they_were_trained_on(
     tmp_path: Path, values: list[float], dtype: type, greys: list[int]
 ) -> None:
     assert _greys(_save(values, tmp_path / "deep.tif", dtype), None) == greys
+
+
+@pytest.mark.parametrize(
+    ("values", "tags"),
+    [
+        (np.array([[-9999, 0, 0.5, 1]], np.float32), {42113: "-9999"}),
+        (np.array([[-9999, 0, 0.5, 1]], np.float64), {42113: "-9999\0"}),
+        (np.array([[-3.4e38, 0, 0.5, 1]], np.float32), {}),
+        (np.array([[65535, 0, 2048, 4095]], np.uint16), {42113: "65535"}),
+    ],
+)
+def test_pixels_without_data_are_black_and_have_no_part_in_the_range(
+    tmp_path: Path, values: npt.NDArray[np.generic], tags: dict[int, str]
+) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(values, tags=tags))
+    assert _greys(tmp_path / "a.tif") == [0, 0, 128, 255]
 
 
 @pytest.mark.parametrize(("dtype", "white"), [(np.uint16, 4095), (np.float32, 4 * 999 / 1000)])

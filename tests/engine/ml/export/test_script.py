@@ -166,6 +166,9 @@ def _deep_images(folder: Path) -> Iterator[Path]:
         "bright.tif": tiff((ramp * 1.0001).astype(np.float32)),
         "negative.tif": tiff(np.where(ramp < 0.1, np.nan, ramp - 0.5).astype(np.float32)),
         "infinite.tif": tiff(np.where(ramp > 0.9, np.inf, ramp).astype(np.float32)),
+        "missing.tif": tiff(np.where(ramp < 0.2, -9999, ramp).astype(np.float32), tags={42113: "-9999"}),
+        "holes.tif": tiff(np.where(ramp < 0.2, 65535, greys[1023]).astype(np.uint16), tags={42113: "65535"}),
+        "huge.tif": tiff(np.where(ramp < 0.2, -3.4e38, ramp).astype(np.float32)),
         "turned.tif": tiff(colours[1023], tags={274: 6}),
     }
     for name, content in contents.items():
