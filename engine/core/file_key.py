@@ -1,5 +1,6 @@
 """Keys by which caches recognise an unchanged file."""
 
+import os
 import time
 from pathlib import Path
 from typing import TypeAlias
@@ -23,12 +24,21 @@ def file_key(root: Path, path: str) -> FileKey:
         root: Folder that `path` is relative to.
         path: Path as the dataset stores it.
     """
-    status = path_from_text(root / path).stat()
-    modified, now = status.st_mtime_ns, time.time_ns()
+    return _key(path_from_text(root / path), path)
+
+
+def file_version(path: Path) -> FileKey:
+    """Return the key of the file at `path` itself; raises OSError if the file does not exist."""
+    return _key(path, os.fspath(path.absolute()))
+
+
+def _key(path: Path, name: str) -> FileKey:
+    status, now = path.stat(), time.time_ns()
+    modified = status.st_mtime_ns
     if abs(now - modified) <= _resolution(modified):
         # The file may change again without another modification time, so nobody may find what is stored now
         modified = now
-    return status.st_ino % 2**63, status.st_size, modified, stable_seed(path)
+    return status.st_ino % 2**63, status.st_size, modified, stable_seed(name)
 
 
 def _resolution(modified: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from engine.core.errors import EngineError
+from engine.core.file_key import FileKey, file_version
 from engine.core.path_text import path_to_text
 from engine.data.class_names import match_class_names
 from engine.data.decode import decode
@@ -37,9 +38,9 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     """
     read_metadata(model_path)  # raises an EngineError for a missing file, where `stat` would raise an OSError
     model_path = model_path.absolute()
-    modified = model_path.stat().st_mtime_ns
+    version = file_version(model_path)
     with _ONE_AT_A_TIME:
-        model = _open(model_path, modified)
+        model = _open(model_path, version)
     metadata, preprocessing = model.metadata, model.preprocessing
     label = None if label is None else match_class_names([label], metadata.classes).get(label, label)
     if label is not None and label not in metadata.classes:
@@ -59,14 +60,14 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
         confidence=float((cam.logits / metadata.temperature).softmax(0)[cam.label]),
         heat=cam.heat.numpy(),
         box=visible_box(pixels.shape[1], pixels.shape[0], preprocessing),
-        neighbours=_neighbours(_read_reference(model_path.parent, modified), cam.embedding),
+        neighbours=_neighbours(_read_reference(model_path.parent, version), cam.embedding),
         grey_ranges=preprocessing.grey_ranges,
     )
 
 
 @lru_cache(maxsize=1)
-def _open(model_path: Path, _modified: int) -> OpenModel:
-    # The modification time is part of the cache key, so a rewritten file is loaded again
+def _open(model_path: Path, _version: FileKey) -> OpenModel:
+    # The version is part of the cache key, so a rewritten file is loaded again
     model = open_model(model_path)
     model.network.to(model.device).requires_grad_(False)
     return model
@@ -83,7 +84,7 @@ def _neighbours(reference: ReferenceEmbeddings | None, embedding: torch.Tensor) 
 
 
 @lru_cache(maxsize=1)
-def _read_reference(run_folder: Path, _modified: int) -> ReferenceEmbeddings | None:
+def _read_reference(run_folder: Path, _version: FileKey) -> ReferenceEmbeddings | None:
     try:
         return read_reference_embeddings(run_folder)
     except EngineError:  # a model without its run, or of an older program: the heat map is still useful

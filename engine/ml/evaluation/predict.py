@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.core.events import Event, Warned
+from engine.core.file_key import FileKey, file_version
 from engine.core.path_text import path_to_text
 from engine.core.progress import Ticker
 from engine.data.dataset import Sample, find_images
@@ -106,12 +107,12 @@ def _caveats(metadata: ModelMetadata, operating_point: OperatingPoint, max_error
 def open_predictor(model_path: Path) -> Predictor:
     """Load a model file for prediction; the last one is cached. Raises EngineError if it cannot be used."""
     read_metadata(model_path)  # raises an EngineError for a missing file, where `stat` would raise an OSError
-    return _open(model_path.absolute(), model_path.stat().st_mtime_ns)
+    return _open(model_path.absolute(), file_version(model_path))
 
 
 @lru_cache(maxsize=1)
-def _open(model_path: Path, _modified: int) -> Predictor:
-    # The modification time is part of the cache key, so a rewritten file is loaded again
+def _open(model_path: Path, _version: FileKey) -> Predictor:
+    # The version is part of the cache key, so a rewritten file is loaded again
     model = open_model(model_path)
     keep_freed_memory()
     return Predictor(
