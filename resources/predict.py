@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 FILE = "model.onnx"
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic")
 SUFFIXES += (".heif", ".mpo", ".ppm", ".pgm", ".pbm", ".ico", ".tga", ".jp2")
-HIDDEN = (".", "~$", "__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found")
+HIDDEN = (".", "~$", "__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "lost+found")
 
 LOW_BYTES = {
     f"{mode};16{order}": f"{mode};16{other}" for mode in ("RGB", "RGBX", "RGBA") for order, other in ("LB", "BL")

@@ -19,7 +19,7 @@ from engine.data.scan_notes import describe_skipped
 from engine.data.similar_paths import SimilarPaths
 from engine.data.split_folders import find_layout
 from engine.data.split_names import Split
-from engine.data.walk import is_run_folder, walk_in_steps
+from engine.data.walk import Walk, is_run_folder, walk_in_steps
 from engine.data.wrong_path import not_a_folder_message
 
 
@@ -108,7 +108,7 @@ def scan_in_steps(root: Path, is_corrected: bool = True) -> Generator[int, None,
     images, notes = label_images(layout, walk)
     notes = [*layout.notes, *notes, *describe_skipped(layout, walk)]
     if not images:
-        raise EngineError(_no_classes_message(root, len(walk.top.images)), root)
+        raise EngineError(_no_classes_message(root, walk), root)
     return _build(root, _apply_label_log(root, images, notes) if is_corrected else images, notes)
 
 
@@ -192,10 +192,16 @@ def _build(root: Path, images: list[LabelledImage], notes: list[str]) -> Dataset
     )
 
 
-def _no_classes_message(root: Path, num_loose: int) -> str:
+def _no_classes_message(root: Path, walk: Walk) -> str:
     advice = "Create one folder per class and put its images inside."
     if is_run_folder(os.listdir(root)):
         return "This is the folder of a run, not of images. Choose the folder that contains the images."
-    return (
-        f"This folder has no class folders. {advice}" if num_loose else f"There are no images in this folder. {advice}"
+    if walk.top.images:
+        return f"This folder has no class folders. {advice}"
+    num_other = sum(len(folder.without_suffix) + folder.num_other_files for folder in walk.top.with_subfolders())
+    other = (
+        f", only {num_other:,} {'file' if num_other == 1 else 'files'} without a suffix of an image, such as .jpg"
+        if num_other
+        else ""
     )
+    return f"There are no images in this folder{other}. {advice}"

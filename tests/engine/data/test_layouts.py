@@ -184,6 +184,7 @@ REFUSED = [
     (both("train/flowers", "train/insects", "val/flowers", "val/insects"), "contain the same class folders"),
     (["a.jpg", "b.jpg"], "no class folders"),
     (["ant/", "bee/"], "no images"),
+    (["ant/1.2.840", "ant/IMG", "bee/x.dcm"], "no images in this folder, only 3 files without a suffix of an image"),
     (["config.json", "model.safetensors", "history.png"], "the folder of a run, not of images"),
 ]
 
