@@ -42,7 +42,7 @@ def make_read_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC])
-def test_corrections_of_a_folder_that_cannot_be_written_to_are_kept_in_the_home_folder_and_said(
+def test_corrections_of_a_folder_that_cannot_be_written_to_are_kept_in_the_home_folder_with_a_message(
     root: Path, home: Path, make_read_only: Callable[[int], None], capsys: pytest.CaptureFixture[str], code: int
 ) -> None:
     make_read_only(code)

@@ -68,7 +68,7 @@ def test_no_csv_cell_is_a_formula(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", AWKWARD_NAMES)
-def test_a_class_of_any_name_is_told_apart_from_a_decision_in_json_and_csv(tmp_path: Path, name: str) -> None:
+def test_a_class_of_any_name_differs_from_a_decision_in_json_and_csv(tmp_path: Path, name: str) -> None:
     classes = (name, "other")
     certain, close, strange = (
         Prediction("a.jpg", ((name, 0.9), ("other", 0.1)), classes=classes, probabilities=np.float32([0.9, 0.1])),

@@ -13,7 +13,7 @@ def _texts(model: PredictionModel, row: int) -> list[object]:
 
 
 @pytest.mark.parametrize("name", AWKWARD_NAMES)
-def test_a_class_of_any_name_is_told_apart_from_a_decision(name: str) -> None:
+def test_a_class_of_any_name_differs_from_a_decision(name: str) -> None:
     model = PredictionModel()
     model.add([Prediction(f"/x/{each}.png", ((name, 0.75),), decision=each) for each in (ACCEPTED, UNSURE, UNKNOWN)])
     rows = [_texts(model, row) for row in range(3)]
