@@ -145,7 +145,13 @@ class Run:
         weights = config.model.weights_path
         if weights is not None:
             config = config.changed("model", weights=os.path.abspath(weights))
+        times = None
+        if self.config_path.is_file():
+            status = self.config_path.stat()
+            times = status.st_atime_ns, status.st_mtime_ns
         write_text_atomic(self.config_path, config.model_dump_json(indent=2))
+        if times is not None:
+            os.utime(self.config_path, ns=times)  # it is the date of the run
 
     def delete_checkpoint(self) -> None:
         """Delete the checkpoint; raise OSError if the disk refuses."""

@@ -16,7 +16,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from engine.core.errors import EngineError
 from engine.core.events import Event
@@ -24,6 +23,7 @@ from engine.core.seeds import stable_seed
 from engine.data.dataset import Sample
 from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, open_model
 from engine.ml.loading.feature_cache import compute_features
+from engine.ml.runtime.threads import single_threaded
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -84,7 +84,7 @@ def probe_probabilities(vectors: Vectors, labels: Labels, test_vectors: Vectors,
 
 def fit_pca(vectors: Vectors) -> Pipeline:
     """Return a fitted transform that standardises vectors (N, D) and projects them to at most 128 components."""
-    with threadpool_limits(1):
+    with single_threaded():
         pipeline = make_pipeline(StandardScaler(), PCA(min(_MAX_COMPONENTS, *vectors.shape), random_state=0))
         return pipeline.fit(vectors)
 
@@ -106,7 +106,7 @@ def fit_logistic_regression(
         result[:, present[0]] = 1.0
         return result
     regression = LogisticRegression(C=inverse_penalty, max_iter=_MAX_ITERATIONS)
-    with warnings.catch_warnings(), threadpool_limits(1):  # on small matrices, synchronising threads costs more
+    with warnings.catch_warnings(), single_threaded():  # on small matrices, synchronising threads costs more
         warnings.simplefilter("ignore", ConvergenceWarning)  # an approximate optimum is enough for a ranking
         regression.fit(vectors, labels)
     result[:, present] = regression.predict_proba(test_vectors)

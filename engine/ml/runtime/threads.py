@@ -1,7 +1,11 @@
 """Number of threads that torch computes with. It changes the last bits of sums, so it does not depend on the load."""
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -35,6 +39,41 @@ def compute_in_one_thread() -> None:
     """
     torch.get_num_threads()  # the first call in a thread sets the count of the process, so it must come before
     _openmp().limit(limits=1)
+
+
+class _BlasLimit:
+    """Limits BLAS to one thread while at least one thread asks for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_users = 0
+        self._limiter: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._num_users == 0:
+                self._limiter = ThreadpoolController().select(user_api="blas").limit(limits=1)
+            self._num_users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._num_users -= 1
+            if self._num_users == 0:
+                self._limiter.restore_original_limits()
+
+
+_blas_limit = _BlasLimit()
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Compute without helper threads during the block, in NumPy, SciPy and scikit-learn too.
+
+    Their BLAS has one thread count for the whole process. It is restored when the last thread leaves its block; earlier
+    it would change the thread count of the others, and with it the last digits of their results.
+    """
+    with _blas_limit, ThreadpoolController().select(user_api="openmp").limit(limits=1):
+        yield
 
 
 @cache

@@ -132,3 +132,12 @@ def test_the_settings_of_a_run_name_its_weights_from_any_folder(
     monkeypatch.chdir(tmp_path)
     run = create_run(tmp_path / "run", RunConfig().changed("model", weights="weights/own.pth"), DATASET)
     assert run.config.model.weights == str(tmp_path / "weights" / "own.pth")
+
+
+def test_settings_that_are_resolved_later_do_not_change_the_date_of_the_run(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", RunConfig(), DATASET)
+    os.utime(run.config_path, ns=(10**18, 10**18))
+    config = RunConfig().changed("training", precision="bfloat16", threads=2)
+    run.write_config(config)
+    assert run.config == config
+    assert run.config_path.stat().st_mtime_ns == 10**18

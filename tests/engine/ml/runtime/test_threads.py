@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from threadpoolctl import ThreadpoolController, threadpool_info
 from torch import nn
 
 from engine import jobs
@@ -114,6 +115,23 @@ def test_decoding_uses_one_thread_of_torch_and_changes_no_other_thread(tmp_path:
     thread.start()
     thread.join()
     assert (set(in_decoder), torch.get_num_threads(), later) == ({1}, NUM_THREADS, [NUM_THREADS])
+
+
+def _blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_blocks_of_two_threads_that_overlap_limit_blas_until_both_are_over() -> None:
+    with ThreadpoolController().select(user_api="blas").limit(limits=2):
+        first, second = threads.single_threaded(), threads.single_threaded()
+        first.__enter__()
+        thread = threading.Thread(target=second.__enter__)
+        thread.start()
+        thread.join()
+        first.__exit__(None, None, None)
+        assert _blas_threads() == {1}
+        second.__exit__(None, None, None)
+        assert _blas_threads() == {2}
 
 
 @pytest.mark.parametrize(("variable", "expected"), [("", 2), ("8", 8)])
