@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from engine import jobs
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
-from engine.core.events import EpochDone, Event, Warned
+from engine.core.events import EpochDone, Event, RunStarted, Warned
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.models.model_file import load_model
@@ -87,7 +88,7 @@ def test_a_best_model_that_cannot_be_written_to_its_folder_is_saved_elsewhere(
     dataset: Dataset, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = jobs.train(dataset, TINY, tmp_path / "run")
-    next(work)
+    _pull_start(work)
     _fail_renames_into(tmp_path / "run", monkeypatch)
     folder = home / "rescued" / "run"
     with pytest.raises(EngineError, match=re.escape(f"Read-only file system. The best model was saved to {folder}")):
@@ -100,7 +101,7 @@ def test_a_pending_best_model_is_saved_elsewhere_when_the_user_stops(
     dataset: Dataset, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = jobs.train(dataset, TINY.changed("training", epochs=9), tmp_path / "run")
-    next(work)
+    _pull_start(work)
     _fail_renames_into(tmp_path / "run", monkeypatch)
     best = None
     for event in work:
@@ -224,6 +225,11 @@ def test_a_failing_device_is_an_error_and_the_run_can_be_resumed(
         with pytest.raises(EngineError, match=message):
             run_to_end(work)
     assert final_state(run_to_end(jobs.resume(tmp_path / "run"))) == uninterrupted[1]
+
+
+def _pull_start(work: Generator[Event, None, object]) -> None:
+    while not isinstance(next(work), RunStarted):
+        pass
 
 
 def _fail_renames_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
