@@ -1,5 +1,6 @@
 """CSV tables for spreadsheets: UTF-8 with a byte order mark, quoted as in RFC 4180, and safe from formula injection."""
 
+import contextlib
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,22 +20,29 @@ class TableWriter:
 
     Args:
         path: The file to create or replace.
+        final_path: The file that errors name, if `path` is a temporary one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, final_path: Path | None = None) -> None:
+        self._path, self._final_path = path, final_path or path
         self._file: TextIO | None = None
 
     def __enter__(self) -> "TableWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._file is None:
+            return
+        if error is not None:
+            with contextlib.suppress(OSError):  # closing writes what a full disk has refused once more
+                self._file.close()
+        else:
+            with saving("The table", self._final_path):
+                self._file.close()
 
     def add(self, row: Sequence[str]) -> None:
         """Write and flush a row, so that a killed program loses none; raise EngineError if it cannot be written."""
-        with saving("The table", self._path):
+        with saving("The table", self._final_path):
             if self._file is None:
                 # A lone surrogate in a name on Windows has no UTF-8 form
                 self._file = open(  # noqa: SIM115 - closed on exit
@@ -52,7 +60,7 @@ def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
     """
 
     def write(temporary: Path) -> None:
-        with TableWriter(temporary) as table:
+        with TableWriter(temporary, path) as table:
             for row in rows:
                 table.add(row)
 
