@@ -24,12 +24,16 @@ def num_compute_threads() -> int:
     return _TORCH_DEFAULT if os.environ.get("OMP_NUM_THREADS") else min(_TORCH_DEFAULT, num_cores())
 
 
-def set_compute_threads(num_threads: int = 0) -> None:
+def set_compute_threads(num_threads: int = 0) -> int:
     """Let torch compute with `num_threads` threads in the calling thread; 0: `num_compute_threads()`.
+
+    Returns the number of threads.
 
     Threads started later inherit the count, so every thread that starts a job, or work of a job, calls this.
     """
-    torch.set_num_threads(num_threads or num_compute_threads())
+    num_threads = num_threads or num_compute_threads()
+    torch.set_num_threads(num_threads)
+    return num_threads
 
 
 def compute_in_one_thread() -> None:

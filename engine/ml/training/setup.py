@@ -21,7 +21,7 @@ from engine.ml.runtime import distributed
 from engine.ml.runtime.device import choose_device
 from engine.ml.runtime.memory import keep_freed_memory
 from engine.ml.runtime.precision import BACKWARD_COST, PrecisionChoice, choose_precision
-from engine.ml.runtime.threads import num_compute_threads, set_compute_threads
+from engine.ml.runtime.threads import set_compute_threads
 from engine.ml.training.options import LoopPlan, OptimizerOptions, StepOptions
 from engine.results.calibration import Calibration
 from engine.results.model_metadata import ModelMetadata
@@ -151,8 +151,7 @@ def prepare_run(
             because the weights come from the checkpoint.
     """
     keep_freed_memory()
-    num_threads = config.training.threads or num_compute_threads()
-    set_compute_threads(num_threads)
+    num_threads = set_compute_threads(config.training.threads)
     torch.manual_seed(config.training.seed)
     backbone = find_backbone(config.model.backbone)
     preprocessing = make_preprocessing(config, dataset.grey_ranges)

@@ -203,7 +203,7 @@ def test_the_precision_depends_on_the_work_and_the_kind_of_the_run(
 def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine of three cores."""
     before = torch.get_num_threads()
-    monkeypatch.setattr("engine.ml.training.setup.num_compute_threads", lambda: 3)
+    monkeypatch.setattr("engine.ml.runtime.threads.num_compute_threads", lambda: 3)
     yield
     torch.set_num_threads(before)
 

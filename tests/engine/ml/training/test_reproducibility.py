@@ -36,8 +36,7 @@ def dataset(tmp_path: Path) -> Dataset:
 def _use_machine(patch: pytest.MonkeyPatch, prefers_bfloat16: bool, num_cores: int) -> None:
     patch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     patch.setattr(precision, "MIN_MULTIPLY_ADDS", 0 if prefers_bfloat16 else math.inf)
-    for module in ("engine.ml.runtime.threads", "engine.ml.training.setup"):
-        patch.setattr(f"{module}.num_compute_threads", lambda: num_cores)
+    patch.setattr("engine.ml.runtime.threads.num_compute_threads", lambda: num_cores)
 
 
 def _weights(run: Run) -> dict[str, bytes]:
