@@ -137,6 +137,7 @@ def write_split(dataset: Dataset, path: Path, contents: Mapping[str, FileContent
         "grey_ranges": None if ranges is None else ranges.model_dump(),
         "grouping": dataset.grouping,
         "groups": [group.model_dump() for group in dataset.groups],
+        "left_out": dataset.left_out,
         "files": files,
     }
     write_text_atomic(path, json.dumps(document, indent=0))
@@ -158,6 +159,7 @@ def read_split(path: Path) -> Dataset:
         grey_ranges=document.grey_ranges,
         groups=document.groups,
         grouping=document.grouping,
+        left_out=document.left_out,
     )
 
 
@@ -183,6 +185,7 @@ class SplitFile(ExtensibleModel):
     """None in runs of version 0.1, which are resumed as they began."""
     grouping: str = ""
     groups: tuple[SplitGroup, ...] = ()
+    left_out: tuple[RelativePath, ...] = ()
     files: tuple[SplitImage, ...]
 
 

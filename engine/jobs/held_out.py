@@ -88,7 +88,7 @@ def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom)
         if split == "val" and len(found) == len(images):
             raise EngineError(_nothing_left(len(images), reason, bool(of_start)), dataset.root)
         is_drawn = split == "val" and not dataset.has_val
-        dataset = _moved_to_train(dataset, found) if is_drawn else dataset.without(found)
+        dataset = _moved_to_train(dataset, found) if is_drawn else _left_out(dataset, found)
         action = "moved to training" if is_drawn else "left out"
         warnings.append(Warned(message=f"{len(found):,} of {count(len(images), f'{name} image')} {action}: {reason}."))
     return HonestSplit(dataset, tuple(warnings))
@@ -103,6 +103,10 @@ _UNKNOWN_START = (
 def _is_in(scanned: DatasetScan, samples: Iterable[Sample]) -> npt.NDArray[np.bool_]:
     wanted = frozenset(sample.path for sample in samples)
     return np.array([sample.path in wanted for sample in scanned.samples], np.bool_)
+
+
+def _left_out(dataset: Dataset, paths: frozenset[str]) -> Dataset:
+    return replace(dataset.without(paths), left_out=(*dataset.left_out, *sorted(paths)))
 
 
 def _moved_to_train(dataset: Dataset, paths: frozenset[str]) -> Dataset:

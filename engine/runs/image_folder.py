@@ -56,7 +56,8 @@ def current_dataset(run: Run) -> Dataset:
         replace(sample, split=splits.get(sample.path, new if new and sample.split == "train" else sample.split))
         for sample in dataset.samples
     )
-    return replace(dataset, samples=tuple(samples), has_val=True, grey_ranges=stored.grey_ranges)
+    dataset = replace(dataset, samples=tuple(samples), has_val=True, grey_ranges=stored.grey_ranges)
+    return dataset.without(frozenset(stored.left_out))
 
 
 def move_images(run: Run, data: Path) -> int:

@@ -12,6 +12,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Warned
 from engine.data.dataset import scan
+from engine.runs.image_folder import current_dataset
 from engine.runs.run_folder import Run
 from tests.images import write_classes
 
@@ -54,6 +55,7 @@ def test_copies_of_training_images_are_left_out_of_val_and_test_and_that_is_said
     assert "2 of 14\N{NO-BREAK SPACE}validation images left out: 2 are copies of training images." in warnings
     assert "2 of 14\N{NO-BREAK SPACE}test images left out: 2 are copies of training or validation images." in warnings
     assert any("2 of 14" in line for line in run.events_path.read_text("utf-8").splitlines())
+    assert {sample.path for sample in current_dataset(run).samples} == {sample.path for sample in run.dataset.samples}
 
 
 def test_a_val_folder_of_nothing_but_copies_is_refused(tmp_path: Path) -> None:

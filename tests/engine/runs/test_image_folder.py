@@ -11,9 +11,11 @@ from engine.cli.main import main
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Warned
+from engine.data.label_overrides import append_decision
 from engine.results.robustness import read_robustness
-from engine.runs.image_folder import ImagesMissingError, move_images, require_images
+from engine.runs.image_folder import ImagesMissingError, current_dataset, move_images, require_images
 from engine.runs.run_folder import Run
+from tests.images import draw_image
 
 
 @pytest.fixture
@@ -36,6 +38,21 @@ def test_an_empty_folder_at_the_old_place_counts_as_missing(moved: Run) -> None:
     moved.dataset.root.mkdir()
     with pytest.raises(ImagesMissingError):
         require_images(moved)
+
+
+def test_the_current_dataset_has_the_labels_of_the_folder_and_new_images_for_validation(
+    moved: Run, tmp_path: Path
+) -> None:
+    move_images(moved, tmp_path / "after")
+    first, second = moved.dataset.of_split("train")[:2]
+    append_decision(tmp_path / "after", first.path, "relabel", moved.dataset.classes[1 - first.label])
+    append_decision(tmp_path / "after", second.path, "exclude")
+    draw_image((200, 40, 40), 99).save(tmp_path / "after" / "red" / "new.png")
+    samples = {sample.path: sample for sample in current_dataset(moved).samples}
+    assert samples[first.path].label == 1 - first.label
+    assert samples[first.path].split == "train"
+    assert second.path not in samples
+    assert samples["red/new.png"].split == "val"
 
 
 def test_moved_images_are_found_and_remembered(moved: Run, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from engine.config.schedule import rate_multiplier
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
-from engine.core.events import EpochDone, Event, Progress, RunDone, RunStarted, Warned
+from engine.core.events import DatasetSplit, EpochDone, Event, Progress, RunDone, RunStarted, Warned
 from engine.data.dataset import Dataset, scan
 from engine.data.splits import split
 from engine.ml.evaluation.run_inference import Predictions
@@ -50,8 +50,8 @@ def _without_time(epochs: list[EpochDone]) -> list[EpochDone]:
 def test_events_come_in_order_and_the_run_folder_is_complete(finished: tuple[Run, list[Event]]) -> None:
     run, events = finished
     logged = [event for event in events if not isinstance(event, Progress)]
-    assert [type(event) for event in logged] == [RunStarted, EpochDone, EpochDone, RunDone]
-    assert list(run.events()) == logged
+    assert [type(event) for event in logged] == [DatasetSplit, RunStarted, EpochDone, EpochDone, RunDone]
+    assert list(run.events()) == logged[1:]
     assert {path.name for path in run.path.iterdir()} == {
         ".lock",
         "config.json",
