@@ -86,6 +86,8 @@ def learning_curve(run: RunArgument, /, json: Flag = False, data: MovedImages = 
     print_line("Expected change of F1 with twice the images of one class:")
     for row in curve.per_class:
         print_line(f"{row.name:<24} {row.num_images:>7} images now  {row.words}")
+    for sentence in curve.caveats:
+        print_line(sentence)
     return DONE
 
 
@@ -106,4 +108,6 @@ def robustness(run: RunArgument, /, json: Flag = False, data: MovedImages = None
         broken = trial.broken
         failure = f"   {broken.path}: {broken.label} predicted as {broken.predicted}" if broken else ""
         print_line(f"{trial.words:<42} {trial.accuracy:>7.1%}{failure}")
+    for sentence in report.caveats:
+        print_line(sentence)
     return DONE

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from engine.core.events import Best, ClassRecall, RunStarted
 from engine.results.class_recalls import describe_unmeasured, describe_weak, weak_classes
+from engine.results.confusion_matrix import ConfusionMatrix
 from engine.results.evaluation import Evaluation
 from engine.results.few_images import MIN_VAL_IMAGES, few_images_warning
 from engine.results.imbalance import MAX_IMBALANCE, imbalance_ratio
@@ -72,20 +73,29 @@ def run_headline(best: Best, started: RunStarted) -> Headline:
 
 def evaluation_headline(evaluation: Evaluation) -> Headline:
     """Return the headline of an evaluation."""
-    counts = [row.num_images for row in evaluation.per_class]
+    return matrix_headline(evaluation.confusion, evaluation.classes)
+
+
+def matrix_headline(matrix: ConfusionMatrix, classes: tuple[str, ...]) -> Headline:
+    """Return the headline of the images that a confusion matrix counts."""
     recalls = [
         ClassRecall(name=name, num_correct=row[label], num_images=sum(row))
-        for label, (name, row) in enumerate(zip(evaluation.classes, evaluation.confusion))
+        for label, (name, row) in enumerate(zip(classes, matrix))
     ]
-    weak = weak_classes(recalls, evaluation.accuracy)
-    unmeasured = tuple(name for name, number in zip(evaluation.classes, counts) if not number)
+    measured = [each for each in recalls if each.num_images]
+    num_images = sum(each.num_images for each in measured)
+    accuracy = sum(each.num_correct for each in measured) / max(1, num_images)
+    is_imbalanced = imbalance_ratio([each.num_images for each in measured]) > MAX_IMBALANCE
+    balanced = sum(each.num_correct / each.num_images for each in measured) / max(1, len(measured))
+    weak = weak_classes(measured, accuracy)
+    unmeasured = tuple(each.name for each in recalls if not each.num_images)
     return Headline(
-        evaluation.accuracy,
-        len(evaluation.images),
-        evaluation.balanced_accuracy if imbalance_ratio(counts) > MAX_IMBALANCE else None,
+        accuracy,
+        num_images,
+        balanced if is_imbalanced else None,
         tuple(weak),
         len(weak),
         unmeasured,
         len(unmeasured),
-        len(evaluation.classes),
+        len(classes),
     )

@@ -27,8 +27,8 @@ class ClassLearningCurve(FiniteModel):
     name: str
     num_images: int
     """Current number of training images."""
-    recall: float
-    """Current recall (0..1) of the probe on the validation images."""
+    recall: float | None
+    """Current recall (0..1) of the probe on the validation images; None for a class without validation images."""
     gain: float
     """Change of F1 of this class (-1..1)."""
     low: float
@@ -54,6 +54,8 @@ class LearningCurve(FiniteModel):
     high: float
     num_val: int
     sentence: str
+    caveats: tuple[str, ...] = ()
+    """Sentences about what the accuracy hides: few images, weak classes, classes that are not measured."""
     evaluated: str = ""
     """UTC time in ISO format; empty in files of older versions."""
 

@@ -74,6 +74,8 @@ class RobustnessReport(FiniteModel):
     accuracy: float
     trials: tuple[Trial, ...]
     """Grouped by kind, each by rising severity."""
+    caveats: tuple[str, ...] = ()
+    """Sentences about what the accuracy hides: few images, weak classes, classes that are not measured."""
     evaluated: str = ""
     """UTC time in ISO format; empty in files of older versions."""
 

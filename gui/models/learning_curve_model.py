@@ -39,4 +39,5 @@ class LearningCurveModel(TableModel):
             return f"Expected change of the accuracy over all classes: {100 * row.accuracy_gain:+.1f} points."
         if role != Qt.ItemDataRole.DisplayRole:
             return None
-        return (row.name, f"{row.num_images:,}", percent(row.recall), row.words)[index.column()]
+        recall = "–" if row.recall is None else percent(row.recall)
+        return (row.name, f"{row.num_images:,}", recall, row.words)[index.column()]

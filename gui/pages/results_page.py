@@ -153,7 +153,7 @@ class ResultsPage(QWidget):
     def _show_results(self, results: RunResults) -> None:
         evaluation = results.evaluation
         self.confusion.show_matrix(evaluation.classes, results.counts)
-        self.calibration.show_calibration(evaluation.calibration, results.bins)
+        self.calibration.show_calibration(evaluation.calibration, results.bins, bool(results.headline.weakest))
         self.title.setText(headline_text(results.headline))
         self.title.setToolTip("Share of correct predictions on images that were not used for training")
         skipped = f", {len(evaluation.unreadable)} unreadable skipped" if evaluation.unreadable else ""

@@ -23,6 +23,7 @@ class CalibrationPanel(QWidget):
         super().__init__(parent)
         self._state = state
         self._calibration: Calibration | None = None
+        self._has_weak_classes = False
         self.summary = HeadingLabel("", self)
         self.note = MutedLabel("", self)
         self.operating_point = HeadingLabel("", self)
@@ -58,9 +59,17 @@ class CalibrationPanel(QWidget):
         column.addLayout(row)
         column.addWidget(body, 1)
 
-    def show_calibration(self, calibration: Calibration | None, bins: Sequence[ReliabilityBin]) -> None:
-        """Show the calibration of a model, None for a run without, and its reliability diagram."""
-        self._calibration = calibration
+    def show_calibration(
+        self, calibration: Calibration | None, bins: Sequence[ReliabilityBin], has_weak_classes: bool = False
+    ) -> None:
+        """Show the calibration of a model, None for a run without, and its reliability diagram.
+
+        Args:
+            calibration: The calibration of the model.
+            bins: The bins of the reliability diagram.
+            has_weak_classes: Whether the model rarely finds some classes, for which an error limit says little.
+        """
+        self._calibration, self._has_weak_classes = calibration, has_weak_classes
         self.reliability.show_bins(bins)
         self._refresh()
 
@@ -79,7 +88,8 @@ class CalibrationPanel(QWidget):
             "temperature of each half of the images is fitted on the other half."
         )
         self.note.setText(f"{count(calibration.num_images, 'validation image')}. {calibration.method}")
-        self.operating_point.setText(operating_point_text(point, self._state.max_error))
+        uneven = " The limit holds for all images together, not for each class." if self._has_weak_classes else ""
+        self.operating_point.setText(operating_point_text(point, self._state.max_error) + uneven)
         self.ood_note.setText(_ood_text(calibration))
 
 

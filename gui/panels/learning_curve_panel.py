@@ -79,7 +79,7 @@ class LearningCurvePanel(QWidget):
 
     def _show(self, curve: LearningCurve | None) -> None:
         self.summary.setText(curve.sentence if curve else "Expected gain with twice the images: not computed yet")
-        self.note.setText(_NOTE)
+        self.note.setText("\n".join([_NOTE, *curve.caveats]) if curve else _NOTE)
         self.plot.show_learning_curve(curve)
         self.classes.show_rows(curve.per_class if curve else ())
         self.body.setVisible(curve is not None)

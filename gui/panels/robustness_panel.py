@@ -101,7 +101,7 @@ class RobustnessPanel(QWidget):
         self.summary.setText(worst_corruption_text(report))
         self.note.setText(
             f"{count(report.num_images, 'validation image')}, {percent(report.accuracy)} correct unmodified. "
-            "Each row also shows the first image that is misclassified."
+            f"Each row also shows the first image that is misclassified. {' '.join(report.caveats)}".strip()
         )
         self._body = QWidget(self)
         grid = QGridLayout(self._body)

@@ -14,6 +14,9 @@ from engine.data.dataset import Dataset, Sample
 from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.evaluation.learning_curve_forecast import Floats, forecast_curve
 from engine.ml.evaluation.linear_probe import Labels, Vectors, compute_embeddings, fit_logistic_regression, fit_pca
+from engine.results.confusion_matrix import confusion_matrix
+from engine.results.few_images import list_names
+from engine.results.headline import matrix_headline
 from engine.results.learning_curve import (
     ClassLearningCurve,
     LearningCurve,
@@ -105,10 +108,13 @@ def measure_learning_curve(data: ProbeData, classes: tuple[str, ...]) -> Generat
         EngineError: There are fewer than 2 training images in a class or fewer than 16 in all.
     """
     labels, num_classes = data.train_labels, data.num_classes
-    if min(np.bincount(labels, minlength=num_classes)) < _MIN_PER_CLASS or len(labels) < _MIN_IMAGES:
+    counts_of_classes = np.bincount(labels, minlength=num_classes).tolist()
+    if min(counts_of_classes) < _MIN_PER_CLASS or len(labels) < _MIN_IMAGES:
+        small = [name for name, number in zip(classes, counts_of_classes) if number < _MIN_PER_CLASS]
+        lacking = f" There are fewer of {list_names(small)}." if small else ""
         raise EngineError(
-            f"There are too few images for a learning curve. Add images: it needs {_MIN_PER_CLASS} in each class and "
-            f"{_MIN_IMAGES} in all."
+            f"There are too few images for a learning curve. Add images: it needs {_MIN_PER_CLASS} for training in "
+            f"each class and {_MIN_IMAGES} in all.{lacking}"
         )
     num_seeds = max(2, min(_NUM_SEEDS, 120 // num_classes))
     ticker = Ticker("learning_curve", len(_SHARES) + num_classes)
@@ -123,6 +129,7 @@ def measure_learning_curve(data: ProbeData, classes: tuple[str, ...]) -> Generat
     points = tuple(_point(count, share_hits) for count, share_hits in zip(counts, hits))
     forecast = forecast_curve(np.array(counts, float), _bootstrap(hits), points[-1].accuracy)
     predicted = data.predict(np.arange(len(labels)))
+    matrix = confusion_matrix(data.val_labels, predicted, num_classes)
     per_class = []
     for label, name in enumerate(classes):
         per_class.append(_class_curve(data, label, name, predicted, forecast.gain_ratio, num_seeds))
@@ -139,6 +146,7 @@ def measure_learning_curve(data: ProbeData, classes: tuple[str, ...]) -> Generat
         num_val=len(data.val_labels),
         sentence=f"Expected gain with twice the images of every class ({forecast.points[-1].num_images:,} training "
         f"images): {describe_gain(gain, low, high)}.",
+        caveats=tuple(matrix_headline(matrix, classes).caveats()),
         evaluated=now(),
     )
 
@@ -165,12 +173,12 @@ def _class_curve(
     return ClassLearningCurve(
         name=name,
         num_images=int((data.train_labels == label).sum()),
-        recall=float((predicted[members] == label).mean()) if members.any() else 0.0,
+        recall=float((predicted[members] == label).mean()) if members.any() else None,
         gain=gain,
         low=low,
         high=high,
         accuracy_gain=gain_ratio * float(np.mean(accuracy_gains)),
-        words=describe_gain(gain, low, high),
+        words=describe_gain(gain, low, high) if members.any() else "not measured: no validation images",
     )
 
 

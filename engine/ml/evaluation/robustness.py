@@ -15,6 +15,8 @@ from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, open_model
 from engine.ml.evaluation.stratified_subset import stratified_subset
 from engine.ml.loading.loader import EVAL_BATCH_SIZE, chunks_in_order, eval_loader, load_batches
 from engine.ml.models.inference import Forward
+from engine.results.confusion_matrix import confusion_matrix
+from engine.results.headline import matrix_headline
 from engine.results.robustness import Broken, RobustnessReport, Trial, write_robustness
 from engine.runs.image_folder import require_images
 from engine.runs.run_folder import Run
@@ -50,6 +52,8 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
     confidences, predicted = _classify(forward, images, None)
     yield from ticker.at(len(images))
     is_correct = predicted == labels
+    matrix = confusion_matrix(labels.numpy(), predicted.numpy(), len(classes))
+    caveats = tuple(matrix_headline(matrix, classes).caveats())
     still_correct: dict[str, Tensor] = {}
     trials = []
     for number, corruption in enumerate(CORRUPTIONS, start=2):
@@ -77,6 +81,7 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
         num_images=len(readable),
         accuracy=_mean(is_correct),
         trials=tuple(trials),
+        caveats=caveats,
         evaluated=now(),
     )
     write_robustness(report, run.robustness_path)

@@ -70,6 +70,8 @@ class ConfusionMatrixView(QAbstractScrollArea):
     def describe_cell(self, row: int, column: int) -> str:
         """Return the count of a cell as text, such as `ants → bees: 3 images`."""
         number = count(int(self._counts[row, column]), "image")
+        if not self._counts[row].any():
+            return f"{self._classes[row]}: not measured, no images"
         if row == column:
             return f"{self._classes[row]}, correct: {number}"
         return f"{self._classes[row]} → {self._classes[column]}: {number}"

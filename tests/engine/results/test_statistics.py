@@ -40,6 +40,17 @@ def test_the_p_value_equals_that_of_statsmodels(seed: int) -> None:
     assert mcnemar_p_value(first, second) == pytest.approx(min(1.0, expected), rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [(10_000, 10_000, 1.0), (9_800, 10_200, 0.004780889455902781), (4_900, 5_100, 0.04658552770494739)],
+)
+def test_the_p_value_of_10_000_discordant_images_equals_the_exact_sum_of_integers(
+    first: int, second: int, expected: float
+) -> None:
+    assert mcnemar_p_value(first, second) == pytest.approx(expected, rel=1e-12)
+    assert mcnemar_p_value(second, first) == pytest.approx(expected, rel=1e-12)
+
+
 def test_the_p_value_without_discordant_images_is_1() -> None:
     assert mcnemar_p_value(0, 0) == 1.0
 

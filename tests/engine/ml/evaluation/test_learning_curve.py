@@ -54,6 +54,17 @@ def test_the_class_with_the_fewest_images_gains_most() -> None:
     assert first.accuracy_gain > 0
 
 
+def test_a_class_without_validation_images_is_not_measured() -> None:
+    vectors, labels = clusters(60, 3, seed=1, spread=5.0)
+    val_vectors, val_labels = clusters(30, 3, seed=2, spread=5.0)
+    measured = val_labels != 1
+    curve = _curve(vectors, labels, val_vectors[measured], val_labels[measured])
+    (row,) = [row for row in curve.per_class if row.name == "b"]
+    assert row.recall is None
+    assert row.words == "not measured: no validation images"
+    assert "1 of 3 classes is not measured, because it has no validation images: 'b'." in curve.caveats
+
+
 class _RecordingData(ProbeData):
     """Probe data that record which training images the probes are fitted on."""
 

@@ -11,6 +11,7 @@ from engine.core.events import Progress
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.ml.evaluation.corruptions import CORRUPTIONS
+from engine.results.headline import evaluation_headline
 from engine.results.robustness import read_robustness
 from engine.runs.run_folder import Run
 from tests.images import write_classes
@@ -28,6 +29,8 @@ def test_the_report_holds_accuracy_and_first_error_of_each_corruption(tmp_path: 
     assert events[-1].done == events[-1].total == report.num_images * (1 + len(CORRUPTIONS))
     evaluation = run_to_end(jobs.evaluate(run.model_path, data.root))
     assert report.num_images == len(evaluation.images)
+    assert list(report.caveats) == evaluation_headline(evaluation).caveats()
+    assert "too few to judge the model" in report.caveats[0]
     assert report.accuracy == pytest.approx(evaluation.accuracy)
     right = {image.path for image in evaluation.images if not image.is_wrong}
     assert [(trial.kind, trial.level) for trial in report.trials] == [(c.kind, c.level) for c in CORRUPTIONS]
