@@ -1,9 +1,13 @@
 """The terminal: messages and progress bars on stderr, and stopping with Ctrl-C."""
 
+import os
 import re
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Generator
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
@@ -25,6 +29,11 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u
 def printable(line: str) -> str:
     r"""Return a line with its control characters and other unprintable ones escaped as in JSON, such as `\u001b`."""
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+
+
+def as_argument(path: Path) -> str:
+    """Return a path as it is typed in a terminal: in quotes if it contains spaces or other special characters."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 class Console:

@@ -10,7 +10,7 @@ from engine import jobs
 from engine.audit.class_balance import describe_imbalance
 from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind
 from engine.cli.arguments import DataArgument, Flag
-from engine.cli.console import Console
+from engine.cli.console import Console, as_argument
 from engine.cli.output import DONE, print_json, print_line, scan_json
 from engine.data.dataset import Dataset
 from engine.data.description import describe_split
@@ -62,7 +62,9 @@ def sample(folder: Annotated[Positional[Path], arg(metavar="DIR")], /) -> int:
     """
     console = Console()
     console.run(write_sample_dataset(folder))
-    console.print_message(f"Sample dataset: {folder}. Train on it with: classifold train {folder} --out RUN")
+    console.print_message(
+        f"Sample dataset: {folder}. Train on it with: classifold train {as_argument(folder)} --out RUN"
+    )
     return DONE
 
 

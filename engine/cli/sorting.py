@@ -9,7 +9,7 @@ from tyro.conf import Positional, arg
 
 from engine import jobs
 from engine.cli.arguments import Flag, UsageError, error_limit
-from engine.cli.console import Console
+from engine.cli.console import Console, as_argument
 from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.core.errors import EngineError
 from engine.results.calibration import DEFAULT_MAX_ERROR
@@ -51,7 +51,7 @@ def sort(
     console, model = Console(), locate_model(model)
     read_metadata(model)  # a wrong file is an error before a folder to undo is announced
     target = out or default_target(folder)
-    console.print_message(f"Sorting into {target}. To undo it: classifold sort --undo {target}")
+    console.print_message(f"Sorting into {target}. To undo it: classifold sort --undo {as_argument(target)}")
     result = console.run(jobs.sort(model, folder, target, mode, error_limit(max_error)), print_event(console))
     if json:
         print_json(dump_json({**asdict(result), "target": str(result.target), "undo_path": str(result.undo_path)}))

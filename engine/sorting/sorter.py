@@ -127,8 +127,13 @@ class Sorter:
             return self._skip(path, "It is a symbolic link, which may point to another file after a move.")
         if not self._has_started:
             self._start()
-        assert prediction.label is not None
-        name = self.folders.review if prediction.needs_review else self.folders.class_folders[prediction.label]
+        name = (
+            self.folders.review if prediction.needs_review else self.folders.class_folders.get(prediction.label or "")
+        )
+        if name is None:
+            raise EngineError(
+                "The model file was replaced while images were sorted. Sort the rest again.", self._target
+            )
         folder = self._folder(name)
         with saving("The sorted images", self._target):
             try:
