@@ -54,7 +54,7 @@ class Dataset:
     unmatched: tuple[tuple[str, str, Split], ...] = ()
     """Path, class name and split of the images of val/ and test/ whose class has no training images."""
     left_out: tuple[str, ...] = ()
-    """Paths of images of val/ and test/ that a training leaves out, as they are copies of images that it learns from."""
+    """Paths of images of val/ and test/ that a training leaves out, as they are copies of images it learns from."""
     groups: tuple[SplitGroup, ...] = ()
     """What ties the images of each group of a drawn split, by group number."""
     grouping: str = ""
