@@ -10,6 +10,7 @@ import wakepy
 
 from engine import jobs
 from engine.config.settings import RunConfig
+from engine.core.events import EpochDone, RunStarted
 from engine.core.keep_awake import keep_awake
 from engine.data.dataset import scan
 from engine.data.splits import split
@@ -59,6 +60,7 @@ def test_training_keeps_the_computer_awake_if_the_setting_is_on(
     dataset = split(scan(write_classes(tmp_path / "data", {"red": 4, "blue": 4})), 0.25, seed=0)
     config = RunConfig().changed("data", image_size=16)
     config = config.changed("training", epochs=1, device="cpu", keep_awake=is_enabled)
-    num_modes = {len(wakepy.global_modes()) for _ in jobs.train(dataset, config, tmp_path / "run")}
+    events = jobs.train(dataset, config, tmp_path / "run")
+    num_modes = {len(wakepy.global_modes()) for event in events if isinstance(event, RunStarted | EpochDone)}
     assert num_modes == {int(is_enabled)}
     assert wakepy.global_modes() == []
