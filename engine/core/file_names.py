@@ -33,6 +33,13 @@ def is_image_name(name: str) -> bool:
     return os.path.splitext(name.rstrip())[1].lower() in IMAGE_SUFFIXES and not is_hidden(name)
 
 
+def shorten_name(name: str, max_bytes: int) -> str:
+    """Return the start of a name that has at most `max_bytes` bytes in UTF-8."""
+    while len(name.encode("utf-8", "surrogatepass")) > max_bytes:
+        name = name[:-1]
+    return name
+
+
 def unique_path(path: Path) -> Path:
     """Return `path`, or the first of `path-2`, `path-3`, ... that does not exist."""
     candidate, number = path, 1

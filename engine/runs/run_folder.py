@@ -14,7 +14,7 @@ from engine.config.settings_file import read_config
 from engine.core.atomic_write import append_line, saving, write_text_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Event, RunDone, from_line, to_line
-from engine.core.file_names import unique_path
+from engine.core.file_names import shorten_name, unique_path
 from engine.core.locks import is_locked, locked
 from engine.core.path_text import require_utf8_path
 from engine.core.paths import default_runs_folder, folder_name
@@ -175,8 +175,7 @@ def new_run_path(dataset_root: Path, folder: Path | None = None) -> Path:
 
 def run_prefix(dataset_root: Path) -> str:
     """Return the start of the names of runs on a dataset folder, which a space and the date follow."""
-    name = folder_name(dataset_root.resolve())
-    return name.encode(errors="ignore")[:_MAX_PREFIX_BYTES].decode(errors="ignore").strip()
+    return shorten_name(folder_name(dataset_root.resolve()), _MAX_PREFIX_BYTES).strip()
 
 
 def create_run(

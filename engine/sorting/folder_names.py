@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.core.file_names import shorten_name
 from engine.data.class_names import folded_class_key
 from engine.data.sorted_mark import REVIEW_NAMES
 
@@ -47,7 +48,7 @@ def choose_folders(classes: Sequence[str], reserved: Collection[str] = ()) -> So
 
 def folder_name(name: str) -> str:
     """Return a folder name for a class that is valid on Windows, macOS and Linux."""
-    cleaned = _shortened(_FORBIDDEN.sub("_", name), _MAX_FOLDER_BYTES).strip().rstrip(". ")
+    cleaned = shorten_name(_FORBIDDEN.sub("_", name), _MAX_FOLDER_BYTES).strip().rstrip(". ")
     if not cleaned or cleaned.startswith(".") or _RESERVED.fullmatch(cleaned):
         return f"_{cleaned}"
     return cleaned
@@ -56,7 +57,7 @@ def folder_name(name: str) -> str:
 def portable_file_name(name: str) -> str:
     """Return a file name that every file system allows: without characters that Windows forbids, and not too long."""
     stem, suffix = os.path.splitext(_FORBIDDEN.sub("_", name))
-    return f"{_shortened(stem, _MAX_PORTABLE_BYTES - len(os.fsencode(suffix)))}{suffix}"
+    return f"{shorten_name(stem, _MAX_PORTABLE_BYTES - len(os.fsencode(suffix)))}{suffix}"
 
 
 def free_path(folder: Path, name: str) -> Path:
@@ -69,7 +70,7 @@ def free_path(folder: Path, name: str) -> Path:
     while os.path.lexists(candidate):
         number += 1
         end = f"-{number}{suffix}"
-        candidate = folder / f"{_shortened(stem, _MAX_FILE_BYTES - len(os.fsencode(end)))}{end}"
+        candidate = folder / f"{shorten_name(stem, _MAX_FILE_BYTES - len(os.fsencode(end)))}{end}"
     return candidate
 
 
@@ -78,10 +79,4 @@ def _free_name(base_name: str, taken: set[str]) -> str:
     while folded_class_key(name) in taken:
         number += 1
         name = f"{base_name}-{number}"
-    return name
-
-
-def _shortened(name: str, max_bytes: int) -> str:
-    while len(name.encode("utf-8", "surrogatepass")) > max_bytes:
-        name = name[:-1]
     return name

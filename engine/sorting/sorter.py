@@ -12,9 +12,9 @@ from pathlib import Path
 from engine.core.atomic_write import append_line, saving
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
-from engine.core.file_names import unique_path
+from engine.core.file_names import shorten_name, unique_path
 from engine.core.path_text import path_to_text, require_utf8_path
-from engine.core.paths import is_same_file
+from engine.core.paths import folder_name, is_same_file
 from engine.core.records import FrozenModel
 from engine.core.relative_path import relative_path_to_text
 from engine.data.dataset import find_images
@@ -30,6 +30,8 @@ _FAILURES: dict[TransferMode, str] = {
     "move": "It cannot be moved",
     "link": "It cannot be linked",
 }
+_MAX_TARGET_BYTES = 200
+"""Limit of the part of the name of the target folder that the sorted folder gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,9 @@ def _parents_below(path: Path, folder: Path) -> list[Path]:
 
 
 def default_target(folder: Path) -> Path:
-    """Return the default target folder: a new one next to `folder`."""
+    """Return the default target folder: a new one next to `folder`, or inside if it is a whole drive."""
     absolute = folder.absolute()
-    return unique_path(absolute.with_name(f"{absolute.name} sorted"))
+    return unique_path(absolute.parent / f"{shorten_name(folder_name(absolute), _MAX_TARGET_BYTES)} sorted")
 
 
 class Sorter:

@@ -314,6 +314,12 @@ def test_the_default_target_is_a_new_sibling_folder(source: Path) -> None:
     assert default_target(source) == source.with_name("photos sorted-2")
 
 
+def test_the_default_target_of_a_drive_is_inside_and_a_long_name_is_shortened(tmp_path: Path) -> None:
+    drive = Path(tmp_path.anchor)
+    assert default_target(drive).parent == drive
+    default_target(tmp_path / ("ü" * 127)).mkdir()
+
+
 def test_the_interrupted_functions_are_those_that_the_modules_call() -> None:
     assert file_transfer.os is sorter.os is undo_module.os is os
 
