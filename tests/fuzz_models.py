@@ -23,6 +23,7 @@ from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
 from engine.ml.models import se_resnet
 from engine.ml.models.build import Classifier, build_model
+from engine.ml.models.learnt_digests import read_learnt
 from engine.ml.models.model_file import load_model, make_metadata, save_model
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.models.pretrained import load_matching
@@ -85,6 +86,7 @@ def open_file(path: Path) -> None:
     if path.name.endswith(_MODEL):
         model, metadata = load_model(path)
         read_embeddings(path)
+        read_learnt(path)
         if metadata.image_size <= 64:
             with torch.inference_mode():
                 model(torch.zeros(1, 3, metadata.image_size, metadata.image_size))

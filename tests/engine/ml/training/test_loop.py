@@ -50,7 +50,8 @@ def _without_time(epochs: list[EpochDone]) -> list[EpochDone]:
 def test_events_come_in_order_and_the_run_folder_is_complete(finished: tuple[Run, list[Event]]) -> None:
     run, events = finished
     logged = [event for event in events if not isinstance(event, Progress)]
-    assert [type(event) for event in logged] == [DatasetSplit, RunStarted, EpochDone, EpochDone, RunDone]
+    kinds = [type(event) for event in logged if not isinstance(event, Warned)]
+    assert kinds == [DatasetSplit, RunStarted, EpochDone, EpochDone, RunDone]
     assert list(run.events()) == logged[1:]
     assert {path.name for path in run.path.iterdir()} == {
         ".lock",
@@ -63,8 +64,7 @@ def test_events_come_in_order_and_the_run_folder_is_complete(finished: tuple[Run
         "history.png",
         "log.txt",
     }
-    started = logged[0]
-    assert isinstance(started, RunStarted)
+    started = next(event for event in logged if isinstance(event, RunStarted))
     assert (started.classes, started.num_train, started.num_val) == (("blue", "green", "red"), 27, 9)
 
 
