@@ -275,7 +275,7 @@ def test_pipes_folders_and_devices_raise_an_error_without_blocking(tmp_path: Pat
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in (tmp_path / name, tmp_path / "folder", tmp_path / "link"):
         for read in (read_metadata, load_model, read_embeddings, read_weights):
-            with pytest.raises(EngineError, match="not a regular file|a folder, not a model"):
+            with pytest.raises(EngineError, match=r"not a regular file|a folder, not a model"):
                 read(path)
 
 
