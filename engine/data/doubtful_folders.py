@@ -18,16 +18,7 @@ def refuse_doubtful_splits(root: Folder, structured: Sequence[Folder]) -> None:
         structured: Those of its folders that are named like splits and contain class folders.
     """
     children = root.filled
-    flat = [child for child in children if is_split_name(child.name) and not child.is_structured]
-    are_all_named = len(children) > 1 and None not in match_splits([child.name for child in children])
-    if are_all_named and (flat or not structured):
-        names = [child.name for child in flat or children]
-        raise EngineError(
-            f"The {_folders(names)} named like {'a split' if len(names) == 1 else 'splits'} but "
-            f"{'contains' if len(names) == 1 else 'contain'} no class folders. Put the images into one folder per "
-            "class, or use other names if these are the classes.",
-            Path(root.path),
-        )
+    _refuse_flat_splits(root, structured)
     used = {id(child) for child in structured}
     siblings = [child for child in children if id(child) not in used]
     others = [child.name for child in siblings]
@@ -39,6 +30,21 @@ def refuse_doubtful_splits(root: Folder, structured: Sequence[Folder]) -> None:
             f"The {_folders(names)} named like {what}, but {quoted_list(others)} beside {them} "
             f"{'is' if len(others) == 1 else 'are'} not. Put the training images of each class into train/CLASS and "
             "move other folders away; if these are the classes, use other names.",
+            Path(root.path),
+        )
+
+
+def _refuse_flat_splits(root: Folder, structured: Sequence[Folder]) -> None:
+    """Raise EngineError if all folders are named like splits, and contain images instead of class folders."""
+    children = root.filled
+    flat = [child for child in children if is_split_name(child.name) and not child.is_structured]
+    are_all_named = len(children) > 1 and None not in match_splits([child.name for child in children])
+    if are_all_named and (flat or not structured):
+        names = [child.name for child in flat or children]
+        raise EngineError(
+            f"The {_folders(names)} named like {'a split' if len(names) == 1 else 'splits'} but "
+            f"{'contains' if len(names) == 1 else 'contain'} no class folders. Put the images into one folder per "
+            "class, or use other names if these are the classes.",
             Path(root.path),
         )
 
@@ -63,6 +69,7 @@ def refuse_undivided_classes(root: Folder, undivided: Sequence[Folder]) -> None:
 def refuse_doubtful_classes(root: Folder) -> None:
     """Raise EngineError if the folders inside `root` look like datasets, folds or wrappers rather than classes."""
     children = root.filled
+    _refuse_flat_splits(root, [child for child in children if child.is_structured])
     datasets = [child.name for child in children if _is_dataset(child)]
     if datasets:
         raise EngineError(
@@ -102,7 +109,7 @@ def _refuse_repeated_classes(root: Folder, structured: Sequence[Folder]) -> None
     for child in structured:
         inner = {folded_class_key(folder.name): folder.name for folder in child.filled}
         repeated = [name for key, name in inner.items() if key in names and key != folded_class_key(child.name)]
-        if len(repeated) > 1:
+        if len(repeated) > 1 or len(repeated) == len(inner):
             raise EngineError(
                 f"The folder '{child.name}' contains class folders with the names of those beside it "
                 f"({quoted_list(repeated)}). Put their images together, or move '{child.name}' away.",

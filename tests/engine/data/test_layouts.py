@@ -179,6 +179,8 @@ REFUSED = [
     (["split0/2", "split1/2"], "named like folds"),
     (both("fold1/train", "fold1/val", "fold2/train", "fold2/val"), "are datasets with splits of their own"),
     ([*both("cell_images"), "ant/2", "bee/2"], "'cell_images' contains class folders with the names of those beside"),
+    (["ant/2", "bee/2", "backup/ant/2"], "'backup' contains class folders with the names of those beside it"),
+    (["train/train/2", "train/val/2"], "'train' and 'val' are named like splits but contain no class folders"),
     ([*both("images"), "screenshots/3"], "The folder 'images' may contain the class folders"),
     (["ant/train/2", "ant/val/2", "bee/5"], "Some class folders contain train and other splits, but 'bee' does not"),
     (both("train/flowers", "train/insects", "val/flowers", "val/insects"), "contain the same class folders"),
@@ -247,3 +249,17 @@ def test_images_that_sorting_left_for_a_person_are_no_class(
     assert dataset.classes == classes
     note = f"The folder '{skipped}' is skipped: sorting put images there that need a person."
     assert note in dataset.notes
+
+
+def test_a_class_called_train_may_be_inside_splits(tmp_path: Path) -> None:
+    dataset = scan(write_files(tmp_path, ["train/train/2", "train/bus/2", "val/train/1", "val/bus/1", "test/train/1"]))
+    assert (dataset.classes, numbers(dataset)) == (("bus", "train"), (4, 2, 1))
+
+
+def test_datasets_with_different_classes_beside_each_other_are_said(tmp_path: Path) -> None:
+    dataset = scan(write_files(tmp_path, ["flowers/rose/2", "flowers/tulip/2", "insects/ant/2", "insects/bee/2"]))
+    assert dataset.classes == ("flowers", "insects")
+    assert dataset.notes == (
+        "Folders inside class folders are no classes of their own: 'flowers/rose' belongs to 'flowers'. To train on "
+        "the inner folders, choose one of the class folders.",
+    )
