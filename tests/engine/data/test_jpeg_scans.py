@@ -16,6 +16,7 @@ def test_each_scan_of_the_first_image_is_counted(size: tuple[int, int]) -> None:
     assert count_scans(io.BytesIO(jpeg_of_three_scans(draw_scene(0, size)))) == 3
     progressive = encode(draw_scene(0, size), "JPEG", progressive=True)
     assert count_scans(io.BytesIO(progressive)) == progressive.count(b"\xff\xda") > 2
+    assert count_scans(io.BytesIO(plain + bytes(2) + plain)) == 1
     several = encode(two_halves(), "MPO", save_all=True, append_images=[two_halves()] * 2)
     assert several.count(b"\xff\xda") > count_scans(io.BytesIO(several)) == 1
 

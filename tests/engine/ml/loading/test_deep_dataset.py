@@ -19,7 +19,8 @@ from engine.data.decode import decode
 from engine.data.grey_range import GreyRanges
 from engine.data.splits import read_split
 from engine.ml.loading.feature_cache import compute_features
-from engine.ml.loading.loader import eval_loader
+from engine.ml.loading.image_cache import ImageCache
+from engine.ml.loading.loader import eval_loader, train_loader
 from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.report.gallery import Gallery
 from engine.results.model_metadata import METADATA_KEY, read_metadata
@@ -118,7 +119,9 @@ def test_images_are_loaded_by_the_ranges_of_the_preprocessing(run: Run) -> None:
     (sample,) = [sample for sample in dataset.samples if sample.path == "bright/05.tif"]
     for ranges, mean in ((RANGES, 127), (None, 6), (GreyRanges(integer=(0.0, 15_000.0)), 25)):
         preprocessing = Preprocessing(16, "squash", (0.5,) * 3, (0.5,) * 3, ranges)
-        assert eval_loader(dataset.root, preprocessing)(sample).image.float().mean() == pytest.approx(mean, abs=6)
+        cache = ImageCache(dataset.root, [sample], (3, 19, 19), repr(ranges), torch.device("cpu"))
+        for load in (eval_loader(dataset.root, preprocessing), train_loader(dataset.root, preprocessing, cache, 0, 0)):
+            assert load(sample).image.float().mean() == pytest.approx(mean, abs=6)
 
 
 def test_features_and_canvases_of_another_range_are_not_reused(run: Run, tmp_path: Path) -> None:
@@ -135,6 +138,11 @@ def test_features_and_canvases_of_another_range_are_not_reused(run: Run, tmp_pat
 
 def test_the_report_and_the_explanation_show_the_images_as_the_model_sees_them(run: Run, tmp_path: Path) -> None:
     explanation = run_to_end(jobs.explain(run.model_path, run.dataset.root / "dark" / "05.tif"))
+    (prediction,) = _predict(run.model_path, run.dataset.root / "dark" / "05.tif")
+    assert (explanation.label, explanation.confidence) == (
+        prediction.label,
+        pytest.approx(prediction.confidence, abs=1e-4),
+    )
     assert explanation.grey_ranges == RANGES
     run_to_end(jobs.draw_explanation(explanation, tmp_path / "why.png"))
     tiles = {Gallery(run.dataset.root, ranges).tile("dark/05.tif", "") for ranges in (RANGES, GreyRanges(), None)}
