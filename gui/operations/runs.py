@@ -13,7 +13,7 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import EpochDone, RunDone, RunStarted
 from engine.core.locks import is_locked
-from engine.core.paths import default_runs_folder
+from engine.core.paths import default_runs_folder, is_same_file
 from engine.data.dataset import Dataset
 from engine.data.splits import unsplit
 from engine.jobs.base import EventStream, from_callable
@@ -220,7 +220,7 @@ def _find_latest(folder: Path) -> Generator[None, None, Run | None]:
     for run in list_runs(default_runs_folder()):
         try:
             # Runs are named after their folder, so the split files of all other runs need not be read
-            if run.name.startswith(prefix) and run.model_path.is_file() and run.dataset.root.resolve() == folder:
+            if run.name.startswith(prefix) and run.model_path.is_file() and is_same_file(run.dataset.root, folder):
                 return run
         except EngineError:  # opening a damaged run reports the error
             continue

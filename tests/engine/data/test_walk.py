@@ -1,5 +1,6 @@
 """Tests of links, leftovers of systems, and file names in the folders of a dataset."""
 
+import errno
 import inspect
 import os
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data import walk
 from engine.data.dataset import Dataset, find_images, scan
@@ -220,3 +222,26 @@ def test_a_walk_gives_the_number_of_images_so_far_after_each_folder(tmp_path: Pa
     write_files(tmp_path, ["ant/2", "bee/3"])
     assert list(walk_in_steps(str(tmp_path))) == [0, 2, 5]
     assert run_to_end(walk_in_steps(str(tmp_path))).top.num_images == 5
+
+
+def test_a_folder_that_cannot_be_read_is_noted_and_the_data_folder_itself_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(tmp_path, ["ant/2", "ant/private/1", "bee/2", "wasp/2"])
+    locked = {os.path.join(tmp_path, "ant", "private"), os.path.join(tmp_path, "wasp")}
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if os.fspath(path) in locked:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    dataset = scan(tmp_path)
+    assert counts(dataset) == {"ant": 2, "bee": 2}
+    assert "The folder 'ant/private' cannot be read." in dataset.notes
+    assert "The folder 'wasp' cannot be read." in dataset.notes
+    assert tmp_path / "wasp" in find_images(tmp_path)
+    locked.add(str(tmp_path))
+    with pytest.raises(EngineError, match="This folder cannot be read: Permission denied"):
+        scan(tmp_path)
