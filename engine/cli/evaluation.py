@@ -8,9 +8,9 @@ from engine.cli.console import Console
 from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import DONE, print_evaluation, print_event, print_json, print_line
 from engine.core.spreadsheet import write_table
-from engine.results.comparison import compare as compare_evaluations
-from engine.results.evaluation import evaluation_rows, read_evaluation
+from engine.results.evaluation import evaluation_rows
 from engine.runs.locate import locate_model
+from engine.runs.run_comparison import compare_runs
 
 
 def evaluate(
@@ -58,9 +58,7 @@ def compare(first: RunArgument, second: RunArgument, /, data: MovedImages = None
         second: Another run folder.
     """
     console = Console()
-    runs = [find_run(console, path, data) for path in (first, second)]
-    comparison = compare_evaluations(*(read_evaluation(run.results_path) for run in runs))
-    print_line(comparison.sentence(*(run.name for run in runs)))
+    print_line(compare_runs(*(find_run(console, path, data) for path in (first, second))))
     return DONE
 
 

@@ -125,8 +125,8 @@ def _reason(num_of_others: int, others: str, num_of_start: int) -> str:
 
 
 def _nothing_left(num_images: int, reason: str, by_start: bool) -> str:
-    others = " that the start weights have not learnt from, or choose other start weights" if by_start else ""
+    others = "choose other start weights" if by_start else "remove the folder of validation images to have some drawn"
     return (
         f"None of the {count(num_images, 'validation image')} can show how good the model is: {reason}. "
-        f"Add images{others}."
+        f"Add other validation images, or {others}."
     )

@@ -17,9 +17,8 @@ from engine.core.paths import default_runs_folder, is_same_file
 from engine.data.dataset import Dataset
 from engine.data.splits import unsplit
 from engine.jobs.base import EventStream, from_callable
-from engine.results.comparison import compare
-from engine.results.evaluation import read_evaluation
 from engine.runs.history import History
+from engine.runs.run_comparison import compare_runs
 from engine.runs.run_folder import Run, interrupted_runs, list_runs, new_run_path, run_prefix
 from gui.job import Job
 from gui.job_runner import JobRunner
@@ -245,10 +244,9 @@ def _read_earlier(root: Path | None, num_runs: int) -> Generator[None, None, lis
 def _compare(first: Run, second: Run) -> Generator[None, None, str]:
     yield from ()
     try:
-        comparison = compare(read_evaluation(first.results_path), read_evaluation(second.results_path))
+        return compare_runs(first, second)
     except EngineError:  # a run without results
         return ""
-    return comparison.sentence(first.name, second.name)
 
 
 def _delete(run: Run) -> Generator[None, None, None]:
