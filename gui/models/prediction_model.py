@@ -53,11 +53,13 @@ class PredictionModel(TableModel):
         """Return the prediction of a row."""
         return self._predictions[self._order[row]]
 
-    def clear(self) -> None:
-        """Remove all predictions."""
+    def clear(self) -> list[Prediction]:
+        """Remove all predictions and return them."""
         self.beginResetModel()
+        removed = self._predictions
         self._predictions, self._order, self._num_unsure = [], [], 0
         self.endResetModel()
+        return removed
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Append predictions at the end, whatever the order."""
@@ -69,12 +71,19 @@ class PredictionModel(TableModel):
             self._num_unsure += count_unsure(predictions)
             self.endInsertRows()
 
-    def replace_first(self, predictions: Sequence[Prediction], num_unsure: int) -> None:
-        """Replace the first predictions by others of the same images; `num_unsure` of them are unsure or unknown."""
-        self._num_unsure = num_unsure + count_unsure(self._predictions[len(predictions) :])
-        self._predictions[: len(predictions)] = predictions
+    def replace_first(self, predictions: Sequence[Prediction], num_unsure: int) -> list[Prediction]:
+        """Replace the first predictions by others of the same images, and return them.
+
+        Args:
+            predictions: The others.
+            num_unsure: Number of them that are unsure or unknown.
+        """
+        replaced, later = self._predictions[: len(predictions)], self._predictions[len(predictions) :]
+        self._num_unsure = num_unsure + count_unsure(later)
+        self._predictions = [*predictions, *later]
         if self._predictions:
             self.dataChanged.emit(self.index(0, DECISION), self.index(len(self._predictions) - 1, DECISION))
+        return replaced
 
     def num_unsure(self) -> int:
         """Return the number of images that are marked unsure or unknown."""

@@ -1,5 +1,7 @@
 """The user's actions, grouped by subject: pages and panels call these and never start jobs themselves."""
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QObject
 
 from engine.core.errors import EngineError
@@ -28,6 +30,10 @@ class Operations:
     def running_jobs(self) -> tuple[Job, ...]:
         """The jobs that have not finished."""
         return self.runner.running_jobs
+
+    def release(self, records: Iterable[object]) -> None:
+        """Free many records that are no longer shown, in the background."""
+        self.runner.release(records)
 
     def report_error(self, error: EngineError) -> None:
         """Show an error in the window."""

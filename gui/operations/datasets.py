@@ -16,7 +16,7 @@ from engine.jobs.base import EventStream, from_callable
 from gui.job import Job
 from gui.job_runner import JobRunner
 from gui.latest_job import LatestJob
-from gui.models.dataset_summary import split_dataset
+from gui.models.dataset_summary import PreparedDataset, split_dataset
 from gui.models.finding_rows import make_finding_rows
 from gui.state import AppState
 
@@ -143,7 +143,12 @@ class DatasetOperations(QObject):
         """Split the dataset by the settings and show it; a split that is being drawn is dropped."""
         assert self._dataset is not None
         prepare = partial(split_dataset, self._dataset, self._audit, self._state.config.data)
-        self._splitting.request(lambda: self._runner.start_silently(from_callable(prepare)), self._state.set_dataset)
+        self._splitting.request(lambda: self._runner.start_silently(from_callable(prepare)), self._show)
+
+    def _show(self, prepared: PreparedDataset) -> None:
+        if self._state.dataset is not None:
+            self._runner.release(self._state.dataset.samples)
+        self._state.set_dataset(prepared)
 
 
 def _scan(path: Path) -> EventStream[tuple[Dataset, RunConfig]]:

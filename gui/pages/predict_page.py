@@ -140,7 +140,7 @@ class PredictPage(QWidget):
             return
         for job in (self._explaining, self._sorting, self._deciding):
             job.discard()
-        self.model.clear()
+        self._operations.release(self.model.clear())
         self.prediction_view.show_prediction(None)
         self._stack.setCurrentIndex(1)
         self._predicting.request(self._start_predicting, self._on_predicted)
@@ -222,7 +222,7 @@ class PredictPage(QWidget):
         )
 
     def _on_decided(self, decided: tuple[list[Prediction], int]) -> None:
-        self.model.replace_first(*decided)
+        self._operations.release(self.model.replace_first(*decided))
         self._on_row_changed(self.table.currentIndex())
         self._describe()
 

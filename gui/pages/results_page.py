@@ -131,7 +131,11 @@ class ResultsPage(QWidget):
         self._reading.request(lambda: self._operations.runs.load(partial(read_run_results, run)), self._show)
 
     def _show(self, results: RunResults | EngineError | None) -> None:
+        if self._results is not None:
+            self._operations.release(self._results.evaluation.images)
         self._results = results if isinstance(results, RunResults) else None
+        self._shown = ()
+        self.grid.set_items(())
         has_results = self._results is not None
         if has_results and self.tabs.count() == 1:
             self._add_panels()
