@@ -1,7 +1,8 @@
 """Units of the split: images that are drawn together, and the parts into which a unit that is too large is divided."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import scipy
 
@@ -11,8 +12,17 @@ from engine.data.photo_groups import LEVELS, GroupKind, PhotoGroups
 _DIVISIBLE_LEVELS = sorted({level for level in LEVELS.values() if level}, reverse=True)
 
 
+_DUPLICATES: tuple[GroupKind, ...] = ("duplicate", "similar")
+_Link: TypeAlias = tuple[GroupKind, list[int]]
+"""A group as the positions of its training images."""
+
+
 class Units:
-    """The units of the training images: groups, merged where they share an image, and single images."""
+    """The units of the training images: groups, merged where they share an image, and single images.
+
+    Patients, places and events that duplicates tie to each other are separate units if a class has no others. The
+    copies are then left out of validation by those who check for them.
+    """
 
     def __init__(self, samples: Sequence[Sample], groups: PhotoGroups) -> None:
         positions = {sample.path: position for position, sample in enumerate(samples) if sample.split == "train"}
@@ -21,23 +31,33 @@ class Units:
         ]
         links = [(kind, members) for kind, members in present if len(members) > 1]
         grouped = {position for _, members in links for position in members}
-        merged = _merge(grouped, (members for _, members in links))
+        self._samples = samples
+        merged = self._separated(_merge(grouped, (members for _, members in links)), links)
         single = ([position] for position in positions.values() if position not in grouped)
         self.units: list[list[int]] = sorted([*merged, *single])
         """Positions of the images of each unit, sorted."""
         self.of_class: dict[int, list[int]] = defaultdict(list)
         """Numbers of the units that contain images of a class."""
-        self._samples = samples
         self._rank = {path: rank for rank, path in enumerate(groups.order)}
-        self._links: dict[int, list[tuple[GroupKind, list[int]]]] = defaultdict(list)
         self._parts: dict[tuple[int, int], dict[int, list[list[int]]]] = {}
-        number_of: dict[int, int] = {}
         for number, unit in enumerate(self.units):
-            number_of.update((position, number) for position in unit)
-            for label in {samples[position].label for position in unit}:
+            for label in self._labels(unit):
                 self.of_class[label].append(number)
-        for kind, members in links:
-            self._links[number_of[members[0]]].append((kind, members))
+        self._links = _links_of_units(self.units, links)
+
+    def _separated(self, units: list[list[int]], links: Sequence[_Link]) -> list[list[int]]:
+        """Return the units, where one that contains a whole class is divided into the groups that duplicates tie."""
+        totals = Counter(sample.label for sample in self._samples if sample.split == "train")
+        links_of = _links_of_units(units, links)
+        result: list[list[int]] = []
+        for number, unit in enumerate(units):
+            held = Counter(self._samples[position].label for position in unit)
+            is_whole = any(held[label] == totals[label] for label in held)
+            result += _without_duplicates(unit, links_of[number]) if is_whole else [unit]
+        return result
+
+    def _labels(self, positions: Iterable[int]) -> set[int]:
+        return {self._samples[position].label for position in positions}
 
     def kinds(self, number: int) -> tuple[GroupKind, ...]:
         """Return what ties the images of a unit, sorted; empty for a single image."""
@@ -60,13 +80,39 @@ class Units:
             kept = (members for kind, members in self._links[number] if LEVELS[kind] < level)
             by_class: dict[int, list[list[int]]] = defaultdict(list)
             for part in sorted(_merge(unit, kept), key=lambda part: max(map(self._order, part))):
-                for label in {self._samples[position].label for position in part}:
+                for label in self._labels(part):
                     by_class[label].append(part)
             self._parts[number, level] = by_class
         return self._parts[number, level]
 
     def _order(self, position: int) -> tuple[int, int]:
         return self._rank.get(self._samples[position].path, -1), position
+
+
+def _links_of_units(units: Sequence[Sequence[int]], links: Sequence[_Link]) -> dict[int, list[_Link]]:
+    """Return the links inside each unit by its number; one that reaches over several units is divided."""
+    number_of = {position: number for number, unit in enumerate(units) for position in unit}
+    result: dict[int, list[_Link]] = defaultdict(list)
+    for kind, members in links:
+        inside: dict[int, list[int]] = defaultdict(list)
+        for position in members:
+            inside[number_of[position]].append(position)
+        for number, positions in inside.items():
+            if len(positions) > 1:
+                result[number].append((kind, positions))
+    return result
+
+
+def _without_duplicates(unit: Sequence[int], links: Sequence[_Link]) -> list[list[int]]:
+    """Return the parts of a unit that are tied by more than duplicates; other images stay with their duplicates."""
+    tied = {position for kind, members in links if kind not in _DUPLICATES for position in members}
+    kept: list[list[int]] = []
+    for kind, members in links:
+        if kind in _DUPLICATES:
+            first = next((position for position in members if position in tied), members[0])
+            members = [first, *(position for position in members if position not in tied)]
+        kept.append(members)
+    return _merge(unit, kept)
 
 
 def _merge(positions: Iterable[int], groups: Iterable[Sequence[int]]) -> list[list[int]]:

@@ -57,7 +57,8 @@ def paths_of_copies(
 def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom) -> EventStream[HonestSplit]:
     """Remove copies of training images, and images that the start weights learnt from, from validation and test.
 
-    In a drawn split they join the training images; images of val/ and test/ are left out. The test loses copies of
+    In a drawn split they join the training images, unless the other images of their group are not there; images of
+    val/ and test/ are left out. The test loses copies of
     validation images as well, because they choose the best epoch.
 
     Args:
@@ -88,8 +89,10 @@ def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom)
         if split == "val" and len(found) == len(images):
             raise EngineError(_nothing_left(len(images), reason, bool(of_start)), dataset.root)
         is_drawn = split == "val" and not dataset.has_val
-        dataset = _moved_to_train(dataset, found) if is_drawn else _left_out(dataset, found)
-        action = "moved to training" if is_drawn else "left out"
+        grouped = frozenset(sample.path for sample in images if sample.group is not None)
+        moved = found - grouped if is_drawn else frozenset[str]()
+        dataset = _left_out(_moved_to_train(dataset, moved), found - moved)
+        action = "moved to training" if moved == found else "left out or moved to training" if moved else "left out"
         warnings.append(Warned(message=f"{len(found):,} of {count(len(images), f'{name} image')} {action}: {reason}."))
     return HonestSplit(dataset, tuple(warnings))
 

@@ -112,6 +112,20 @@ def test_frames_of_a_fixed_camera_are_trained_on_although_they_are_alike(
     assert sum(file["split"] == "val" for file in files) == 2 * max(1, num_frames // 5)
 
 
+def test_a_copy_in_the_folder_of_another_patient_does_not_mix_the_patients(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label, patient, number in np.ndindex(2, 2, 5):
+        path = tmp_path / "data" / ("ant", "bee")[label] / f"patient{label}{patient}" / f"{number}.jpg"
+        _write_photo(path, 0 if number == 0 and label == 0 else 100 * label + 10 * patient + number, None)
+    assert main(["train", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *_TINY]) == 0
+    assert "1 of 10 validation images left out: 1 is a copy of training images." in capsys.readouterr().err
+    sides: dict[str, set[str]] = {}
+    for file in json.loads((tmp_path / "run" / "split.json").read_text("utf-8"))["files"]:
+        sides.setdefault(file["path"].split("/")[1], set()).add(file["split"])
+    assert sorted(map(sorted, sides.values())) == [["train"], ["train"], ["val"], ["val"]]
+
+
 def test_copies_of_one_image_are_not_divided(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for label, number in np.ndindex(2, 6):
         path = tmp_path / "data" / ("ant", "bee")[label] / f"x_{number}.jpg"

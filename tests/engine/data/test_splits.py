@@ -302,6 +302,21 @@ def test_a_patient_who_is_a_whole_class_is_divided_between_events() -> None:
     assert [sample.split for sample in parts.samples[:10]] == ["val"] * 3 + ["train"] * 7
 
 
+def test_patients_that_duplicates_tie_to_each_other_are_separate_if_the_class_has_no_others() -> None:
+    patients = _events([f"ant/{n}.png" for n in range(5)], [f"ant/{n}.png" for n in range(5, 10)], kind="folder")
+    copies = _duplicates(["ant/0.png", "ant/9.png"])
+    groups = patients.model_copy(update={"groups": (*patients.groups, *copies.groups)})
+    parts = split(_dataset(ant=10, bee=10), 0.2, 0, groups)
+    assert {tuple(s.split for s in parts.samples[start : start + 5]) for start in (0, 5)} == {
+        ("train",) * 5,
+        ("val",) * 5,
+    }
+    assert cut_warning(parts) is None
+    with_others = split(_dataset(ant=20, bee=10), 0.2, 0, groups)
+    assert len({sample.split for sample in with_others.samples if sample.group == 0}) == 1
+    assert sum(sample.group == 0 for sample in with_others.samples) == 10
+
+
 def test_a_class_whose_images_are_all_tied_to_other_classes_is_validated() -> None:
     groups = [[f"ant/{n}.png", f"bee/{n}.png"] for n in range(4)]
     for seed in range(20):
