@@ -32,8 +32,9 @@ _MIN_SIDE = 32
 """Smaller images have too little detail for a tolerance, so that only equal hashes count."""
 _MIN_CONTRAST = 4
 """Hashes of plainer images are noise."""
-_MAX_DISTANCES = 4_000_000
-"""Distances in memory at once, about 50 MB."""
+_BAND = np.uint64(0xFFFF)
+_MAX_PAIRS = 500_000
+"""Pairs in memory at once, about 50 MB."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -97,18 +98,40 @@ class LearntImages:
 
 
 _Positions = npt.NDArray[np.intp]
+_Numbers = npt.NDArray[np.uint64]
 
 
 def _similar_pairs(
     records: Records, rows: _Positions, known: npt.NDArray[np.void]
 ) -> Iterator[tuple[int, _Positions, _Positions]]:
-    """Yield the number of images compared so far, and pairs of an image in `records` and one in `known`."""
-    whole, inner = (np.ascontiguousarray(known["hashes"][:, which]) for which in (0, 1))
-    is_small = np.minimum(records["width"], records["height"]) < _MIN_SIDE
-    step = max(1, _MAX_DISTANCES // max(1, len(known)))
-    for start in range(0, len(rows), step):
-        some = rows[start : start + step]
-        hashes = records["hashes"][some]
-        distance = np.bitwise_count(hashes[:, :1] ^ whole) + np.bitwise_count(hashes[:, 1:] ^ inner)
-        ours, theirs = np.nonzero(distance <= np.where(is_small[some], 0, _MAX_DISTANCE)[:, None])
-        yield min(len(rows), start + step), some[ours], theirs
+    """Yield the number of images compared so far, and pairs of an image in `records` and one in `known`.
+
+    One of the two hashes of such a pair differs in at most 3 bits, so that at least one of its four bands of 16 bits is
+    equal. Only pairs with an equal band are compared. A pair may be yielded several times.
+    """
+    mine, others = records["hashes"][rows], known["hashes"]
+    is_small = np.minimum(records["width"], records["height"])[rows] < _MIN_SIDE
+    tolerance = np.where(is_small, 0, _MAX_DISTANCE)
+    bands = [(which, np.uint64(shift)) for which in (0, 1) for shift in (0, 16, 32, 48)]
+    for number, (which, shift) in enumerate(bands, start=1):
+        for ours, theirs in _equal_pairs((mine[:, which] >> shift) & _BAND, (others[:, which] >> shift) & _BAND):
+            distance = np.bitwise_count(mine[ours] ^ others[theirs]).sum(1)
+            is_similar = distance <= tolerance[ours]
+            yield len(rows) * number // len(bands), rows[ours[is_similar]], theirs[is_similar]
+
+
+def _equal_pairs(ours: _Numbers, theirs: _Numbers) -> Iterator[tuple[_Positions, _Positions]]:
+    """Yield the positions of all pairs of equal numbers, about `_MAX_PAIRS` at a time."""
+    order = np.argsort(theirs, kind="stable")
+    ordered = theirs[order]
+    first = np.searchsorted(ordered, ours, "left")
+    counts = np.searchsorted(ordered, ours, "right") - first
+    ends = np.cumsum(counts)
+    start = 0
+    while start < len(ours):
+        done = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + _MAX_PAIRS, "right")))
+        some = counts[start:stop]
+        within = np.arange(some.sum()) - np.repeat(np.cumsum(some) - some, some)
+        yield np.repeat(np.arange(start, stop), some), order[np.repeat(first[start:stop], some) + within]
+        start = stop

@@ -110,3 +110,30 @@ def test_nothing_is_a_copy_of_nothing(scenes: list[Image.Image], tmp_path: Path)
     copies = _find([], _save(scenes, tmp_path / "learnt"))
     assert copies.is_any.shape == (8,)
     assert not copies.is_any.any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bands_find_the_pairs_that_comparing_all_hashes_finds(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    learnt, others = empty_records(200), empty_records(200)
+    for records in (learnt, others):
+        records["digest"] = generator.integers(1, 2**63, (200, 2))
+        records["contrast"], records["width"], records["height"] = 30, 100, 100
+    learnt["hashes"] = generator.integers(0, 2**63, (200, 2), np.uint64)
+    others["hashes"] = learnt["hashes"][::-1]
+    for row in range(200):  # up to 12 bits of each pair differ
+        for bit in generator.integers(0, 128, generator.integers(0, 13)):
+            others["hashes"][row, bit // 64] ^= np.uint64(1) << np.uint64(bit % 64)
+    copies = run_to_end(LearntImages.from_records(learnt).find_copies(others))
+    distances = np.bitwise_count(others["hashes"] ^ learnt["hashes"][::-1]).sum(1)
+    assert copies.is_resaved.tolist() == (distances <= 6).tolist()
+
+
+def test_many_equal_hashes_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.audit.learnt_images._MAX_PAIRS", 7)
+    records = empty_records(20)
+    records["digest"] = np.arange(40).reshape(20, 2) + 1
+    records["hashes"], records["contrast"] = 5, 30
+    other = records.copy()
+    other["digest"] += 1000
+    assert run_to_end(LearntImages.from_records(records).find_copies(other)).is_resaved.all()
