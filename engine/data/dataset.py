@@ -10,6 +10,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.path_text import require_utf8_path
 from engine.data.class_names import MAX_CLASSES, natural_key
+from engine.data.folder_tree import Walk
 from engine.data.grey_range import GreyRanges
 from engine.data.label_log import read_label_log
 from engine.data.label_overrides import apply_decisions, last_decisions
@@ -19,7 +20,7 @@ from engine.data.scan_notes import describe_skipped
 from engine.data.similar_paths import SimilarPaths
 from engine.data.split_folders import find_layout
 from engine.data.split_names import Split
-from engine.data.walk import Walk, is_run_folder, walk_in_steps
+from engine.data.walk import is_run_folder, walk_in_steps
 from engine.data.wrong_path import not_a_folder_message
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from engine.core.formatting import quoted_list
 from engine.core.relative_path import relative_path_to_text
 from engine.data.class_names import class_key, folded_class_key, match_class_names, normalize_class_name
+from engine.data.folder_tree import Walk
 from engine.data.split_folders import ClassFolder, Layout
 from engine.data.split_names import Split
-from engine.data.walk import Walk
 
 
 class LabelledImage(NamedTuple):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from engine.core.formatting import quoted_list
 from engine.core.path_text import path_to_text
+from engine.data.folder_tree import Walk
 from engine.data.split_folders import Layout
-from engine.data.walk import Walk
 
 
 def describe_skipped(layout: Layout, walk: Walk) -> list[str]:

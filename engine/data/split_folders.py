@@ -14,8 +14,8 @@ from engine.core.formatting import quoted_list
 from engine.core.path_text import path_to_text
 from engine.data.class_names import folded_class_key
 from engine.data.doubtful_folders import refuse_doubtful_classes, refuse_doubtful_splits, refuse_undivided_classes
+from engine.data.folder_tree import Folder
 from engine.data.split_names import SPLITS, Split, is_split_name, match_splits, splits_of_names
-from engine.data.walk import Folder
 
 
 @dataclass(frozen=True, slots=True)
