@@ -21,15 +21,12 @@ class DatasetSummary:
     counts: Mapping[Split, Sequence[int]]
     """Number of images of each class, by split."""
     samples_of_class: Sequence[Sequence[Sample]]
+    largest_class: int
+    """Number of images of the largest class."""
     num_grouped: int
     """Number of images that belong to a group of duplicates."""
     caveats: Sequence[str] = ()
     """Sentences about classes with too few images to train or validate on."""
-
-    @property
-    def largest_class(self) -> int:
-        """Number of images of the largest class."""
-        return max(map(len, self.samples_of_class), default=0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,7 +48,9 @@ def summarize_dataset(dataset: Dataset) -> DatasetSummary:
         samples[sample.label].append(sample)
         num_grouped += sample.group is not None
     caveats = split_caveats(dataset.classes, counts["train"], counts["val"])
-    return DatasetSummary({split: sum(counts[split]) for split in SPLITS}, counts, samples, num_grouped, caveats)
+    num_images = {split: sum(counts[split]) for split in SPLITS}
+    largest = max(map(len, samples), default=0)
+    return DatasetSummary(num_images, counts, samples, largest, num_grouped, caveats)
 
 
 def prepare_dataset(dataset: Dataset, audit: Audit) -> PreparedDataset:

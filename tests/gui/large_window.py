@@ -63,7 +63,7 @@ class Tour:
         self._prefix = prefix
         audit = make_audit(dataset)
         jobs.scan = lambda _path: from_callable(lambda: dataset)
-        jobs.check = lambda _dataset: from_callable(lambda: audit)
+        jobs.check = lambda *_: from_callable(lambda: audit)
         jobs.predict = lambda *_: predict_many(num_predictions, dataset.classes)
         jobs.resume = lambda _path: _replay(runs[1])
         models.read_metadata = lambda _path: _metadata(dataset.classes)

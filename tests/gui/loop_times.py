@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractEventDispatcher
+from PySide6.QtCore import QAbstractEventDispatcher, QTimer
 
 _NUM_CALLS = 6
+_TIMER_MS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,11 @@ class LoopTimes:
         self._profile: cProfile.Profile | None = None
         dispatcher = QAbstractEventDispatcher.instance()
         assert dispatcher is not None
-        # Waiting costs no CPU time, so a turn may be measured from one wait to the next
+        # Waiting costs no CPU time, so a turn may be measured from one wait to the next, or to the next timer
         dispatcher.aboutToBlock.connect(self._end)
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._end)
+        self._timer.start(_TIMER_MS)
         self._begin()
 
     def act(self, action: Callable[[], object]) -> None:
