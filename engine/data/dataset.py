@@ -10,6 +10,7 @@ from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.path_text import require_utf8_path
 from engine.data.class_names import MAX_CLASSES, natural_key
+from engine.data.class_notes import describe_lost_classes, describe_missing_classes
 from engine.data.folder_tree import Walk
 from engine.data.grey_range import GreyRanges
 from engine.data.label_log import read_label_log
@@ -161,7 +162,7 @@ def _apply_label_log(root: Path, images: list[LabelledImage], notes: list[str]) 
     if not kept:
         raise EngineError("All images here are excluded by the label log.", root)
     remaining = _class_names(kept)
-    notes += [f"Class '{name}' has no training images left." for name in classes if name not in remaining]
+    notes += describe_lost_classes([name for name in classes if name not in remaining])
     return kept
 
 
@@ -174,25 +175,13 @@ def _class_names(images: list[LabelledImage]) -> dict[str, None]:
 def _build(root: Path, images: list[LabelledImage], notes: list[str]) -> Dataset:
     classes = tuple(_class_names(images))
     labels = {name: label for label, name in enumerate(classes)}
-    splits = {image.split for image in images}
-    for split in sorted(splits - {"train"}) if "train" in splits else ():
-        present = {image.class_name for image in images if image.split == split}
-        notes += [
-            f"Class '{name}' of {split} skipped: it has no training images."
-            for name in sorted(present - set(classes), key=natural_key)
-        ]
-        notes += [f"Class '{name}' has no images in {split}." for name in classes if name not in present]
     samples = sorted(
         (image.path, labels[image.class_name], image.split) for image in images if image.class_name in labels
     )
-    counts = Counter(label for _, label, split in samples if split == "train")
-    notes += [
-        f"Class '{classes[label]}' has only one training image." for label in sorted(counts) if counts[label] == 1
-    ]
+    notes += describe_missing_classes(images, classes)
+    has_val = any(image.split == "val" for image in images)
     unmatched = tuple(sorted((i.path, i.class_name, i.split) for i in images if i.class_name not in labels))
-    return Dataset(
-        root, classes, tuple(Sample(*row) for row in samples), tuple(notes), "val" in splits, unmatched=unmatched
-    )
+    return Dataset(root, classes, tuple(Sample(*row) for row in samples), tuple(notes), has_val, unmatched=unmatched)
 
 
 def _no_classes_message(root: Path, walk: Walk) -> str:

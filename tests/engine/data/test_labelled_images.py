@@ -58,7 +58,7 @@ def test_a_validation_class_in_two_letter_cases_is_not_guessed(tmp_path: Path) -
     require_names(tmp_path / "val", "ANT", "Ant")
     dataset = scan(tmp_path)
     assert numbers(dataset) == (4, 1, 0)
-    assert "Class 'Ant' of val skipped: it has no training images." in dataset.notes
+    assert "Classes 'ANT' and 'Ant' of val skipped: they have no training images." in dataset.notes
 
 
 def test_classes_are_in_natural_order_and_a_stored_split_keeps_its_own(tmp_path: Path) -> None:
@@ -71,3 +71,13 @@ def test_classes_are_in_natural_order_and_a_stored_split_keeps_its_own(tmp_path:
     stored = read_split(path)
     assert stored.classes == ("1", "10", "11", "2")
     assert all(sample.path.startswith(f"{stored.classes[sample.label]}/") for sample in stored.samples)
+
+
+def test_many_classes_without_validation_images_are_one_note(tmp_path: Path) -> None:
+    names = [f"class {number}" for number in range(1, 31)]
+    files = [*(f"train/{name}/{1 + number // 20}" for number, name in enumerate(names)), "val/class 7/1", "val/x/1"]
+    assert scan(write_files(tmp_path, files)).notes == (
+        "Class 'x' of val skipped: it has no training images.",
+        "Classes 'class 1', 'class 2', 'class 3' and 26 more have no images in val.",
+        "Classes 'class 1', 'class 2', 'class 3' and 17 more have only one training image.",
+    )
