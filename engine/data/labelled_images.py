@@ -1,8 +1,7 @@
 """Images of a dataset folder with the class and the split that their folders give them."""
 
 import os
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from engine.core.formatting import quoted_list
@@ -59,8 +58,7 @@ def _resolve_links(
         if first[1:] != image[1:]:
             contradictions.append(f"'{image.path}' and '{first.path}' are the same file")
     if contradictions:
-        more = f" and {len(contradictions) - 1:,} more" if len(contradictions) > 1 else ""
-        notes.append(f"Links put an image into two classes or splits: {contradictions[0]}{more}.")
+        notes.append(f"Links put an image into two classes or splits: {_first(contradictions)}.")
     return kept
 
 
@@ -73,15 +71,17 @@ def _name_classes(folders: list[ClassFolder]) -> tuple[dict[int, str], list[str]
     for folder in first:
         spellings.setdefault(class_key(folder.name), {})[folder.name] = None
     class_of_key = {key: normalize_class_name(min(group)) for key, group in spellings.items()}
-    for group in spellings.values():
-        if len(group) > 1:
-            notes.append(f"The folders {quoted_list(list(group))} are one class, because their names look the same.")
-    folds = Counter(map(folded_class_key, class_of_key.values()))
-    for fold in (fold for fold, number in folds.items() if number > 1):
-        group_names = [name for name in class_of_key.values() if folded_class_key(name) == fold]
+    merged = [quoted_list(list(group)) for group in spellings.values() if len(group) > 1]
+    if merged:
+        notes.append(f"The folders {_first(merged)} are one class, because their names look the same.")
+    by_fold: dict[str, list[str]] = {}
+    for name in class_of_key.values():
+        by_fold.setdefault(folded_class_key(name), []).append(name)
+    similar = [quoted_list(group) for group in by_fold.values() if len(group) > 1]
+    if similar:
         notes.append(
-            f"{quoted_list(group_names)} differ only in letter case and are classes of their own. If they are one "
-            "class, put their images into one folder."
+            f"{_first(similar)} differ only in letter case and are classes of their own. If they are one class, put "
+            "their images into one folder."
         )
     names = {id(folder): class_of_key[class_key(folder.name)] for folder in first}
     others = [folder for folder in folders if folder.split != first_split]
@@ -89,6 +89,12 @@ def _name_classes(folders: list[ClassFolder]) -> tuple[dict[int, str], list[str]
         own = [folder for folder in others if folder.split == split]
         matches = match_class_names([folder.name for folder in own], list(class_of_key.values()))
         names |= {id(folder): matches.get(folder.name, normalize_class_name(folder.name)) for folder in own}
-        changed = [(name, match) for name, match in matches.items() if class_key(name) != class_key(match)]
-        notes += [f"The folder '{name}' of {split} is read as class '{match}'." for name, match in changed]
+        changed = [f"'{name}' as '{match}'" for name, match in matches.items() if class_key(name) != class_key(match)]
+        if changed:
+            notes.append(f"Folders of {split} are matched without regard to letter case: {_first(changed)}.")
     return names, notes
+
+
+def _first(examples: Sequence[str]) -> str:
+    """Return the first example and the number of the others."""
+    return examples[0] if len(examples) == 1 else f"{examples[0]} (and {len(examples) - 1:,} more)"

@@ -20,11 +20,10 @@ def describe_skipped(layout: Layout, walk: Walk) -> list[str]:
     empty = [folder.name for parent in layout.parents for folder in parent.folders if not folder.num_images]
     if empty:
         notes.append(_sentence("The folder{s} {names} contain{no_s} no images.", empty))
-    relative = [_relative(walk, path) for path in walk.unreadable]
-    notes += [f"The folder '{path}' cannot be read." for path in relative]
     class_folders = [folder for entry in layout.classes for folder in entry.folder.with_subfolders()]
     without_suffix = [path for folder in class_folders for path in folder.without_suffix]
     kinds = (
+        (walk.unreadable, "The folder{s} {names} cannot be read."),
         (walk.runs, "The folder{s} {names} {is_are} skipped: written by a training."),
         (walk.sorted_folders, "The folder{s} {names} {is_are} skipped: written by sorting. Choose it to train on it."),
         (walk.review_folders, "The folder{s} {names} {is_are} skipped: sorting put images there that need a person."),

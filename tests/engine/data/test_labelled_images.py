@@ -81,3 +81,12 @@ def test_many_classes_without_validation_images_are_one_note(tmp_path: Path) -> 
         "Classes 'class 1', 'class 2', 'class 3' and 26 more have no images in val.",
         "Classes 'class 1', 'class 2', 'class 3' and 17 more have only one training image.",
     )
+
+
+def test_many_classes_in_another_letter_case_are_one_note(tmp_path: Path) -> None:
+    files = [
+        f"{split}/{name}/2" for split, name in (("train", "Ant"), ("train", "Bee"), ("val", "ant"), ("val", "bee"))
+    ]
+    assert scan(write_files(tmp_path, files)).notes == (
+        "Folders of val are matched without regard to letter case: 'ant' as 'Ant' (and 1 more).",
+    )

@@ -145,7 +145,10 @@ NOTES = [
     (["ant/2", "bee/2", "ant/IMG_1", "ant/IMG_2"], "The files 'ant/IMG_1' and 'ant/IMG_2' are skipped: no suffix"),
     (["ant/2", "bee/2", "ant/a.jpg.txt"], "1 other file skipped."),
     (["ant/train/2", "ant/val/1", "bee/train/2"], "The split folders are read from inside the class folders."),
-    (["train/ant/2", "train/bee/2", "val/Ant/1"], "The folder 'Ant' of val is read as class 'ant'."),
+    (
+        ["train/ant/2", "train/bee/2", "val/Ant/1"],
+        "without regard to letter case: 'Ant' as 'ant'.",
+    ),
 ]
 
 

@@ -239,8 +239,7 @@ def test_a_folder_that_cannot_be_read_is_noted_and_the_data_folder_itself_is_an_
     monkeypatch.setattr(os, "scandir", refuse)
     dataset = scan(tmp_path)
     assert counts(dataset) == {"ant": 2, "bee": 2}
-    assert "The folder 'ant/private' cannot be read." in dataset.notes
-    assert "The folder 'wasp' cannot be read." in dataset.notes
+    assert "The folders 'ant/private' and 'wasp' cannot be read." in dataset.notes
     assert tmp_path / "wasp" in find_images(tmp_path)
     locked.add(str(tmp_path))
     with pytest.raises(EngineError, match="This folder cannot be read: Permission denied"):
