@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.data.dataset import Dataset, Sample
-from engine.data.photo_groups import PhotoGroup, PhotoGroups
+from engine.data.photo_groups import GroupKind, PhotoGroup, PhotoGroups
 from engine.data.splits import split
 
 
@@ -65,3 +65,25 @@ def test_without_groups_each_class_has_its_share_and_at_least_one_validation_ima
     result = split(dataset, share, seed)
     for total, val in zip(dataset.counts(), result.counts("val")):
         assert val == min(max(1, round(total * share)), total - 1)
+
+
+@given(datasets(), st.lists(st.sampled_from(("time", "part", "name", "folder")), min_size=40, max_size=40), st.data())
+def test_with_groups_of_photos_every_class_of_two_images_is_validated_and_whole_groups_stay_together(
+    drawn: tuple[Dataset, list[list[str]]], kinds: list[GroupKind], data: st.DataObject
+) -> None:
+    dataset, groups = drawn
+    found = tuple(PhotoGroup(kind=kinds[n % 40], paths=tuple(paths)) for n, paths in enumerate(groups))
+    order = tuple(data.draw(st.permutations([sample.path for sample in dataset.samples])))
+    fraction, seed = data.draw(st.floats(0.01, 0.99)), data.draw(st.integers(0, 99))
+    result = split(dataset, fraction, seed, PhotoGroups(groups=found, order=order))
+    assert all(number >= 1 for number in result.counts("train"))
+    assert all(val >= 1 for total, val in zip(dataset.counts(), result.counts("val")) if total > 1)
+    sides: dict[int, set[str]] = {}
+    for sample in result.samples:
+        if sample.group is not None:
+            sides.setdefault(sample.group, set()).add(sample.split)
+    assert sorted(sides) == list(range(len(result.groups)))
+    assert all(len(side) == 1 for side in sides.values())
+    cut = {sample.path for sample in result.samples if sample.group is not None and result.groups[sample.group].is_cut}
+    side_of = {sample.path: sample.split for sample in result.samples}
+    assert all(len({side_of[path] for path in paths}) == 1 for paths in groups if cut.isdisjoint(paths))
