@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -24,6 +24,7 @@ _MIN_PAUSES = 6
 _CLASS_CHANGE_GAP = 2.0
 """Seconds between photos of one burst in two class folders, if only the model of the camera is known."""
 _MAX_SIMULTANEOUS = 0.6
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_EQUAL_TIMES = 20
 """Photos with the same time that a fast burst may have."""
 
@@ -57,7 +58,7 @@ def capture_times(stems: Sequence[str], records: Records, locations: Sequence[Lo
 
 def _is_stopped(time: float, num_photos: int) -> bool:
     """Return whether so many photos with the same time come from a clock that stands still or was never set."""
-    moment = datetime.fromtimestamp(time, UTC)
+    moment = _EPOCH + timedelta(seconds=time)  # fromtimestamp refuses years before 1970 on Windows
     is_new_year = (moment.month, moment.day, moment.hour, moment.minute, moment.second) == (1, 1, 0, 0, 0)
     return num_photos > (1 if is_new_year else _MAX_EQUAL_TIMES)
 
