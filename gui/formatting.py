@@ -5,7 +5,7 @@ import re
 from engine.config.backbones import BACKBONES
 from engine.config.settings import RunConfig
 from engine.core.events import Best, RunStarted
-from engine.core.formatting import NBSP, count, duration, percent
+from engine.core.formatting import NBSP, count, duration, listing, percent
 from engine.results.calibration import OperatingPoint
 from engine.results.headline import Headline, best_headline
 from engine.results.model_metadata import ModelMetadata
@@ -75,10 +75,8 @@ def network_name(backbone: str) -> str:
 
 def model_text(metadata: ModelMetadata) -> str:
     """Return backbone, classes and validation accuracy of a model as one line."""
-    names = ", ".join(metadata.classes[:_MAX_CLASSES])
-    num_more = len(metadata.classes) - _MAX_CLASSES
-    more = f" and {num_more:,} more" if num_more > 0 else ""
-    items = [network_name(metadata.backbone), f"{count(len(metadata.classes), 'class', 'classes')}: {names}{more}"]
+    classes = f"{count(len(metadata.classes), 'class', 'classes')}: {listing(metadata.classes, _MAX_CLASSES)}"
+    items = [network_name(metadata.backbone), classes]
     if metadata.best is not None:
         items.append(_best_text(metadata.best, metadata.calibration.num_images if metadata.calibration else 0))
     return " \N{MIDDLE DOT} ".join(items)

@@ -12,6 +12,7 @@ from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind
 from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console, as_argument
 from engine.cli.output import DONE, print_json, print_line, scan_json
+from engine.core.formatting import listing
 from engine.data.dataset import Dataset
 from engine.data.description import describe_split
 from engine.data.sample_dataset import write_sample_dataset
@@ -94,5 +95,4 @@ def _print_duplicates(groups: Sequence[DuplicateGroup]) -> None:
             *(["conflicting labels"] if group.is_conflict else []),
             *(["leak: in both training and validation"] if group.crosses_splits else []),
         ]
-        more = f" and {len(group.paths) - _MAX_PATHS} more" if len(group.paths) > _MAX_PATHS else ""
-        print_line(f"duplicates ({', '.join(marks)}): {', '.join(group.paths[:_MAX_PATHS])}{more}")
+        print_line(f"duplicates ({', '.join(marks)}): {listing(group.paths, _MAX_PATHS)}")

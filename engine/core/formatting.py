@@ -1,5 +1,6 @@
 """Numbers as text for window, report and command line: percentages, counts, durations and sizes."""
 
+import re
 from collections.abc import Sequence
 
 from engine.core.events import Progress
@@ -26,16 +27,37 @@ def count(number: int, singular: str, plural: str = "") -> str:
     return f"{number:,}{NBSP}{singular if number == 1 else plural or singular + 's'}"
 
 
-def listing(names: Sequence[str], limit: int = 5) -> str:
-    """Return the first names and the number of the others: `ant, bee and 3 more`."""
-    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+def listing(names: Sequence[str], limit: int = 5, total: int | None = None) -> str:
+    """Return an enumeration: `ant, bee and cat`, or `ant, bee and 3 more` for more names than the limit.
+
+    Args:
+        names: All names, or the first of them.
+        limit: Number of names to show.
+        total: Number of all names, if `names` are only the first of them.
+    """
+    shown = list(names[:limit])
+    num_more = (len(names) if total is None else total) - len(shown)
+    if num_more > 0:
+        shown.append(f"{num_more:,} more")
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
-def quoted_list(names: Sequence[str], most: int = 3) -> str:
-    """Return names as an enumeration, such as `'a', 'b' and 5 more`."""
-    shown = [f"'{name}'" for name in names[:most]] + ([f"{len(names) - most:,} more"] if len(names) > most else [])
-    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else ""
+def quoted_listing(names: Sequence[str], limit: int = 5, total: int | None = None) -> str:
+    """Return what `listing` does with each name in quotes: `'ant', 'bee' and 3 more`."""
+    return listing([f"'{name}'" for name in names[:limit]], limit, len(names) if total is None else total)
+
+
+def sentence_about(template: str, names: Sequence[str]) -> str:
+    """Return one sentence about any number of names, such as `Classes 'ant' and 'bee' have no images.`
+
+    Args:
+        template: The sentence with `{names}`, and words that agree with their number as `[singular|plural]`, such as
+            `[Class|Classes] {names} [has|have] no images.`
+        names: One name or more.
+    """
+    number = 1 if len(names) == 1 else 2
+    text = re.sub(r"\[([^]|]*)\|([^]|]*)\]", lambda match: match[number], template)
+    return text.replace("{names}", quoted_listing(names))
 
 
 def duration(seconds: float) -> str:

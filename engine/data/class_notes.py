@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.core.formatting import quoted_list
+from engine.core.formatting import sentence_about
 from engine.data.class_names import natural_key
 from engine.data.labelled_images import LabelledImage
 
@@ -15,27 +15,20 @@ def describe_missing_classes(images: Sequence[LabelledImage], classes: Sequence[
         images: All images.
         classes: Names of the classes, which are those of the training images if there are any.
     """
-    notes: list[str] = []
-    train = Counter(image.class_name for image in images if image.split == "train")
-    for split in ("test", "val"):
-        present = {image.class_name for image in images if image.split == split}
-        if train and present:
-            skipped = f"of {split} skipped: "
-            unknown = sorted(present - set(classes), key=natural_key)
-            notes += _describe(unknown, f"{skipped}it has", f"{skipped}they have", "no training images")
-            missing = [name for name in classes if name not in present]
-            notes += _describe(missing, "has", "have", f"no images in {split}")
-    return notes + _describe([name for name in classes if train[name] == 1], "has", "have", "only one training image")
+    counts = Counter((image.split, image.class_name) for image in images)
+    splits = {split for split, _ in counts}
+    kinds: list[tuple[str, list[str]]] = []
+    for split in sorted(splits - {"train"}) if "train" in splits else ():
+        unknown = {name for part, name in counts if part == split}.difference(classes)
+        skipped = f"[Class|Classes] {{names}} of {split} skipped: [it|they] [has|have] no training images."
+        missing = [name for name in classes if (split, name) not in counts]
+        kinds.append((skipped, sorted(unknown, key=natural_key)))
+        kinds.append((f"[Class|Classes] {{names}} [has|have] no images in {split}.", missing))
+    single = [name for name in classes if counts["train", name] == 1]
+    kinds.append(("[Class|Classes] {names} [has|have] only one training image[| each].", single))
+    return [sentence_about(template, names) for template, names in kinds if names]
 
 
 def describe_lost_classes(names: Sequence[str]) -> list[str]:
-    """Return a sentence about classes whose training images were all excluded or relabelled."""
-    return _describe(names, "has", "have", "no training images left")
-
-
-def _describe(names: Sequence[str], one: str, many: str, what: str) -> list[str]:
-    """Return a sentence about classes, with the verb for one and for many; none if there are no names."""
-    if not names:
-        return []
-    subject, verb = ("Class", one) if len(names) == 1 else ("Classes", many)
-    return [f"{subject} {quoted_list(names)} {verb} {what}."]
+    """Return at most one sentence about classes whose training images were all excluded or relabelled."""
+    return [sentence_about("[Class|Classes] {names} [has|have] no training images left.", names)] if names else []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
+from engine.core.formatting import count
 from engine.core.path_text import require_utf8_path
 from engine.data.class_names import MAX_CLASSES, natural_key
 from engine.data.class_notes import describe_lost_classes, describe_missing_classes
@@ -191,9 +192,5 @@ def _no_classes_message(root: Path, walk: Walk) -> str:
     if walk.top.images:
         return f"This folder has no class folders. {advice}"
     num_other = sum(len(folder.without_suffix) + folder.num_other_files for folder in walk.top.with_subfolders())
-    other = (
-        f", only {num_other:,} {'file' if num_other == 1 else 'files'} without a suffix of an image, such as .jpg"
-        if num_other
-        else ""
-    )
+    other = f", only {count(num_other, 'file')} without a suffix of an image, such as .jpg" if num_other else ""
     return f"There are no images in this folder{other}. {advice}"

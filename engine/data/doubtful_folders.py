@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.core.errors import EngineError
-from engine.core.formatting import quoted_list
+from engine.core.formatting import quoted_listing
 from engine.data.class_names import folded_class_key
 from engine.data.folder_tree import Folder
 from engine.data.split_names import is_fold_name, is_generic_name, is_session_name, is_split_name, match_splits
@@ -27,7 +27,7 @@ def refuse_doubtful_splits(root: Folder, structured: Sequence[Folder]) -> None:
         names = [child.name for child in doubtful]
         what, them = ("a split", "it") if len(names) == 1 else ("splits", "them")
         raise EngineError(
-            f"The {_folders(names)} named like {what}, but {quoted_list(others)} beside {them} "
+            f"The {_folders(names)} named like {what}, but {quoted_listing(others)} beside {them} "
             f"{'is' if len(others) == 1 else 'are'} not. Put the training images of each class into train/CLASS and "
             "move other folders away; if these are the classes, use other names.",
             Path(root.path),
@@ -60,7 +60,7 @@ def refuse_undivided_classes(root: Folder, undivided: Sequence[Folder]) -> None:
     """Raise EngineError if only some of the class folders contain split folders."""
     if undivided:
         raise EngineError(
-            f"Some class folders contain train and other splits, but {quoted_list([c.name for c in undivided])} "
+            f"Some class folders contain train and other splits, but {quoted_listing([c.name for c in undivided])} "
             f"{'does' if len(undivided) == 1 else 'do'} not. Give each class folder the same split folders.",
             Path(root.path),
         )
@@ -88,8 +88,8 @@ def refuse_doubtful_classes(root: Folder) -> None:
     if wrappers and len(children) > 1 and wrappers[0].is_structured:
         others = [child.name for child in children if child is not wrappers[0]]
         raise EngineError(
-            f"The folder '{wrappers[0].name}' may contain the class folders, or be a class like {quoted_list(others)}. "
-            f"Choose the folder '{wrappers[0].name}', or rename it if it is a class.",
+            f"The folder '{wrappers[0].name}' may contain the class folders, or be a class like "
+            f"{quoted_listing(others)}. Choose the folder '{wrappers[0].name}', or rename it if it is a class.",
             Path(root.path),
         )
     _refuse_repeated_classes(root, [child for child in children if child.is_structured])
@@ -112,7 +112,7 @@ def _refuse_repeated_classes(root: Folder, structured: Sequence[Folder]) -> None
         if len(repeated) > 1 or len(repeated) == len(inner):
             raise EngineError(
                 f"The folder '{child.name}' contains class folders with the names of those beside it "
-                f"({quoted_list(repeated)}). Put their images together, or move '{child.name}' away.",
+                f"({quoted_listing(repeated)}). Put their images together, or move '{child.name}' away.",
                 Path(root.path),
             )
         for key in inner:
@@ -121,9 +121,9 @@ def _refuse_repeated_classes(root: Folder, structured: Sequence[Folder]) -> None
     holders = [child for child in structured if _num_shared(child, shared) > 1]
     if len(holders) > 1 and not _are_classes_with_sessions(holders, shared):
         shown = [folder.name for folder in holders[0].filled if folded_class_key(folder.name) in shared]
-        parts = quoted_list([child.name for child in holders])
+        parts = quoted_listing([child.name for child in holders])
         raise EngineError(
-            f"The folders {parts} contain the same class folders ({quoted_list(shown)}), like several datasets or "
+            f"The folders {parts} contain the same class folders ({quoted_listing(shown)}), like several datasets or "
             "parts of one. Choose one of them, or name the parts train, val and test; if these are the classes, put "
             "their images directly into them.",
             Path(root.path),
@@ -145,4 +145,4 @@ def _are_classes_with_sessions(holders: Sequence[Folder], shared: set[str]) -> b
 
 def _folders(names: Sequence[str]) -> str:
     """Return a subject with its verb, such as "folders 'a' and 'b' are"."""
-    return f"folder{'' if len(names) == 1 else 's'} {quoted_list(names)} {'is' if len(names) == 1 else 'are'}"
+    return f"folder{'' if len(names) == 1 else 's'} {quoted_listing(names)} {'is' if len(names) == 1 else 'are'}"

@@ -1,5 +1,6 @@
 """Corrections of labels, one JSON line each in the label log. Images are never changed."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Literal, TypeAlias
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from engine.core.errors import EngineError
+from engine.core.formatting import count, sentence_about
 from engine.core.records import ExtensibleModel
 from engine.core.relative_path import RelativePath
-from engine.data.class_names import match_class_names
+from engine.data.class_names import match_class_names, natural_key
 from engine.data.label_log import LABEL_LOG_NAME, Entry, LabelLog, append_entry, read_label_log
 from engine.data.similar_paths import SimilarPaths
 
@@ -102,7 +104,7 @@ def apply_decisions(
     )
     result: list[str | None] = []
     num_excluded = num_relabelled = 0
-    unknown: dict[str, int] = {}
+    unknown: Counter[str] = Counter()
     for path, name in given:
         decision = decisions.get(path)
         new_name = class_of.get(decision.class_name or "") if decision is not None else None
@@ -115,24 +117,28 @@ def apply_decisions(
             num_relabelled += 1
             result.append(new_name)
         else:
-            unknown[str(decision.class_name)] = unknown.get(str(decision.class_name), 0) + 1
+            unknown[str(decision.class_name)] += 1
             result.append(name)
-    return result, [*_summary(num_excluded, num_relabelled), *map(_unknown_note, unknown.items())]
+    return result, [*_summary(num_excluded, num_relabelled), *_note_unknown(unknown)]
 
 
 def _summary(num_excluded: int, num_relabelled: int) -> list[str]:
     counts = [
-        f"{num} {'image' if num == 1 else 'images'} {action}"
+        f"{count(num, 'image')} {action}"
         for num, action in ((num_excluded, "excluded"), (num_relabelled, "relabelled"))
         if num
     ]
     return [f"{' and '.join(counts)} by {LABEL_LOG_NAME}."] if counts else []
 
 
-def _unknown_note(entry: tuple[str, int]) -> str:
-    name, num = entry
-    images = "1 image keeps its class" if num == 1 else f"{num} images keep their class"
-    return f"{images}: there is no class '{name}', to which {LABEL_LOG_NAME} moves {'it' if num == 1 else 'them'}."
+def _note_unknown(unknown: Counter[str]) -> list[str]:
+    """Return at most one sentence about the classes of corrections that do not exist."""
+    if not unknown:
+        return []
+    keep, them = ("keeps its class", "it") if unknown.total() == 1 else ("keep their classes", "them")
+    moved = f"{count(unknown.total(), 'image')} {keep}: {LABEL_LOG_NAME} moves {them} to"
+    template = f"{moved} the [class|classes] {{names}}, which [does|do] not exist."
+    return [sentence_about(template, sorted(unknown, key=natural_key))]
 
 
 def _active_decisions(entries: Sequence[Entry]) -> list[Decision]:

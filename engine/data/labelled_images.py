@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from engine.core.formatting import quoted_list
+from engine.core.formatting import listing, quoted_listing
 from engine.core.relative_path import relative_path_to_text
 from engine.data.class_names import class_key, folded_class_key, match_class_names, normalize_class_name
 from engine.data.folder_tree import Walk
 from engine.data.split_folders import ClassFolder, Layout
 from engine.data.split_names import Split
+
+_MAX_GROUPS = 3
 
 
 class LabelledImage(NamedTuple):
@@ -71,17 +73,17 @@ def _name_classes(folders: list[ClassFolder]) -> tuple[dict[int, str], list[str]
     for folder in first:
         spellings.setdefault(class_key(folder.name), {})[folder.name] = None
     class_of_key = {key: normalize_class_name(min(group)) for key, group in spellings.items()}
-    merged = [quoted_list(list(group)) for group in spellings.values() if len(group) > 1]
-    if merged:
-        notes.append(f"The folders {_first(merged)} are one class, because their names look the same.")
-    by_fold: dict[str, list[str]] = {}
+    alike = [quoted_listing(list(group)) for group in spellings.values() if len(group) > 1]
+    if alike:
+        notes.append(f"Folders whose names look the same are one class: {_semicolons(alike)}.")
+    folds: dict[str, list[str]] = {}
     for name in class_of_key.values():
-        by_fold.setdefault(folded_class_key(name), []).append(name)
-    similar = [quoted_list(group) for group in by_fold.values() if len(group) > 1]
-    if similar:
+        folds.setdefault(folded_class_key(name), []).append(name)
+    differ_in_case = [quoted_listing(group) for group in folds.values() if len(group) > 1]
+    if differ_in_case:
         notes.append(
-            f"{_first(similar)} differ only in letter case and are classes of their own. If they are one class, put "
-            "their images into one folder."
+            f"Names that differ only in letter case are classes of their own: {_semicolons(differ_in_case)}. If they "
+            "are one class, put their images into one folder."
         )
     names = {id(folder): class_of_key[class_key(folder.name)] for folder in first}
     others = [folder for folder in folders if folder.split != first_split]
@@ -91,10 +93,10 @@ def _name_classes(folders: list[ClassFolder]) -> tuple[dict[int, str], list[str]
         names |= {id(folder): matches.get(folder.name, normalize_class_name(folder.name)) for folder in own}
         changed = [f"'{name}' as '{match}'" for name, match in matches.items() if class_key(name) != class_key(match)]
         if changed:
-            notes.append(f"Folders of {split} are matched without regard to letter case: {_first(changed)}.")
+            notes.append(f"Folders of {split} are matched without regard to letter case: {listing(changed)}.")
     return names, notes
 
 
-def _first(examples: Sequence[str]) -> str:
-    """Return the first example and the number of the others."""
-    return examples[0] if len(examples) == 1 else f"{examples[0]} (and {len(examples) - 1:,} more)"
+def _semicolons(groups: Sequence[str]) -> str:
+    more = [f"{len(groups) - _MAX_GROUPS:,} more"] if len(groups) > _MAX_GROUPS else []
+    return "; ".join([*groups[:_MAX_GROUPS], *more])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.core.errors import EngineError
-from engine.core.formatting import quoted_list
+from engine.core.formatting import count, quoted_listing, sentence_about
 from engine.core.path_text import path_to_text
 from engine.data.class_names import folded_class_key
 from engine.data.doubtful_folders import refuse_doubtful_classes, refuse_doubtful_splits, refuse_undivided_classes
@@ -130,7 +130,12 @@ def _read_splits(root: Folder, splits: Sequence[tuple[Split, Folder]], layout: L
         layout.add(split, parent)
     used = {id(folder) for _, folder in splits}
     left_out = [child for child in root.filled if id(child) not in used]
-    layout.notes += [_left_out_note(child) for child in left_out]
+    for is_named, reason in ((True, "[contains|contain] no class folders"), (False, "[is|are] not [a split|splits]")):
+        folders = [child for child in left_out if is_split_name(child.name) == is_named]
+        if folders:
+            images = count(sum(child.num_images for child in folders), "image")
+            template = f"The [folder|folders] {{names}} {reason} and [is|are] left out ({images})."
+            layout.notes.append(sentence_about(template, [child.name for child in folders]))
     _note_classes(root, [entry.folder for entry in layout.classes], layout)
 
 
@@ -139,16 +144,10 @@ def _refuse_two_of_one(root: Folder, splits: Sequence[tuple[Split, Folder]]) -> 
         names = [folder.name for other, folder in splits if other == split]
         if len(names) > 1:
             raise EngineError(
-                f"The folders {quoted_list(names)} both look like the {split} split. Put the images of both into one "
-                "of them, or move one away.",
+                f"The folders {quoted_listing(names)} look like the {split} split. Put the images of all "
+                "into one of them, or move the others away.",
                 Path(root.path),
             )
-
-
-def _left_out_note(folder: Folder) -> str:
-    reason = "contains no class folders" if is_split_name(folder.name) else "is not a split"
-    images = "1 image" if folder.num_images == 1 else f"{folder.num_images:,} images"
-    return f"The folder '{folder.name}' {reason} and is left out ({images})."
 
 
 def _is_divided(folder: Folder) -> bool:
@@ -172,9 +171,8 @@ def _note_classes(root: Folder, children: Sequence[Folder], layout: Layout) -> N
     """Note what may surprise: folders inside classes, and a class that is named like a split."""
     named = [child.name for child in root.filled if is_split_name(child.name) and child in children]
     if named:
-        what = "a class" if len(named) == 1 else "classes"
         layout.notes.append(
-            f"{quoted_list(named)} {'is' if len(named) == 1 else 'are'} read as {what}, not as a split of the dataset."
+            sentence_about("{names} [is|are] read as [a class|classes], not as [a split|splits] of the dataset.", named)
         )
     nested = [child for child in children if child.filled]
     if nested:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.core.events import ClassRecall
-from engine.results.few_images import list_names
+from engine.core.formatting import quoted_listing
 from engine.results.imbalance import MAX_IMBALANCE, imbalance_ratio
 
 MAX_WEAKEST = 3
@@ -73,5 +73,5 @@ def describe_unmeasured(
     have = "it has" if num_unmeasured == 1 else "they have"
     return (
         f"{num_unmeasured:,} of {num_classes:,} classes {verb} not measured, because {have} no {noun}: "
-        f"{list_names(names, num_unmeasured)}."
+        f"{quoted_listing(names, MAX_UNMEASURED, num_unmeasured)}."
     )

@@ -2,22 +2,13 @@
 
 from collections.abc import Sequence
 
-from engine.core.formatting import count
+from engine.core.formatting import count, quoted_listing
 
 MIN_VAL_IMAGES = 20
 """Below this number of images the 95 % interval of an accuracy spans 16 points or more even without any error."""
 MIN_TRAIN_IMAGES = 10
 """Below this number of training images of a class, the model hardly learns the class."""
-_MAX_NAMES = 5
 _ADVICE = f"a model hardly learns a class from fewer than {MIN_TRAIN_IMAGES}. Add images if you can."
-
-
-def list_names(names: Sequence[str], num_names: int | None = None) -> str:
-    """Return the first few of `num_names` (default: all) names in quotes, and the number of the others."""
-    total = len(names) if num_names is None else num_names
-    shown = ", ".join(f"'{name}'" for name in names[:_MAX_NAMES])
-    num_more = total - min(len(names), _MAX_NAMES)
-    return f"{shown} and {num_more:,} more" if num_more > 0 else shown
 
 
 def few_images_warning(num_images: int, noun: str) -> str:
@@ -36,5 +27,5 @@ def few_training_images_warning(classes: Sequence[str], train_counts: Sequence[i
     if len(small) == 1:
         number, name = small[0]
         return f"Class '{name}' has only {count(number, 'training image')}; {_ADVICE}"
-    names = list_names([name for _, name in small])
+    names = quoted_listing([name for _, name in small])
     return f"{len(small):,} classes have fewer than {MIN_TRAIN_IMAGES} training images ({names}); {_ADVICE}"

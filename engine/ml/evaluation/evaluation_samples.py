@@ -11,7 +11,7 @@ from engine.audit.scan import fingerprint_dataset
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Warned
-from engine.core.formatting import count
+from engine.core.formatting import count, listing, sentence_about
 from engine.data.class_names import match_class_names
 from engine.data.dataset import Dataset, Sample, scan_in_steps
 from engine.data.label_log import LABEL_LOG_NAME
@@ -19,7 +19,6 @@ from engine.data.split_names import Split
 from engine.ml.evaluation.learnt_from import find_learnt_from
 from engine.results.model_metadata import read_metadata
 
-_MAX_NAMES = 5
 _ORDER: tuple[Split, ...] = ("val", "train", "test")
 """Splits by preference for evaluation; test/ alone is a folder of images like any other."""
 _UNKNOWN = (
@@ -111,14 +110,16 @@ def _match_classes(
     unknown = Counter(name for _, name, _ in chosen if name not in labels)
     samples = tuple(Sample(path, labels[name], part) for path, name, part in chosen if name in labels)
     if not samples:
-        names = f"{', '.join(classes[:_MAX_NAMES])}{', …' if len(classes) > _MAX_NAMES else ''}"
         raise EngineError(
-            f"No class folder here has the name of a class of the model ({names}). Choose a folder with these classes.",
+            f"No class folder here has the name of a class of the model ({listing(classes)}). "
+            "Choose a folder with these classes.",
             dataset.root,
         )
     yield from (Warned(message=note) for note in dataset.notes if LABEL_LOG_NAME in note)
-    for name, number in unknown.items():
-        yield Warned(message=f"Class '{name}' is left out ({count(number, 'image')}): the model does not have it.")
+    if unknown:
+        number = count(unknown.total(), "image")
+        message = f"[Class|Classes] {{names}} [is|are] left out ({number}): the model does not have [it|them]."
+        yield Warned(message=sentence_about(message, list(unknown)))
     num_test = sum(part == "test" for _, _, part in images) if (split, wanted) == (None, "train") else 0
     if num_test:
         yield Warned(message=f"The {count(num_test, 'image')} in test/ are not counted: they are for the final test.")

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from engine.core.errors import EngineError
 from engine.core.events import Event
+from engine.core.formatting import quoted_listing
 from engine.core.progress import Ticker
 from engine.core.time_stamps import now
 from engine.data.dataset import Dataset, Sample
@@ -15,7 +16,6 @@ from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.evaluation.learning_curve_forecast import Floats, forecast_curve
 from engine.ml.evaluation.linear_probe import Labels, Vectors, compute_embeddings, fit_logistic_regression, fit_pca
 from engine.results.confusion_matrix import confusion_matrix
-from engine.results.few_images import list_names
 from engine.results.headline import matrix_headline
 from engine.results.learning_curve import (
     ClassLearningCurve,
@@ -111,7 +111,7 @@ def measure_learning_curve(data: ProbeData, classes: tuple[str, ...]) -> Generat
     counts_of_classes = np.bincount(labels, minlength=num_classes).tolist()
     if min(counts_of_classes) < _MIN_PER_CLASS or len(labels) < _MIN_IMAGES:
         small = [name for name, number in zip(classes, counts_of_classes) if number < _MIN_PER_CLASS]
-        lacking = f" There are fewer of {list_names(small)}." if small else ""
+        lacking = f" There are fewer of {quoted_listing(small)}." if small else ""
         raise EngineError(
             f"There are too few images for a learning curve. Add images: it needs {_MIN_PER_CLASS} for training in "
             f"each class and {_MIN_IMAGES} in all.{lacking}"

@@ -6,6 +6,7 @@ from itertools import islice
 
 from engine.audit.class_balance import describe_imbalance
 from engine.audit.findings import Audit, DuplicateGroup, OutlierKind
+from engine.core.formatting import listing
 from engine.data.dataset import Dataset
 from engine.data.photo_groups import GroupKind, PhotoGroups
 from engine.ml.report.gallery import Gallery, Tile
@@ -65,8 +66,7 @@ def _group_row(name: str, groups: Sequence[DuplicateGroup]) -> AuditRow:
 
 
 def _join_paths(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _MAX_IN_GROUP} more" if len(paths) > _MAX_IN_GROUP else ""
-    return ", ".join(paths[:_MAX_IN_GROUP]) + more
+    return listing(paths, _MAX_IN_GROUP)
 
 
 def duplicate_tiles(audit: Audit, dataset: Dataset, gallery: Gallery) -> list[list[Tile]]:

@@ -13,6 +13,8 @@ from engine.core.formatting import (
     percent,
     plain_number,
     progress_details,
+    quoted_listing,
+    sentence_about,
     size,
 )
 
@@ -82,5 +84,16 @@ def test_progress_details_name_speed_and_time_left_as_far_as_they_are_known() ->
 
 
 def test_a_long_list_of_names_is_cut_off_with_the_number_of_the_others() -> None:
-    assert listing(["ant", "bee"], 2) == "ant, bee"
+    assert listing(["ant"]) == "ant"
+    assert listing(["ant", "bee"], 2) == "ant and bee"
+    assert listing(["ant", "bee", "cat"]) == "ant, bee and cat"
     assert listing(["ant", "bee", "cat", "dog"], 2) == "ant, bee and 2 more"
+    assert quoted_listing(["ant", "bee"], total=1200) == "'ant', 'bee' and 1,198 more"
+
+
+def test_a_sentence_about_names_agrees_with_their_number() -> None:
+    template = "[Class|Classes] {names} [has|have] only one training image[| each]."
+    assert sentence_about(template, ["a [b|c] {names}"]) == "Class 'a [b|c] {names}' has only one training image."
+    names = [f"class {number}" for number in range(1000)]
+    first = "'class 0', 'class 1', 'class 2', 'class 3', 'class 4'"
+    assert sentence_about(template, names) == f"Classes {first} and 995 more have only one training image each."

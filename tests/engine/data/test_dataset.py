@@ -59,7 +59,7 @@ def test_hidden_and_empty_folders_and_other_files_are_skipped(tmp_path: Path) ->
     assert dataset.classes == ("blue", "red")
     assert len(dataset.samples) == 4
     assert "The folder 'empty' contains no images." in dataset.notes
-    assert "1 other file skipped." in dataset.notes
+    assert "1\N{NO-BREAK SPACE}other file skipped." in dataset.notes
 
 
 def test_images_in_the_root_are_skipped_with_a_note(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_images_in_the_root_are_skipped_with_a_note(tmp_path: Path) -> None:
     (tmp_path / "red" / "000.png").rename(tmp_path / "loose.png")
     dataset = scan(tmp_path)
     assert len(dataset.samples) == 3
-    assert any(note.startswith("1 image skipped") for note in dataset.notes)
+    assert any(note.startswith("1\N{NO-BREAK SPACE}image skipped") for note in dataset.notes)
 
 
 def test_subfolders_of_a_class_belong_to_it(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_log_that_an_editor_saved_with_other_line_ends_and_a_byte_order_mark_i
     append_decision(root, "red/002.png", "exclude")
     dataset = scan(root)
     assert dataset.counts() == [4, 1]
-    assert dataset.notes[0] == "3 images excluded by classifold-labels.jsonl."
+    assert dataset.notes[0] == "3\N{NO-BREAK SPACE}images excluded by classifold-labels.jsonl."
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])

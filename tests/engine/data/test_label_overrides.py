@@ -29,7 +29,9 @@ def test_a_scan_applies_the_decisions_with_a_note(root: Path) -> None:
     assert classes["red/000.png"] == "blue"
     assert "red/001.png" not in classes
     assert classes["red/002.png"] == "red"
-    assert scan(root).notes == ("1 image excluded and 1 image relabelled by classifold-labels.jsonl.",)
+    assert scan(root).notes == (
+        "1\N{NO-BREAK SPACE}image excluded and 1\N{NO-BREAK SPACE}image relabelled by classifold-labels.jsonl.",
+    )
     assert len(scan(root, is_corrected=False).samples) == 8
 
 
@@ -82,7 +84,7 @@ def test_paths_outside_the_folder_are_ignored(root: Path, path: str) -> None:
 def test_a_relabelling_to_a_missing_class_is_ignored_with_a_note(root: Path) -> None:
     append_decision(root, "red/000.png", "relabel", "green")
     assert _classes(root)["red/000.png"] == "red"
-    assert "there is no class 'green'" in scan(root).notes[0]
+    assert "the class 'green', which does not exist" in scan(root).notes[0]
 
 
 def test_a_class_without_remaining_images_is_noted(root: Path) -> None:

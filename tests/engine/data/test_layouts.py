@@ -132,8 +132,14 @@ def test_folders_of_images_are_classes(tmp_path: Path, files: list[str], classes
 
 
 NOTES = [
-    ([*both("train", "val"), "examples/5"], "The folder 'examples' is not a split and is left out (5 images)."),
-    ([*both("train"), "test/6"], "The folder 'test' contains no class folders and is left out (6 images)."),
+    (
+        [*both("train", "val"), "examples/5"],
+        "The folder 'examples' is not a split and is left out (5\N{NO-BREAK SPACE}images).",
+    ),
+    (
+        [*both("train"), "test/6"],
+        "The folder 'test' contains no class folders and is left out (6\N{NO-BREAK SPACE}images).",
+    ),
     ([*both("train", "val"), "runs/"], "The folder 'runs' contains no images."),
     (["data/ant/2", "data/bee/2"], "The classes are read from the folder 'data'."),
     (both("x/x/train", "x/x/val"), "The classes are read from the folder 'x/x'."),
@@ -143,7 +149,7 @@ NOTES = [
     ([*both("train", "val"), "__MACOSX/3"], "The hidden or system folder '__MACOSX' is skipped."),
     (["ant/2", "bee/2", "ant/@eaDir/2"], "The hidden or system folder 'ant/@eaDir' is skipped."),
     (["ant/2", "bee/2", "ant/IMG_1", "ant/IMG_2"], "The files 'ant/IMG_1' and 'ant/IMG_2' are skipped: no suffix"),
-    (["ant/2", "bee/2", "ant/a.jpg.txt"], "1 other file skipped."),
+    (["ant/2", "bee/2", "ant/a.jpg.txt"], "1\N{NO-BREAK SPACE}other file skipped."),
     (["ant/train/2", "ant/val/1", "bee/train/2"], "The split folders are read from inside the class folders."),
     (
         ["train/ant/2", "train/bee/2", "val/Ant/1"],
@@ -167,9 +173,9 @@ REFUSED = [
     ([*both("test"), "ant/2", "bee/2"], "folder 'test' is named like a split, but 'ant' and 'bee' beside it are not"),
     (both("train", "entrenamiento"), "'train' is named like a split, but 'entrenamiento' beside it is not"),
     (["train/ant/2", "train/bee/2", "val/cat/2"], "'train' and 'val' have no class in common"),
-    (both("train", "training"), "both look like the train split"),
-    (both("train", "val", "dev"), "both look like the val split"),
-    (both("train", "val", "test", "eval"), "both look like the test split"),
+    (both("train", "training"), "look like the train split"),
+    (both("train", "val", "dev"), "look like the val split"),
+    (both("train", "val", "test", "eval"), "look like the test split"),
     (both("flowers/train", "flowers/val", "insects/train", "insects/val"), "'flowers' and 'insects' are datasets"),
     ([*both("archive/train", "archive/val"), "pictures of us/3"], "folder 'archive' is a dataset"),
     (both("flowers", "insects"), "contain the same class folders ('ant' and 'bee')"),
@@ -178,7 +184,10 @@ REFUSED = [
     (both("site a", "site b", "site c", "site d", "site e", "site f"), "contain the same class folders"),
     (both("images", "masks"), "The folder 'images' may contain the class folders, or be a class like 'masks'"),
     ([f"person{p}/{digit}/1" for p in (1, 2) for digit in range(10)], "contain the same class folders"),
-    (both("fold1", "fold2", "fold3", "fold4", "fold5"), "'fold1', 'fold2', 'fold3' and 2 more are named like folds"),
+    (
+        both("fold1", "fold2", "fold3", "fold4", "fold5"),
+        "'fold1', 'fold2', 'fold3', 'fold4' and 'fold5' are named like folds",
+    ),
     (["split0/2", "split1/2"], "named like folds"),
     (both("fold1/train", "fold1/val", "fold2/train", "fold2/val"), "are datasets with splits of their own"),
     ([*both("cell_images"), "ant/2", "bee/2"], "'cell_images' contains class folders with the names of those beside"),
@@ -189,7 +198,10 @@ REFUSED = [
     (both("train/flowers", "train/insects", "val/flowers", "val/insects"), "contain the same class folders"),
     (["a.jpg", "b.jpg"], "no class folders"),
     (["ant/", "bee/"], "no images"),
-    (["ant/1.2.840", "ant/IMG", "bee/x.dcm"], "no images in this folder, only 3 files without a suffix of an image"),
+    (
+        ["ant/1.2.840", "ant/IMG", "bee/x.dcm"],
+        "no images in this folder, only 3\N{NO-BREAK SPACE}files without a suffix of an image",
+    ),
     (["config.json", "model.safetensors", "history.png"], "the folder of a run, not of images"),
 ]
 
@@ -250,7 +262,7 @@ def test_images_that_sorting_left_for_a_person_are_no_class(
     write_files(tmp_path, ["classifold-sort.jsonl"])
     dataset = scan(tmp_path)
     assert dataset.classes == classes
-    note = f"The folder '{skipped}' is skipped: sorting put images there that need a person."
+    note = f"The folder '{skipped}' is skipped: its images need a decision of a person."
     assert note in dataset.notes
 
 

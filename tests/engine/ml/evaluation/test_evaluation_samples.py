@@ -92,7 +92,9 @@ def test_corrections_in_the_folder_of_the_run_are_followed(run: Run, tmp_path: P
     chosen, warnings = _choose(run.model_path, tmp_path / "data")
     assert {sample.path: sample.label for sample in chosen.samples}[blue] == 1
     assert red not in _paths(chosen)
-    assert any("1 image excluded and 1 image relabelled" in message for message in warnings)
+    assert any(
+        "1\N{NO-BREAK SPACE}image excluded and 1\N{NO-BREAK SPACE}image relabelled" in message for message in warnings
+    )
 
 
 def test_a_folder_of_training_images_alone_raises_an_error(run: Run, tmp_path: Path) -> None:
@@ -139,6 +141,14 @@ def test_classes_of_another_folder_are_matched_by_name(run: Run, tmp_path: Path)
     assert warnings == ["Class 'a class before' is left out (2\N{NO-BREAK SPACE}images): the model does not have it."]
 
 
+def test_many_classes_that_the_model_does_not_have_are_named_in_one_sentence(run: Run, tmp_path: Path) -> None:
+    root = write_classes(tmp_path / "other", {**{f"class {n:02}": 1 for n in range(30)}, "red": 1}, seed=1)
+    assert _choose(run.model_path, root)[1] == [
+        "Classes 'class 00', 'class 01', 'class 02', 'class 03', 'class 04' and 25 more are left out "
+        "(30\N{NO-BREAK SPACE}images): the model does not have them."
+    ]
+
+
 def test_classes_of_val_that_train_lacks_are_counted_or_named(run: Run, tmp_path: Path) -> None:
     write_classes(tmp_path / "other" / "train", {"red": 3}, seed=1)
     write_classes(tmp_path / "other" / "val", {"blue": 2, "green": 4, "red": 1}, seed=2)
@@ -157,5 +167,5 @@ def test_test_images_are_not_counted_and_that_is_said(run: Run, tmp_path: Path) 
 
 def test_a_folder_without_a_class_of_the_model_raises_an_error(run: Run, tmp_path: Path) -> None:
     root = write_classes(tmp_path / "other", {"green": 2, "yellow": 2})
-    with pytest.raises(EngineError, match=r"a class of the model \(blue, red\)"):
+    with pytest.raises(EngineError, match=r"a class of the model \(blue and red\)"):
         _choose(run.model_path, root)
