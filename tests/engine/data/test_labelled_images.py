@@ -79,7 +79,7 @@ def test_many_classes_without_validation_images_are_one_note(tmp_path: Path) -> 
     assert scan(write_files(tmp_path, files)).notes == (
         "Class 'x' of val skipped: it has no training images.",
         "Classes 'class 1', 'class 2', 'class 3', 'class 4', 'class 5' and 24 more have no images in val.",
-        "Classes 'class 1', 'class 2', 'class 3', 'class 4', 'class 5' and 14 more have only one training image each.",
+        "Classes 'class 1', 'class 2', 'class 3', 'class 4', 'class 5' and 15 more have only one training image each.",
     )
 
 
