@@ -11,7 +11,7 @@ from engine.data.folder_tree import Walk
 from engine.data.split_folders import ClassFolder, Layout
 from engine.data.split_names import Split
 
-_MAX_GROUPS = 3
+_MAX_CLAUSES = 3
 
 
 class LabelledImage(NamedTuple):
@@ -60,7 +60,7 @@ def _resolve_links(
         if first[1:] != image[1:]:
             contradictions.append(f"'{image.path}' and '{first.path}' are the same file")
     if contradictions:
-        notes.append(f"Links put an image into two classes or splits: {_first(contradictions)}.")
+        notes.append(f"Links put an image into two classes or splits: {_first_of(contradictions)}.")
     return kept
 
 
@@ -75,14 +75,14 @@ def _name_classes(folders: list[ClassFolder]) -> tuple[dict[int, str], list[str]
     class_of_key = {key: normalize_class_name(min(group)) for key, group in spellings.items()}
     alike = [quoted_listing(list(group)) for group in spellings.values() if len(group) > 1]
     if alike:
-        notes.append(f"Folders whose names look the same are one class: {_semicolons(alike)}.")
+        notes.append(f"Folders whose names look the same are one class: {_first_of(alike)}.")
     folds: dict[str, list[str]] = {}
     for name in class_of_key.values():
         folds.setdefault(folded_class_key(name), []).append(name)
     differ_in_case = [quoted_listing(group) for group in folds.values() if len(group) > 1]
     if differ_in_case:
         notes.append(
-            f"Names that differ only in letter case are classes of their own: {_semicolons(differ_in_case)}. If they "
+            f"Names that differ only in letter case are classes of their own: {_first_of(differ_in_case)}. If they "
             "are one class, put their images into one folder."
         )
     names = {id(folder): class_of_key[class_key(folder.name)] for folder in first}
@@ -97,6 +97,7 @@ def _name_classes(folders: list[ClassFolder]) -> tuple[dict[int, str], list[str]
     return names, notes
 
 
-def _semicolons(groups: Sequence[str]) -> str:
-    more = [f"{len(groups) - _MAX_GROUPS:,} more"] if len(groups) > _MAX_GROUPS else []
-    return "; ".join([*groups[:_MAX_GROUPS], *more])
+def _first_of(clauses: Sequence[str]) -> str:
+    """Return the first clauses, which may contain commas, and the number of the others."""
+    more = [f"{len(clauses) - _MAX_CLAUSES:,} more"] if len(clauses) > _MAX_CLAUSES else []
+    return "; ".join([*clauses[:_MAX_CLAUSES], *more])
