@@ -31,7 +31,7 @@ from engine.data.deep_samples import DeepSamples, open_deep_samples
 from engine.data.exif import ImageHeader, read_image_header
 from engine.data.grey_range import GreyRanges, SampleValues
 from engine.data.image_traits import Trait, read_traits
-from engine.data.tiff_samples import UnusualTiff, is_planar_tiff, open_unusual_tiff, read_tiff_samples
+from engine.data.tiff_samples import UnusualTiff, may_be_misread, open_unusual_tiff, read_tiff_samples
 from engine.data.to_rgb import Pixels, to_rgb
 from engine.data.transparency import scale_transparent_value
 
@@ -158,7 +158,7 @@ def _open(file: BinaryIO) -> ImageFile.ImageFile:
         if unusual is None:
             raise
         return unusual
-    return open_unusual_tiff(file) or image if is_planar_tiff(image) else image
+    return open_unusual_tiff(file) or image if may_be_misread(image) else image
 
 
 def unreadable_reason(path: Path, error: Exception) -> str:

@@ -17,6 +17,7 @@ _SIZES = {"u": (8, 16, 32, 64), "i": (8, 16, 32, 64), "f": (16, 32, 64)}
 _OTHER_CODECS = {2: "CCITT", 3: "CCITT", 4: "CCITT", 6: "JPEG", 7: "JPEG", 34712: "JPEG 2000", 34887: "LERC"}
 _OTHER_CODECS |= {50001: "WebP", 50002: "JPEG XL"}
 _GREY, _RGB = (0, 1), 2
+_COLOURS = {3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab", 32803: "camera raw"}
 _MAX_CHUNKS = 1_000_000
 
 
@@ -48,9 +49,24 @@ class Layout:
     """Offset and size in bytes of all strips or tiles."""
 
     @property
+    def is_odd(self) -> bool:
+        """True for integers of 9 to 15 bits, such as those of most scientific cameras."""
+        return self.sample_format == 1 and 8 < self.bits < 16
+
+    @property
+    def is_packed(self) -> bool:
+        """True if samples of 9 to 15 bits follow each other, as TIFF demands. Some programs use 2 bytes for each."""
+        return self.is_odd and not (self.compression == UNCOMPRESSED and self._has_two_bytes_per_sample)
+
+    @property
+    def _has_two_bytes_per_sample(self) -> bool:
+        num_samples = self.chunk_width * min(self.chunk_height, self.height) * self.channels_per_chunk
+        return bool(self.chunks) and self.chunks[0][1] >= 2 * num_samples
+
+    @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the samples in the file."""
-        return np.dtype(f"{self.order}{_LETTERS[self.sample_format]}{self.bits // 8}")
+        """Type of the samples in the file, or after unpacking."""
+        return np.dtype(f"{self.order}{_LETTERS[self.sample_format]}{2 if self.is_odd else self.bits // 8}")
 
     @property
     def num_read(self) -> int:
@@ -65,7 +81,8 @@ class Layout:
     @property
     def row_bytes(self) -> int:
         """Size of a row of a strip or tile after decompression."""
-        return self.chunk_width * self.channels_per_chunk * self.dtype.itemsize
+        num_samples = self.chunk_width * self.channels_per_chunk
+        return -(-num_samples * self.bits // 8) if self.is_packed else num_samples * self.dtype.itemsize
 
     @property
     def chunk_bytes(self) -> int:
@@ -75,7 +92,8 @@ class Layout:
     @property
     def num_bytes(self) -> int:
         """Memory needed to read the samples: all of them, and a strip or tile as stored, decompressed and converted."""
-        return self.width * self.height * self.num_read * self.dtype.itemsize + 3 * self.chunk_bytes
+        num_copies = 24 if self.is_packed else 3  # bits are unpacked as bytes
+        return self.width * self.height * self.num_read * self.dtype.itemsize + num_copies * self.chunk_bytes
 
     @property
     def chunks_across(self) -> int:
@@ -90,9 +108,9 @@ class Layout:
     def require_readable(self) -> None:
         """Raise EngineError with a sentence that names the kind of samples if they cannot be read."""
         letter = _LETTERS.get(self.sample_format)
-        is_known_type = letter is not None and self.bits in _SIZES[letter]
+        is_known_type = self.is_odd or (letter is not None and self.bits in _SIZES[letter])
         is_known_photometric = self.photometric in (*_GREY, _RGB)
-        is_known_predictor = self.predictor == 1 or self.predictor == (3 if letter == "f" else 2)
+        is_known_predictor = self.predictor in (1, 0 if self.is_packed else 3 if letter == "f" else 2)
         is_known_compression = self.compression in (UNCOMPRESSED, *CODECS) and is_known_predictor
         if not (is_known_type and is_known_photometric and is_known_compression):
             raise EngineError(
@@ -110,6 +128,8 @@ class Layout:
         channels = "one channel" if self.num_channels == 1 else f"{self.num_channels} channels"
         bits = f"{self.bits}-bit " if self.bits else ""
         numbers = f"{channels} of {bits}{_NAMES.get(self.sample_format, 'samples of an unknown type')}"
+        if self.photometric not in (*_GREY, _RGB):
+            numbers += f" with {_COLOURS.get(self.photometric, 'unknown')} colours"
         if self.compression == UNCOMPRESSED:
             return numbers
         codec = (CODECS | _OTHER_CODECS).get(self.compression, f"unknown ({self.compression})")

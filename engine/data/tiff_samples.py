@@ -37,9 +37,12 @@ class UnusualTiff(TiffImagePlugin.TiffImageFile):
         self._tile_size = self._size
 
 
-def is_planar_tiff(image: Image.Image) -> bool:
-    """Return True for a TIFF whose channels are stored one after the other, which Pillow may decode wrongly."""
-    return isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(Base.PlanarConfiguration) == 2
+def may_be_misread(image: Image.Image) -> bool:
+    """Return True for a TIFF that Pillow opens but may decode wrongly: channels one after the other, or odd bits."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    bits = np.max(image.tag_v2.get(Base.BitsPerSample, 1), initial=1)
+    return image.tag_v2.get(Base.PlanarConfiguration) == 2 or 8 < bits < 16
 
 
 def open_unusual_tiff(file: BinaryIO) -> UnusualTiff | None:
@@ -53,8 +56,9 @@ def open_unusual_tiff(file: BinaryIO) -> UnusualTiff | None:
         return None
     file.seek(0)
     image = UnusualTiff(file)
-    # Pillow takes the planes of channels of more than 8 bits for planes of bytes
-    is_misread = image.layout.is_planar and image.layout.bits > 8 and image.layout.num_channels > 1
+    layout = image.layout
+    # Pillow takes the planes of channels of more than 8 bits for planes of bytes, and unpacks what is not packed
+    is_misread = (layout.is_planar and layout.bits > 8) or (layout.is_odd and not layout.is_packed)
     if image.is_known_to_pillow and not is_misread:
         return None
     image.layout.require_readable()
@@ -80,15 +84,15 @@ def read_tiff_samples(image: UnusualTiff, file: BinaryIO) -> DeepSamples:
         kind="floating" if layout.dtype.kind == "f" else "integer",
         read=read,
         read_alpha=read_alpha if layout.has_alpha else None,
-        encoding=_byte_range(layout.dtype),
+        encoding=_encoding(layout),
         display=display_range(image, file),
         is_inverted=is_white_zero(image),
         missing=missing_value(image),
     )
 
 
-def _byte_range(dtype: np.dtype[np.generic]) -> Range | None:
-    return (0.0, 255.0) if dtype == np.uint8 else None
+def _encoding(layout: Layout) -> Range | None:
+    return (0.0, 2.0**layout.bits - 1) if layout.is_odd or layout.dtype == np.uint8 else None
 
 
 def _opacity(alpha: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -109,12 +113,21 @@ def _chunks(layout: Layout, file: BinaryIO) -> Iterator[tuple[tuple[int, int], s
         file.seek(offset)
         data = file.read(min(size, 2 * layout.chunk_bytes + _MAX_OVERHEAD))
         rows = decompress(data, layout.compression, num_rows, layout.row_bytes)
-        samples = _undo_predictor(rows, layout).reshape(num_rows, layout.chunk_width, layout.channels_per_chunk)
+        samples = _unpack(rows, layout) if layout.is_packed else _undo_predictor(rows, layout)
+        samples = samples.reshape(num_rows, layout.chunk_width, layout.channels_per_chunk)
         origin = row * layout.chunk_height, column * layout.chunk_width
         if layout.is_planar:
             yield origin, slice(plane, plane + 1), samples
         else:
             yield origin, slice(0, layout.num_read), samples[..., : layout.num_read]
+
+
+def _unpack(rows: npt.NDArray[np.uint8], layout: Layout) -> npt.NDArray[np.generic]:
+    """Return samples, shape (rows, samples), from bytes in which samples of 9 to 15 bits follow each other."""
+    num_samples = layout.chunk_width * layout.channels_per_chunk
+    bits = np.unpackbits(rows, axis=1)[:, : num_samples * layout.bits].reshape(len(rows), num_samples, layout.bits)
+    padded = np.pad(bits, ((0, 0), (0, 0), (16 - layout.bits, 0)))
+    return np.packbits(padded, axis=2).view(">u2")[..., 0]
 
 
 def _undo_predictor(rows: npt.NDArray[np.uint8], layout: Layout) -> npt.NDArray[np.generic]:

@@ -52,6 +52,27 @@ def test_compressed_samples_are_read(tmp_path: Path, compression: int) -> None:
             assert _difference(tmp_path / "a.tif", content, _GREY) <= 1
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [9, 10, 12, 14, 15])
+def test_samples_of_odd_bits_are_read_packed_and_in_two_bytes(tmp_path: Path, bits: int, order: str) -> None:
+    white, path = 2**bits - 1, tmp_path / "a.tif"
+    samples = np.round(_RAMP[:, :23] * white).astype(np.uint16)
+    digits = np.unpackbits(samples.astype(">u2")[..., None].view(np.uint8), axis=-1)[..., -bits:]
+    packed = np.packbits(digits.reshape(16, -1), axis=1)
+    expected = samples[..., None] * 255.0 / white
+    for content in (
+        tiff(packed, order=order, tags={256: 23, 258: bits}),
+        tiff(packed, order=order, rows_per_strip=5, compression=LZW, tags={256: 23, 258: bits}),
+        tiff(samples, order=order, tags={258: bits}),
+        tiff(samples, order=order, rows_per_strip=5, tags={258: bits}),
+    ):
+        path.write_bytes(content)
+        decoded = decode_with_header(path)
+        assert np.abs(decoded.pixels - expected).max() <= 1
+        assert decoded.values is not None
+        assert decoded.values.encoding == (0, white)
+
+
 def test_signed_bytes_are_not_taken_for_unsigned_ones(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(np.array([[-128, -1, 127]], np.int8)))
     assert decode(tmp_path / "a.tif")[0, :, 0].tolist() == [0, 127, 255]
@@ -106,12 +127,13 @@ def test_pages_and_further_channels_are_named(tmp_path: Path) -> None:
     [
         (tiff(_samples("float64"), compression=34887), "one channel of 64-bit floating-point numbers with LERC compr"),
         (tiff(np.stack([_samples("float32")] * 3, 2), compression=50002), "3 channels of 32-bit .* with JPEG XL"),
-        (tiff(_samples("uint16"), tags={258: 10}), "one channel of 10-bit integers,"),
+        (tiff(_samples("int16"), tags={258: 10}), "one channel of 10-bit signed integers,"),
+        (tiff(_samples("uint16"), tags={262: 3}), "16-bit integers with palette colours,"),
         (tiff(_samples("float64"), compression=99), "unknown \\(99\\) compression"),
         (tiff(_RAMP.astype(np.complex64)), "64-bit complex numbers"),
         (tiff(_samples("float64"), tags={339: 9}), "64-bit samples of an unknown type"),
         (tiff(_samples("float64"), compression=DEFLATE, tags={317: 7}), "does not read"),
-        (tiff(np.stack([_samples("float64")] * 5, 2), tags={262: 5}), "does not read"),
+        (tiff(np.stack([_samples("float64")] * 5, 2), tags={262: 5}), "floating-point numbers with CMYK colours"),
     ],
 )
 def test_other_samples_are_refused_by_name(tmp_path: Path, content: bytes, name: str) -> None:
