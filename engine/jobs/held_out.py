@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.audit.learnt_from import NOTHING, LearntFrom
-from engine.audit.learnt_images import LearntImages
+from engine.audit.learnt_images import LearntImages, doubtful_message
 from engine.audit.scan import DatasetScan
 from engine.core.errors import EngineError
 from engine.core.events import Warned
@@ -58,8 +58,7 @@ def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom)
     """Remove copies of training images, and images that the start weights learnt from, from validation and test.
 
     In a drawn split they join the training images, unless the other images of their group are not there; images of
-    val/ and test/ are left out. The test loses copies of
-    validation images as well, because they choose the best epoch.
+    val/ and test/ are left out. The test loses copies of validation images as well, because they choose the best epoch.
 
     Args:
         dataset: The split dataset.
@@ -81,6 +80,9 @@ def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom)
         own = LearntFrom(LearntImages.from_records(scanned.records[before]))
         of_others = yield from paths_of_copies(held_out, own, divided_paths(dataset))
         of_start = (yield from paths_of_copies(held_out, start)) - of_others
+        if split == "test" or dataset.has_val:
+            num_doubtful = int((yield from own.find_copies(held_out)).is_doubtful.sum())
+            warnings += [Warned(message=doubtful_message(num_doubtful, f"{name} images"))] if num_doubtful else []
         before |= rows
         found = of_others | of_start
         if not found:

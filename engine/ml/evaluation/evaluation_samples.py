@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.audit.learnt_from import NOTHING
-from engine.audit.learnt_images import LearntImages
+from engine.audit.learnt_images import LearntImages, doubtful_message
 from engine.audit.scan import fingerprint_dataset
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
@@ -81,6 +81,8 @@ def divide_samples(
     copies = yield from learnt.find_copies(scanned)
     left_out = [sample for sample, flag in zip(scanned.samples, copies.is_any) if flag]
     paths = {sample.path for sample in left_out}
+    if copies.is_doubtful.any():
+        yield Warned(message=doubtful_message(int(copies.is_doubtful.sum()), "images"))
     is_any_left = len(left_out) < len(scanned.samples) or not left_out  # unreadable images are reported later
     samples = tuple(sample for sample in candidates if sample.path not in paths) if is_any_left else ()
     if left_out:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.audit.findings import Audit
-from engine.audit.learnt_images import Flags
+from engine.audit.image_digests import Flags
 from engine.audit.photo_groups import with_duplicates
 from engine.audit.review_queue import CorrectionGain, LabelIssue, Review, build_queue
 from engine.core.errors import EngineError

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.audit.image_digests import Flags
 from engine.audit.learnt_from import NOTHING, LearntFrom
-from engine.audit.learnt_images import Flags, LearntImages
+from engine.audit.learnt_images import LearntImages
 from engine.audit.scan import fingerprint_dataset
 from engine.core.errors import EngineError
 from engine.core.events import Event

@@ -22,7 +22,7 @@ def test_a_model_knows_its_training_images_and_no_others(tiny_run: Run) -> None:
     files = json.loads(tiny_run.split_path.read_text("utf-8"))["files"]
     train = {int.from_bytes(bytes.fromhex(f["digest"])[:8], "little") for f in files if f["split"] == "train"}
     assert learnt is not None
-    assert set(learnt.rows["digest"].tolist()) == train
+    assert set(learnt.digests["digest"].tolist()) == train
 
 
 def test_a_model_file_holds_no_names_of_images(tiny_run: Run) -> None:
@@ -38,7 +38,7 @@ def test_a_run_that_was_stopped_before_its_first_epoch_knows_its_images(tiny_run
     learnt, whole = read_learnt(tmp_path / "run" / "model.safetensors"), read_learnt(tiny_run.model_path)
     assert learnt is not None
     assert whole is not None
-    assert learnt.rows.tobytes() == whole.rows.tobytes()
+    assert learnt.digests.tobytes() == whole.digests.tobytes()
 
 
 def test_a_resumed_run_keeps_what_it_learnt_from(tiny_run: Run, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_resumed_run_keeps_what_it_learnt_from(tiny_run: Run, tmp_path: Path) 
     after = read_learnt(run.model_path)
     assert before is not None
     assert after is not None
-    assert after.rows.tobytes() == before.rows.tobytes()
+    assert after.digests.tobytes() == before.digests.tobytes()
 
 
 @pytest.mark.parametrize(
