@@ -35,11 +35,7 @@ def read(path, side, ranges):  # returns an upright image; its shorter side may 
         image = ImageOps.exif_transpose(file)
     if ranges is not None and raw_mode in ("L;2", "L;4") and "transparency" in image.info:
         image.info["transparency"] *= 85 if raw_mode == "L;2" else 17
-    bits, num_samples = max(tags.get(258, (8,))), tags.get(256, 0) * tags.get(257, 0)
-    if 8 < bits < 16 and tags.get(259, 1) == 1 and sum(tags.get(279, ())) >= 2 * num_samples:
-        raise ValueError(f"it states {bits} bits per sample but uses 16. Save it with 16 bits per sample.")
-    if tags.get(284) == 2 and bits > 8:
-        raise ValueError("its channels are stored one after the other. Save it with interleaved channels.")
+    check(tags)
     raw_mode = raw_mode.replace(";16N", ";16L" if sys.byteorder == "little" else ";16B")
     if image.mode == "F" or image.mode.startswith("I"):
         samples = np.asarray(image)
@@ -66,6 +62,14 @@ def read(path, side, ranges):  # returns an upright image; its shorter side may 
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha.astype(np.uint8)))
     return image
+
+
+def check(tags):  # raises ValueError for TIFF files that Pillow opens but decodes wrongly
+    bits, num_samples = max(tags.get(258, (8,))), tags.get(256, 0) * tags.get(257, 0)
+    if 8 < bits < 16 and tags.get(259, 1) == 1 and sum(tags.get(279, ())) >= 2 * num_samples:
+        raise ValueError(f"it states {bits} bits per sample but uses 16. Save it with 16 bits per sample.")
+    if tags.get(284) == 2 and bits > 8:
+        raise ValueError("its channels are stored one after the other. Save it with interleaved channels.")
 
 
 def read_colours(path, image, tiles, raw_mode):  # Pillow keeps the high bytes; a second pass gives the low ones
