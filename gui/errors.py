@@ -31,7 +31,7 @@ class ErrorBar(QFrame):
     """Shows the latest error until the user closes it."""
 
     images_requested = Signal(object)
-    """The Run whose images the user wants to show the place of."""
+    """The Run whose images the user wants to find."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -28,7 +28,7 @@ class JobQueue:
         return self._job is None and not self._waiting
 
     def add(self, work: Work, on_success: Answer, on_failure: Callable[[], object]) -> None:
-        """Add a job. `work` is called when its turn comes, so that it sees what the jobs before it changed."""
+        """Add a job. `work` is called when its turn comes, so that it uses the changes of the jobs before it."""
         self._waiting.append((work, on_success, on_failure))
         if self._job is None:
             self._start_next()

@@ -1,4 +1,4 @@
-"""What is known about the images that a model, or the start weights of a training, learnt from."""
+"""Images that a model, or the start weights of a training, learnt from, as far as they are known."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace

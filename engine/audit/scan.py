@@ -116,5 +116,5 @@ def find_duplicates_in_scan(scanned: DatasetScan) -> Generator[Event, None, tupl
 
 
 def find_groups_in_scan(scanned: DatasetScan, classes: Sequence[str], data: DataConfig) -> PhotoGroups:
-    """Return the groups of photos among the scanned images, as the settings say."""
+    """Return the groups of photos among the scanned images, according to the settings."""
     return find_photo_groups(scanned.samples, scanned.records, classes, data.group_by, data.group_gap)

@@ -13,7 +13,7 @@ from engine.runs.run_folder import Run
 
 MovedImages: TypeAlias = Annotated[
     Path | None,
-    arg(metavar="DIR", help="Where the images of the run are now, if they were moved; the run folder remembers it."),
+    arg(metavar="DIR", help="Where the images of the run are now, if they were moved; the run folder stores it."),
 ]
 
 

@@ -50,7 +50,7 @@ class TrainScores(Scores):
 
 
 Criterion: TypeAlias = Literal["accuracy", "balanced_accuracy", "balanced_loss", "last"]
-"""What makes an epoch the best one; `last`: nothing, so the last epoch is kept."""
+"""Criterion of the best epoch; `last`: none, so the last epoch is kept."""
 
 
 class Best(ValScores):

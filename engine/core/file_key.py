@@ -36,7 +36,7 @@ def _key(path: Path, name: str) -> FileKey:
     status, now = path.stat(), time.time_ns()
     modified = status.st_mtime_ns
     if abs(now - modified) <= _resolution(modified):
-        # The file may change again without another modification time, so nobody may find what is stored now
+        # The file may change again and keep its modification time, so what is stored now must not be found again
         modified = now
     return status.st_ino % 2**63, status.st_size, modified, stable_seed(name)
 

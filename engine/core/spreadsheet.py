@@ -34,7 +34,7 @@ class TableWriter:
         if self._file is None:
             return
         if error is not None:
-            with contextlib.suppress(OSError):  # closing writes what a full disk has refused once more
+            with contextlib.suppress(OSError):  # a full disk refuses the rest of the buffer again
                 self._file.close()
         else:
             with saving("The table", self._final_path):

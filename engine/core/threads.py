@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 _WAIT_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
-"""Environment variables by which OpenMP of GNU, Intel and LLVM is told how to wait."""
+"""Environment variables that control how threads of OpenMP (GNU, Intel, LLVM) wait."""
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _CGROUP_OF_PROCESS = Path("/proc/self/cgroup")
 
@@ -53,7 +53,7 @@ def _cgroup_quotas() -> Iterator[float]:
 
 
 def let_waiting_threads_sleep() -> None:
-    """Make threads of OpenMP sleep at barriers instead of spinning, unless the user has chosen a way of waiting.
+    """Make threads of OpenMP sleep at barriers instead of spinning, unless the user has set how they wait.
 
     While other programs are at work, spinning threads take the cores from the threads that they wait for. Call this
     before torch is loaded; processes that are started later inherit the choice.

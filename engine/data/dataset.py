@@ -59,7 +59,7 @@ class Dataset:
     left_out: tuple[str, ...] = ()
     """Paths of images of val/ and test/ that a training leaves out, as they are copies of images it learns from."""
     groups: tuple[SplitGroup, ...] = ()
-    """What ties the images of each group of a drawn split, by group number."""
+    """Reasons of each group of a drawn split, by group number."""
     grouping: str = ""
     """Number of groups that the split was drawn with, by kind; empty for none."""
 

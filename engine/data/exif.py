@@ -138,7 +138,7 @@ def _minutes(value: object) -> int | None:
 def _hash_serial_number(value: object, camera: str) -> int:
     """Return a hash of 16 bits, 1..65535; 0 if the number is missing or a placeholder such as "0000000".
 
-    So few bits tell the cameras of one dataset apart, but do not identify a camera.
+    So few bits distinguish the cameras of one dataset, but do not identify a camera.
     """
     text = _text(value).casefold()
     number = "".join(character for character in text if character.isalnum())

@@ -126,7 +126,7 @@ def _common_range(images: Sequence[SampleValues]) -> Range | None:
 
 
 def describe_grey_ranges(ranges: GreyRanges, images: Iterable[SampleValues]) -> list[str]:
-    """Return a sentence for each kind of deep images that says how they are converted to 8 bits."""
+    """Return a sentence about the conversion to 8 bits for each kind of deep images."""
     images = list(images)
     sentences = []
     for kind, name in (("integer", "integers of more than 8 bits"), ("floating", "floating-point numbers")):

@@ -11,7 +11,7 @@ _OPACITY = ((1,), (2,))
 
 
 class Trait(IntFlag):
-    """Properties of a file that the user should know about."""
+    """Properties of a file that a note mentions."""
 
     PAGES = 1
     """The file has several pages or frames."""

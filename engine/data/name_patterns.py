@@ -1,4 +1,4 @@
-"""What a file name says about an image: its patient, clip or series, its running number and its time."""
+"""Patient, clip or series, running number and time in the name of an image file."""
 
 import math
 import re

@@ -19,7 +19,7 @@ LEVELS: dict[GroupKind, int] = {
     "name": 3,
     "folder": 3,
 }
-"""How far a group reaches. A group that is larger than the validation split is divided into those of a lower level;
+"""Extent of a group. A group that is larger than the validation split is divided into groups of a lower level;
 those of level 0 are never divided."""
 
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 Split: TypeAlias = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 SplitWord: TypeAlias = Literal["train", "val", "test", "held out"]
-"""What a name stands for. Images that are held out are for validation, or for the test beside a validation folder."""
+"""Meaning of a name. Images that are held out are for validation, or for the test beside a validation folder."""
 
 _WORDS: dict[str, SplitWord] = {
     **dict.fromkeys(("train", "training", "trn", "trainval"), "train"),
@@ -70,7 +70,7 @@ def splits_of_names(words: Sequence[SplitWord]) -> list[Split]:
 
 
 def is_generic_name(name: str) -> bool:
-    """Return True for a name that says nothing about the images, such as `images` or `dataset 2`."""
+    """Return True for a name without a meaning for the images, such as `images` or `dataset 2`."""
     return _GENERIC.fullmatch(_letters(name)) is not None
 
 
@@ -80,7 +80,7 @@ def is_fold_name(name: str) -> bool:
 
 
 def is_session_name(name: str) -> bool:
-    """Return True for a name that tells when or by whom images were taken, such as `2024-05-01` or `camera 2`."""
+    """Return True for a name of a date, a person or a device that took images, such as `2024-05-01` or `camera 2`."""
     return _SESSION.fullmatch(_letters_and_digits(name)) is not None
 
 

@@ -1,4 +1,4 @@
-"""What a file is that was given where a folder of images is needed."""
+"""Messages about a file that was given where a folder of images is needed."""
 
 from pathlib import Path
 

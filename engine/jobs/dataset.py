@@ -86,7 +86,7 @@ def split(dataset: Dataset, data: DataConfig, weights: str = "none") -> EventStr
 
 
 def split_readable(dataset: Dataset, data: DataConfig, scanned: DatasetScan, start: LearntFrom) -> EventStream[Dataset]:
-    """Return a scanned dataset without its unreadable images, split as the settings say.
+    """Return a scanned dataset without its unreadable images, split according to the settings.
 
     Images that the start weights learnt from, `start`, stay in training.
     """

@@ -1,4 +1,4 @@
-"""Classes that one accuracy over all images would hide: those that are rarely found, and those not measured."""
+"""Classes that an accuracy over all images hides: those with a low recall, and those without images."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The accuracy of a model with everything that this one number would hide."""
+"""Accuracy of a model, with the weak and the unmeasured classes that this number hides."""
 
 from dataclasses import dataclass, replace
 

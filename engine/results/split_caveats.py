@@ -1,4 +1,4 @@
-"""What the numbers of training and validation images say about a training before it starts."""
+"""Warnings about the numbers of training and validation images, before a training starts."""
 
 from collections.abc import Sequence
 

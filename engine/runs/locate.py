@@ -1,4 +1,4 @@
-"""Find the run or the model file that a path means, or say what the path is instead."""
+"""Find the run or the model file that a path means; an error names what the path is instead."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ def locate_run(path: Path) -> Run:
     """Return the run that a path means: a run folder, or the model file in one.
 
     Raises:
-        EngineError: The path is something else; the sentence says what, and what to choose.
+        EngineError: The path is something else; the sentence names it and what to choose instead.
     """
     if _is_run(path):
         return Run(path)

@@ -63,7 +63,7 @@ def split_dataset(dataset: Dataset, audit: Audit, data: DataConfig) -> PreparedD
 
     Args:
         dataset: The dataset; an earlier split is ignored.
-        audit: Findings with the groups of duplicates and photos, which stay on one side if the settings say so.
+        audit: Findings with the groups of duplicates and photos, which stay on one side if the settings require it.
         data: Settings of the split.
     """
     dataset = replace(dataset, grey_ranges=audit.grey_ranges, grouping=audit.photo_groups.describe())

@@ -34,7 +34,7 @@ class DatasetOperations(QObject):
         super().__init__(runner)
         self._runner, self._state = runner, state
         self.requested: Path | None = None
-        """The folder that the user wants to see, also while it is being read."""
+        """The folder that the user opened last, also while it is being read."""
         self._dataset: Dataset | None = None
         self._audit = Audit()
         self._grouping = _grouping(state.config.data)

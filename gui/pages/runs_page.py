@@ -22,7 +22,7 @@ from gui.widgets.plots.live_plot import LivePlot
 from gui.widgets.tables import make_table
 
 _MAX_CURVES = 10
-"""More curves in one chart cannot be told apart."""
+"""More curves in one chart cannot be distinguished."""
 
 
 class RunsPage(QWidget):
@@ -33,7 +33,7 @@ class RunsPage(QWidget):
     resume_requested = Signal(object)
     """The Run to resume."""
     images_requested = Signal(object)
-    """The Run whose images the user wants to show the place of."""
+    """The Run whose images the user wants to find."""
 
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)

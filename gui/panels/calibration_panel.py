@@ -67,7 +67,7 @@ class CalibrationPanel(QWidget):
         Args:
             calibration: The calibration of the model.
             bins: The bins of the reliability diagram.
-            has_weak_classes: Whether the model rarely finds some classes, for which an error limit says little.
+            has_weak_classes: Whether the model rarely finds some classes, for which an error limit means little.
         """
         self._calibration, self._has_weak_classes = calibration, has_weak_classes
         self.reliability.show_bins(bins)
@@ -96,7 +96,7 @@ class CalibrationPanel(QWidget):
 def _ood_text(calibration: Calibration) -> str:
     if calibration.ood_threshold is None and calibration.has_few_images:
         return (
-            f"{count(calibration.num_images, 'validation image')} are too few to tell which images are unlike the "
+            f"{count(calibration.num_images, 'validation image')} are too few to determine which images are unlike the "
             'training images, so none is marked "unknown".'
         )
     if calibration.ood_threshold is None:

@@ -46,7 +46,7 @@ def compute_in_one_thread() -> None:
 
 
 class _BlasLimit:
-    """Limits BLAS to one thread while at least one thread asks for it."""
+    """Limits BLAS to one thread while at least one thread requires it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
