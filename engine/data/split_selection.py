@@ -23,6 +23,14 @@ class Selection:
         if all(self._num_val[label] + number <= self._quotas[label] for label, number in self._needed(unit).items()):
             self._take(unit)
 
+    def take_nearest(self, label: int, units: Iterable[Sequence[int]]) -> None:
+        """Choose one more unit of a class if its number of images then is nearer to the quota than it is now."""
+        missing = self._quotas[label] - self._num_val[label]
+        for unit in units:
+            if len(unit) < 2 * missing and self._is_free(unit) and self._leaves_one(unit):
+                self._take(unit)
+                return
+
     def ensure_one(self, label: int, own_units: Sequence[Sequence[int]], units: Units) -> None:
         """Choose images of a class that has none in validation because all its units exceed a quota.
 

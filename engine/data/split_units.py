@@ -63,6 +63,10 @@ class Units:
         """Return what ties the images of a unit, sorted; empty for a single image."""
         return tuple(sorted({kind for kind, _ in self._links.get(number, ())}))
 
+    def is_event(self, number: int) -> bool:
+        """Return whether more than duplicates tie the images of a unit."""
+        return not set(self.kinds(number)) <= set(_DUPLICATES)
+
     def parts(self, number: int, label: int) -> Iterator[list[list[int]]]:
         """Yield the divisions of a unit into smaller groups, the coarsest first.
 

@@ -60,20 +60,24 @@ def split(
     counts = dataset.counts("train")
     fixed = {position for position, sample in enumerate(dataset.samples) if sample.path in keep_in_train}
     selection = Selection(dataset.samples, counts, val_fraction, fixed)
-    own_units: dict[int, list[list[int]]] = {}
-    for unit in filter(fixed.isdisjoint, units.units):
+    own_units: dict[int, list[int]] = {}
+    for unit_number, unit in enumerate(units.units):
         labels = {dataset.samples[position].label for position in unit}
+        if not fixed.isdisjoint(unit):
+            continue
         if len(labels) == 1:
-            own_units.setdefault(labels.pop(), []).append(unit)
+            own_units.setdefault(labels.pop(), []).append(unit_number)
         # Units with several classes are drawn independently, so that the split of one class does not affect another
         elif np.random.default_rng(stable_seed(seed, dataset.samples[unit[0]].path)).random() < val_fraction:
             selection.take_if_it_fits(unit)
-    for label, drawn in own_units.items():
+    for label, numbers in own_units.items():
         generator = np.random.default_rng(stable_seed(seed, dataset.classes[label]))
-        for number in generator.permutation(len(drawn)):
-            selection.take_if_it_fits(drawn[number])
+        drawn = [numbers[position] for position in generator.permutation(len(numbers))]
+        for number in drawn:
+            selection.take_if_it_fits(units.units[number])
+        selection.take_nearest(label, [units.units[number] for number in drawn if units.is_event(number)])
     for label in range(len(counts)):
-        selection.ensure_one(label, own_units.get(label, ()), units)
+        selection.ensure_one(label, [units.units[number] for number in own_units.get(label, ())], units)
     return _apply(dataset, selection.chosen, units, groups.describe())
 
 

@@ -273,8 +273,17 @@ def test_groups_by_time_stay_on_one_side_where_that_is_possible() -> None:
     groups = _events(*([f"ant/{n}.png" for n in range(start, start + 5)] for start in range(0, 40, 5)))
     parts = split(_dataset(ant=40, bee=10), 0.2, 0, groups)
     assert [group.is_cut for group in parts.groups] == [False] * 8
-    assert parts.counts("val") == [5, 2]
+    assert parts.counts("val") == [10, 2]
     assert cut_warning(parts) is None
+
+
+@pytest.mark.parametrize(
+    ("num_groups", "size", "num_val"),
+    [(13, 3, 9), (10, 4, 8), (8, 5, 10), (6, 6, 6), (5, 7, 7), (3, 12, 12), (2, 20, 20)],
+)
+def test_whole_groups_come_as_near_to_the_fraction_as_possible(num_groups: int, size: int, num_val: int) -> None:
+    groups = _events(*([f"ant/{size * group + n}.png" for n in range(size)] for group in range(num_groups)))
+    assert split(_dataset(ant=num_groups * size, bee=10), 0.2, 0, groups).counts("val") == [num_val, 2]
 
 
 def test_a_class_that_is_one_series_is_divided_in_the_order_of_capture_and_both_parts_are_numbered() -> None:
