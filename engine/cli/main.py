@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -118,7 +119,7 @@ def _default_settings(arguments: Sequence[str]) -> RunConfig:
 
 def _config_path(path: Path) -> Path:
     """Return the settings file that a path means: a JSON file, or the settings of the run in a folder."""
-    return locate_run(path).config_path if path.is_dir() else path
+    return locate_run(path).config_path if os.path.isdir(path) else path
 
 
 def _print_error(sentence: str, exit_code: int) -> int:

@@ -15,6 +15,7 @@ from engine.data.description import describe_classes, describe_split
 from engine.results.evaluation import Evaluation
 from engine.results.few_images import MIN_VAL_IMAGES
 from engine.results.headline import Headline, evaluation_headline
+from engine.results.imbalance import CRITERION_TEXTS
 from engine.results.predictions import UNKNOWN, UNSURE, Prediction, PredictionDecision
 from engine.runs.history import History
 from engine.runs.run_folder import Run
@@ -59,13 +60,16 @@ def print_prediction(prediction: Prediction) -> None:
 
 def print_run_summary(console: Console, run: Run) -> None:
     """Print the validation accuracy of a run, what it hides, and the model path on stderr."""
-    headline = run.history.headline
+    history = run.history
+    headline = history.headline
     if headline is not None:
         low, high = headline.interval
         console.print_message(
             f"{_balanced_sentence(headline)}Validation accuracy {headline.accuracy:.1%} "
             f"on {headline.num_images} images (95 % interval {low:.1%} to {high:.1%})."
         )
+        if history.best is not None and history.best.criterion != "accuracy":
+            console.print_message(f"Best epoch: {history.best.epoch} ({CRITERION_TEXTS[history.best.criterion]}).")
         for sentence in headline.caveats():
             console.print_message(sentence)
     console.print_message(f"Model: {run.model_path}")
@@ -74,7 +78,8 @@ def print_run_summary(console: Console, run: Run) -> None:
 def _balanced_sentence(headline: Headline) -> str:
     if headline.balanced_accuracy is None:
         return ""
-    return f"Balanced accuracy {headline.balanced_accuracy:.1%}, the mean recall of the classes. "
+    measured = "measured classes" if headline.num_unmeasured else "classes"
+    return f"Balanced accuracy {headline.balanced_accuracy:.1%}, the mean recall of the {measured}. "
 
 
 def print_evaluation(evaluation: Evaluation, as_json: bool) -> None:

@@ -8,6 +8,14 @@ from engine.results.few_images import MIN_VAL_IMAGES
 MAX_IMBALANCE = 3.0
 """Imbalance ratio above which classes count equally in training, in the choice of the best epoch and in headlines."""
 
+CRITERION_TEXTS: dict[Criterion, str] = {
+    "accuracy": "highest accuracy",
+    "balanced_accuracy": "highest balanced accuracy, as the classes differ in size",
+    "balanced_loss": "lowest loss averaged over the classes, as they differ in size",
+    "last": "the last one, as validation images of one class cannot choose",
+}
+"""Why the best epoch is the best one."""
+
 
 def imbalance_ratio(counts: Sequence[int]) -> float:
     """Return the size of the largest class divided by that of the smallest non-empty class; 1 without images."""

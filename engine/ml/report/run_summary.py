@@ -10,6 +10,7 @@ from engine.core.formatting import duration, percent
 from engine.core.paths import folder_name
 from engine.data.dataset import Dataset
 from engine.data.split_names import is_split_by_folders
+from engine.results.imbalance import CRITERION_TEXTS
 from engine.results.model_metadata import ModelMetadata
 from engine.runs.history import History
 
@@ -36,7 +37,7 @@ def summarize_run(
         ("Backbone", metadata.backbone),
         ("Pretrained weights", _describe_weights(config.model.weights)),
         ("Image size", f"{metadata.image_size} px"),
-        ("Epochs", f"{len(history.epochs)}, best: epoch {history.best.epoch}" if history.best else ""),
+        ("Epochs", _describe_epochs(history)),
         ("Seed", str(config.training.seed)),
         ("Device", f"{started.device}, {started.precision}" if started else ""),
         ("Duration", duration(done.seconds) + (", stopped by the user" if done.stopped else "") if done else ""),
@@ -44,6 +45,11 @@ def summarize_run(
         ("Versions", f"model: Classifold {metadata.program}; report: {_versions()}"),
     ]
     return [(label, value) for label, value in rows if value]
+
+
+def _describe_epochs(history: History) -> str:
+    best = history.best
+    return f"{len(history.epochs)}, best: epoch {best.epoch} ({CRITERION_TEXTS[best.criterion]})" if best else ""
 
 
 def _describe_weights(weights: str) -> str:

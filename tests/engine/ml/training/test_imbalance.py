@@ -75,6 +75,7 @@ def test_the_closing_sentences_name_a_rare_class(tmp_path: Path, capsys: pytest.
     printed = capsys.readouterr().err
     assert "Training draws each class equally often" in printed
     assert "Balanced accuracy " in printed
+    assert "Best epoch: 1 (lowest loss averaged over the classes, as they differ in size)." in printed
     assert "'blue': " in printed
     assert "of 1 validation images are found." in printed
     headline = Run(run).history.headline
