@@ -16,7 +16,7 @@ from tests.images import write_classes
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("export")
-    root = write_classes(folder / "data", {"red": 20, "green": 20, "blue's \"\n": 20})
+    root = write_classes(folder / "data", {"red": 20, "green": 20, "blue's \"\n1": 20})
     return run_to_end(jobs.train(split(scan(root), 0.4, 0), CONFIG, folder / "run"))
 
 

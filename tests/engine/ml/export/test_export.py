@@ -55,7 +55,7 @@ def test_the_metadata_in_the_file_is_complete(exported: Path) -> None:
     assert entry.key == "classifold"
     metadata = json.loads(entry.value)
     assert metadata == json.loads(extra["classifold.json"])
-    assert metadata["classes"] == ["blue's \"\n", "green", "red"]
+    assert metadata["classes"] == ["blue's \"\n1", "green", "red"]
     assert (metadata["image_size"], metadata["geometry"], metadata["normalises"]) == (24, "crop", True)
     assert metadata["temperature"] == metadata["calibration"]["temperature"]
     assert metadata["threshold"] == 0.0  # 24 images cannot guarantee an error rate of 5 %, so every image is decided
