@@ -22,11 +22,6 @@ class JobQueue:
         self._waiting: deque[tuple[Work, Answer, Callable[[], object]]] = deque()
         self._job: Job | None = None
 
-    @property
-    def is_empty(self) -> bool:
-        """True if no job runs or waits."""
-        return self._job is None and not self._waiting
-
     def add(self, work: Work, on_success: Answer, on_failure: Callable[[], object]) -> None:
         """Add a job. `work` is called when its turn comes, so that it uses the changes of the jobs before it."""
         self._waiting.append((work, on_success, on_failure))

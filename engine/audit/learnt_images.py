@@ -19,6 +19,7 @@ from engine.audit.image_digests import (
     plain_colours,
     similar_pairs,
 )
+from engine.core.formatting import count
 
 MAX_IMAGES = 4_000_000
 """Limit of the images in a model file, twice the largest dataset."""
@@ -43,11 +44,12 @@ class Copies:
         return self.is_same | self.is_resaved
 
 
-def doubtful_message(number: int, name: str) -> str:
-    """Return a sentence about images that may be copies; `name` says which images."""
+def doubtful_message(number: int, noun: str) -> str:
+    """Return two sentences about images that may be copies; `noun` is their name, such as "test image"."""
+    look, they_are = ("looks", "It is") if number == 1 else ("look", "They are")
     return (
-        f"{number:,} {name} look like images that were learnt from. They are counted, as those look like each other, "
-        "so that only equal files are known as copies."
+        f"{count(number, noun)} {look} like images that were learnt from. {they_are} counted: those images look like "
+        "each other, so only identical files are recognised as copies."
     )
 
 

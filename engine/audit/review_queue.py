@@ -6,7 +6,7 @@ from itertools import chain, islice
 from typing import Literal, TypeAlias
 
 from engine.audit.findings import Audit, DuplicateGroup
-from engine.core.formatting import NBSP, percent
+from engine.core.formatting import NBSP, listing, percent
 from engine.core.records import FrozenModel
 from engine.data.dataset import Dataset
 from engine.data.label_overrides import Action
@@ -153,7 +153,6 @@ def _conflict_items(
         candidates = chain(*(by_name[name] for name in others), (other for other in by_name[given] if other != path))
         duplicates = tuple(islice(candidates, MAX_DUPLICATES))
         issue = issues.get(path)
-        listed = [given, *others]
         model = f"; model says {issue.suggested} ({_percent(issue.probability)})" if issue is not None else ""
         yield ReviewItem(
             path=path,
@@ -161,7 +160,7 @@ def _conflict_items(
             given=given,
             suggested=issue.suggested if issue is not None else classes[duplicates[0]],
             score=1.0,
-            reason=f"{subject} in {', '.join(listed[:-1])} and {listed[-1]}{model}",
+            reason=f"{subject} in {listing([given, *others])}{model}",
             duplicates=duplicates,
         )
 

@@ -12,6 +12,7 @@ from engine.cli.arguments import DataArgument, Flag
 from engine.cli.console import Console
 from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.core.errors import EngineError
+from engine.core.formatting import listing
 from engine.core.paths import path_below
 from engine.core.relative_path import relative_path_to_text
 from engine.data.class_names import match_class_names
@@ -81,7 +82,7 @@ def relabel(
     inside = _relative_path(dataset, path)
     to = None if to is None else match_class_names([to], dataset.classes).get(to, to)
     if to is not None and to not in dataset.classes:
-        raise EngineError(f"There is no class '{to}' here. The classes are {', '.join(dataset.classes[:20])}.", data)
+        raise EngineError(f"There is no class '{to}' here. The classes are {listing(dataset.classes, 20)}.", data)
     action: Action = "exclude" if exclude else "keep" if keep else "relabel"
     log = append_decision(data, inside, action, to)
     print_line(f"{inside}: {_describe(action, to)}")

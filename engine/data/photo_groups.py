@@ -77,8 +77,10 @@ def describe_cuts(parts: dict[str, tuple[int, int]]) -> str:
         parts: Number of validation images and of all images of each class whose groups were divided.
     """
     names = [f"'{name}' ({num_val} of {total})" for name, (num_val, total) in parts.items()]
+    each, it = (" each", "These were") if len(names) > 1 else ("", "It was")
+    end = "their ends are" if len(names) > 1 else "its end is"
     return (
-        f"Nearly all photos of {listing(names)} belong to one series, patient or folder. It was divided in the order "
-        "of capture, and its end is used for validation. Photos on both sides of the border are alike, so the accuracy "
-        "may be too high. Photos from other days, places or persons would measure it better."
+        f"Nearly all photos of {listing(names)} belong to one series, patient or folder{each}. {it} divided in the "
+        f"order of capture, and {end} used for validation. Photos on both sides of the border are alike, so the "
+        "accuracy may be too high. Photos from other days, places or persons would measure it better."
     )

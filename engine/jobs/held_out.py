@@ -82,7 +82,7 @@ def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom)
         of_start = (yield from paths_of_copies(held_out, start)) - of_others
         if split == "test" or dataset.has_val:
             num_doubtful = int((yield from own.find_copies(held_out)).is_doubtful.sum())
-            warnings += [Warned(message=doubtful_message(num_doubtful, f"{name} images"))] if num_doubtful else []
+            warnings += [Warned(message=doubtful_message(num_doubtful, f"{name} image"))] if num_doubtful else []
         before |= rows
         found = of_others | of_start
         if not found:

@@ -94,11 +94,6 @@ class Evaluation(FiniteModel):
         """Misclassified images, most confident first."""
         return sorted((image for image in self.images if image.is_wrong), key=lambda image: -image.confidence)
 
-    def images_in_cell(self, label: str, predicted: str) -> list[ImageResult]:
-        """Return the images of one cell of the confusion matrix, most confident first."""
-        cell = [image for image in self.images if (image.label, image.predicted) == (label, predicted)]
-        return sorted(cell, key=lambda image: -image.confidence)
-
 
 def image_rows(images: Iterable[ImageResult]) -> Iterator[tuple[str, ...]]:
     """Yield the rows of a CSV table: column names, then path, true class, predicted class, confidence, wrong or not."""

@@ -82,7 +82,7 @@ def divide_samples(
     left_out = [sample for sample, flag in zip(scanned.samples, copies.is_any) if flag]
     paths = {sample.path for sample in left_out}
     if copies.is_doubtful.any():
-        yield Warned(message=doubtful_message(int(copies.is_doubtful.sum()), "images"))
+        yield Warned(message=doubtful_message(int(copies.is_doubtful.sum()), "image"))
     is_any_left = len(left_out) < len(scanned.samples) or not left_out  # unreadable images are reported later
     samples = tuple(sample for sample in candidates if sample.path not in paths) if is_any_left else ()
     if left_out:

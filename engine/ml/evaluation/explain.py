@@ -8,6 +8,7 @@ import torch
 
 from engine.core.errors import EngineError
 from engine.core.file_key import FileKey, file_version
+from engine.core.formatting import listing
 from engine.core.path_text import path_to_text
 from engine.data.class_names import match_class_names
 from engine.data.decode import decode
@@ -44,8 +45,8 @@ def explain_image(model_path: Path, image_path: Path, label: str | None) -> Expl
     metadata, preprocessing = model.metadata, model.preprocessing
     label = None if label is None else match_class_names([label], metadata.classes).get(label, label)
     if label is not None and label not in metadata.classes:
-        names = ", ".join(metadata.classes[:_MAX_NAMES])
-        raise EngineError(f"The model has no class '{label}'. Choose one of its classes, such as {names}.", model_path)
+        names = listing(metadata.classes, _MAX_NAMES)
+        raise EngineError(f"The model has no class '{label}'. Choose one of its classes: {names}.", model_path)
     pixels = decode(image_path, preprocessing.min_side, preprocessing.grey_ranges)
     batch = normalise(preprocess(pixels, preprocessing)[None].to(model.device), preprocessing)
     class_index = None if label is None else metadata.classes.index(label)

@@ -31,8 +31,8 @@ from engine.ml.evaluation.linear_probe import (
 def review_labels(dataset: Dataset, model_path: Path, audit: Audit) -> Generator[Event, None, Review]:
     """Return the review queue with suspected wrong labels, and the cross-validated accuracy on the given labels.
 
-    Only images that the model has not learnt from count for the accuracy, because its embeddings of the others depend on their labels.
-    Images of the test split are not used, so that the test stays independent.
+    Only images that the model has not learnt from count for the accuracy, because its embeddings of the others depend
+    on their labels. Images of the test split are not used, so that the test stays independent.
 
     Raises:
         EngineError: The model cannot be used, or there are too few readable images.

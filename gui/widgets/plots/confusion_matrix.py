@@ -62,11 +62,6 @@ class ConfusionMatrixView(QAbstractScrollArea):
             self._visited = cell
         self.viewport().update()
 
-    @property
-    def visited(self) -> tuple[int, int] | None:
-        """The cell under the pointer or the keyboard cursor."""
-        return self._visited
-
     def describe_cell(self, row: int, column: int) -> str:
         """Return the count of a cell as text, such as `ants → bees: 3 images`."""
         number = count(int(self._counts[row, column]), "image")

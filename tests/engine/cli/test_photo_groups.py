@@ -91,7 +91,7 @@ def test_classes_of_one_series_are_trained_on_and_a_warning_names_them(
         label = number // 20
         _write_photo(tmp_path / "data" / ("ant", "bee")[label] / f"f_{number:03}.jpg", number, 9000 * label + number)
     assert main(["train", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *_TINY]) == 0
-    assert "Nearly all photos of 'ant' (4 of 20), 'bee' (4 of 20) belong to one series" in capsys.readouterr().err
+    assert "Nearly all photos of 'ant' (4 of 20) and 'bee' (4 of 20) belong to one series" in capsys.readouterr().err
     warnings = [str(event["message"]) for event in _events(tmp_path / "run") if event["event"] == "warning"]
     assert any("'ant' (4 of 20)" in message for message in warnings)
     files = json.loads((tmp_path / "run" / "split.json").read_text("utf-8"))["files"]

@@ -35,11 +35,6 @@ def test_misclassified_images_are_sorted_by_falling_confidence() -> None:
     assert [image.path for image in EVALUATION.misclassified] == ["2", "1"]
 
 
-def test_images_in_a_cell_of_the_confusion_matrix() -> None:
-    assert [image.path for image in EVALUATION.images_in_cell("ant", "bee")] == ["1"]
-    assert [image.path for image in EVALUATION.images_in_cell("bee", "bee")] == ["4"]
-
-
 def test_an_evaluation_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_evaluation(EVALUATION, tmp_path / "results.json")
     assert read_evaluation(tmp_path / "results.json") == EVALUATION

@@ -225,7 +225,7 @@ def test_a_model_of_this_program_fills_the_whole_network(own):
         (("BEE", "dog "), {0: 1, 1: 3}, None),
         (("aardvark", *CLASSES), {1: 0, 2: 1, 3: 2, 4: 3, 5: 4}, "5 of 6 classes from this file. New: aardvark."),
         (("ape", "bat", "cow", "doe", "elk"), {}, None),
-        (("ape", "bee", "cow"), {1: 1}, "1 of 3 classes from this file. New: ape, cow."),
+        (("ape", "bee", "cow"), {1: 1}, "1 of 3 classes from this file. New: ape and cow."),
     ],
 )
 def test_rows_of_the_head_follow_their_class_names(own, classes, known, sentence):
@@ -297,7 +297,7 @@ def test_tensors_that_do_not_match_are_named_in_one_warning_and_the_rest_is_load
     assert events[0].message == (
         "Tensors of the file that do not match and were ignored: "
         "10 (conv5.0.weight, extra.0, extra.1, extra.2, extra.3 and 5 more). "
-        "Parameters that are not in the file and start random: 2 (conv5.0.weight, conv5.1.weight)."
+        "Parameters that are not in the file and start random: 2 (conv5.0.weight and conv5.1.weight)."
     )
     assert events[0].path == str(tmp_path / "weights.pth")
     assert torch.equal(model.backbone.conv1[0].weight, theirs.conv1[0].weight)

@@ -144,7 +144,7 @@ def test_the_numbers_are_those_of_the_evaluation(text: str, run: Run) -> None:
     assert evaluation.misclassified
     worst = evaluation.misclassified[0]
     assert f"{worst.label} → {worst.predicted}, {percent(worst.confidence)}".replace("\xa0", " ") in page
-    assert f"{MARKUP}/000.jpg, second/copy.jpg" in page
+    assert f"{MARKUP}/000.jpg and second/copy.jpg" in page
 
 
 def test_the_report_has_no_external_resources_and_no_scripts(text: str) -> None:
