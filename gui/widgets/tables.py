@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from gui.theme import GRID
 
-_MEASURED_ROWS = 50
+_MEASURED_ROWS = 20
 """Rows whose cells determine the width of a column; Qt would measure 1,000 at every change."""
 
 

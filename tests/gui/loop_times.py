@@ -2,11 +2,12 @@
 
 import cProfile
 import pstats
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractEventDispatcher, QTimer
+from PySide6.QtCore import QAbstractEventDispatcher, QCoreApplication, QEvent, QObject, QTimer
 
 _NUM_CALLS = 6
 _TIMER_MS = 5
@@ -21,11 +22,12 @@ class Turn:
     calls: str
 
 
-class LoopTimes:
-    """Measures each turn of the event loop of this thread, and each action that a test takes outside of it.
+class LoopTimes(QObject):
+    """Measures each event that the event loop of this thread handles, and each action of a test outside of it.
 
-    A turn handles one or several events, so no handler takes longer than its turn. The CPU time of the thread is
-    measured instead of wall-clock time, because other threads and programs run on the same cores.
+    A measurement ends when Qt delivers the next event that no Python function has caused, or when the loop waits, so
+    each handler is measured as a whole. The CPU time of the thread is measured instead of wall-clock time, because
+    other threads and programs run on the same cores.
 
     Args:
         limit_ms: Turns that take longer are kept.
@@ -33,6 +35,7 @@ class LoopTimes:
     """
 
     def __init__(self, limit_ms: float, is_profiled: bool = False) -> None:
+        super().__init__()
         self.step = ""
         self.too_long: list[Turn] = []
         self.longest: dict[str, float] = {}
@@ -42,18 +45,33 @@ class LoopTimes:
         self._profile: cProfile.Profile | None = None
         dispatcher = QAbstractEventDispatcher.instance()
         assert dispatcher is not None
-        # Waiting costs no CPU time, so a turn may be measured from one wait to the next, or to the next timer
         dispatcher.aboutToBlock.connect(self._end)
+        self._num_frames = 0
         self._timer = QTimer()
-        self._timer.timeout.connect(self._end)
+        self._timer.timeout.connect(self._on_timeout)
         self._timer.start(_TIMER_MS)
+        app = QCoreApplication.instance()
+        assert app is not None
+        app.installEventFilter(self)
         self._begin()
+
+    def _on_timeout(self) -> None:
+        self._num_frames = _count_frames()  # a timer is handled by the loop itself
+        self._end()
+
+    def eventFilter(self, _receiver: QObject, _event: QEvent) -> bool:
+        """End the measurement, unless a Python function has caused the event."""
+        if _count_frames() <= self._num_frames:
+            self._end()
+        return False
 
     def act(self, action: Callable[[], object]) -> None:
         """Take an action, such as a key press, and measure it."""
         self._begin()
+        num_frames, self._num_frames = self._num_frames, 0
         action()
         self._end()
+        self._num_frames = num_frames
 
     def _begin(self) -> None:
         if self._is_profiled:
@@ -70,6 +88,13 @@ class LoopTimes:
         if milliseconds > self._limit_ms:
             self.too_long.append(Turn(self.step, milliseconds, _costly_calls(self._profile)))
         self._begin()
+
+
+def _count_frames() -> int:
+    frame, number = sys._getframe(1), 0
+    while frame.f_back is not None:
+        frame, number = frame.f_back, number + 1
+    return number
 
 
 def _costly_calls(profile: cProfile.Profile | None) -> str:

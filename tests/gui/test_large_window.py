@@ -1,0 +1,71 @@
+"""The window stays responsive with 1,000 classes and 100,000 images."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from gui.models.image_model import GridItem, ImageModel, LazyItems
+from gui.widgets.images.image_grid import ImageGrid
+from tests.gui.large_window import LIMIT_MS, SMALL
+
+THEME = "theme"
+"""Qt polishes all widgets, which takes as long for any data."""
+
+
+@pytest.mark.slow
+@pytest.mark.measures
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("num_classes", "num_images"), [(150, 3000), (1000, 100_000)])
+def test_no_handler_of_the_gui_thread_takes_50_ms(num_classes: int, num_images: int) -> None:
+    command = [sys.executable, "-m", "tests.gui.large_window", str(num_classes), str(num_images), "--json"]
+    folder = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    longest: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    large = {step: took for step, took in longest.items() if step and not step.startswith(SMALL)}
+    assert len(large) > 20
+    assert {step: took for step, took in large.items() if took > LIMIT_MS and not step.startswith(THEME)} == {}
+    for step, took in large.items():
+        if step.startswith(THEME):
+            assert took < 2 * longest[SMALL + step]
+
+
+def test_the_grid_of_images_visits_only_those_that_are_visible(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, counted = 0, 0
+    count_rows = ImageModel.rowCount
+
+    def make_item(number: int) -> GridItem:
+        nonlocal made
+        made += 1
+        return GridItem(Path(f"/none/{number}.jpg"), str(number))
+
+    def count_calls(self: ImageModel, *arguments: object) -> int:
+        nonlocal counted
+        counted += 1
+        return count_rows(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ImageModel, "rowCount", count_calls)
+    grid = ImageGrid()
+    qtbot.addWidget(grid)
+    grid.resize(800, 600)
+    grid.show()
+    numbers = []
+    for num_images in (1000, 4000, 100_000):
+        made = counted = 0
+        grid.set_items(LazyItems(range(num_images), make_item))
+        grid.grab()
+        grid.resize(900 if grid.width() == 800 else 800, 600)
+        grid.verticalScrollBar().setValue(grid.verticalScrollBar().maximum())
+        grid.grab()
+        last = grid.model().index(num_images - 1, 0)
+        assert grid.indexAt(grid.visualRect(last).center()) == last
+        numbers.append((made, counted))
+    (made_few, counted_few), *others = numbers
+    for made_many, counted_many in others:
+        assert made_many <= 2 * made_few
+        assert counted_many <= 2 * counted_few
