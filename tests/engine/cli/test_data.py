@@ -37,8 +37,8 @@ def test_scan_lists_conflicting_labels_before_leaks(data: Path, capsys: pytest.C
     lines = capsys.readouterr().out.splitlines()
     duplicates = [line for line in lines if line.startswith("duplicates (")]
     assert duplicates == [
-        "duplicates (exact, conflicting labels): train/ant/01.png, train/bee/conflict.png",
-        "duplicates (near, leak: in both training and validation): train/ant/00.png, val/ant/leak.jpg",
+        "duplicates (exact, conflicting labels): train/ant/01.png and train/bee/conflict.png",
+        "duplicates (near, leak: in both training and validation): train/ant/00.png and val/ant/leak.jpg",
     ]
     (total,) = [line for line in lines if "groups of duplicates" in line]
     assert total.startswith("20 images in 2 classes, 1 unreadable, 2 groups of duplicates (1 exact, 1 near;")
