@@ -26,9 +26,13 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u
 """Control characters, line separators, bidirectional marks and surrogates; file names may contain them."""
 
 
+_FIXED_SPACE = re.compile(r"(?<=\d)\xa0(?=[A-Za-z%])")
+"""The no-break space of counts, which keeps them on one line in the window; searches in the output expect a space."""
+
+
 def printable(line: str) -> str:
     r"""Return a line with its control characters and other unprintable ones escaped as in JSON, such as `\u001b`."""
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", _FIXED_SPACE.sub(" ", line))
 
 
 def as_argument(path: Path) -> str:

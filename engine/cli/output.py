@@ -11,7 +11,7 @@ from engine.cli.console import Console, printable
 from engine.config.settings import RunConfig
 from engine.core.events import DatasetSplit, EpochDone, Event, RunStarted, Warned, to_line
 from engine.data.dataset import Dataset
-from engine.data.description import describe_classes, describe_split
+from engine.data.split_description import describe_classes, describe_split
 from engine.results.evaluation import Evaluation
 from engine.results.few_images import MIN_VAL_IMAGES
 from engine.results.headline import Headline, evaluation_headline

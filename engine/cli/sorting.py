@@ -12,6 +12,7 @@ from engine.cli.arguments import Flag, UsageError, error_limit
 from engine.cli.console import Console, as_argument
 from engine.cli.output import DONE, print_event, print_json, print_line
 from engine.core.errors import EngineError
+from engine.core.formatting import count
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.model_metadata import read_metadata
 from engine.runs.locate import locate_model
@@ -62,7 +63,7 @@ def sort(
         if result.skipped:
             print_line(f"{len(result.skipped):>8}  skipped")
     if result.num_failed:
-        images = "1 image" if result.num_failed == 1 else f"{result.num_failed} images"
+        images = count(result.num_failed, "image")
         raise EngineError(f"{images} could not be sorted and stayed in place. The reasons are above.", folder)
     return DONE
 

@@ -131,7 +131,7 @@ def append_line(path: Path, line: str, is_synced: bool = True) -> None:
             if is_synced:
                 sync_file(file.fileno())
         except OSError:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # the first error is raised below
                 file.truncate(length)
             raise
 
@@ -145,7 +145,7 @@ def remove_temporary_files(folder: Path, min_age: float = 0) -> None:
     """
     for path in folder.iterdir():
         if _TEMPORARY_NAME.match(path.name):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # another process uses or has deleted it
                 if time.time() - path.stat().st_mtime >= min_age:
                     path.unlink()
 

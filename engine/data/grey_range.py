@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from engine.core.formatting import count
 from engine.core.records import ExtensibleModel
 
 Range: TypeAlias = tuple[float, float]
@@ -133,12 +134,12 @@ def describe_grey_ranges(ranges: GreyRanges, images: Iterable[SampleValues]) -> 
         unstated = sum(values.kind == kind and values.encoding is None for values in images)
         limits = ranges.of("integer" if kind == "integer" else "floating")
         if unstated and limits is not None:
-            subject = "1 image has" if unstated == 1 else f"{unstated:,} images have"
-            sentences.append(f"{subject} {name}: {_number(limits[0])} to {_number(limits[1])} become black to white.")
+            subject = f"{count(unstated, 'image')} {'has' if unstated == 1 else 'have'} {name}"
+            sentences.append(f"{subject}: {_number(limits[0])} to {_number(limits[1])} become black to white.")
     stated = sum(values.encoding is not None for values in images)
     if stated:
-        subject = "1 image states" if stated == 1 else f"{stated:,} images state"
-        sentences.append(f"{subject} the range of the greys in the file.")
+        states = "states" if stated == 1 else "state"
+        sentences.append(f"{count(stated, 'image')} {states} the range of the greys in the file.")
     return sentences
 
 

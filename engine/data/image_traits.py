@@ -6,6 +6,8 @@ from enum import IntFlag
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base
 
+from engine.core.formatting import count
+
 _OPACITY = ((1,), (2,))
 """Kinds of a first extra channel that is opacity, premultiplied or not."""
 
@@ -53,7 +55,7 @@ def describe_traits(traits: Sequence[int]) -> list[str]:
     """Return a sentence for each trait that some of the images have."""
     sentences = []
     for trait, (singular, plural) in _SENTENCES.items():
-        count = sum(bool(value & trait) for value in traits)
-        if count:
-            sentences.append(f"1 image {singular}." if count == 1 else f"{count:,} images {plural}.")
+        number = sum(bool(value & trait) for value in traits)
+        if number:
+            sentences.append(f"{count(number, 'image')} {singular if number == 1 else plural}.")
     return sentences

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,6 +11,7 @@ from engine.core.errors import EngineError
 from engine.core.formatting import count, sentence_about
 from engine.core.records import ExtensibleModel
 from engine.core.relative_path import RelativePath
+from engine.core.time_stamps import now
 from engine.data.class_names import match_class_names, natural_key
 from engine.data.label_log import LABEL_LOG_NAME, Entry, LabelLog, append_entry, read_label_log
 from engine.data.similar_paths import SimilarPaths
@@ -71,7 +71,7 @@ def append_decision(root: Path, path: str, action: Action, class_name: str | Non
         EngineError: The decision is invalid, or can be written neither to the dataset folder nor to the home folder.
     """
     try:
-        decision = Decision(path=path, action=action, class_name=class_name, time=_now())
+        decision = Decision(path=path, action=action, class_name=class_name, time=now())
     except ValidationError as error:
         raise EngineError("This image is not in the folder, or it needs a class.", Path(path)) from error
     return append_entry(root, decision.model_dump(by_alias=True, exclude_none=True))
@@ -82,7 +82,7 @@ def undo_last_decision(root: Path) -> Decision | None:
     active = _active_decisions(read_label_log(root).entries)
     if not active:
         return None
-    append_entry(root, {"action": "undo", "time": _now()})
+    append_entry(root, {"action": "undo", "time": now()})
     return active[-1]
 
 
@@ -152,7 +152,3 @@ def _active_decisions(entries: Sequence[Entry]) -> list[Decision]:
         except ValidationError:
             continue
     return active
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

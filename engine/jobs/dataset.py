@@ -68,7 +68,7 @@ def _caveats(dataset: Dataset) -> tuple[str, ...]:
 def split(dataset: Dataset, data: DataConfig, weights: str = "none") -> EventStream[Dataset]:
     """Return the dataset split into training and validation images; yield a warning for each unreadable image.
 
-    Unreadable images are removed before the split is drawn, so they do not change it. If the settings ask for it, all
+    Unreadable images are removed before the split is drawn, so they do not change it. If the settings require it, all
     images of a group are in the same split; a warning names classes whose group had to be divided. Images that the
     start weights learnt from stay in training.
 

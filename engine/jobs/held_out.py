@@ -26,7 +26,7 @@ _HELD_OUT: tuple[tuple[Split, str, str], ...] = (
 
 
 @dataclass(frozen=True)
-class HonestSplit:
+class SeparatedSplit:
     """A split dataset, none of whose validation and test images is a copy of one that was learnt from."""
 
     dataset: Dataset
@@ -54,7 +54,7 @@ def paths_of_copies(
     return frozenset(sample.path for sample, is_any, is_same in rows if (is_same if sample.path in series else is_any))
 
 
-def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom) -> EventStream[HonestSplit]:
+def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom) -> EventStream[SeparatedSplit]:
     """Remove copies of training images, and images that the start weights learnt from, from validation and test.
 
     In a drawn split they join the training images, unless the other images of their group are not there; images of
@@ -96,7 +96,7 @@ def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom)
         dataset = _left_out(_moved_to_train(dataset, moved), found - moved)
         action = "moved to training" if moved == found else "left out or moved to training" if moved else "left out"
         warnings.append(Warned(message=f"{len(found):,} of {count(len(images), f'{name} image')} {action}: {reason}."))
-    return HonestSplit(dataset, tuple(warnings))
+    return SeparatedSplit(dataset, tuple(warnings))
 
 
 _UNKNOWN_START = (

@@ -60,11 +60,11 @@ def _train(
     dataset: Dataset, config: RunConfig, path: Path, scanned: DatasetScan, start: LearntFrom
 ) -> EventStream[Run]:
     require_trainable(dataset)
-    honest = yield from separate_held_out(dataset, scanned, start)
-    dataset = honest.dataset
+    separated = yield from separate_held_out(dataset, scanned, start)
+    dataset = separated.dataset
     if dataset.grey_ranges is None:
         dataset = replace(dataset, grey_ranges=scanned.grey_ranges)
-    warnings = (*skipped_warnings(scanned), *split_warnings(dataset), *honest.warnings)
+    warnings = (*skipped_warnings(scanned), *split_warnings(dataset), *separated.warnings)
     require_tensorboard(config)
     run = Run(path)
     if not is_rank_zero():
@@ -141,8 +141,8 @@ def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iter
     remove_temporary_files(run.path)
     with log_to_file(run.log_path), keep_awake(config.training.keep_awake):
         yield from log_events(run, _with_tensorboard(run, config, fit_and_draw()))
-        with suppress(OSError):
-            run.delete_checkpoint()  # an unfinished run needs its checkpoint
+        with suppress(OSError):  # a checkpoint that stays costs space only; an unfinished run does not get here
+            run.delete_checkpoint()
     return run
 
 

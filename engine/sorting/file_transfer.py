@@ -74,7 +74,7 @@ def move_file(source: Path, target: Path) -> None:
     try:
         remove_file(source)
     except OSError as error:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the first error is raised below
             remove_file(target)
         raise SourceError(error.errno, error.strerror, str(source)) from error
 
@@ -129,7 +129,7 @@ def _copy(source: Path, target: Path) -> None:
         _copy_times(source, temporary)
         _rename(temporary, target)
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):  # it has its final name
             os.unlink(temporary)
     _copy_attributes(source, target)
 
@@ -162,7 +162,7 @@ def _copy_attributes(source: Path, target: Path) -> None:
         shutil.copystat(source, target)
     clear_flags = getattr(os, "chflags", None)
     if clear_flags is not None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # not every file system has flags
             clear_flags(target, 0)  # macOS would protect the copy of a locked file from undoing
 
 

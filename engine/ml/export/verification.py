@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +14,7 @@ from engine.core.events import Event
 from engine.core.path_text import path_from_text
 from engine.core.process import run_program
 from engine.core.progress import Ticker
+from engine.core.time_stamps import now
 from engine.ml.export.verification_process import INPUTS, OUTPUTS, REPORT, REQUEST
 from engine.ml.export.verification_set import ReferenceOutputs
 from engine.ml.models.preprocessing import Preprocessing, normalise
@@ -86,7 +86,7 @@ def verify_export(
         accuracy=float((predicted == reference.labels).mean()) if has_labels else None,
         model_accuracy=float((expected == reference.labels).mean()) if has_labels else None,
         passed=False,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
     )
     # The pixels of the script may differ by one level, which changes int8 predictions near the decision boundary
     passed = _meets_limits(record) and (script is None or options.int8 or script.is_within_tolerance)

@@ -69,6 +69,7 @@ class RowFile:
 
     def _flush(self) -> None:
         self._map.flush()  # Windows flushes mapped pages only by this
+        # Another process may have deleted the file to make space; this one uses it on
         with suppress(FileNotFoundError), open(self._path, "rb+") as file:
             sync_file(file.fileno())
 

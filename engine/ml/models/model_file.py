@@ -1,6 +1,5 @@
 """Write and read model files: safetensors with the model metadata as JSON, so that opening one runs no code."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from engine.config.settings import RunConfig
 from engine.core.atomic_write import saving, write_atomic
 from engine.core.errors import EngineError
 from engine.core.events import Best
+from engine.core.time_stamps import now
 from engine.ml.models.build import Classifier, build_on_meta
 from engine.ml.models.learnt_digests import LEARNT_NAME, to_tensor
 from engine.ml.models.preprocessing import Preprocessing
@@ -47,7 +47,7 @@ def make_metadata(
         config=config,
         best=best,
         calibration=calibration,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
     )
 
 

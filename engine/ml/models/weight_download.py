@@ -58,7 +58,7 @@ def download(url: str, path: Path) -> Generator[Progress, None, None]:
     except OSError as error:
         raise EngineError(f"The weights could not be saved: {error.strerror or error}.", path) from error
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it has its final name, or the disk has failed already
             temporary.unlink()
 
 

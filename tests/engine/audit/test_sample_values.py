@@ -90,10 +90,10 @@ def test_a_scan_says_how_images_are_decoded(tmp_path: Path) -> None:
     (tmp_path / "data" / "a" / "pages.tif").write_bytes(tiff(*[np.full((40, 40), 9, np.uint8)] * 2))
     Image.new("RGBA", (40, 40)).save(tmp_path / "data" / "b" / "nothing.png")
     assert run_to_end(jobs.check(scan(tmp_path / "data"))).notes == (
-        "2 images have integers of more than 8 bits: 0 to 3,276 become black to white.",
-        "1 image has several pages or frames: only the first is used.",
-        "1 image has more channels than colours: only the first ones are used.",
-        "1 image is fully transparent and shows nothing.",
+        "2\N{NO-BREAK SPACE}images have integers of more than 8 bits: 0 to 3,276 become black to white.",
+        "1\N{NO-BREAK SPACE}image has several pages or frames: only the first is used.",
+        "1\N{NO-BREAK SPACE}image has more channels than colours: only the first ones are used.",
+        "1\N{NO-BREAK SPACE}image is fully transparent and shows nothing.",
     )
 
 

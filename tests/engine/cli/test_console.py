@@ -28,3 +28,7 @@ def test_the_terminal_shows_the_speed_and_time_left_of_the_window(
 
 def test_characters_that_control_a_terminal_are_escaped() -> None:
     assert printable("a\x1b[31m\u202eb") == "a\\u001b[31m\\u202eb"
+
+
+def test_counts_are_printed_with_ordinary_spaces_and_file_names_as_they_are() -> None:
+    assert printable("2\xa0images, 95\xa0%: photo\xa01\xa0.jpg") == "2 images, 95 %: photo\xa01\xa0.jpg"

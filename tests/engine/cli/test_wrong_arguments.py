@@ -44,7 +44,7 @@ RUN_WORDS = {
     "text": "This is a file, not the folder of a run.",
     "empty": "This is not the folder of a run: it has no config.json.",
     "missing": "This run does not exist.",
-    "runs": "This folder holds 1\N{NO-BREAK SPACE}run. Choose one of them, such as",
+    "runs": "This folder holds 1 run. Choose one of them, such as",
     "lone model": "This model file is not in the folder of its run.",
 }
 MODEL_WORDS = {
@@ -56,7 +56,7 @@ MODEL_WORDS = {
     "foreign": "These are weights of another program.",
     "empty": "There is no model in this folder.",
     "missing": "This model file does not exist.",
-    "runs": "This folder holds 1\N{NO-BREAK SPACE}run. Choose one of them, such as",
+    "runs": "This folder holds 1 run. Choose one of them, such as",
     "run without a model": "This run has no model yet. Resume its training first.",
 }
 DATA_WORDS = {

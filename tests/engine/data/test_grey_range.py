@@ -69,8 +69,8 @@ def test_the_conversion_is_described() -> None:
     images = [*_integers(*[(0.0, 3276.0)] * 120), SampleValues("floating", -0.25, 1.5, 1.5)]
     stated = _integers((0, 9), (0, 9), encoding=(0, 4095))
     assert describe_grey_ranges(find_grey_ranges(images), [*images, *stated]) == [
-        "120 images have integers of more than 8 bits: 0 to 3,276 become black to white.",
-        "1 image has floating-point numbers: -0.25 to 1.5 become black to white.",
-        "2 images state the range of the greys in the file.",
+        "120\N{NO-BREAK SPACE}images have integers of more than 8 bits: 0 to 3,276 become black to white.",
+        "1\N{NO-BREAK SPACE}image has floating-point numbers: -0.25 to 1.5 become black to white.",
+        "2\N{NO-BREAK SPACE}images state the range of the greys in the file.",
     ]
     assert describe_grey_ranges(GreyRanges(), []) == []

@@ -77,7 +77,7 @@ def test_brightness_is_learnt_and_recognised_in_single_images(run: Run) -> None:
 
 def test_training_says_how_the_greys_are_converted(run: Run) -> None:
     messages = [event.message for event in run.events() if isinstance(event, Warned)]
-    assert "24 images have integers of more than 8 bits: 0 to 3,000 become black to white." in messages
+    assert "24\N{NO-BREAK SPACE}images have integers of more than 8 bits: 0 to 3,000 become black to white." in messages
 
 
 def test_a_model_without_ranges_predicts_as_version_0_1(run: Run, tmp_path: Path) -> None:
