@@ -57,8 +57,9 @@ def paths_of_copies(
 def separate_held_out(dataset: Dataset, scanned: DatasetScan, start: LearntFrom) -> EventStream[SeparatedSplit]:
     """Remove copies of training images, and images that the start weights learnt from, from validation and test.
 
-    In a drawn split they join the training images, unless the other images of their group are not there; images of
-    val/ and test/ are left out. The test loses copies of validation images as well, because they choose the best epoch.
+    In a drawn split they join the training images, or are left out if they belong to a group, which has to stay on one
+    side. Images of val/ and test/ are left out. The test loses copies of validation images as well, because these
+    choose the best epoch.
 
     Args:
         dataset: The split dataset.

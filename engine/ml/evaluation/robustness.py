@@ -1,6 +1,6 @@
 """Robustness: accuracy of a model on corrupted validation images."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from engine.core.errors import EngineError
 from engine.core.events import Event
 from engine.core.progress import Ticker
 from engine.core.time_stamps import now
+from engine.data.dataset import Sample
 from engine.ml.evaluation.corruptions import CORRUPTIONS, Corruption, corrupt_images
 from engine.ml.evaluation.evaluation_samples import choose_evaluation_samples
 from engine.ml.evaluation.open_model import NON_FINITE_OUTPUTS, open_model
@@ -61,18 +62,13 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
         before = still_correct.get(corruption.kind, is_correct)
         newly_wrong = before & (predicted != labels)
         still_correct[corruption.kind] = before & (predicted == labels)
-        broken = None
-        if newly_wrong.any():
-            position = int(torch.where(newly_wrong, confidences, torch.tensor(-1.0)).argmax())
-            sample = readable[position]
-            broken = Broken(path=sample.path, label=classes[sample.label], predicted=classes[int(predicted[position])])
         trials.append(
             Trial(
                 kind=corruption.kind,
                 level=corruption.level,
                 accuracy=_mean(predicted == labels),
                 num_images=len(readable),
-                broken=broken,
+                broken=_most_confident(readable, classes, newly_wrong, confidences, predicted),
             )
         )
         yield from ticker.at(number * len(images))
@@ -86,6 +82,25 @@ def measure_robustness(run: Run) -> Generator[Event, None, RobustnessReport]:
     )
     write_robustness(report, run.robustness_path)
     return report
+
+
+def _most_confident(
+    samples: Sequence[Sample], classes: Sequence[str], is_broken: Tensor, confidences: Tensor, predicted: Tensor
+) -> Broken | None:
+    """Return the image with the highest original confidence among those that a corruption breaks; None for none.
+
+    Args:
+        samples: The N images.
+        classes: Names of the classes.
+        is_broken: Whether the corruption makes a correct prediction wrong, shape (N,).
+        confidences: Confidences on the unmodified images, shape (N,).
+        predicted: Predicted classes on the corrupted images, shape (N,).
+    """
+    if not is_broken.any():
+        return None
+    position = int(torch.where(is_broken, confidences, torch.tensor(-1.0)).argmax())
+    sample = samples[position]
+    return Broken(path=sample.path, label=classes[sample.label], predicted=classes[int(predicted[position])])
 
 
 def _classify(forward: Forward, images: Tensor, corruption: Corruption | None) -> tuple[Tensor, Tensor]:

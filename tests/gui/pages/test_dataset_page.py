@@ -51,7 +51,7 @@ def test_the_page_shows_how_a_folder_was_understood(
     summary = page.summary.text().replace("\N{NO-BREAK SPACE}", " ")
     assert summary == "12 images in 2 classes: 8 training, 4 validation (the folder's own), 0 test"
     assert "The classes are read from the folder 'archive'." in page.notes.text()
-    assert "The folder 'examples' is not a split and is left out (2 images)." in page.notes.text()
+    assert "The folder 'examples' is not a split and is left out (2\N{NO-BREAK SPACE}images)." in page.notes.text()
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
