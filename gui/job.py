@@ -56,7 +56,7 @@ class Job(QObject):
 
     def discard(self) -> None:
         """Stop the job and emit nothing more but `finished`, not even an error: its answer is no longer needed."""
-        self._is_discarded = True
+        self._is_discarded = self._thread.is_discarded = True
         self.stop()
 
     def _on_events(self, events: list[Any]) -> None:
@@ -94,6 +94,7 @@ class _WorkThread(QThread):
         super().__init__()
         self._work = work
         self.stop_requested = threading.Event()
+        self.is_discarded = False
         self.setStackSize(_STACK_BYTES)
 
     def run(self) -> None:
@@ -129,4 +130,5 @@ class _WorkThread(QThread):
             self.stopped.emit()
         else:
             send()
-            self.succeeded.emit(result)
+            # A result that nobody awaits is freed here, because freeing a large one takes long
+            self.succeeded.emit(None if self.is_discarded else result)
