@@ -31,14 +31,14 @@ def headline_text(headline: Headline) -> str:
     accuracy, num_images = headline.accuracy, headline.num_images
     interval = f" (95{NBSP}% CI {_interval(accuracy, num_images)})" if num_images else ""
     few = f", only {count(num_images, 'image')}" if headline.has_few_images else ""
-    text = f"alidation accuracy {percent(accuracy)}{interval}{few}"
+    figures = f"accuracy {percent(accuracy)}{interval}{few}"
     if headline.balanced_accuracy is None:
-        return f"V{text}"
-    return f"Balanced accuracy {percent(headline.balanced_accuracy)}, v{text}"
+        return f"Validation {figures}"
+    return f"Balanced accuracy {percent(headline.balanced_accuracy)}, validation {figures}"
 
 
 def test_text(headline: Headline) -> str:
-    """Return the accuracy on the test images with what it hides."""
+    """Return the accuracy on the test images, with warnings about what it hides."""
     balanced = f", balanced {percent(headline.balanced_accuracy)}" if headline.balanced_accuracy is not None else ""
     share = percent_with_interval(headline.accuracy, headline.num_images)
     text = f"Test accuracy {share}{balanced} on {count(headline.num_images, 'image')}"
@@ -46,7 +46,7 @@ def test_text(headline: Headline) -> str:
 
 
 def short_headline(headline: Headline) -> str:
-    """Return the accuracy with its interval for a table cell, with a mark of what it hides."""
+    """Return the accuracy with its interval for a table cell, with a warning sign if it hides something."""
     text = percent_with_interval(headline.accuracy, headline.num_images)
     if headline.balanced_accuracy is not None:
         text = f"{text}, balanced {percent(headline.balanced_accuracy)}"
