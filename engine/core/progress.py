@@ -27,7 +27,7 @@ class Ticker:
         self._start_time = time.monotonic()
         self._last_event_time = 0.0
 
-    def at(self, done: int, loss: float | None = None, seconds_left: float | None = None) -> Iterator[Progress]:
+    def at(self, done: int, seconds_left: float | None = None) -> Iterator[Progress]:
         """Yield one event, or none within 0.1 s of the last one; the end is always reported."""
         now = time.monotonic()
         if done != self._total and now - self._last_event_time < SECONDS_BETWEEN:
@@ -40,7 +40,6 @@ class Ticker:
             total=self._total,
             images_per_second=done / elapsed if elapsed > 0 and self._stage != "download" else None,
             epoch=self._epoch,
-            loss=loss,
             seconds_left=seconds_left,
         )
 
