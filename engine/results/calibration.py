@@ -8,7 +8,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 
 from engine.core.formatting import count, percent
 from engine.core.records import ExtensibleModel
-from engine.results.few_images import MIN_VAL_IMAGES
+from engine.results.few_images import MIN_VAL_IMAGES, too_few
 from engine.results.statistics import Flags, Floats
 
 NUM_BINS = 15
@@ -48,8 +48,15 @@ class Calibration(ExtensibleModel):
 
     @property
     def has_few_images(self) -> bool:
-        """True if there are too few images to say how well the confidences are calibrated."""
+        """True if there are too few images to measure the calibration error."""
         return self.num_images < MIN_VAL_IMAGES
+
+    @property
+    def ood_caveat(self) -> str:
+        """A sentence if there were too few images for an out-of-distribution threshold, else an empty text."""
+        if self.ood_threshold is not None or not self.has_few_images:
+            return ""
+        return f"{too_few(self.num_images)} to find images unlike the training images, so none is marked unknown."
 
     @property
     def headline(self) -> str:

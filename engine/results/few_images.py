@@ -11,12 +11,16 @@ MIN_TRAIN_IMAGES = 10
 _ADVICE = f"a model hardly learns a class from fewer than {MIN_TRAIN_IMAGES}. Add images if you can."
 
 
+def too_few(num_images: int, noun: str = "validation image") -> str:
+    """Return the start of a sentence, such as `19 validation images are too few`."""
+    return f"{count(num_images, noun)} {'is' if num_images == 1 else 'are'} too few"
+
+
 def few_images_warning(num_images: int, noun: str) -> str:
     """Return a sentence if `num_images` are too few to judge a model, else an empty text."""
     if num_images >= MIN_VAL_IMAGES:
         return ""
-    verb = "is" if num_images == 1 else "are"
-    return f"{count(num_images, noun)} {verb} too few to judge the model; use at least {MIN_VAL_IMAGES}."
+    return f"{too_few(num_images, noun)} to judge the model; use at least {MIN_VAL_IMAGES}."
 
 
 def few_training_images_warning(classes: Sequence[str], train_counts: Sequence[int]) -> str:

@@ -94,11 +94,8 @@ class CalibrationPanel(QWidget):
 
 
 def _ood_text(calibration: Calibration) -> str:
-    if calibration.ood_threshold is None and calibration.has_few_images:
-        return (
-            f"{count(calibration.num_images, 'validation image')} are too few to determine which images are unlike the "
-            'training images, so none is marked "unknown".'
-        )
+    if calibration.ood_caveat:
+        return calibration.ood_caveat
     if calibration.ood_threshold is None:
         return "This model has no embeddings of its training images, so it cannot detect images that are unlike them."
     return f'Images with similarity below {calibration.ood_threshold:.2f} are marked "unknown".'

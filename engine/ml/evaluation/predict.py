@@ -23,6 +23,7 @@ from engine.ml.models.reference_embeddings import read_embeddings
 from engine.ml.runtime.memory import keep_freed_memory
 from engine.results.calibration import OperatingPoint, choose_operating_point
 from engine.results.class_recalls import describe_weak
+from engine.results.few_images import too_few
 from engine.results.model_metadata import ModelMetadata, read_metadata
 from engine.results.predictions import UNKNOWN, Prediction
 
@@ -91,17 +92,14 @@ def _caveats(metadata: ModelMetadata, operating_point: OperatingPoint, max_error
     calibration, best = metadata.calibration, metadata.best
     if not operating_point.is_guaranteed:
         yield (
-            f"{operating_point.num_images} validation images are too few to keep errors under {max_error:.0%}: "
-            "no image is marked unsure."
+            f"{too_few(operating_point.num_images)} to keep errors under {max_error:.0%}, so no image is marked "
+            "unsure. Use a larger validation split."
         )
     elif max_error is not None and best is not None and best.weakest:
         weak = describe_weak(best.weakest, best.num_weak)
         yield f"Errors are kept under {max_error:.0%} of all images together, not of each class. {weak}"
-    if calibration is not None and calibration.ood_threshold is None and calibration.has_few_images:
-        yield (
-            f"{calibration.num_images} validation images are too few to tell which images are unlike the training "
-            "images: no image is marked unknown."
-        )
+    if calibration is not None and calibration.ood_caveat:
+        yield calibration.ood_caveat
 
 
 def open_predictor(model_path: Path) -> Predictor:

@@ -6,6 +6,7 @@ from sklearn.calibration import calibration_curve
 
 from engine.results.calibration import (
     NUM_BINS,
+    Calibration,
     CoveragePoint,
     OperatingPoint,
     calibration_error,
@@ -119,6 +120,12 @@ def test_one_more_error_than_observed_stays_within_the_limit(num_answered: int, 
 def test_a_limit_met_by_all_predictions_gives_threshold_zero() -> None:
     curve = coverage_curve(np.linspace(1, 0.5, 100), np.ones(100, dtype=bool))
     assert choose_operating_point(curve, 0.05).threshold == 0.0
+
+
+def test_one_validation_image_is_too_few_for_a_threshold_of_similarity() -> None:
+    calibration = Calibration(temperature=1, error_before=0, error_after=0, num_images=1, coverage=())
+    assert calibration.ood_caveat.startswith("1\N{NO-BREAK SPACE}validation image is too few to find images unlike")
+    assert not calibration.model_copy(update={"num_images": 20}).ood_caveat
 
 
 def test_too_few_images_give_no_guarantee() -> None:
