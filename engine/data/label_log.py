@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from engine.core.atomic_write import append_line
 from engine.core.errors import EngineError
+from engine.core.formatting import count, listing
 from engine.core.path_text import path_to_text
 from engine.core.paths import home_folder, is_same_file
 from engine.core.safe_read import check_regular_file, check_utf8, read_text
@@ -22,6 +23,7 @@ _NOT_WRITABLE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC,
 _ROOT = "root"
 """Key of the first line of a log in the home folder: the dataset folder it belongs to."""
 _MAX_LINE_BYTES = 100_000
+_MAX_LOST = 3
 
 Entry: TypeAlias = Mapping[str, object]
 
@@ -126,8 +128,8 @@ def _read_entries(path: Path, notes: list[str]) -> list[Entry]:
     entries = [_parse(line) for line in lines]
     num_invalid = sum(entry is None and bool(line.strip()) for entry, line in zip(entries[:-1], lines))
     if num_invalid:
-        count = "1 line is" if num_invalid == 1 else f"{num_invalid} lines are"
-        notes.append(f"{count} not valid and ignored in {path.name}.")
+        verb = "is" if num_invalid == 1 else "are"
+        notes.append(f"{count(num_invalid, 'line')} {verb} not valid and ignored in {path.name}.")
     return [entry for entry in entries if entry is not None]
 
 
@@ -162,12 +164,18 @@ def _roots_of_home_logs() -> Iterator[tuple[Path, str]]:
             yield path, root
 
 
-def _notes_on_moved_folders(root: Path) -> Iterator[str]:
-    """Yield a note for each log in the home folder whose dataset folder had the same name and no longer exists."""
-    for path, former in _roots_of_home_logs():
-        if Path(former).name == root.resolve().name and not os.path.exists(former):
-            yield (
-                f"Corrections of '{former}', which no longer exists, are kept in {path_to_text(str(path))}. If that "
-                f"was this folder, copy the file into it as {LABEL_LOG_NAME}, or rename it to "
-                f"{home_log_path(root).name}."
-            )
+def _notes_on_moved_folders(root: Path) -> list[str]:
+    """Return at most one note, about logs in the home folder whose dataset had the same name and no longer exists."""
+    name, advice = root.resolve().name, f"copy the file into it as {LABEL_LOG_NAME}"
+    found = [(path, former) for path, former in _roots_of_home_logs() if Path(former).name == name]
+    lost = [(path_to_text(str(path)), former) for path, former in found if not os.path.exists(former)]
+    if len(lost) == 1:
+        ((path, former),) = lost
+        return [
+            f"Corrections of '{former}', which no longer exists, are kept in {path}. If that was this folder, {advice}, "
+            f"or rename it to {home_log_path(root).name}."
+        ]
+    if not lost:
+        return []
+    files = listing([f"{path} (of '{former}')" for path, former in lost], _MAX_LOST)
+    return [f"Corrections of folders that no longer exist are kept in {files}. If one was this folder, {advice}."]

@@ -123,6 +123,18 @@ def test_corrections_of_a_moved_folder_are_named_and_can_be_taken_along(
     assert scan(moved).counts() == [4, 3]
 
 
+def test_corrections_of_many_moved_folders_of_one_name_are_one_note(
+    root: Path, tmp_path: Path, make_read_only: Callable[[int], None]
+) -> None:
+    make_read_only(errno.EROFS)
+    for number in range(5):
+        append_decision(root, "red/000.png", "exclude")
+        home_log_path(root).rename(home_log_path(root).with_name(f"{number}.jsonl"))
+    (tmp_path / "new").mkdir()
+    (note,) = scan(root.rename(tmp_path / "new" / "data")).notes
+    assert f"2.jsonl (of '{root}') and 2 more. If one was this folder, copy the file into it" in note
+
+
 def test_a_folder_of_the_same_name_that_still_exists_is_not_named(
     root: Path, tmp_path: Path, make_read_only: Callable[[int], None]
 ) -> None:
@@ -171,7 +183,9 @@ def test_an_invalid_line_is_noted_unless_it_is_the_last_one_after_a_crash(root: 
         file.write('{"path": "red/001.png", "act')
     assert read_label_log(root).notes == ()
     append_decision(root, "red/002.png", "exclude")
-    assert read_label_log(root).notes == ("1 line is not valid and ignored in classifold-labels.jsonl.",)
+    assert read_label_log(root).notes == (
+        "1\N{NO-BREAK SPACE}line is not valid and ignored in classifold-labels.jsonl.",
+    )
     assert scan(root).counts() == [4, 2]
 
 
