@@ -172,8 +172,8 @@ def _notes_on_moved_folders(root: Path) -> list[str]:
     if len(lost) == 1:
         ((path, former),) = lost
         return [
-            f"Corrections of '{former}', which no longer exists, are kept in {path}. If that was this folder, {advice}, "
-            f"or rename it to {home_log_path(root).name}."
+            f"Corrections of '{former}', which no longer exists, are kept in {path}. If that was this folder, "
+            f"{advice}, or rename it to {home_log_path(root).name}."
         ]
     if not lost:
         return []

@@ -71,7 +71,7 @@ def test_the_logs_in_both_places_are_merged_by_time(
     root: Path, make_read_only: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter(f"2026-11-27T0{number}:00:00+00:00" for number in range(9))
-    monkeypatch.setattr("engine.data.label_overrides._now", lambda: next(times))
+    monkeypatch.setattr("engine.data.label_overrides.now", lambda: next(times))
     append_decision(root, "red/000.png", "exclude")
     make_read_only(errno.EROFS)
     append_decision(root, "red/001.png", "exclude")
@@ -123,16 +123,14 @@ def test_corrections_of_a_moved_folder_are_named_and_can_be_taken_along(
     assert scan(moved).counts() == [4, 3]
 
 
-def test_corrections_of_many_moved_folders_of_one_name_are_one_note(
-    root: Path, tmp_path: Path, make_read_only: Callable[[int], None]
-) -> None:
-    make_read_only(errno.EROFS)
+def test_corrections_of_many_moved_folders_of_one_name_are_one_note(root: Path, tmp_path: Path) -> None:
+    logs = home_log_path(root).parent
+    logs.mkdir(parents=True)
     for number in range(5):
-        append_decision(root, "red/000.png", "exclude")
-        home_log_path(root).rename(home_log_path(root).with_name(f"{number}.jsonl"))
-    (tmp_path / "new").mkdir()
-    (note,) = scan(root.rename(tmp_path / "new" / "data")).notes
-    assert f"2.jsonl (of '{root}') and 2 more. If one was this folder, copy the file into it" in note
+        former = str(tmp_path / f"gone {number}" / "data")
+        (logs / f"{number}.jsonl").write_text(json.dumps({"root": former}), encoding="utf-8")
+    (note,) = scan(root).notes
+    assert f"2.jsonl (of '{tmp_path / 'gone 2' / 'data'}') and 2 more. If one was this folder, copy the file" in note
 
 
 def test_a_folder_of_the_same_name_that_still_exists_is_not_named(
