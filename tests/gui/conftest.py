@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QThread
-from PySide6.QtWidgets import QScrollArea
+from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
@@ -21,6 +21,8 @@ from engine.results.evaluation import (
     write_evaluation,
 )
 from engine.runs.run_folder import Run, create_run
+from gui.app import make_window
+from gui.main_window import MainWindow
 from gui.operations import Operations
 from gui.state import AppState
 from tests.images import write_classes
@@ -46,6 +48,19 @@ def frame(qtbot: QtBot) -> Iterator[QScrollArea]:
     frame.setWidgetResizable(True)
     yield frame
     frame.close()
+
+
+@pytest.fixture
+def window(qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
+    """Return the main window; its jobs are stopped at the end."""
+    window = make_window(qapp)
+    window.resize(1280, 800)
+    window.show()
+    yield window
+    window.operations.shut_down()
+    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=60_000)
+    window.close()
+    window.deleteLater()
 
 
 @pytest.fixture

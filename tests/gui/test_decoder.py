@@ -1,17 +1,14 @@
 """Tests of decoding images for the window, with the ranges of deep images."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.data.decode import Pixels
 from engine.data.grey_range import GreyRanges
-from gui.app import make_window
 from gui.decoder import Decoder
 from gui.main_window import MainWindow
 from gui.models.image_model import ImageModel
@@ -26,16 +23,6 @@ def _write(root: Path) -> Path:
             samples[0, 0] = number
             (root / name / f"{number}.tif").write_bytes(tiff(samples))
     return root
-
-
-@pytest.fixture
-def window(qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
-    window = make_window(qapp)
-    yield window
-    window.operations.shut_down()
-    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=60_000)
-    window.close()
-    window.deleteLater()
 
 
 def _grey(image: object) -> int:

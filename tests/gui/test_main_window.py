@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,6 @@ from engine.config.settings import RunConfig
 from engine.core.events import Event, Progress
 from gui import theme
 from gui.__main__ import main
-from gui.app import make_window
 from gui.main_window import DATASET, PREDICT, MainWindow
 from gui.widgets.images.preview_strip import PreviewStrip
 from gui.widgets.model_summary import ModelSummary
@@ -23,17 +22,6 @@ SLOW_PACKAGES = {
     *("torch", "torchvision", "sklearn", "matplotlib", "onnx", "onnxruntime", "onnxscript", "starlette", "uvicorn"),
     *("scipy.cluster", "scipy.optimize", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats"),
 }
-
-
-@pytest.fixture
-def window(qapp: QApplication, qtbot: QtBot) -> Iterator[MainWindow]:
-    window = make_window(qapp)
-    window.show()
-    yield window
-    window.operations.shut_down()
-    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=60_000)
-    window.close()
-    window.deleteLater()
 
 
 def test_a_dropped_folder_is_trained_on_and_a_dropped_image_is_classified(
