@@ -26,7 +26,7 @@ def _training(names: str, tests: str) -> tuple[list[str], list[str]]:
 GROUPS = {
     "splits": (
         [f"engine/data/{name}.py" for name in ("splits", "split_selection", "split_units")],
-        ["tests/engine/data/test_splits.py"],
+        [f"tests/engine/data/test_split{part}.py" for part in ("s", "_file", "_units")],
     ),
     "decode": (
         [
