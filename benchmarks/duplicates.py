@@ -20,7 +20,7 @@ from engine.audit.scan import DatasetScan, fingerprint_dataset
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
 from engine.data.decode import decode
-from engine.data.photo_groups import PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroups
 from engine.data.splits import split
 
 DATASETS = ("hymenoptera", "weather", "sign_digits", "flowers_small")

@@ -12,7 +12,7 @@ from PySide6.QtGui import QImage
 
 from engine.core.errors import EngineError
 from engine.data.decode import Pixels, thumbnail
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 
 Read: TypeAlias = Callable[[Path, GreyRanges | None], Pixels]
 """Decodes a file; images with more than 8 bits per channel are scaled by the ranges."""

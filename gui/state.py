@@ -8,7 +8,7 @@ from engine.audit.findings import Audit
 from engine.audit.review_queue import Review
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.model_metadata import ModelMetadata
 from engine.runs.run_folder import Run

@@ -30,11 +30,14 @@ GROUPS = {
     ),
     "decode": (
         [
-            f"engine/data/{name}.py"
-            for name in ("decode", "decode_limits", "deep_colours", "deep_samples", "grey_range", "to_rgb")
+            "engine/data/decode.py",
+            *(f"engine/data/pixels/{name}.py" for name in "decode_limits deep_colours deep_samples to_rgb".split()),
+            "engine/data/pixels/grey_range.py",
         ],
-        [f"tests/engine/data/test_decode{part}.py" for part in ("", "_errors", "_limits", "_reduction")]
-        + ["tests/engine/data/test_deep_greys.py"],
+        [
+            *(f"tests/engine/data/test_decode{part}.py" for part in ("", "_errors", "_reduction")),
+            *(f"tests/engine/data/pixels/test_{name}.py" for name in ("decode_limits", "deep_greys")),
+        ],
     ),
     "calibration": (["engine/results/calibration.py"], ["tests/engine/results/test_calibration.py"]),
     "steps": _training(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.audit.fingerprint import UNKNOWN_OFFSET, Records, empty_records
-from engine.audit.folder_groups import Location, locate
+from engine.audit.grouping.folder_groups import Location, locate
 from engine.audit.photo_groups import find_photo_groups
 from engine.config.settings import GroupBy
 from engine.data.dataset import Dataset, Sample
-from engine.data.photo_groups import PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroups
 
 MORNING = 1_714_543_200.0
 """2024-05-01 06:00:00 UTC."""

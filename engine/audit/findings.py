@@ -3,8 +3,8 @@
 from typing import Literal, TypeAlias
 
 from engine.core.records import FrozenModel
-from engine.data.grey_range import GreyRanges
-from engine.data.photo_groups import PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroups
+from engine.data.pixels.grey_range import GreyRanges
 from engine.results.evaluation import Unreadable
 
 DuplicateKind: TypeAlias = Literal["exact", "near"]

@@ -45,7 +45,7 @@ RECORD = np.dtype(
         ("encoding", "f8", 2),  # black and white as the format defines them, NaN for none
         ("display", "f8", 2),  # black and white as the file suggests them, NaN for none
         ("used", "f8", 2),  # black and white of this record
-        ("traits", "u1"),  # engine.data.image_traits.Trait
+        ("traits", "u1"),  # engine.data.pixels.image_traits.Trait
     ]
 )
 """About 1.3 kB per image: 60,000 images take 75 MB."""

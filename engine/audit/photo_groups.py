@@ -8,14 +8,14 @@ import scipy
 
 from engine.audit.findings import DuplicateGroup
 from engine.audit.fingerprint import Records
-from engine.audit.folder_groups import Location, group_by_folder, locate
-from engine.audit.name_groups import file_stem, group_by_name, group_copies, number_neighbours, parse_names
-from engine.audit.time_groups import Times, capture_times, choose_gap, neighbour_links, time_links
+from engine.audit.grouping.folder_groups import Location, group_by_folder, locate
+from engine.audit.grouping.name_groups import file_stem, group_by_name, group_copies, number_neighbours, parse_names
+from engine.audit.grouping.time_groups import Times, capture_times, choose_gap, neighbour_links, time_links
 from engine.config.settings import GroupBy
 from engine.data.class_names import natural_key
 from engine.data.dataset import Sample
-from engine.data.name_patterns import NameKeys
-from engine.data.photo_groups import GroupKind, PhotoGroup, PhotoGroups
+from engine.data.groups.name_patterns import NameKeys
+from engine.data.groups.photo_groups import GroupKind, PhotoGroup, PhotoGroups
 
 _MIN_SIMILAR = 10
 """So many near-duplicates are a series, such as the frames of a fixed camera."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.grey_range import GreyRanges, Range, SampleKind, SampleValues, choose_range
+from engine.data.pixels.grey_range import GreyRanges, Range, SampleKind, SampleValues, choose_range
 
 _KINDS: tuple[SampleKind | None, ...] = (None, "integer", "floating")
 _NOT_STATED = (math.nan, math.nan)

@@ -17,9 +17,9 @@ from engine.core.progress import Ticker, with_progress
 from engine.core.threads import map_in_threads
 from engine.data.dataset import Dataset, Sample
 from engine.data.decode import unreadable_reason
-from engine.data.grey_range import GreyRanges, describe_grey_ranges, find_grey_ranges
-from engine.data.image_traits import describe_traits
-from engine.data.photo_groups import PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroups
+from engine.data.pixels.grey_range import GreyRanges, describe_grey_ranges, find_grey_ranges
+from engine.data.pixels.image_traits import describe_traits
 from engine.data.splits import FileContent
 from engine.results.evaluation import Unreadable
 

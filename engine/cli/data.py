@@ -14,9 +14,9 @@ from engine.cli.console import Console, as_argument
 from engine.cli.output import DONE, print_json, print_line, scan_json
 from engine.core.formatting import listing
 from engine.data.dataset import Dataset
+from engine.data.folders.split_names import SPLITS
 from engine.data.sample_dataset import write_sample_dataset
 from engine.data.split_description import describe_split
-from engine.data.split_names import SPLITS
 from engine.results.imbalance import MAX_IMBALANCE
 
 _MAX_PATHS = 6

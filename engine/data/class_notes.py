@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from engine.core.formatting import sentence_about
 from engine.data.class_names import natural_key
-from engine.data.labelled_images import LabelledImage
+from engine.data.folders.labelled_images import LabelledImage
 
 
 def describe_missing_classes(images: Sequence[LabelledImage], classes: Sequence[str]) -> list[str]:

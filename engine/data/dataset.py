@@ -13,17 +13,17 @@ from engine.core.path_text import require_utf8_path
 from engine.data.class_names import MAX_CLASSES, natural_key
 from engine.data.class_notes import describe_lost_classes, describe_missing_classes
 from engine.data.folder_tree import Walk
-from engine.data.grey_range import GreyRanges
+from engine.data.folders.labelled_images import LabelledImage, label_images
+from engine.data.folders.scan_notes import describe_skipped
+from engine.data.folders.split_folders import find_layout
+from engine.data.folders.split_names import Split
+from engine.data.folders.walk import is_run_folder, walk_in_steps
+from engine.data.folders.wrong_path import not_a_folder_message
+from engine.data.groups.photo_groups import SplitGroup
 from engine.data.label_log import read_label_log
 from engine.data.label_overrides import apply_decisions, last_decisions
-from engine.data.labelled_images import LabelledImage, label_images
-from engine.data.photo_groups import SplitGroup
-from engine.data.scan_notes import describe_skipped
+from engine.data.pixels.grey_range import GreyRanges
 from engine.data.similar_paths import SimilarPaths
-from engine.data.split_folders import find_layout
-from engine.data.split_names import Split
-from engine.data.walk import is_run_folder, walk_in_steps
-from engine.data.wrong_path import not_a_folder_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def scan(root: Path, is_corrected: bool = True) -> Dataset:
 
     Args:
         root: Folder with the layout class/*.jpg, or train/class/*.jpg with val/ and optionally test/; see
-            `engine.data.split_folders`.
+            `engine.data.folders.split_folders`.
         is_corrected: Apply the label log, see `engine.data.label_overrides`.
 
     Raises:

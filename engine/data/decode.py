@@ -19,7 +19,8 @@ from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 from engine.core.errors import EngineError
 from engine.core.safe_read import open_image_file
 from engine.core.threads import WeightedSemaphore
-from engine.data.decode_limits import (
+from engine.data.exif import ImageHeader, read_image_header
+from engine.data.pixels.decode_limits import (
     MAX_DECODE_BYTES,
     accepted_formats,
     check_memory,
@@ -27,13 +28,12 @@ from engine.data.decode_limits import (
     reduction_factor,
     required_bytes,
 )
-from engine.data.deep_samples import DeepSamples, open_deep_samples
-from engine.data.exif import ImageHeader, read_image_header
-from engine.data.grey_range import GreyRanges, SampleValues
-from engine.data.image_traits import Trait, read_traits
-from engine.data.tiff_samples import UnusualTiff, may_be_misread, open_unusual_tiff, read_tiff_samples
-from engine.data.to_rgb import Pixels, to_rgb
-from engine.data.transparency import scale_transparent_value
+from engine.data.pixels.deep_samples import DeepSamples, open_deep_samples
+from engine.data.pixels.grey_range import GreyRanges, SampleValues
+from engine.data.pixels.image_traits import Trait, read_traits
+from engine.data.pixels.tiff_samples import UnusualTiff, may_be_misread, open_unusual_tiff, read_tiff_samples
+from engine.data.pixels.to_rgb import Pixels, to_rgb
+from engine.data.pixels.transparency import scale_transparent_value
 
 __all__ = ["DecodedImage", "Pixels", "decode", "decode_with_header", "thumbnail", "unreadable_reason"]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.data.dataset import Sample
-from engine.data.photo_groups import PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroups
 from engine.data.split_units import Units
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import scipy
 
 from engine.data.dataset import Sample
-from engine.data.photo_groups import LEVELS, GroupKind, PhotoGroups
+from engine.data.groups.photo_groups import LEVELS, GroupKind, PhotoGroups
 
 _DIVISIBLE_LEVELS = sorted({level for level in LEVELS.values() if level}, reverse=True)
 

@@ -18,9 +18,9 @@ from engine.core.safe_read import read_text
 from engine.core.seeds import stable_seed
 from engine.data.class_names import ClassNames
 from engine.data.dataset import Dataset, Sample
-from engine.data.grey_range import GreyRanges
-from engine.data.photo_groups import PhotoGroups, SplitGroup, describe_cuts
-from engine.data.split_names import Split
+from engine.data.folders.split_names import Split
+from engine.data.groups.photo_groups import PhotoGroups, SplitGroup, describe_cuts
+from engine.data.pixels.grey_range import GreyRanges
 from engine.data.split_selection import Selection
 from engine.data.split_units import Units
 

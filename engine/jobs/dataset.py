@@ -17,7 +17,7 @@ from engine.core.formatting import count
 from engine.core.progress import Ticker, with_progress
 from engine.data.dataset import Dataset, scan_in_steps
 from engine.data.decode import Pixels
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from engine.data.splits import cut_warning
 from engine.data.splits import split as draw_split
 from engine.jobs.base import EventStream, from_callable, translate_device_errors

@@ -14,7 +14,7 @@ from engine.core.errors import EngineError
 from engine.core.events import Warned
 from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
-from engine.data.split_names import Split
+from engine.data.folders.split_names import Split
 from engine.data.splits import divided_paths
 from engine.jobs.base import EventStream
 

@@ -17,7 +17,7 @@ from engine.core.log import log_to_file
 from engine.core.paths import path_below
 from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
-from engine.data.split_names import SPLITS
+from engine.data.folders.split_names import SPLITS
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings
 from engine.jobs.held_out import find_start_images, separate_held_out

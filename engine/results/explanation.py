@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 
 HeatMap = npt.NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from engine.core.events import Best
 from engine.core.records import ExtensibleModel
 from engine.core.safe_read import read_safetensors_header
 from engine.data.class_names import ClassNames
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from engine.results.calibration import Calibration
 
 METADATA_KEY = "classifold"

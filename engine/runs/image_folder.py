@@ -12,7 +12,7 @@ from engine.core.file_digest import file_digest
 from engine.core.formatting import count
 from engine.core.safe_read import read_text
 from engine.data.dataset import Dataset, scan
-from engine.data.split_names import Split
+from engine.data.folders.split_names import Split
 from engine.data.splits import SplitImage, read_split_file
 from engine.runs.run_folder import Run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.core.errors import EngineError
 from engine.core.file_names import is_image_name
 from engine.core.formatting import count
-from engine.data.wrong_path import describe_file
+from engine.data.folders.wrong_path import describe_file
 from engine.runs.run_folder import Run, list_runs
 
 _RUN_ADVICE = "Choose the folder that training wrote, which holds config.json."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.core.file_names import shorten_name
 from engine.data.class_names import folded_class_key
-from engine.data.sorted_mark import REVIEW_NAMES
+from engine.data.folders.sorted_mark import REVIEW_NAMES
 
 _MAX_FOLDER_BYTES, _MAX_FILE_BYTES = 200, 255
 _MAX_PORTABLE_BYTES = 140

@@ -18,7 +18,7 @@ from engine.core.paths import folder_name, is_same_file
 from engine.core.records import FrozenModel
 from engine.core.relative_path import relative_path_to_text
 from engine.data.dataset import find_images
-from engine.data.wrong_path import describe_file
+from engine.data.folders.wrong_path import describe_file
 from engine.results.predictions import Prediction
 from engine.sorting.file_transfer import LinksUnsupportedError, TransferMode, is_about_file, transfer_file
 from engine.sorting.folder_names import choose_folders, free_path, portable_file_name

@@ -16,7 +16,7 @@ from engine.core.progress import Ticker
 from engine.core.records import FrozenModel
 from engine.core.relative_path import RelativePath
 from engine.core.safe_read import read_text
-from engine.data.sorted_mark import SORTED_MARK
+from engine.data.folders.sorted_mark import SORTED_MARK
 from engine.sorting.file_transfer import TransferMode, has_same_content, is_about_file, move_file, remove_file
 
 UNDO_NAME = SORTED_MARK

@@ -7,7 +7,7 @@ from engine.audit.findings import Audit
 from engine.audit.photo_groups import with_duplicates
 from engine.config.settings import DataConfig
 from engine.data.dataset import Dataset, Sample
-from engine.data.split_names import SPLITS, Split
+from engine.data.folders.split_names import SPLITS, Split
 from engine.data.splits import split, unsplit
 from engine.results.split_caveats import split_caveats
 

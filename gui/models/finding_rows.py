@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.audit.findings import Audit, DuplicateGroup, OutlierKind
 from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
-from engine.data.photo_groups import PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroups
 from engine.data.splits import cut_warning
 from engine.results.imbalance import MAX_IMBALANCE
 from gui.models.image_model import GridItem

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QStackedWid
 from engine.core.formatting import count
 from engine.core.paths import folder_name
 from engine.data.dataset import Dataset, Sample
+from engine.data.folders.split_names import SPLITS, Split
 from engine.data.split_description import describe_split
-from engine.data.split_names import SPLITS, Split
 from engine.runs.run_folder import Run
 from gui.models.dataset_summary import DatasetSummary
 from gui.models.image_model import GridItem, LazyItems

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.data.decode import Pixels
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from gui.decoder import Decoder
 from gui.main_window import MainWindow
 from gui.models.image_model import ImageModel

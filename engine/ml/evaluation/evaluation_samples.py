@@ -14,8 +14,8 @@ from engine.core.events import Event, Warned
 from engine.core.formatting import count, listing, sentence_about
 from engine.data.class_names import match_class_names
 from engine.data.dataset import Dataset, Sample, scan_in_steps
+from engine.data.folders.split_names import Split
 from engine.data.label_log import LABEL_LOG_NAME
-from engine.data.split_names import Split
 from engine.ml.evaluation.learnt_from import find_learnt_from
 from engine.results.model_metadata import read_metadata
 

@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import functional as F
 
 from engine.config.settings import Geometry
 from engine.data.decode import Pixels
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from engine.results.explanation import Box
 from engine.results.model_metadata import ModelMetadata
 

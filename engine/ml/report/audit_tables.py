@@ -8,7 +8,7 @@ from engine.audit.class_balance import describe_imbalance
 from engine.audit.findings import Audit, DuplicateGroup, OutlierKind
 from engine.core.formatting import listing
 from engine.data.dataset import Dataset
-from engine.data.photo_groups import GroupKind, PhotoGroups
+from engine.data.groups.photo_groups import GroupKind, PhotoGroups
 from engine.ml.report.gallery import Gallery, Tile
 
 _MAX_EXAMPLES, _MAX_GROUPS, _MAX_IN_GROUP = 5, 4, 5

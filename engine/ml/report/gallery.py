@@ -11,7 +11,7 @@ from PIL import Image
 from engine.core.errors import EngineError
 from engine.core.formatting import percent
 from engine.data.decode import Pixels, decode, thumbnail
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from engine.ml.report.embedded_images import heat_map_url, jpeg_url
 from engine.results.evaluation import ImageResult
 from engine.results.explanation import Explanation

@@ -9,7 +9,7 @@ from engine.config.settings import RunConfig
 from engine.core.formatting import duration, percent
 from engine.core.paths import folder_name
 from engine.data.dataset import Dataset
-from engine.data.split_names import is_split_by_folders
+from engine.data.folders.split_names import is_split_by_folders
 from engine.results.imbalance import CRITERION_TEXTS
 from engine.results.model_metadata import ModelMetadata
 from engine.runs.history import History

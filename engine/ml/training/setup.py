@@ -10,7 +10,7 @@ from engine.config.backbones import find_backbone
 from engine.config.settings import AugmentConfig, RunConfig
 from engine.core.events import Best, Event
 from engine.data.dataset import Dataset
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from engine.ml.loading.augment import AugmentOptions
 from engine.ml.loading.loader import eval_loader, load_batches
 from engine.ml.models.build import Classifier, build_model

@@ -18,7 +18,7 @@ from engine.audit.photo_groups import with_duplicates
 from engine.audit.scan import fingerprint_dataset
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
-from engine.data.photo_groups import PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroups
 from engine.data.splits import split
 from tests.images import draw_scene
 

@@ -9,7 +9,7 @@ import pytest
 from engine.audit import photo_groups as module
 from engine.audit.findings import DuplicateGroup
 from engine.audit.photo_groups import find_photo_groups, with_duplicates
-from engine.data.photo_groups import PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroups
 from engine.data.splits import cut_warning, split
 from tests.photos import MORNING, Photo, num_divided_events, photo_dataset, photo_groups
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.audit.findings import Audit, DuplicateGroup
 from engine.audit.review_queue import LabelIssue, build_queue
 from engine.data.dataset import Dataset, Sample
-from engine.data.photo_groups import PhotoGroup, PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroup, PhotoGroups
 from engine.results.evaluation import Unreadable
 
 DATASET = Dataset(

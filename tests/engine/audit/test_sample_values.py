@@ -13,7 +13,7 @@ from engine.audit.scan import DatasetScan, fingerprint_dataset
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.decode import decode
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from tests.tiff_bytes import tiff
 
 

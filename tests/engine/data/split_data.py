@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.data.dataset import Dataset, Sample
-from engine.data.photo_groups import GroupKind, PhotoGroup, PhotoGroups
+from engine.data.groups.photo_groups import GroupKind, PhotoGroup, PhotoGroups
 
 
 def make_dataset(**counts: int) -> Dataset:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data import decode_limits, to_rgb
 from engine.data.decode import decode
+from engine.data.pixels import decode_limits, to_rgb
 from tests.image_bytes import encode, two_halves
 
 

@@ -2,7 +2,7 @@
 
 from engine.data.dataset import Sample
 from engine.data.fold_groups import fold_groups
-from engine.data.photo_groups import GroupKind, PhotoGroup, PhotoGroups
+from engine.data.groups.photo_groups import GroupKind, PhotoGroup, PhotoGroups
 
 
 def _samples(ant: int, bee: int) -> list[Sample]:

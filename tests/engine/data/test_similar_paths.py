@@ -11,7 +11,7 @@ from engine.core.path_text import path_to_text
 from engine.data.dataset import Dataset, scan
 from engine.data.label_overrides import append_decision, read_decisions
 from engine.data.similar_paths import SimilarPaths
-from tests.engine.data.test_layouts import write_files
+from tests.engine.data.folders.test_layouts import write_files
 
 NFC = unicodedata.normalize("NFC", "Käfer")
 NFD = unicodedata.normalize("NFD", "Käfer")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.data.photo_groups import SplitGroup
+from engine.data.groups.photo_groups import SplitGroup
 from engine.data.splits import cut_warning, split, unsplit
 from tests.engine.data.split_data import duplicate_groups, make_dataset, ordered_groups
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.data.dataset import Dataset, Sample, scan
-from engine.data.photo_groups import GroupKind, PhotoGroup, PhotoGroups
+from engine.data.groups.photo_groups import GroupKind, PhotoGroup, PhotoGroups
 from engine.data.splits import split, unsplit
 from tests.engine.data.split_data import duplicate_groups, make_dataset
 from tests.images import write_classes

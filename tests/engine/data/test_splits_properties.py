@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.data.dataset import Dataset, Sample
-from engine.data.photo_groups import GroupKind, PhotoGroup, PhotoGroups
+from engine.data.groups.photo_groups import GroupKind, PhotoGroup, PhotoGroups
 from engine.data.splits import split
 
 

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.audit.findings import Audit, DuplicateGroup, DuplicateKind, Outlier, Shortcut
 from engine.data.dataset import Dataset, Sample
-from engine.data.photo_groups import PhotoGroup, PhotoGroups
+from engine.data.groups.photo_groups import PhotoGroup, PhotoGroups
 from engine.results.evaluation import Unreadable
 from gui.models.dataset_summary import prepare_dataset
 from gui.operations import Operations

@@ -13,8 +13,8 @@ from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
+from engine.data.groups.photo_groups import PhotoGroup, PhotoGroups
 from engine.data.label_overrides import append_decision
-from engine.data.photo_groups import PhotoGroup, PhotoGroups
 from engine.data.splits import split
 from engine.ml.evaluation import label_errors
 from engine.ml.evaluation.label_errors import find_label_issues, rank_label_issues

@@ -17,7 +17,7 @@ from engine.core.event_stream import run_to_end
 from engine.core.file_names import IMAGE_SUFFIXES
 from engine.data.dataset import find_images
 from engine.data.decode import decode
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from engine.ml.export.script import script_path
 from engine.ml.models.preprocessing import CROP_FRACTION, PAD_GREY, Preprocessing, preprocess
 from engine.results.predictions import Prediction

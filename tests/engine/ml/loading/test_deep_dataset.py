@@ -16,7 +16,7 @@ from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Warned
 from engine.data.dataset import scan
 from engine.data.decode import decode
-from engine.data.grey_range import GreyRanges
+from engine.data.pixels.grey_range import GreyRanges
 from engine.data.splits import read_split
 from engine.ml.loading.feature_cache import compute_features
 from engine.ml.loading.image_cache import ImageCache
