@@ -31,7 +31,7 @@ GROUPS = {
     "decode": (
         [
             "engine/data/decode.py",
-            *(f"engine/data/pixels/{name}.py" for name in "decode_limits deep_colours deep_samples to_rgb".split()),
+            *(f"engine/data/pixels/{name}.py" for name in ["decode_limits", "deep_colours", "deep_samples", "to_rgb"]),
             "engine/data/pixels/grey_range.py",
         ],
         [

@@ -11,8 +11,8 @@ from engine.core.event_stream import run_to_end
 from engine.core.formatting import count
 from engine.core.path_text import require_utf8_path
 from engine.data.class_names import MAX_CLASSES, natural_key
-from engine.data.class_notes import describe_lost_classes, describe_missing_classes
-from engine.data.folder_tree import Walk
+from engine.data.folders.class_notes import describe_lost_classes, describe_missing_classes
+from engine.data.folders.folder_tree import Walk
 from engine.data.folders.labelled_images import LabelledImage, label_images
 from engine.data.folders.scan_notes import describe_skipped
 from engine.data.folders.split_folders import find_layout

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.core.errors import EngineError
 from engine.core.formatting import quoted_listing
 from engine.data.class_names import folded_class_key
-from engine.data.folder_tree import Folder
+from engine.data.folders.folder_tree import Folder
 from engine.data.folders.split_names import is_fold_name, is_generic_name, is_session_name, is_split_name, match_splits
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from engine.core.formatting import listing, quoted_listing
 from engine.core.relative_path import relative_path_to_text
 from engine.data.class_names import class_key, folded_class_key, match_class_names, normalize_class_name
-from engine.data.folder_tree import Walk
+from engine.data.folders.folder_tree import Walk
 from engine.data.folders.split_folders import ClassFolder, Layout
 from engine.data.folders.split_names import Split
 

@@ -4,7 +4,7 @@ import os
 
 from engine.core.formatting import count, sentence_about
 from engine.core.path_text import path_to_text
-from engine.data.folder_tree import Walk
+from engine.data.folders.folder_tree import Walk
 from engine.data.folders.split_folders import Layout
 
 _SKIPPED = "The [folder|folders] {names} [is|are] skipped"

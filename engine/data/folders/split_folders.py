@@ -13,12 +13,12 @@ from engine.core.errors import EngineError
 from engine.core.formatting import count, quoted_listing, sentence_about
 from engine.core.path_text import path_to_text
 from engine.data.class_names import folded_class_key
-from engine.data.folder_tree import Folder
 from engine.data.folders.doubtful_folders import (
     refuse_doubtful_classes,
     refuse_doubtful_splits,
     refuse_undivided_classes,
 )
+from engine.data.folders.folder_tree import Folder
 from engine.data.folders.split_names import SPLITS, Split, is_split_name, match_splits, splits_of_names
 
 

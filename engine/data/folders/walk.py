@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.core.errors import EngineError
 from engine.core.file_names import is_hidden, is_image_name
-from engine.data.folder_tree import Folder, Walk
+from engine.data.folders.folder_tree import Folder, Walk
 from engine.data.folders.sorted_mark import SORTED_MARK, review_names
 
 _RUN_FILES = frozenset(("model.safetensors", "split.json", "events.jsonl"))
