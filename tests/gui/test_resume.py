@@ -19,7 +19,6 @@ from gui.main_window import DATASET, TRAIN, MainWindow
 from gui.models.run_record import read_record
 from gui.operations import Operations
 from gui.pages.runs_page import RunsPage
-from gui.preferences import Preferences
 from gui.state import AppState
 from gui.widgets.resume_panel import ResumePanel
 from tests.event_logs import CONFIG, append_events, epoch_done, make_run, run_started
@@ -37,17 +36,6 @@ def root(tmp_path: Path) -> Path:
 def run(root: Path) -> Run:
     """A run that was interrupted after its second epoch."""
     return make_run(root, "data 1", epoch_done(1), epoch_done(2))
-
-
-@pytest.fixture
-def window(qtbot: QtBot) -> Generator[MainWindow, None, None]:
-    window = MainWindow(Preferences())
-    window.show()
-    yield window
-    window.operations.shut_down()
-    qtbot.waitUntil(lambda: not window.operations.running_jobs, timeout=60_000)
-    window.close()
-    window.deleteLater()
 
 
 def _press(window: MainWindow, name: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.core.errors import EngineError
-from engine.core.formatting import quoted_listing
+from engine.core.formatting import quoted_listing, sentence_about
 from engine.data.class_names import folded_class_key
 from engine.data.folders.folder_tree import Folder
 from engine.data.folders.split_names import is_fold_name, is_generic_name, is_session_name, is_split_name, match_splits
@@ -25,11 +25,11 @@ def refuse_doubtful_splits(root: Folder, structured: Sequence[Folder]) -> None:
     doubtful = [child for child in structured if _looks_like_split(child, siblings)]
     if doubtful:
         names = [child.name for child in doubtful]
-        what, them = ("a split", "it") if len(names) == 1 else ("splits", "them")
+        them = "it" if len(names) == 1 else "them"
+        subject = sentence_about("The [folder|folders] {names} [is|are] named like [a split|splits]", names)
         raise EngineError(
-            f"The {_folders(names)} named like {what}, but {quoted_listing(others)} beside {them} "
-            f"{'is' if len(others) == 1 else 'are'} not. Put the training images of each class into train/CLASS and "
-            "move other folders away; if these are the classes, use other names.",
+            f"{subject}, but {quoted_listing(others)} beside {them} {'is' if len(others) == 1 else 'are'} not. Put the "
+            "training images of each class into train/CLASS and move other folders away; if these are the classes, use other names.",
             Path(root.path),
         )
 
@@ -41,12 +41,11 @@ def _refuse_flat_splits(root: Folder, structured: Sequence[Folder]) -> None:
     are_all_named = len(children) > 1 and None not in match_splits([child.name for child in children])
     if are_all_named and (flat or not structured):
         names = [child.name for child in flat or children]
-        raise EngineError(
-            f"The {_folders(names)} named like {'a split' if len(names) == 1 else 'splits'} but "
-            f"{'contains' if len(names) == 1 else 'contain'} no class folders. Put the images into one folder per "
-            "class, or use other names if these are the classes.",
-            Path(root.path),
+        message = (
+            "The [folder|folders] {names} [is|are] named like [a split|splits] but [contains|contain] no class "
+            "folders. Put the images into one folder per class, or use other names if these are the classes."
         )
+        raise EngineError(sentence_about(message, names), Path(root.path))
 
 
 def _looks_like_split(folder: Folder, siblings: Sequence[Folder]) -> bool:
@@ -59,11 +58,11 @@ def _looks_like_split(folder: Folder, siblings: Sequence[Folder]) -> bool:
 def refuse_undivided_classes(root: Folder, undivided: Sequence[Folder]) -> None:
     """Raise EngineError if only some of the class folders contain split folders."""
     if undivided:
-        raise EngineError(
-            f"Some class folders contain train and other splits, but {quoted_listing([c.name for c in undivided])} "
-            f"{'does' if len(undivided) == 1 else 'do'} not. Give each class folder the same split folders.",
-            Path(root.path),
+        message = (
+            "Some class folders contain train and other splits, but {names} [does|do] not. "
+            "Give each class folder the same split folders."
         )
+        raise EngineError(sentence_about(message, [child.name for child in undivided]), Path(root.path))
 
 
 def refuse_doubtful_classes(root: Folder) -> None:
@@ -72,16 +71,16 @@ def refuse_doubtful_classes(root: Folder) -> None:
     _refuse_flat_splits(root, [child for child in children if child.is_structured])
     datasets = [child.name for child in children if _is_dataset(child)]
     if datasets:
-        raise EngineError(
-            f"The {_folders(datasets)} {'a dataset' if len(datasets) == 1 else 'datasets'} with splits of "
-            f"{'its' if len(datasets) == 1 else 'their'} own. Choose {'it' if len(datasets) == 1 else 'one of them'}.",
-            Path(root.path),
+        message = (
+            "The [folder|folders] {names} [is a dataset|are datasets] with splits of [its|their] own. "
+            "Choose [it|one of them]."
         )
+        raise EngineError(sentence_about(message, datasets), Path(root.path))
     folds = [child.name for child in children if is_fold_name(child.name)]
     if len(folds) > 1 and len(folds) == len(children):
         raise EngineError(
-            f"The {_folders(folds)} named like folds of a cross-validation. Put the class folders of one into 'val' "
-            "and those of the others into 'train'.",
+            f"The folders {quoted_listing(folds)} are named like folds of a cross-validation. Put the class "
+            "folders of one into 'val' and those of the others into 'train'.",
             Path(root.path),
         )
     wrappers = [child for child in children if is_generic_name(child.name) and len(child.filled) > 1]
@@ -141,8 +140,3 @@ def _are_classes_with_sessions(holders: Sequence[Folder], shared: set[str]) -> b
     if all(is_session_name(child.name) or is_fold_name(child.name) or is_generic_name(child.name) for child in holders):
         return False
     return all(map(is_session_name, shared)) or len(holders) > 2 * len(shared)
-
-
-def _folders(names: Sequence[str]) -> str:
-    """Return a subject with its verb, such as "folders 'a' and 'b' are"."""
-    return f"folder{'' if len(names) == 1 else 's'} {quoted_listing(names)} {'is' if len(names) == 1 else 'are'}"
