@@ -29,7 +29,8 @@ def refuse_doubtful_splits(root: Folder, structured: Sequence[Folder]) -> None:
         subject = sentence_about("The [folder|folders] {names} [is|are] named like [a split|splits]", names)
         raise EngineError(
             f"{subject}, but {quoted_listing(others)} beside {them} {'is' if len(others) == 1 else 'are'} not. Put the "
-            "training images of each class into train/CLASS and move other folders away; if these are the classes, use other names.",
+            "training images of each class into train/CLASS and move other folders away; if these are the classes, use "
+            "other names.",
             Path(root.path),
         )
 
