@@ -19,6 +19,7 @@ from benchmarks.output import print_header, print_row
 WAYS: dict[str, dict[str, str]] = {
     "default": {},
     "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
+    "spin 1,000": {"GOMP_SPINCOUNT": "1000"},
     "spin 10,000": {"GOMP_SPINCOUNT": "10000"},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }

@@ -3,8 +3,8 @@
 import sys
 
 from engine.cli.main import main
-from engine.core.threads import let_waiting_threads_sleep
+from engine.core.threads import limit_spinning
 
 if __name__ == "__main__":
-    let_waiting_threads_sleep()
+    limit_spinning()
     sys.exit(main())

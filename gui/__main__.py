@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.cli.names import SUBCOMMANDS
-from engine.core.threads import let_waiting_threads_sleep
+from engine.core.threads import limit_spinning
 
 NO_DISPLAY = (
     "There is no display to open the window on. Use the command line instead, which has the same functions: "
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _replace_missing_streams()
     _restore_library_path()
-    let_waiting_threads_sleep()
+    limit_spinning()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments == ["--self-test"]:
         return _run_self_test()

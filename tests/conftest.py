@@ -10,7 +10,6 @@ from hypothesis import settings
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Networks in tests are tiny: more threads would mostly wait. Must be set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program does
 os.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)  # trainings in tests must not keep the computer awake
 
 # Same examples in every run and no time limit per example; a failure prints how to reproduce it.

@@ -16,6 +16,8 @@ Result = TypeVar("Result")
 
 _WAIT_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 """Environment variables that control how threads of OpenMP (GNU, Intel, LLVM) wait."""
+_SPIN_COUNT = "1000"
+"""Turns that a thread of GNU's OpenMP waits actively; its default is about 300,000."""
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _CGROUP_OF_PROCESS = Path("/proc/self/cgroup")
 
@@ -52,14 +54,15 @@ def _cgroup_quotas() -> Iterator[float]:
                 break
 
 
-def let_waiting_threads_sleep() -> None:
-    """Make threads of OpenMP sleep at barriers instead of spinning, unless the user has set how they wait.
+def limit_spinning() -> None:
+    """Let threads of OpenMP spin only briefly at barriers, unless the user has set how they wait.
 
-    While other programs are at work, spinning threads take the cores from the threads that they wait for. Call this
-    before torch is loaded; processes that are started later inherit the choice.
+    While other programs are at work, spinning threads take the cores from the threads that they wait for; threads that
+    never spin are slower on an idle machine (docs/performance.md). Call this before torch is loaded; processes that are
+    started later inherit the choice.
     """
     if not any(name in os.environ for name in _WAIT_SETTINGS):
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ["GOMP_SPINCOUNT"] = _SPIN_COUNT
 
 
 def num_workers() -> int:
