@@ -133,6 +133,7 @@ class Screenshots:
         window.operations.runs.measure_robustness(run)
         self.wait_for_jobs()
         window.operations.runs.open(run)
+        self.wait_for_jobs()  # reading the run ends after this call and would stop the server of the Export page
 
     def save_export(self, folder: Path, images: Path) -> None:
         """Save the Export page after an export and a sorting, while the local server runs."""
