@@ -10,6 +10,7 @@ import pytest
 
 from engine import jobs
 from engine.core.event_stream import run_to_end
+from engine.core.events import RunStarted
 from engine.core.process import start_program
 from engine.data.dataset import scan
 from engine.data.splits import split
@@ -76,7 +77,7 @@ def test_no_command_executes_a_module_in_the_current_folder(hostile: Path, tmp_p
     run, stopped = tmp_path / "run", tmp_path / "stopped"
     run_to_end(jobs.train(split(scan(data), 0.3, 0), CONFIG, run))
     work = jobs.train(split(scan(data), 0.3, 0), CONFIG, stopped)
-    next(work)
+    next(event for event in work if isinstance(event, RunStarted))
     work.close()
     model = str(Run(run).model_path)
     image = str(next((data / "red").iterdir()))
