@@ -130,9 +130,7 @@ def _open_all(path: Path) -> None:
     if not run.config_path.is_file():  # killed before the run was created
         return
     assert run in list_runs(path.parent)
-    # The settings of a run hold the precision and the threads that it has chosen
-    chosen = {"precision": CONFIG.training.precision, "threads": CONFIG.training.threads}
-    assert run.config.changed("training", **chosen) == CONFIG
+    assert run.config == CONFIG
     image = run.dataset.root / run.dataset.samples[0].path
     if any(isinstance(event, RunStarted) for event in run.events()) or run.model_path.is_file():
         load_model(run.model_path)

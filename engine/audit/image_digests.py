@@ -27,7 +27,7 @@ _MIN_TWINS = 3
 _NUM_NEIGHBOURS = 4
 _BAND = np.uint64(0xFFFF)
 _BANDS = tuple((which, np.uint64(shift)) for which in (0, 1) for shift in (0, 16, 32, 48))
-"""Which hash, and the shift of 16 of its bits.
+"""Number of the hash, and the shift of 16 of its bits.
 
 One of the two hashes of copies differs in at most 3 bits, so that at least one of its four bands is equal.
 """

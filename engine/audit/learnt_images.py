@@ -29,7 +29,7 @@ _MAX_TWINS = 500
 
 @dataclass(frozen=True)
 class Copies:
-    """Which of N images are copies of images that a model learnt from."""
+    """Flags of N images: copies of images that a model learnt from."""
 
     is_same: Flags
     """Same bytes, shape (N,)."""

@@ -45,7 +45,7 @@ def find_photo_groups(
     if group_by in ("auto", "folder"):
         found += [("folder", rows) for rows in group_by_folder(locations, group_by == "folder")]
     if group_by in ("auto", "name"):
-        found += [("copy", rows) for rows in group_copies(paths, locations)]
+        found += [("copy", rows) for rows in group_copies(samples, locations)]
         found += group_by_name(keys, locations, group_by == "name")
     times = capture_times([file_stem(path) for path in paths], records, locations)
     gap: float | None = None

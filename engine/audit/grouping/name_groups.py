@@ -5,6 +5,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from engine.audit.grouping.folder_groups import Location
+from engine.data.dataset import Sample
+from engine.data.folders.split_names import Split
 from engine.data.groups.copy_names import are_copies, original_name
 from engine.data.groups.name_patterns import NameKeys, parse_name
 from engine.data.groups.photo_groups import GroupKind
@@ -25,17 +27,26 @@ def file_stem(path: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def group_copies(paths: Sequence[str], locations: Sequence[Location]) -> list[list[int]]:
-    """Return groups of rows whose file names are those of copies or augmented versions of one image."""
+def group_copies(samples: Sequence[Sample], locations: Sequence[Location]) -> list[list[int]]:
+    """Return groups of rows whose file names are those of copies or augmented versions of one image.
+
+    Files without a mark of a copy that have one name in train/ and in val/ are different images, since the numbers in
+    both usually start from 1.
+    """
     found: dict[Hashable, list[int]] = defaultdict(list)
-    kinds: dict[Hashable, list[str]] = defaultdict(list)
-    for row, (path, location) in enumerate(zip(paths, locations)):
-        original, kind = original_name(file_stem(path))
+    originals, kinds = zip(*(original_name(file_stem(sample.path)) for sample in samples))
+    for row, (original, location) in enumerate(zip(originals, locations)):
         folders = tuple(name for name in location.subfolders if name.casefold() not in _AUGMENTED_FOLDERS)
-        key = (location.class_folder, folders, original)
-        found[key].append(row)
-        kinds[key].append(kind)
-    return [rows for key, rows in found.items() if are_copies(str(key[2]), kinds[key])]  # type: ignore[index]
+        found[location.class_folder, folders, original].append(row)
+    groups: list[list[int]] = []
+    for rows in found.values():
+        by_split: dict[Split, list[int]] = defaultdict(list)
+        for row in rows:
+            by_split[samples[row].split].append(row)
+        num_originals = len({samples[row].split for row in rows if not kinds[row]})
+        parts = list(by_split.values()) if num_originals > 1 else [rows]
+        groups += [part for part in parts if are_copies(originals[part[0]], [kinds[row] for row in part])]
+    return groups
 
 
 def parse_names(paths: Sequence[str]) -> list[NameKeys]:

@@ -2,6 +2,10 @@
 
 import pytest
 
+from engine.audit.grouping.folder_groups import locate
+from engine.audit.grouping.name_groups import group_copies
+from engine.data.dataset import Sample
+from engine.data.folders.split_names import Split
 from tests.photos import groups_by_name
 
 _TIED = [
@@ -113,3 +117,18 @@ def test_by_name_any_prefix_counts() -> None:
     assert groups_by_name(*paths) == set()
     assert groups_by_name(*paths, group_by="name") == {frozenset(paths[:3]), frozenset(paths[3:])}
     assert groups_by_name(*(f"ant/IMG_{number}.jpg" for number in range(9)), group_by="name") == set()
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("train/ant/ant-000 val/ant/ant-000 test/ant/ant-000", []),
+        ("train/ant/ant-000 val/ant/ant-000_flip", [[0, 1]]),
+        ("train/ant/ant-000 train/ant/ant-000_flip val/ant/ant-000", [[0, 1]]),
+        ("train/ant/ant-000_flip val/ant/ant-000_rot90", [[0, 1]]),
+    ],
+)
+def test_images_of_one_name_in_two_splits_are_copies_only_by_a_mark(names: str, expected: list[list[int]]) -> None:
+    splits: dict[str, Split] = {"train": "train", "val": "val", "test": "test"}
+    samples = [Sample(f"{name}.jpg", 0, splits[name.split("/")[0]]) for name in names.split()]
+    assert group_copies(samples, locate(samples, ["ant"])) == expected
