@@ -74,7 +74,8 @@ def inject_faults(folder: Path, lasts: bool) -> Iterator[Outcome]:
     Raises:
         EngineError: A model file cannot be opened after the error.
     """
-    dataset = split(scan(write_classes(folder / "data", {"red": 8, "blue": 8})), 0.25, 0)
+    # Enough images for calibration, and for no warning that images are few
+    dataset = split(scan(write_classes(folder / "data", {"red": 24, "blue": 24})), 0.42, 0)
     with use_disk(FailingDisk()) as disk:
         expected = final_state(run_to_end(jobs.train(dataset, TINY, folder / "undisturbed")))
     for number, what in enumerate(disk.requests):

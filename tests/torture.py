@@ -37,6 +37,8 @@ CONFIG = (
     RunConfig()
     .changed("data", image_size=32)
     .changed("training", epochs=3, batch_size=8, device="cpu", checkpoint_minutes=0, ema_decay=0.9)
+    # As set, because a run stores what it has chosen for the automatic values
+    .changed("training", precision="float32", threads=1)
     .changed("augment", mixup_alpha=0.4, random_erasing=0.5)
     .changed("model", dropout=0.3)
 )

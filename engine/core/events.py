@@ -92,7 +92,7 @@ class RunStarted(FiniteModel):
     """Number of parameters that this run trains."""
     epochs: Count
     criterion: Criterion = "accuracy"
-    """How the best epoch is chosen."""
+    """Criterion that chooses the best epoch."""
     unmeasured: tuple[str, ...] = ()
     """The first few classes without validation images."""
     num_unmeasured: Count = 0

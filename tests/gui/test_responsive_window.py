@@ -134,13 +134,19 @@ def test_results_are_read_and_sorted_in_a_job(
     assert set(read) == {"job"}
 
 
-def test_keys_in_review_are_written_in_order_in_a_job(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _write_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a dataset whose 12 images the audit calls unreadable, so that all are in the review queue."""
     root = write_classes(tmp_path / "data", {"red": 6, "blue": 6})
     paths = [sample.path for sample in scan(root).samples]
     audit = Audit(unreadable=tuple(Unreadable(path=path, reason="This file is empty.") for path in paths))
     monkeypatch.setattr(jobs, "check", lambda *_: _return(audit))
+    return root
+
+
+def test_keys_in_review_are_written_in_order_in_a_job(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = _write_unreadable(tmp_path, monkeypatch)
     writes = _record_threads(monkeypatch, labels, "append_decision")
     reads = _record_threads(monkeypatch, labels, "read_decisions")
     builds = _record_threads(monkeypatch, labels, "build_queue")
@@ -162,10 +168,7 @@ def test_keys_in_review_are_written_in_order_in_a_job(
 def test_decisions_are_written_before_the_window_closes(
     window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = write_classes(tmp_path / "data", {"red": 6, "blue": 6})
-    paths = [sample.path for sample in scan(root).samples]
-    audit = Audit(unreadable=tuple(Unreadable(path=path, reason="This file is empty.") for path in paths))
-    monkeypatch.setattr(jobs, "check", lambda *_: _return(audit))
+    root = _write_unreadable(tmp_path, monkeypatch)
     window.open_paths([root])
     wait_for_jobs(qtbot, window)
     page = window.dataset_page

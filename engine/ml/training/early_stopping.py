@@ -13,7 +13,7 @@ class EarlyStopping(BaseModel):
     patience: int
     """Epochs without improvement before training stops; 0 never stops."""
     criterion: Criterion = "accuracy"
-    """How the best epoch is chosen, see `engine.results.imbalance.choose_criterion`."""
+    """Criterion that chooses the best epoch, see `engine.results.imbalance.choose_criterion`."""
     best: Best | None = None
     num_since_best: int = 0
 

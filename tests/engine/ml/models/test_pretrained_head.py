@@ -32,27 +32,23 @@ def test_squeezenets_convolution_becomes_the_head_of_the_classes_that_the_file_n
     assert torch.equal(model.head.weight, theirs.classifier[1].weight.flatten(1))
 
 
-def test_a_head_for_other_classes_is_ignored_without_a_warning(theirs, tmp_path):
-    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+def assert_only_the_backbone_is_loaded(theirs, path):
+    torch.save(theirs.state_dict(), path)
     torch.manual_seed(0)
     initial = build_model(TINY, 5, 64, 0.1).head.weight.clone()
     torch.manual_seed(0)
-    model, events = load(tmp_path / "weights.pth")
+    model, events = load(path)
     assert events == []
     assert torch.equal(initial, model.head.weight)
     assert_same_backbone(model, theirs)
+
+
+def test_a_head_for_other_classes_is_ignored_without_a_warning(theirs, tmp_path):
+    assert_only_the_backbone_is_loaded(theirs, tmp_path / "weights.pth")
 
 
 def test_a_head_is_never_taken_over_by_number(tmp_path):
-    theirs = models.get_model(TINY, weights=None, num_classes=5)
-    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
-    torch.manual_seed(0)
-    initial = build_model(TINY, 5, 64, 0.1).head.weight.clone()
-    torch.manual_seed(0)
-    model, events = load(tmp_path / "weights.pth")
-    assert events == []
-    assert torch.equal(initial, model.head.weight)
-    assert_same_backbone(model, theirs)
+    assert_only_the_backbone_is_loaded(models.get_model(TINY, weights=None, num_classes=5), tmp_path / "weights.pth")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_after_any_failed_disk_request_the_model_opens_and_the_result_is_that_of
     for outcome in results:
         assert outcome.failure or outcome.was_over, f"a failed {outcome.what} was not reported"
         messages = [*outcome.warnings, *([outcome.failure] if outcome.failure else [])]
-        assert all(re.fullmatch(r"[A-Z0-9][^\n]*\.", message) for message in messages)
+        assert all(re.fullmatch(r"[A-Z][^\n]*\.", message) for message in messages)
         assert outcome.is_identical, f"after a failed {outcome.what}"
 
 
