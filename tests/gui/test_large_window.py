@@ -1,4 +1,7 @@
-"""The window stays responsive with 1,000 classes and 100,000 images."""
+"""The window stays responsive with 1,000 classes and 100,000 images.
+
+Calls of functions are counted, since times differ between machines. `python -m tests.gui.large_window` measures times.
+"""
 
 import json
 import os
@@ -11,28 +14,33 @@ from pytestqt.qtbot import QtBot
 
 from gui.models.image_model import GridItem, ImageModel, LazyItems
 from gui.widgets.images.image_grid import ImageGrid
-from tests.gui.large_window import LIMIT_MS, SMALL
+from tests.gui.large_window import SMALL
 
+MAX_CALLS = 50_000
+"""Half the number of images."""
 THEME = "theme"
 """Qt polishes all widgets, which takes as long for any data."""
 
 
 @pytest.mark.slow
-@pytest.mark.measures
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(("num_classes", "num_images"), [(150, 3000), (1000, 100_000)])
-def test_no_handler_of_the_gui_thread_takes_50_ms(num_classes: int, num_images: int) -> None:
-    command = [sys.executable, "-m", "tests.gui.large_window", str(num_classes), str(num_images), "--json"]
+def test_the_work_of_each_handler_of_the_gui_thread_does_not_grow_with_the_number_of_images() -> None:
+    few, many = _count_calls(150, 3000), _count_calls(1000, 100_000)
+    assert len(few) > 20
+    for step, num_calls in many.items():
+        assert num_calls < 3 * few[step] + MAX_CALLS // 10, step
+        if not step.startswith(THEME):
+            assert num_calls < MAX_CALLS, step
+
+
+def _count_calls(num_classes: int, num_images: int) -> dict[str, int]:
+    """Return the highest number of calls that a handler makes in each step of a tour through the window."""
+    command = [sys.executable, "-m", "tests.gui.large_window", str(num_classes), str(num_images), "--calls"]
     folder = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    longest: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    large = {step: took for step, took in longest.items() if step and not step.startswith(SMALL)}
-    assert len(large) > 20
-    assert {step: took for step, took in large.items() if took > LIMIT_MS and not step.startswith(THEME)} == {}
-    for step, took in large.items():
-        if step.startswith(THEME):
-            assert took < 2 * longest[SMALL + step]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    numbers: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return {step: number for step, number in numbers.items() if step and not step.startswith(SMALL)}
 
 
 def test_the_grid_of_images_visits_only_those_that_are_visible(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Measure for how long the GUI thread works before its event loop comes back."""
+"""Measure how much the GUI thread works before its event loop comes back."""
 
 import cProfile
 import pstats
@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 
 from PySide6.QtCore import QAbstractEventDispatcher, QCoreApplication, QEvent, QObject, QTimer
 
@@ -15,33 +16,57 @@ _TIMER_MS = 5
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of the event loop, or one action: the CPU time of the GUI thread, and its most costly calls."""
+    """One turn of the event loop, or one action: what it cost, and its most costly calls."""
 
     step: str
-    milliseconds: float
+    cost: float
     calls: str
 
 
-class LoopTimes(QObject):
+def thread_milliseconds() -> float:
+    """Return the CPU time of this thread in milliseconds; wall-clock time includes other threads and programs."""
+    return 1000 * time.thread_time()
+
+
+class CallCounter:
+    """Counts the calls of functions in this thread: the same on each machine, idle or busy.
+
+    Functions written in C are counted as one call, however long they take.
+    """
+
+    def __init__(self) -> None:
+        self._num_calls = 0
+        sys.setprofile(self._on_profile_event)
+
+    def _on_profile_event(self, frame: FrameType, event: str, _argument: object) -> None:
+        if event in {"call", "c_call"} and frame.f_code.co_filename != __file__:
+            self._num_calls += 1
+
+    def __call__(self) -> float:
+        """Return the number of calls until now."""
+        return self._num_calls
+
+
+class LoopCosts(QObject):
     """Measures each event that the event loop of this thread handles, and each action of a test outside of it.
 
     A measurement ends when Qt delivers the next event that no Python function has caused, or when the loop waits, so
-    each handler is measured as a whole. The CPU time of the thread is measured instead of wall-clock time, because
-    other threads and programs run on the same cores.
+    each handler is measured as a whole.
 
     Args:
-        limit_ms: Turns that take longer are kept.
+        read_cost: Returns a number that grows with the work of this thread, such as its CPU time.
+        limit: Turns that cost more are kept.
         is_profiled: Whether to find the costly calls, which makes everything slower.
     """
 
-    def __init__(self, limit_ms: float, is_profiled: bool = False) -> None:
+    def __init__(self, read_cost: Callable[[], float], limit: float, is_profiled: bool = False) -> None:
         super().__init__()
         self.step = ""
-        self.too_long: list[Turn] = []
-        self.longest: dict[str, float] = {}
+        self.too_high: list[Turn] = []
+        self.highest: dict[str, float] = {}
         self.num_turns = 0
-        self._limit_ms, self._is_profiled = limit_ms, is_profiled
-        self._start = time.thread_time()
+        self._read_cost, self._limit, self._is_profiled = read_cost, limit, is_profiled
+        self._start = self._read_cost()
         self._profile: cProfile.Profile | None = None
         dispatcher = QAbstractEventDispatcher.instance()
         assert dispatcher is not None
@@ -77,16 +102,16 @@ class LoopTimes(QObject):
         if self._is_profiled:
             self._profile = cProfile.Profile()
             self._profile.enable()
-        self._start = time.thread_time()
+        self._start = self._read_cost()
 
     def _end(self) -> None:
-        milliseconds = 1000 * (time.thread_time() - self._start)
+        cost = self._read_cost() - self._start
         if self._profile is not None:
             self._profile.disable()
         self.num_turns += 1
-        self.longest[self.step] = max(self.longest.get(self.step, 0.0), milliseconds)
-        if milliseconds > self._limit_ms:
-            self.too_long.append(Turn(self.step, milliseconds, _costly_calls(self._profile)))
+        self.highest[self.step] = max(self.highest.get(self.step, 0.0), cost)
+        if cost > self._limit:
+            self.too_high.append(Turn(self.step, cost, _costly_calls(self._profile)))
         self._begin()
 
 
