@@ -14,7 +14,7 @@ CRITERION_TEXTS: dict[Criterion, str] = {
     "balanced_loss": "lowest loss averaged over the classes, as they differ in size",
     "last": "the last one, as validation images of one class cannot choose",
 }
-"""Why the best epoch is the best one."""
+"""Description of the best epoch by the criterion that chose it."""
 
 
 def imbalance_ratio(counts: Sequence[int]) -> float:

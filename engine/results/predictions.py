@@ -29,7 +29,7 @@ class Prediction:
     """Classes and probabilities (0..1), most likely first."""
     error: str | None = None
     decision: PredictionDecision | None = None
-    """Whether the label stands or a person should check the image; None for an error."""
+    """One of the three decisions above; None for an error."""
     similarity: float | None = None
     """Mean cosine similarity to the nearest training images; None if the model file has no reference embeddings."""
     classes: tuple[str, ...] = field(default=(), compare=False, repr=False)

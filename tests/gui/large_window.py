@@ -5,6 +5,7 @@ With `--calls` it prints the highest number of calls in each step as JSON instea
 """
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -225,15 +226,15 @@ def _metadata(names: tuple[str, ...]) -> ModelMetadata:
 
 
 def measure(
-    num_classes: int, num_images: int, read_cost: Callable[[], float] = thread_milliseconds, is_profiled: bool = False
+    num_classes: int, num_images: int, read_cost: Callable[[], float], limit: float, is_profiled: bool = False
 ) -> LoopCosts:
-    """Visit all pages with little data, then with much, and return the measurements."""
+    """Visit all pages with little data, then with much, and return the measurements; see LoopCosts."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CLASSIFOLD_HOME"] = f"{folder}/home"
         roots = [write_classes(Path(folder) / name, {"red": 4, "blue": 4}) for name in ("small", "large")]
         small, large = scan(roots[0]), make_dataset(roots[1], num_classes, num_images)
         app = QApplication(sys.argv[:1])
-        costs = LoopCosts(read_cost, LIMIT_MS, is_profiled)
+        costs = LoopCosts(read_cost, limit, is_profiled)
         tour = Tour(app, costs)
         # The first chart of its kind takes long for any data
         tour.run(small, 8, make_runs(roots[0], small, 2), SMALL)
@@ -246,9 +247,9 @@ def measure(
 def main(num_classes: int, num_images: int, is_profiled: bool, counts_calls: bool) -> int:
     """Print the measurements and return the exit code."""
     if counts_calls:
-        print(json.dumps(measure(num_classes, num_images, CallCounter()).highest))  # noqa: T201
+        print(json.dumps(measure(num_classes, num_images, CallCounter(), math.inf).highest))  # noqa: T201
         return 0
-    costs = measure(num_classes, num_images, is_profiled=is_profiled)
+    costs = measure(num_classes, num_images, thread_milliseconds, LIMIT_MS, is_profiled)
     for step, milliseconds in costs.highest.items():
         print(f"{milliseconds:7.1f} ms  {step}")  # noqa: T201
     too_long = [turn for turn in costs.too_high if not turn.step.startswith(SMALL)]

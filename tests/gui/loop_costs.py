@@ -64,7 +64,6 @@ class LoopCosts(QObject):
         self.step = ""
         self.too_high: list[Turn] = []
         self.highest: dict[str, float] = {}
-        self.num_turns = 0
         self._read_cost, self._limit, self._is_profiled = read_cost, limit, is_profiled
         self._start = self._read_cost()
         self._profile: cProfile.Profile | None = None
@@ -108,7 +107,6 @@ class LoopCosts(QObject):
         cost = self._read_cost() - self._start
         if self._profile is not None:
             self._profile.disable()
-        self.num_turns += 1
         self.highest[self.step] = max(self.highest.get(self.step, 0.0), cost)
         if cost > self._limit:
             self.too_high.append(Turn(self.step, cost, _costly_calls(self._profile)))

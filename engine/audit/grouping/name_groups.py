@@ -43,8 +43,8 @@ def group_copies(samples: Sequence[Sample], locations: Sequence[Location]) -> li
         by_split: dict[Split, list[int]] = defaultdict(list)
         for row in rows:
             by_split[samples[row].split].append(row)
-        num_originals = len({samples[row].split for row in rows if not kinds[row]})
-        parts = list(by_split.values()) if num_originals > 1 else [rows]
+        splits_of_originals = {samples[row].split for row in rows if not kinds[row]}
+        parts = list(by_split.values()) if len(splits_of_originals) > 1 else [rows]
         groups += [part for part in parts if are_copies(originals[part[0]], [kinds[row] for row in part])]
     return groups
 

@@ -23,7 +23,7 @@ _MAX_CHUNKS = 1_000_000
 
 @dataclass(frozen=True)
 class Layout:
-    """Where and how the samples of the first page are stored."""
+    """Types and places of the samples of the first page."""
 
     width: int
     height: int

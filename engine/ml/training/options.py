@@ -58,6 +58,6 @@ class LoopPlan:
     ema_decay: float
     """Decay of the exponential moving average of the weights; 0: no average."""
     balance: Balance
-    """When the loss gets class weights."""
+    """Correction for classes of different size."""
     checkpoint_minutes: float
     seed: int
