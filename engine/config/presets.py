@@ -1,9 +1,7 @@
 """Default settings for a dataset and this machine."""
 
-import os
-from pathlib import Path
-
-from engine.config.backbones import Backbone, find_backbone
+from engine.config.backbones import find_backbone
+from engine.config.local_weights import is_on_this_machine
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
 
@@ -19,24 +17,13 @@ SCRATCH_BATCH, SCRATCH_LR = 16, 5e-3
 """Small batches give more steps: on the sample dataset, batches of 32 gained half as much in the same time."""
 
 
-def weights_folder() -> Path:
-    """Return the folder of downloaded weights: the cache of torch, so that no file is downloaded twice."""
-    cache = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "torch"
-    return Path(cache) / "hub" / "checkpoints"
-
-
-def is_downloaded(backbone: Backbone) -> bool:
-    """Return True if the ImageNet weights of `backbone` are on this machine."""
-    return bool(backbone.weights_file) and (weights_folder() / backbone.weights_file).is_file()
-
-
 def suggest_config(dataset: Dataset) -> RunConfig:
     """Return default settings for a dataset: ImageNet weights if they are on this machine, else from scratch.
 
     The default settings never cause a download.
     """
     num_train = max(1, len(dataset.of_split("train")))
-    if is_downloaded(find_backbone(PRETRAINED_BACKBONE)):
+    if is_on_this_machine(find_backbone(PRETRAINED_BACKBONE)):
         seconds = min(MAX_BUDGET_SECONDS, max(MIN_BUDGET_SECONDS, num_train // 4))
         config = RunConfig().changed("model", backbone=PRETRAINED_BACKBONE, weights="default")
         return config.changed("training", budget=f"{seconds}s")

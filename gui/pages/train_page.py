@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from engine.config.backbones import BACKBONES, find_backbone
-from engine.config.presets import is_downloaded
+from engine.config.local_weights import is_on_this_machine
 from engine.config.settings import RunConfig
 from engine.core.events import RunDone, RunStarted, Warned
 from engine.core.formatting import millions, size
@@ -195,7 +195,7 @@ class TrainPage(QWidget):
         self.weights_box.show_choice(row, config.model.weights)
         if not is_training:
             self.plot.show_plan(config)
-        needs_download = config.model.weights == "default" and not is_downloaded(row)
+        needs_download = config.model.weights == "default" and not is_on_this_machine(row)
         train_text = f"Download {size(row.weights_mb)} and train" if needs_download else "Train"
         self.train_button.setText("Stop and keep best" if is_training else train_text)
         self.train_button.setEnabled(is_training or (dataset is not None and len(dataset.classes) > 1))

@@ -10,7 +10,10 @@ from torch.overrides import TorchFunctionMode
 from torchvision import models
 
 from engine.config.backbones import find_backbone
+from engine.ml.models.efficientnet_lite import EfficientNetLite
 from engine.ml.models.se_resnet import SEResNet
+
+_OWN_NETWORKS: dict[str, Callable[[], nn.Module]] = {"se_resnet": SEResNet, "efficientnet_lite0": EfficientNetLite}
 
 
 class Head(nn.Linear):
@@ -120,8 +123,8 @@ def train_mode(model: Classifier, head_only: bool, freeze_norms: bool = False) -
 
 
 def _build_backbone(name: str, image_size: int) -> nn.Module:
-    if name == "se_resnet":
-        return SEResNet()
+    if name in _OWN_NETWORKS:
+        return _OWN_NETWORKS[name]()
     options: dict[str, Any] = {}
     if name.startswith("vit_"):
         options["image_size"] = image_size

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from engine.config.backbones import Backbone
-from engine.config.presets import weights_folder
+from engine.config.local_weights import weights_path
 from engine.core.errors import EngineError
 from engine.core.events import Event, Warned
 from engine.core.formatting import listing
 from engine.ml.models.build import Classifier
+from engine.ml.models.included_weights import load_included_weights
 from engine.ml.models.pretrained_head import load_head
 from engine.ml.models.weight_download import download
 from engine.ml.models.weight_files import read_weights
@@ -31,7 +32,7 @@ def load_pretrained(
     Args:
         model: The network to load into.
         backbone: Its row in the catalog.
-        source: "none", "default" (ImageNet weights, downloaded if necessary), or the path of a file.
+        source: "none", "default" (ImageNet weights, included or downloaded if necessary), or the path of a file.
         classes: Names of the classes of `model`, in the order of its head.
 
     Raises:
@@ -46,7 +47,10 @@ def load_pretrained(
                 f"There are no ImageNet weights for {backbone.name}. "
                 "Use a file or no pretrained weights, or choose another backbone such as mobilenet_v2."
             )
-        path = weights_folder() / backbone.weights_file
+        path = weights_path(backbone)
+        if backbone.is_included:
+            load_included_weights(model, path)
+            return
         if not path.is_file():
             yield from download(backbone.weights_url, path)
     file = read_weights(path)

@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
 from engine.config.backbones import NON_COMMERCIAL, WEIGHTS_HOST, Backbone
-from engine.config.presets import is_downloaded
+from engine.config.local_weights import is_on_this_machine
 from engine.core.formatting import size
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
@@ -46,7 +46,7 @@ class WeightsBox(QWidget):
         self.imagenet.setEnabled(has_weights)
         if not has_weights:
             self._note.setText("Not available for this backbone.")
-        elif is_downloaded(backbone):
+        elif is_on_this_machine(backbone):
             self._note.setText("Already on this computer. Recommended for small datasets.")
         else:
             self._note.setText(f"Downloads {size(backbone.weights_mb)} from {WEIGHTS_HOST} when you train.")

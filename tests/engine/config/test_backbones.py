@@ -3,12 +3,14 @@
 import pytest
 from torchvision import models
 
-from engine.config.backbones import BACKBONES, NON_COMMERCIAL, WEIGHTS_HOST, find_backbone
+from engine.config.backbones import BACKBONES, INCLUDED_BACKBONE, NON_COMMERCIAL, WEIGHTS_HOST, find_backbone
+from engine.config.local_weights import weights_path
 from engine.core.errors import EngineError
+from engine.ml.models.efficientnet_lite import EfficientNetLite
 from engine.ml.models.se_resnet import SEResNet
 from engine.ml.models.summary import summarize
 
-IMAGENET = [name for name in BACKBONES if name != "se_resnet"]
+IMAGENET = [name for name in BACKBONES if name not in ("se_resnet", INCLUDED_BACKBONE)]
 
 
 def default_weights(name):
@@ -61,6 +63,15 @@ def test_the_row_of_se_resnet_agrees_with_the_model():
     assert row.multiply_adds == round(summarize("se_resnet", 1000, row.image_size).multiply_adds / 1e6)
     assert row.weights_mb == pytest.approx(num_parameters * 4 / 1e6, abs=0.2)
     assert (row.top1, row.weights_file) == (None, "")
+
+
+def test_the_row_of_the_included_network_agrees_with_the_model_and_its_file():
+    row = BACKBONES[INCLUDED_BACKBONE]
+    num_parameters = sum(parameter.numel() for parameter in EfficientNetLite(1000).parameters())
+    assert row.num_parameters == num_parameters
+    assert row.multiply_adds == round(summarize(INCLUDED_BACKBONE, 1000, row.image_size).multiply_adds / 1e6)
+    assert row.weights_mb == pytest.approx(weights_path(row).stat().st_size / 1e6, abs=0.05)
+    assert (row.mean, row.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_an_unknown_name_raises_an_error_with_similar_names():

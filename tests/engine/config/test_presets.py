@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from engine.config.backbones import find_backbone
-from engine.config.presets import PRETRAINED_BACKBONE, demo_config, is_downloaded, suggest_config, weights_folder
+from engine.config.local_weights import is_on_this_machine, weights_folder
+from engine.config.presets import PRETRAINED_BACKBONE, demo_config, suggest_config
 from engine.data.dataset import Dataset, Sample
 
 
@@ -12,7 +13,7 @@ def _dataset(num_images: int) -> Dataset:
 
 
 def test_default_settings_never_download_weights() -> None:
-    assert not is_downloaded(find_backbone(PRETRAINED_BACKBONE))
+    assert not is_on_this_machine(find_backbone(PRETRAINED_BACKBONE))
     assert suggest_config(_dataset(100)).model.weights == "none"
 
 

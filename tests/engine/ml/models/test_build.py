@@ -25,6 +25,7 @@ HEAD_NAMES = {
     "maxvit_t": "classifier.5",
     "convnext_tiny": "classifier.2",
     "mobilenet_v3_small": "classifier.3",
+    "efficientnet_lite0": "fc",
     "se_resnet": "fc",
 }
 

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 import torch
 
-from engine.config.backbones import BACKBONES, Backbone, find_backbone
+from engine.config.backbones import BACKBONES, INCLUDED_BACKBONE, Backbone, find_backbone
 from engine.core.errors import EngineError
 from engine.core.events import Progress, Warned
 from engine.ml.models.build import build_model
@@ -23,7 +23,8 @@ from tests.engine.ml.models.pretrained_files import (
 from tests.engine.ml.models.weights_server import serve
 from tests.engine.ml.networks import SMALL, flatten_all, make_meta_model, shared_file
 
-IMAGENET = [name for name in BACKBONES if name != "se_resnet"]
+OWN = ("se_resnet", INCLUDED_BACKBONE)
+IMAGENET = [name for name in BACKBONES if name not in OWN]
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def assert_everything_fits(name, tmp_path):
     assert (unexpected_keys, missing_keys) == ([], [])
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "se_resnet"])
+@pytest.mark.parametrize("name", [name for name in SMALL if name not in OWN])
 def test_the_weights_of_each_family_match(name, tmp_path):
     assert_everything_fits(name, tmp_path)
 

@@ -20,7 +20,7 @@ CONTENT = random.Random(0).randbytes(3_000_000)
 NAME = f"network-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
 
 
-def test_a_file_is_downloaded_with_progress_in_bytes(tmp_path):
+def test_a_file_is_on_this_machine_with_progress_in_bytes(tmp_path):
     with serve({NAME: CONTENT}) as host:
         events = list(download(f"{host}/{NAME}", tmp_path / "cache" / NAME))
     assert (tmp_path / "cache" / NAME).read_bytes() == CONTENT
