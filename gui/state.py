@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.audit.findings import Audit
 from engine.audit.review_queue import Review
+from engine.config.presets import DatasetFacts, resolve
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
 from engine.data.pixels.grey_range import GreyRanges
@@ -33,7 +34,8 @@ class AppState(QObject):
         self._audit = Audit()
         self._summary: DatasetSummary | None = None
         self._review: Review | None = None
-        self._config = RunConfig()
+        self._settings, self._facts = RunConfig(), DatasetFacts(0)
+        self._config = resolve(self._settings, self._facts)
         self._run: Run | None = None
         self._model: Path | None = None
         self._model_metadata: ModelMetadata | None = None
@@ -78,14 +80,29 @@ class AppState(QObject):
 
     @property
     def config(self) -> RunConfig:
-        """The settings of the next run."""
+        """The settings of the next run: those that the user chose, and presets for the others."""
         return self._config
 
-    def set_config(self, config: RunConfig) -> None:
-        """Replace the settings of the next run."""
+    @property
+    def settings(self) -> RunConfig:
+        """The settings that the user chose; the other fields are not set."""
+        return self._settings
+
+    def set_config(self, settings: RunConfig, facts: DatasetFacts | None = None) -> None:
+        """Replace the settings that the user chose, and the properties of the dataset that presets depend on."""
+        self._settings, self._facts = settings, facts or self._facts
+        config = resolve(self._settings, self._facts)
         if config != self._config:
             self._config = config
             self.config_changed.emit()
+
+    def change_config(self, section: str, **values: object) -> None:
+        """Choose values for fields of one section of the settings.
+
+        Raises:
+            pydantic.ValidationError: A value is not allowed.
+        """
+        self.set_config(self._settings.changed(section, **values))
 
     @property
     def run(self) -> Run | None:

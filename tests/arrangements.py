@@ -15,13 +15,14 @@ from engine.data.label_overrides import append_decision
 from engine.ml.models.model_file import load_model, save_model
 from engine.runs.run_folder import Run
 from tests.images import draw_scene
+from tests.scratch_config import scratch_config
 
 CLASSES = ("heads", "tails")
 NUM_IMAGES = 80
 LABEL_SEED = 700_000
 """Gives a run whose accuracy is near one half, so that chance and the choice of the best epoch do not fail a test."""
 CONFIG = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=32, val_fraction=0.3)
     .changed("model", dropout=0.0)
     .changed("augment", crop_scale=1.0, horizontal_flip=0.0, brightness=0.0, contrast=0.0, saturation=0.0)

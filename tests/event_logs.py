@@ -9,8 +9,9 @@ from engine.core.paths import default_runs_folder
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.runs.run_folder import Run, create_run
+from tests.scratch_config import scratch_config
 
-CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=4, batch_size=8, device="cpu")
+CONFIG = scratch_config().changed("data", image_size=16).changed("training", epochs=4, batch_size=8, device="cpu")
 
 
 def make_run(root: Path, name: str, *events: Event, config: RunConfig = CONFIG) -> Run:

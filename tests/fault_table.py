@@ -12,7 +12,6 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.cache import cache_folder
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
@@ -23,9 +22,10 @@ from engine.ml.models.model_file import load_model
 from engine.runs.run_folder import Run
 from tests.failing_disk import FailingDisk, use_disk
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 TINY = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16)
     .changed("training", epochs=2, batch_size=16, device="cpu", checkpoint_minutes=0)
     .changed("optim", lr=5e-3)

@@ -20,7 +20,6 @@ from safetensors.torch import save
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.config.backbones import BACKBONES
-from engine.config.settings import RunConfig
 from engine.ml.models import se_resnet
 from engine.ml.models.build import Classifier, build_model
 from engine.ml.models.learnt_digests import read_learnt
@@ -35,6 +34,7 @@ from engine.ml.runtime.precision import PrecisionChoice
 from engine.ml.training.checkpoint import open_checkpoint, write_checkpoint
 from engine.ml.training.early_stopping import EarlyStopping
 from engine.ml.training.optim import parameter_groups
+from tests.scratch_config import scratch_config
 
 KINDS = (".model.safetensors", ".weights.safetensors", ".pth", ".legacy.pth", ".pt", ".checkpoint.safetensors")
 _MODEL, _WEIGHTS, _TORCH, _OLD_TORCH, _OLD_CHECKPOINT, _CHECKPOINT = KINDS
@@ -110,7 +110,7 @@ def _valid_file(kind: str) -> bytes:
         path = Path(folder) / f"file{kind}"
         if kind == _MODEL:
             metadata = make_metadata(
-                RunConfig().changed("model", backbone="squeezenet1_1"),
+                scratch_config().changed("model", backbone="squeezenet1_1"),
                 ("ant", "bee"),
                 Preprocessing(_SIDE, "crop", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)),
                 torch.float32,

@@ -15,13 +15,13 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
-from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
 from gui import theme
 from gui.app import make_window
 from gui.main_window import DATASET, EXPORT, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
 from tests.event_logs import epoch_done, make_run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 _PAGES = {"dataset": DATASET, "train": TRAIN, "results": RESULTS, "predict": PREDICT, "runs": RUNS}
 _DUPLICATES = {"ring/ring-000.png": "star/star-900.png", "dots/dots-001.png": "dots/dots-900.png"}
@@ -195,7 +195,7 @@ class Screenshots:
 
 def write_interrupted_runs() -> None:
     """Write two run folders as they are after a power cut."""
-    config = RunConfig().changed("training", epochs=10)
+    config = scratch_config().changed("training", epochs=10)
     with tempfile.TemporaryDirectory() as folder:
         for name, num_epochs in (("leaves 2026-11-21", 0), ("ants 2026-11-24", 3)):
             root = write_classes(Path(folder) / name.split()[0], {"red": 40, "blue": 40})

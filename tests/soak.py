@@ -21,11 +21,11 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
-from engine.config.settings import RunConfig
 from gui.app import make_window
 from gui.job import Job
 from gui.main_window import DATASET, PREDICT, RESULTS, RUNS, TRAIN, MainWindow
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 MAX_INCREASE_MB = 20.0
 _WARM_UP = 10
@@ -35,7 +35,7 @@ _HEADER = (
     "| part | memory at step {step} | at the end | increase in the second half (fitted line) | threads | open files "
     "| jobs left |\n|---|---|---|---|---|---|---|"
 )
-_CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
+_CONFIG = scratch_config().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
 
 
 @dataclass(frozen=True, slots=True)

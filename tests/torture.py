@@ -23,7 +23,6 @@ import engine.core.keep_awake
 import engine.ml.report.history_plot
 import engine.ml.training.loop  # noqa: F401 - imported before the fork, so that the time until a kill is spent in training
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import RunStarted
 from engine.data.dataset import Dataset, scan
@@ -32,9 +31,10 @@ from engine.ml.models.model_file import load_model
 from engine.runs.run_folder import Run, list_runs
 from tests.fault_table import final_state
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 CONFIG = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=32)
     .changed("training", epochs=3, batch_size=8, device="cpu", checkpoint_minutes=0, ema_decay=0.9)
     # As set, because a run stores what it has chosen for the automatic values

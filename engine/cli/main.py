@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         jobs.run_export(Path(arguments[1]))
         return DONE
     try:
-        app = _build_app(_default_settings(arguments))
+        app = _build_app(_default_settings(arguments), arguments)
         code: int = app.cli(prog="classifold", description="Train and use image classifiers.", args=arguments)
     except EngineError as error:
         return _print_error(f"{error.message} ({error.path})" if error.path else error.message, FAILED)
@@ -77,13 +77,13 @@ def _prepare_stdout() -> None:
     sys.stdout.reconfigure(encoding=None if is_ascii else "utf-8", errors="backslashreplace")
 
 
-def _build_app(settings: RunConfig) -> SubcommandApp:
+def _build_app(settings: RunConfig, arguments: Sequence[str]) -> SubcommandApp:
     app = SubcommandApp()
     commands: tuple[Callable[..., int], ...] = (
         training.demo,
         data.sample,
         data.scan,
-        training.train_command(settings),
+        training.train_command(settings, arguments),
         training.resume,
         evaluation.evaluate,
         prediction.predict,

@@ -1,7 +1,7 @@
 """Subcommands that train: train, resume and demo. Each returns the exit code."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from tyro.conf import arg
 from engine import jobs
 from engine.cli.arguments import DataArgument, Flag, RunArgument
 from engine.cli.console import Console
+from engine.cli.given_flags import keep_given
 from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import (
     DONE,
@@ -33,8 +34,11 @@ from engine.runs.locate import locate_model, locate_run
 from engine.runs.run_folder import Run
 
 
-def train_command(settings: RunConfig) -> Callable[..., int]:
-    """Return the subcommand `train`, whose flags have the values of `settings` as defaults."""
+def train_command(defaults: RunConfig, arguments: Sequence[str]) -> Callable[..., int]:
+    """Return the subcommand `train`, whose flags have the values of `defaults` as defaults.
+
+    `arguments` are those of the command line: presets choose the settings that have no flag there.
+    """
 
     def train(
         data: DataArgument,
@@ -42,7 +46,7 @@ def train_command(settings: RunConfig) -> Callable[..., int]:
         out: Path,
         config: Path | None = None,
         events: Flag = False,
-        settings: Annotated[RunConfig, arg(name="")] = settings,
+        settings: Annotated[RunConfig, arg(name="")] = defaults,
     ) -> int:
         """Train a model on a folder of images.
 
@@ -51,10 +55,11 @@ def train_command(settings: RunConfig) -> Callable[..., int]:
             out: Run folder to create; it receives the model, its settings and its history.
             config: JSON file of settings that replace the defaults, such as the config.json of a run.
             events: Print one JSON object per line on stdout, and nothing else there.
-            settings: Settings of the run.
+            settings: Settings of the run. Those that are not given depend on the images and the computer.
         """
         del config  # `main` has read it before, because its values are the defaults of the flags
         console = Console()
+        settings = keep_given(settings, defaults, arguments)
         if os.path.isdir(settings.model.weights):
             settings = settings.changed("model", weights=str(locate_model(Path(settings.model.weights))))
         _train(console, data, settings, out, print_event_json if events else print_event(console))

@@ -124,13 +124,16 @@ class ModelConfig(FiniteModel):
     """Backbone and initial weights."""
 
     backbone: str = Field(
-        "se_resnet", title="Backbone", description="Network architecture; `classifold backbones` lists them all."
+        "auto",
+        title="Backbone",
+        description="Network architecture; `classifold backbones` lists them all. auto: the included pretrained "
+        "network, or se_resnet without pretrained weights.",
     )
     weights: str = Field(
-        "none",
+        "auto",
         title="Pretrained weights",
-        description="none: train from scratch. default: ImageNet weights, downloaded once. "
-        "Or the path of a .pth or .safetensors file.",
+        description="auto: pretrained weights if they are on this computer. none: train from scratch. default: "
+        "ImageNet weights, downloaded once unless they are included. Or the path of a .pth or .safetensors file.",
     )
     dropout: float = Field(
         0.2,
@@ -140,10 +143,17 @@ class ModelConfig(FiniteModel):
         description="Probability of dropping a feature before the classifier during training. 0: off.",
     )
 
+    reason: str = Field(
+        "",
+        max_length=1000,
+        title="Reason",
+        description="Reason for the choice of backbone and weights; written where they were chosen automatically.",
+    )
+
     @property
     def weights_path(self) -> Path | None:
         """The file of the weights, or None if they are not read from a file that the user chose."""
-        return None if self.weights in ("none", "default") else Path(self.weights).expanduser()
+        return None if self.weights in ("auto", "none", "default") else Path(self.weights).expanduser()
 
 
 class OptimConfig(FiniteModel):
@@ -271,6 +281,8 @@ class RunConfig(FiniteModel):
     def changed(self, section: str, **values: object) -> "RunConfig":
         """Return a copy with validated new values for fields of one section.
 
+        Fields that were not set before and are not in `values` stay unset, so that presets can choose them.
+
         Args:
             section: Name of the section, such as "optim".
             values: New values by field name.
@@ -278,4 +290,5 @@ class RunConfig(FiniteModel):
         Raises:
             pydantic.ValidationError: A value is not allowed.
         """
-        return RunConfig.model_validate(self.model_dump() | {section: getattr(self, section).model_dump() | values})
+        chosen = self.model_dump(exclude_unset=True)
+        return RunConfig.model_validate(chosen | {section: chosen.get(section, {}) | values})

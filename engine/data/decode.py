@@ -35,7 +35,7 @@ from engine.data.pixels.tiff_samples import UnusualTiff, may_be_misread, open_un
 from engine.data.pixels.to_rgb import Pixels, to_rgb
 from engine.data.pixels.transparency import scale_transparent_value
 
-__all__ = ["DecodedImage", "Pixels", "decode", "decode_with_header", "thumbnail", "unreadable_reason"]
+__all__ = ["DecodedImage", "Pixels", "decode", "decode_with_header", "read_size", "thumbnail", "unreadable_reason"]
 
 EACH_BY_ITSELF = GreyRanges()
 """No ranges: every image with more than 8 bits per channel is scaled by its own values."""
@@ -96,6 +96,21 @@ def decode_with_header(
     try:
         with open_image_file(path) as file:
             return _decode(file, min_side, grey_ranges)
+    except EngineError as error:
+        raise EngineError(error.message, path) from error
+    except Exception as error:  # Pillow raises many kinds of exceptions for damaged files
+        raise EngineError(unreadable_reason(path, error), path) from error
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Return width and height in pixels from the header of an image file, before it is turned upright.
+
+    Raises:
+        EngineError: The file is not a readable image.
+    """
+    try:
+        with open_image_file(path) as file, _open(file) as image:
+            return image.size
     except EngineError as error:
         raise EngineError(error.message, path) from error
     except Exception as error:  # Pillow raises many kinds of exceptions for damaged files

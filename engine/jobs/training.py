@@ -21,6 +21,7 @@ from engine.data.folders.split_names import SPLITS
 from engine.jobs.base import EventStream, translate_device_errors
 from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings
 from engine.jobs.held_out import find_start_images, separate_held_out
+from engine.jobs.presets import resolve_for
 from engine.runs.event_log import log_events
 from engine.runs.image_folder import require_images
 from engine.runs.run_folder import Run, create_run
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 def split_and_train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
     """Split a dataset, then train as `train` does; unreadable images are also written to the event log of the run."""
+    config = resolve_for(dataset, config)
     scanned = yield from fingerprint_dataset(dataset)
     start = yield from find_start_images(config.model.weights)
     dataset = yield from split_readable(dataset, config.data, scanned, start)
@@ -45,12 +47,13 @@ def train(dataset: Dataset, config: RunConfig, path: Path) -> EventStream[Run]:
 
     Args:
         dataset: The split dataset.
-        config: The settings of the run.
+        config: The settings of the run; those that are not set get the values of the presets.
         path: The run folder to create.
 
     Raises:
         EngineError: The dataset cannot be trained on, or the run folder cannot be created.
     """
+    config = resolve_for(dataset, config)
     scanned = yield from fingerprint_dataset(dataset, is_part=True)
     start = yield from find_start_images(config.model.weights)
     return (yield from _train(dataset, config, path, replace(scanned, unreadable=()), start))

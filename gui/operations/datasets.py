@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from engine import jobs
 from engine.audit.findings import Audit
-from engine.config.presets import demo_config, suggest_config
+from engine.config.presets import DatasetFacts, demo_config
 from engine.config.settings import DataConfig, RunConfig
 from engine.core.paths import home_folder
 from engine.data.dataset import Dataset
@@ -75,7 +75,7 @@ class DatasetOperations(QObject):
 
     def set_val_fraction(self, val_fraction: float) -> None:
         """Split the open dataset again with another validation fraction (0..1)."""
-        self._state.set_config(self._state.config.changed("data", val_fraction=val_fraction))
+        self._state.change_config("data", val_fraction=val_fraction)
         if self._dataset is not None and not self._dataset.has_val:
             self._split()
 
@@ -120,10 +120,10 @@ class DatasetOperations(QObject):
             work = jobs.scan(self._dataset.root)
             self._rescanning.request(partial(self._runner.start, "Reading the folder", work), self._on_rescanned)
 
-    def _on_scanned(self, scanned: tuple[Dataset, RunConfig]) -> None:
-        dataset, config = scanned
+    def _on_scanned(self, scanned: tuple[Dataset, DatasetFacts]) -> None:
+        dataset, facts = scanned
         if self._dataset is None or self._dataset.root != dataset.root:
-            self._state.set_config(config)
+            self._state.set_config(preset_settings(dataset.root), facts)
         self._dataset, self._audit = dataset, Audit()
         self._split()
         data = self._state.config.data
@@ -151,11 +151,15 @@ class DatasetOperations(QObject):
         self._state.set_dataset(prepared)
 
 
-def _scan(path: Path) -> EventStream[tuple[Dataset, RunConfig]]:
-    """Read a folder and suggest the settings for it."""
+def preset_settings(root: Path) -> RunConfig:
+    """Return the settings that are not left to the presets for a folder: those of the sample dataset, else none."""
+    return demo_config() if root == home_folder() / "sample" else RunConfig()
+
+
+def _scan(path: Path) -> EventStream[tuple[Dataset, DatasetFacts]]:
+    """Read a folder and the properties that the presets depend on."""
     dataset = yield from jobs.scan(path)
-    is_sample = dataset.root == home_folder() / "sample"
-    return dataset, demo_config() if is_sample else suggest_config(dataset)
+    return dataset, jobs.read_facts(dataset)
 
 
 def _grouping(data: DataConfig) -> tuple[str, int | None]:

@@ -196,8 +196,7 @@ def _train(dataset: Dataset, audit: Audit | None, config: RunConfig) -> EventStr
     With start weights from a file the split is drawn again, because images that they learnt from stay in training.
     """
     path = new_run_path(dataset.root)
-    is_from_file = config.model.weights not in ("none", "default")
-    if audit is None or (is_from_file and not dataset.has_val):
+    if audit is None or (config.model.weights_path is not None and not dataset.has_val):
         return (yield from jobs.split_and_train(unsplit(dataset), config, path))
     # Unreadable files are removed before the split, so that they do not change the split of the others
     readable = dataset.without(frozenset(bad.path for bad in audit.unreadable))

@@ -130,7 +130,7 @@ class TrainPage(QWidget):
         self.dataset_button.clicked.connect(self.dataset_requested)
         self.results_button.clicked.connect(self.results_requested)
         self.predict_button.clicked.connect(self.predict_requested)
-        self.form.config_edited.connect(self._state.set_config)
+        self.form.field_edited.connect(lambda section, values: self._state.change_config(section, **values))
         self.backbones.activated.connect(self._on_backbone)
         self.weights_box.weights_chosen.connect(lambda weights: self._change_model(weights=weights))
 
@@ -141,7 +141,7 @@ class TrainPage(QWidget):
         self._change_model(backbone=name, weights=weights if is_available else "none")
 
     def _change_model(self, **values: object) -> None:
-        self._state.set_config(self._state.config.changed("model", **values))
+        self._state.change_config("model", **values)
         self._refresh()
 
     def resume(self, run: Run) -> None:

@@ -3,15 +3,15 @@
 import pytest
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from engine.data.splits import split
 from engine.runs.run_folder import Run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 CONFIG = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16)
     .changed("training", epochs=1, batch_size=8, device="cpu")
     .changed("optim", lr=5e-3)

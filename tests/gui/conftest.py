@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
-from engine.config.settings import RunConfig
 from engine.core.paths import default_runs_folder
 from engine.data.dataset import scan
 from engine.results.confusion_matrix import ClassResult
@@ -26,6 +25,7 @@ from gui.main_window import MainWindow
 from gui.operations import Operations
 from gui.state import AppState
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def settle(qtbot: QtBot, operations: Operations) -> Callable[[], None]:
 def evaluated_run(tmp_path: Path) -> Run:
     """A finished run on four images, one of which is misclassified."""
     root = write_classes(tmp_path / "data", {"ant": 2, "bee": 2})
-    run = create_run(default_runs_folder() / "data 1", RunConfig(), scan(root))
+    run = create_run(default_runs_folder() / "data 1", scratch_config(), scan(root))
     images = tuple(
         ImageResult(path=path, label=path[:3], predicted=predicted, confidence=0.9)
         for path, predicted in (

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from engine.audit.findings import Audit, DuplicateGroup, Outlier
-from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset, Sample
 from engine.results.confusion_matrix import class_results, confusion_matrix
 from engine.results.evaluation import Evaluation, ImageResult, Unreadable, write_evaluation
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from tests.event_logs import epoch_done, make_run
+from tests.scratch_config import scratch_config
 
 NUM_EPOCHS = 1000
 
@@ -73,7 +73,7 @@ def make_evaluation(dataset: Dataset, seed: int) -> Evaluation:
 def make_runs(root: Path, dataset: Dataset, num_runs: int) -> list[Run]:
     """Write runs of many epochs on a small folder; the first two have an evaluation of all images of `dataset`."""
     epochs = [epoch_done(number, NUM_EPOCHS) for number in range(1, NUM_EPOCHS + 1)]
-    runs = [make_run(root, f"{root.name} {number}", *epochs, config=RunConfig()) for number in range(num_runs)]
+    runs = [make_run(root, f"{root.name} {number}", *epochs, config=scratch_config()) for number in range(num_runs)]
     for seed, run in enumerate(runs[:2]):
         write_evaluation(make_evaluation(dataset, seed), run.results_path)
         run.model_path.write_bytes(b"")

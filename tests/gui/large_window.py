@@ -19,7 +19,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QWidget
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.data.dataset import Dataset, scan
 from engine.jobs.base import from_callable
@@ -32,6 +31,7 @@ from tests.event_logs import epoch_done, run_started
 from tests.gui.large_data import NUM_EPOCHS, make_audit, make_dataset, make_runs, predict_many
 from tests.gui.loop_costs import CallCounter, LoopCosts, thread_milliseconds
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 LIMIT_MS = 50
 NUM_RUNS = 200
@@ -221,7 +221,7 @@ def _replay(run: Run) -> Generator[Event, None, None]:
 def _metadata(names: tuple[str, ...]) -> ModelMetadata:
     return ModelMetadata(
         program="0", classes=names, backbone="se_resnet", image_size=16, geometry="squash", mean=(0, 0, 0),
-        std=(1, 1, 1), config=RunConfig(), best=None, created="",
+        std=(1, 1, 1), config=scratch_config(), best=None, created="",
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from engine.config.settings import RunConfig
 from engine.core.events import Event, Progress
 from gui import theme
 from gui.__main__ import main
@@ -17,6 +16,7 @@ from gui.main_window import DATASET, PREDICT, MainWindow
 from gui.widgets.images.preview_strip import PreviewStrip
 from gui.widgets.model_summary import ModelSummary
 from tests.images import draw_image, write_classes
+from tests.scratch_config import scratch_config
 
 SLOW_PACKAGES = {
     *("torch", "torchvision", "sklearn", "matplotlib", "onnx", "onnxruntime", "onnxscript", "starlette", "uvicorn"),
@@ -30,7 +30,7 @@ def test_a_dropped_folder_is_trained_on_and_a_dropped_image_is_classified(
     window.open_paths([write_classes(tmp_path / "data", {"red": 12, "green": 12, "blue": 12})])
     qtbot.waitUntil(lambda: window.state.dataset is not None, timeout=20_000)
     assert window.stack.currentIndex() == DATASET
-    config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
+    config = scratch_config().changed("data", image_size=16).changed("optim", lr=5e-3)
     window.state.set_config(config.changed("training", epochs=2, batch_size=8, device="cpu"))
     window.train_page.train_button.click()
     qtbot.waitUntil(lambda: window.state.training is None, timeout=120_000)

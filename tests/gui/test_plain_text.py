@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QAbstractItemView, QLabel, QTableView, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.audit.findings import Audit
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.paths import default_runs_folder
 from engine.data.dataset import scan
@@ -35,6 +34,7 @@ from gui.state import AppState
 from gui.widgets.images.image_view import ImageViewer
 from gui.widgets.plots.chart_frame import ChartTable
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 MARKUP = "<img src=x>"
 NAMES = (MARKUP, "<b>bold & <i>")
@@ -82,7 +82,7 @@ def shown(widget: QWidget) -> list[str]:
 def test_every_page_displays_names_with_markup_unchanged(qtbot: QtBot, tmp_path: Path) -> None:
     root = write_classes(tmp_path / "<b>data", dict.fromkeys(NAMES, 2))
     dataset = scan(root)
-    run = create_run(default_runs_folder() / "<b>run", RunConfig(), dataset)
+    run = create_run(default_runs_folder() / "<b>run", scratch_config(), dataset)
     first = dataset.classes[0]
     images = tuple(
         ImageResult(path=sample.path, label=dataset.classes[sample.label], predicted=first, confidence=0.9)

@@ -13,7 +13,6 @@ from pytestqt.qtbot import QtBot
 from engine import jobs
 from engine.audit import review_queue
 from engine.audit.findings import Audit, DuplicateGroup
-from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.data.dataset import scan
 from engine.data.label_overrides import read_decisions
@@ -28,6 +27,7 @@ from gui.widgets.plots import matrix_cells
 from tests.gui.large_data import make_dataset, make_evaluation
 from tests.gui.window_jobs import wait_for_jobs
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 
@@ -70,7 +70,7 @@ def test_opening_splitting_and_training_split_in_jobs(
 def test_two_runs_are_read_and_compared_in_a_job(
     window: MainWindow, qtbot: QtBot, evaluated_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = create_run(evaluated_run.path.with_name("data 2"), RunConfig(), evaluated_run.dataset)
+    other = create_run(evaluated_run.path.with_name("data 2"), scratch_config(), evaluated_run.dataset)
     write_evaluation(read_evaluation(evaluated_run.results_path), other.results_path)
     tests = _record_threads(monkeypatch, comparison, "mcnemar_p_value")
     read = _record_threads(monkeypatch, run_comparison, "read_evaluation")
@@ -105,7 +105,7 @@ def test_painting_a_confusion_matrix_does_not_depend_on_the_number_of_classes(
     numbers = []
     for num_classes in (150, 600):
         dataset = make_dataset(tmp_path, num_classes, 1200)
-        run = create_run(tmp_path / f"run {num_classes}", RunConfig(), dataset)
+        run = create_run(tmp_path / f"run {num_classes}", scratch_config(), dataset)
         write_evaluation(make_evaluation(dataset, 0), run.results_path)
         counts.update(measured=0, painted=0)
         window.show_page(RESULTS)

@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress
 from engine.data import splits
@@ -20,6 +19,7 @@ from gui.main_window import PREDICT, MainWindow
 from gui.models import run_results
 from tests.gui.window_jobs import wait_for_jobs
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 
@@ -29,7 +29,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of the real engine."""
     folder = tmp_path_factory.mktemp("trained")
     dataset = splits.split(scan(write_classes(folder / "data", {"red": 10, "blue": 10})), 0.4, 0)
-    config = RunConfig().changed("data", image_size=32)
+    config = scratch_config().changed("data", image_size=32)
     config = config.changed("training", epochs=1, batch_size=8, device="cpu", precision="float32")
     return run_to_end(jobs.train(dataset, config, folder / "run"))
 
@@ -116,7 +116,7 @@ def test_the_error_of_a_folder_that_nobody_waits_for_is_not_shown(
 def test_opening_a_run_whose_results_take_long_and_then_another_ends_on_the_other(
     window: MainWindow, qtbot: QtBot, evaluated_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = create_run(evaluated_run.path.with_name("data 2"), RunConfig(), evaluated_run.dataset)
+    other = create_run(evaluated_run.path.with_name("data 2"), scratch_config(), evaluated_run.dataset)
     write_evaluation(read_evaluation(evaluated_run.results_path), other.results_path)
     may_end, read = threading.Event(), run_results.read_evaluation
 

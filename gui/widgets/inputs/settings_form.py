@@ -14,8 +14,8 @@ from gui.widgets.inputs.editors import Editor, help_text, make_editor
 class SettingsForm(QWidget):
     """Form for selected fields of a RunConfig, grouped by section. Other fields keep their values."""
 
-    config_edited = Signal(object)
-    """Emitted with a RunConfig in which one field is replaced."""
+    field_edited = Signal(str, dict)
+    """Emitted with the name of a section and the changed field with its value."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]], parent: QWidget | None = None) -> None:
         """Create the editors.
@@ -84,8 +84,7 @@ class SettingsForm(QWidget):
         value = self._editors[section, name].current_value()
         if value == getattr(getattr(self._config, section), name):
             return
-        self._config = self._config.changed(section, **{name: value})
-        self.config_edited.emit(self._config)
+        self.field_edited.emit(section, {name: value})
 
 
 def _fields_of(section: str) -> Iterator[tuple[str, FieldInfo]]:

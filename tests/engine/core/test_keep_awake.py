@@ -9,12 +9,12 @@ import pytest
 import wakepy
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.events import EpochDone, RunStarted
 from engine.core.keep_awake import keep_awake
 from engine.data.dataset import scan
 from engine.data.splits import split
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 
 def test_the_computer_is_kept_awake_only_during_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_training_keeps_the_computer_awake_if_the_setting_is_on(
 ) -> None:
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "1")
     dataset = split(scan(write_classes(tmp_path / "data", {"red": 4, "blue": 4})), 0.25, seed=0)
-    config = RunConfig().changed("data", image_size=16)
+    config = scratch_config().changed("data", image_size=16)
     config = config.changed("training", epochs=1, device="cpu", keep_awake=is_enabled)
     events = jobs.train(dataset, config, tmp_path / "run")
     num_modes = {len(wakepy.global_modes()) for event in events if isinstance(event, RunStarted | EpochDone)}

@@ -15,9 +15,10 @@ from engine.data.dataset import scan
 from engine.runs.image_folder import current_dataset
 from engine.runs.run_folder import Run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 CONFIG = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16, val_fraction=0.25)
     .changed("training", epochs=1, batch_size=8, device="cpu", precision="float32")
 )

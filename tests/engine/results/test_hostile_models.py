@@ -14,7 +14,6 @@ from safetensors.torch import load_file, save_file
 
 from engine import jobs
 from engine.cli.main import main
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.safe_read import MAX_HEADER_BYTES
@@ -29,9 +28,10 @@ from engine.ml.models.weight_files import read_weights
 from engine.results.calibration import Calibration
 from engine.results.model_metadata import METADATA_KEY, ModelMetadata, read_metadata
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 SIDE = 32
-CONFIG = RunConfig().changed("model", backbone="squeezenet1_1").changed("data", image_size=SIDE)
+CONFIG = scratch_config().changed("model", backbone="squeezenet1_1").changed("data", image_size=SIDE)
 ODD_NAMES = ("<img src=x onerror=y>", "a\nb", "\x1b[31mred", "\u202egnp", "C:\\x", "=1+1", "$\\frac$", "& more")
 
 

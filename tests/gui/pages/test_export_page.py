@@ -10,7 +10,6 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
@@ -20,9 +19,10 @@ from engine.runs.run_folder import Run
 from gui.main_window import EXPORT, TRAIN, MainWindow
 from gui.preferences import Preferences
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 CONFIG = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16)
     .changed("training", epochs=2, batch_size=8, device="cpu")
     .changed("optim", lr=5e-3)

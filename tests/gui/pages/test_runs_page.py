@@ -7,7 +7,6 @@ import pytest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from engine.config.settings import RunConfig
 from engine.core.paths import default_runs_folder
 from engine.results.evaluation import (
     read_evaluation,
@@ -19,12 +18,13 @@ from gui.operations import Operations
 from gui.pages.runs_page import RunsPage
 from gui.preferences import Preferences
 from gui.state import AppState
+from tests.scratch_config import scratch_config
 
 
 def test_settings_can_be_reused(
     qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run, settle: Callable[[], None]
 ) -> None:
-    state.set_config(RunConfig().changed("training", epochs=99))
+    state.set_config(scratch_config().changed("training", epochs=99))
     page = RunsPage(state, operations)
     qtbot.addWidget(page)
     page.refresh()
@@ -58,7 +58,7 @@ def test_the_images_of_a_run_can_be_found_again(
 def test_two_selected_runs_are_compared_on_the_same_images(
     qtbot: QtBot, state: AppState, operations: Operations, evaluated_run: Run, settle: Callable[[], None]
 ) -> None:
-    other = create_run(default_runs_folder() / "data 2", RunConfig(), evaluated_run.dataset)
+    other = create_run(default_runs_folder() / "data 2", scratch_config(), evaluated_run.dataset)
     write_evaluation(read_evaluation(evaluated_run.results_path), other.results_path)
     page = RunsPage(state, operations)
     qtbot.addWidget(page)

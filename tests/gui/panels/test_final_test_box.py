@@ -6,7 +6,6 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
 from gui.operations import Operations
@@ -14,6 +13,7 @@ from gui.pages.results_page import ResultsPage
 from gui.panels.final_test_box import FinalTestBox
 from gui.state import AppState
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 
 def test_the_final_test_is_offered_until_it_has_been_run(
@@ -22,7 +22,7 @@ def test_the_final_test_is_offered_until_it_has_been_run(
     root = tmp_path / "data"
     for seed, part in enumerate(("train", "val", "test")):
         write_classes(root / part, {"red": 4, "blue": 4}, seed)
-    config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, device="cpu")
+    config = scratch_config().changed("data", image_size=16).changed("training", epochs=1, device="cpu")
     run = run_to_end(jobs.train(scan(root), config, tmp_path / "run"))
     page = ResultsPage(state, operations)
     qtbot.addWidget(page)

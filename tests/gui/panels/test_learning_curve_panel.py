@@ -7,7 +7,6 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample
 from engine.results.learning_curve import ClassLearningCurve, LearningCurve, LearningCurvePoint, write_learning_curve
@@ -15,6 +14,7 @@ from engine.runs.run_folder import Run, create_run
 from gui.operations import Operations
 from gui.panels.learning_curve_panel import LearningCurvePanel
 from gui.state import AppState
+from tests.scratch_config import scratch_config
 
 POINTS = tuple(
     LearningCurvePoint(num_images=n, accuracy=a, low=a - 0.04, high=a + 0.04)
@@ -42,7 +42,7 @@ CURVE = LearningCurve(
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    run = create_run(tmp_path / "run", RunConfig(), Dataset(tmp_path, ("ant", "bee"), (Sample("a", 0),)))
+    run = create_run(tmp_path / "run", scratch_config(), Dataset(tmp_path, ("ant", "bee"), (Sample("a", 0),)))
     run.model_path.write_bytes(b"x")
     return run
 

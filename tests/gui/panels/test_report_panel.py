@@ -8,17 +8,17 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset, Sample
 from engine.runs.run_folder import Run, create_run
 from gui.operations import Operations
 from gui.panels.report_panel import ReportPanel
 from gui.state import AppState
+from tests.scratch_config import scratch_config
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    run = create_run(tmp_path / "run", RunConfig(), Dataset(tmp_path, ("ant", "bee"), (Sample("a", 0),)))
+    run = create_run(tmp_path / "run", scratch_config(), Dataset(tmp_path, ("ant", "bee"), (Sample("a", 0),)))
     run.model_path.write_bytes(b"x")
     run.results_path.write_text("{}")
     return run

@@ -11,7 +11,6 @@ from pytestqt.qtbot import QtBot
 from engine import jobs
 from engine.audit.findings import Audit, DuplicateGroup
 from engine.audit.review_queue import CorrectionGain, LabelIssue, Review
-from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.data import label_log
 from engine.data.dataset import Dataset, scan
@@ -25,6 +24,7 @@ from gui.panels.review_panel import ReviewPanel
 from gui.preferences import Preferences
 from gui.state import AppState
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")  # the offscreen platform logs this for any window
 
@@ -204,7 +204,7 @@ def _metadata(*classes: str) -> ModelMetadata:
         geometry="squash",
         mean=(0, 0, 0),
         std=(1, 1, 1),
-        config=RunConfig(),
+        config=scratch_config(),
         best=None,
         created="",
     )

@@ -3,18 +3,18 @@
 from pathlib import Path
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import scan
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 
 def test_the_test_split_is_evaluated_once(tmp_path: Path) -> None:
     root = tmp_path / "with test"
     for part, seed in (("train", 1), ("val", 2), ("test", 3)):
         write_classes(root / part, {"red": 6, "blue": 6}, seed=seed)
-    config = RunConfig().changed("data", image_size=32).changed("training", epochs=3, batch_size=8, device="cpu")
+    config = scratch_config().changed("data", image_size=32).changed("training", epochs=3, batch_size=8, device="cpu")
     tested = run_to_end(jobs.train(scan(root), config, tmp_path / "tested"))
     first = run_to_end(jobs.test(tested))
     assert {image.path.split("/")[0] for image in first.images} == {"test"}

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Warned
@@ -19,13 +18,14 @@ from engine.ml.models.learnt_digests import LEARNT_NAME
 from engine.ml.models.model_file import load_model, save_model
 from engine.runs.run_folder import Run
 from tests.images import draw_image, write_classes
+from tests.scratch_config import scratch_config
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("samples")
     data = split(scan(write_classes(folder / "data", {"blue": 6, "red": 6})), 0.5, 0)
-    config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
+    config = scratch_config().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
     return run_to_end(jobs.train(data, config, folder / "run"))
 
 

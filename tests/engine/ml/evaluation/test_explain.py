@@ -9,7 +9,7 @@ from PIL import Image
 
 from engine import jobs
 from engine.cli.main import main
-from engine.config.settings import Geometry, RunConfig
+from engine.config.settings import Geometry
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
@@ -18,6 +18,7 @@ from engine.ml.models.preprocessing import Preprocessing, preprocess, visible_bo
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from tests.images import truncate_file, write_classes
+from tests.scratch_config import scratch_config
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on red and blue pictures."""
     folder = tmp_path_factory.mktemp("explain")
     data = split(scan(write_classes(folder / "data", {"red": 10, "blue": 10})), 0.4, 0)
-    config = RunConfig().changed("data", image_size=32).changed("optim", lr=5e-3)
+    config = scratch_config().changed("data", image_size=32).changed("optim", lr=5e-3)
     config = config.changed("training", epochs=3, batch_size=8, device="cpu", precision="float32")
     return run_to_end(jobs.train(data, config, folder / "run"))
 

@@ -9,7 +9,6 @@ import pytest
 from engine import jobs
 from engine.audit.findings import Audit
 from engine.cli.main import main
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import Dataset, Sample, scan
@@ -21,6 +20,7 @@ from engine.ml.evaluation.label_errors import find_label_issues, rank_label_issu
 from engine.ml.evaluation.linear_probe import Embeddings, assign_folds, out_of_fold_probabilities
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 
 def test_flipped_labels_are_ranked_first_with_their_true_class_suggested() -> None:
@@ -47,7 +47,7 @@ def test_a_class_with_low_confidence_is_compared_with_its_own_threshold() -> Non
     assert find_label_issues(probabilities, np.array([1, 1, 0, 1]))[2].tolist() == [False, False, False, True]
 
 
-CONFIG = RunConfig().changed("data", image_size=16).changed("training", epochs=2, batch_size=8)
+CONFIG = scratch_config().changed("data", image_size=16).changed("training", epochs=2, batch_size=8)
 
 
 @pytest.fixture

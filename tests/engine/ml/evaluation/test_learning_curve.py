@@ -9,7 +9,6 @@ import pytest
 
 from engine import jobs
 from engine.cli.main import main
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
@@ -19,6 +18,7 @@ from engine.ml.evaluation.linear_probe import Labels
 from engine.results.learning_curve import LearningCurve, read_learning_curve
 from tests.engine.ml.evaluation.test_linear_probe import clusters
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 CLASSES = ("a", "b", "c")
 
@@ -95,7 +95,7 @@ def test_too_few_images_raise_an_error() -> None:
 
 def test_the_command_line_computes_and_saves_the_curve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_classes(tmp_path / "data", {"red": 20, "blue": 20})
-    config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8)
+    config = scratch_config().changed("data", image_size=16).changed("training", epochs=1, batch_size=8)
     run = run_to_end(jobs.train(split(scan(data), 0.2, 0), config, tmp_path / "run"))
     assert main(["learning-curve", str(run.path), "--json"]) == 0
     result = LearningCurve.model_validate(json.loads(capsys.readouterr().out))

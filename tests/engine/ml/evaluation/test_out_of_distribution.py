@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import Dataset, scan
@@ -19,8 +18,9 @@ from engine.results.model_metadata import read_metadata
 from engine.results.predictions import ACCEPTED, UNKNOWN, UNSURE, Prediction
 from engine.runs.run_folder import Run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
-CONFIG = RunConfig().changed("data", image_size=32).changed("training", epochs=3, batch_size=8, device="cpu")
+CONFIG = scratch_config().changed("data", image_size=32).changed("training", epochs=3, batch_size=8, device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import Progress
 from engine.data.dataset import scan
@@ -15,11 +14,12 @@ from engine.results.headline import evaluation_headline
 from engine.results.robustness import read_robustness
 from engine.runs.run_folder import Run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 
 def test_the_report_holds_accuracy_and_first_error_of_each_corruption(tmp_path: Path) -> None:
     data = split(scan(write_classes(tmp_path / "data", {"red": 12, "blue": 12})), 0.5, 0)
-    config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
+    config = scratch_config().changed("data", image_size=16).changed("optim", lr=5e-3)
     config = config.changed("training", epochs=4, batch_size=8, device="cpu", precision="float32")
     run = run_to_end(jobs.train(data, config, tmp_path / "run"))
     events: list[object] = []

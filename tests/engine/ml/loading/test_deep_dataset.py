@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from engine import jobs
-from engine.config.settings import DataConfig, RunConfig
+from engine.config.settings import DataConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Warned
 from engine.data.dataset import scan
@@ -26,10 +26,11 @@ from engine.ml.report.gallery import Gallery
 from engine.results.model_metadata import METADATA_KEY, read_metadata
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
+from tests.scratch_config import scratch_config
 from tests.tiff_bytes import tiff
 
 TINY = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16)
     .changed("training", epochs=6, batch_size=8, device="cpu", precision="float32")
     .changed("optim", lr=5e-3)

@@ -13,7 +13,6 @@ from PIL import Image
 
 from engine import jobs
 from engine.cli.main import main
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import EpochDone, Event, RunStarted, Warned
 from engine.core.path_text import path_to_text
@@ -22,11 +21,12 @@ from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from tests.hostile_images import GPS_TEXT, write_readable, write_unreadable
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 
 TINY = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16)
     .changed("training", epochs=1, batch_size=8, device="cpu", precision="float32")
     .changed("optim", lr=5e-3)

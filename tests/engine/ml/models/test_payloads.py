@@ -14,7 +14,6 @@ import torch
 
 from engine import jobs
 from engine.cli.main import main
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.data.dataset import scan
@@ -25,6 +24,7 @@ from engine.ml.models.weight_files import read_weights
 from engine.results.model_metadata import read_metadata
 from engine.runs.run_folder import create_run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 
 class Payload:
@@ -120,7 +120,7 @@ def test_a_payload_as_model_is_rejected_and_does_not_run(
 def test_a_payload_as_checkpoint_is_rejected_and_does_not_run(
     trace: Path, tmp_path: Path, write: Any, name: str, is_signed: bool
 ) -> None:
-    config = RunConfig().changed("data", image_size=16).changed("training", device="cpu", epochs=2, batch_size=4)
+    config = scratch_config().changed("data", image_size=16).changed("training", device="cpu", epochs=2, batch_size=4)
     run = create_run(tmp_path / "run", config, split(scan(image_folder(tmp_path)), 0.5, 0))
     write(run.path / name, Payload(trace))
     if is_signed:  # anybody can compute the hash at the end of a checkpoint.pt

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torchvision import models
 
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.ml.models.build import build_model
 from engine.ml.models.model_file import make_metadata, save_model
 from engine.ml.models.preprocessing import Preprocessing
 from tests.engine.ml.models.pretrained_files import CLASSES, TINY, assert_same_backbone, load
 from tests.engine.ml.networks import flatten_all
+from tests.scratch_config import scratch_config
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def own(tmp_path):
     """Return a model of this program for CLASSES, and its file."""
     torch.manual_seed(7)
     model = build_model("se_resnet", 5, 32, 0.1)
-    config = RunConfig().changed("model", backbone="se_resnet")
+    config = scratch_config().changed("model", backbone="se_resnet")
     preprocessing = Preprocessing(32, "crop", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     metadata = make_metadata(config, CLASSES, preprocessing, torch.float32, None, None)
     save_model(tmp_path / "model.safetensors", model, metadata, torch.ones(3, 512).half())

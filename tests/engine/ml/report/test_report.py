@@ -15,7 +15,6 @@ from PIL import Image
 
 from engine import jobs
 from engine.cli.main import main
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.formatting import percent
@@ -29,6 +28,7 @@ from engine.results.explanation import Box, Explanation
 from engine.runs.image_folder import move_images
 from engine.runs.run_folder import Run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 HEADINGS = [
     "Validation accuracy",
@@ -108,7 +108,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLASSIFOLD_HOME", str(folder / "home"))
         data = scan(root)
-        config = RunConfig().changed("data", image_size=16).changed("optim", lr=5e-3)
+        config = scratch_config().changed("data", image_size=16).changed("optim", lr=5e-3)
         config = config.changed("training", epochs=3, batch_size=8, device="cpu", precision="float32")
         yield run_to_end(jobs.train(split(data, 0.4, 0), config, folder / "run"))
 

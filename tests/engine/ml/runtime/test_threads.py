@@ -12,7 +12,6 @@ from threadpoolctl import ThreadpoolController, threadpool_info
 from torch import nn
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import Serving
 from engine.data.dataset import scan
@@ -22,6 +21,7 @@ from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.runtime import threads
 from engine.runs.run_folder import Run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 NUM_THREADS = 3
 """More than one core, and not the count that torch has in tests."""
@@ -58,7 +58,7 @@ def run_job(request: pytest.FixtureRequest) -> Callable[[Callable[[], object]], 
 
 
 def _train(path: Path, root: Path) -> Run:
-    config = RunConfig().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
+    config = scratch_config().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
     return run_to_end(jobs.train(split(scan(root), 0.25, 0), config, path))
 
 

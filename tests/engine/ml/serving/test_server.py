@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from engine import jobs
-from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, Progress, Serving, Warned
@@ -25,11 +24,12 @@ from engine.ml.serving.server import serve_model
 from engine.results.predictions import Prediction
 from engine.runs.run_folder import Run
 from tests.images import COLOURS, draw_image, write_classes
+from tests.scratch_config import scratch_config
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "0.0.0.0"])
 
 CONFIG = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16)
     .changed("training", epochs=2, batch_size=8, device="cpu")
     .changed("optim", lr=5e-3)

@@ -23,9 +23,10 @@ from engine.ml.training.checkpoint_file import (
 from engine.runs.run_folder import Run
 from tests.fault_table import final_state
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 TINY = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16)
     .changed("training", epochs=2, batch_size=8, device="cpu", checkpoint_minutes=0)
     .changed("optim", lr=5e-3)

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event, ValScores
 from engine.ml.runtime.precision import PrecisionChoice
@@ -18,6 +17,7 @@ from engine.ml.training.setup import TrainingSetup
 from engine.ml.training.state import TrainState
 from engine.runs.run_folder import Run
 from tests.engine.ml.training.tiny_state import make_phase, make_state
+from tests.scratch_config import scratch_config
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_resumed_run_keeps_its_precision_its_weights_and_its_duration(
 
     monkeypatch.setattr("engine.ml.training.loop.prepare_run", prepare)
     monkeypatch.setattr("engine.ml.training.loop.save_reference_embeddings", lambda *_: iter(()))
-    done = run_to_end(fit(RunConfig(), state.dataset, state.run))
+    done = run_to_end(fit(scratch_config(), state.dataset, state.run))
     assert requested == [state.setup.precision]
     assert fresh.setup.model.head.bias.tolist() == [0.5] * 3
     assert done.seconds == pytest.approx(60.0, abs=10.0)

@@ -20,6 +20,7 @@ from engine.ml.models.build import Classifier
 from engine.ml.runtime.precision import PrecisionChoice, choose_precision
 from engine.ml.training.setup import TrainingSetup, make_preprocessing, prepare_run
 from tests.engine.ml.training.training_runs import TINY, make_dataset
+from tests.scratch_config import scratch_config
 
 FLOAT32 = PrecisionChoice(torch.float32, "of the checkpoint", torch.contiguous_format)
 
@@ -51,7 +52,7 @@ def test_the_backbone_of_the_settings_is_built(dataset: Dataset) -> None:
 
 
 def test_preprocessing_follows_the_settings_and_the_backbone() -> None:
-    config = RunConfig().changed("data", image_size=None, geometry="pad")
+    config = scratch_config().changed("data", image_size=None, geometry="pad")
     backbone = find_backbone(config.model.backbone)
     preprocessing = make_preprocessing(config, None)
     assert (preprocessing.image_size, preprocessing.geometry) == (backbone.image_size, "pad")

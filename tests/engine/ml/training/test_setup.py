@@ -4,7 +4,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from engine.config.settings import AugmentConfig, RunConfig
+from engine.config.settings import AugmentConfig
 from engine.core.errors import EngineError
 from engine.ml.loading.augment import AugmentOptions
 from engine.ml.training.setup import (
@@ -14,6 +14,7 @@ from engine.ml.training.setup import (
     make_preprocessing,
     make_step_options,
 )
+from tests.scratch_config import scratch_config
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(AugmentOptions)])
@@ -33,8 +34,8 @@ def test_each_augmentation_setting_reaches_its_option(name: str) -> None:
     ],
 )
 def test_each_setting_of_a_step_reaches_its_option(section: str, setting: str, option: str) -> None:
-    options = make_step_options(RunConfig().changed(section, **{setting: 0.123}))
-    assert asdict(options) == asdict(make_step_options(RunConfig())) | {option: 0.123}
+    options = make_step_options(scratch_config().changed(section, **{setting: 0.123}))
+    assert asdict(options) == asdict(make_step_options(scratch_config())) | {option: 0.123}
 
 
 @pytest.mark.parametrize(
@@ -52,20 +53,20 @@ def test_each_setting_of_a_step_reaches_its_option(section: str, setting: str, o
     ],
 )
 def test_each_setting_of_the_run_reaches_its_plan(section: str, setting: str, value: object) -> None:
-    plan = make_loop_plan(RunConfig().changed(section, **{setting: value}))
-    assert asdict(plan) == asdict(make_loop_plan(RunConfig())) | {setting: value}
+    plan = make_loop_plan(scratch_config().changed(section, **{setting: value}))
+    assert asdict(plan) == asdict(make_loop_plan(scratch_config())) | {setting: value}
 
 
 @pytest.mark.parametrize(
     ("setting", "value"), [("name", "sgd"), ("lr", 0.123), ("weight_decay", 0.123), ("momentum", 0.123)]
 )
 def test_each_setting_of_the_optimizer_reaches_its_option(setting: str, value: object) -> None:
-    options = make_optimizer_options(RunConfig().changed("optim", **{setting: value}))
-    assert asdict(options) == asdict(make_optimizer_options(RunConfig())) | {setting: value}
+    options = make_optimizer_options(scratch_config().changed("optim", **{setting: value}))
+    assert asdict(options) == asdict(make_optimizer_options(scratch_config())) | {setting: value}
 
 
 def test_layer_decay_is_used_with_pretrained_weights_only() -> None:
-    config = RunConfig().changed("optim", layer_decay=0.5)
+    config = scratch_config().changed("optim", layer_decay=0.5)
     assert make_optimizer_options(config).layer_decay == 1.0
     assert make_optimizer_options(config.changed("model", weights="default")).layer_decay == 0.5
 
@@ -82,13 +83,13 @@ def test_layer_decay_is_used_with_pretrained_weights_only() -> None:
 def test_a_time_budget_with_pretrained_weights_starts_with_a_quick_phase(
     budget: str, weights: str, mode: str, starts_quick: bool
 ) -> None:
-    config = RunConfig().changed("training", budget=budget, mode=mode).changed("model", weights=weights)
+    config = scratch_config().changed("training", budget=budget, mode=mode).changed("model", weights=weights)
     plan = make_loop_plan(config)
     assert plan.starts_quick == starts_quick
     assert plan.budget_seconds == (300.0 if budget else None)
 
 
 def test_an_image_size_that_the_backbone_does_not_accept_is_an_error() -> None:
-    config = RunConfig().changed("model", backbone="vit_b_16").changed("data", image_size=33)
+    config = scratch_config().changed("model", backbone="vit_b_16").changed("data", image_size=33)
     with pytest.raises(EngineError):
         make_preprocessing(config, None)

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset, Sample
 from engine.ml.loading.augment import AugmentOptions
 from engine.ml.loading.loader import Batch
@@ -20,6 +19,7 @@ from engine.ml.training.phases import Phase
 from engine.ml.training.setup import TrainingSetup
 from engine.ml.training.state import TrainState, make_train_state
 from engine.runs.run_folder import Run
+from tests.scratch_config import scratch_config
 
 NUM_CLASSES = 3
 IMAGE_SIZE = 4
@@ -107,7 +107,7 @@ def make_state(step: StepOptions = NO_OPTIONS, labels: Sequence[int] = LABELS, *
         optimizer=OptimizerOptions("sgd", lr=1.0, weight_decay=0.0, momentum=0.0, layer_decay=1.0),
         augment=AugmentOptions(),
         plan=make_plan(**plan),
-        config=RunConfig(),
+        config=scratch_config(),
     )
     samples = tuple(Sample(f"{number}.png", label) for number, label in enumerate(labels))
     return make_train_state(setup, Dataset(Path(), ("a", "b", "c"), samples), Run(Path()))

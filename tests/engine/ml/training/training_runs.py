@@ -11,9 +11,10 @@ from engine.data.splits import split
 from engine.ml.training.loop import fit
 from engine.runs.run_folder import Run, create_run
 from tests.images import write_classes
+from tests.scratch_config import scratch_config
 
 TINY = (
-    RunConfig()
+    scratch_config()
     .changed("data", image_size=16)
     .changed("training", epochs=2, batch_size=8, device="cpu", precision="float32")
     .changed("optim", lr=5e-3)

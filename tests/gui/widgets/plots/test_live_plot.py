@@ -4,11 +4,11 @@ import pytest
 from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
-from engine.config.settings import RunConfig
 from engine.runs.history import History
 from gui.widgets.plots.curve_plot import CurvePlot
 from gui.widgets.plots.live_plot import LivePlot
 from tests.event_logs import epoch_done
+from tests.scratch_config import scratch_config
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def _history(num_epochs: int) -> History:
 
 
 def test_charts_are_created_when_shown_and_contain_all_earlier_events(plot: LivePlot) -> None:
-    plot.show_history(_history(3), RunConfig().changed("training", epochs=4))
+    plot.show_history(_history(3), scratch_config().changed("training", epochs=4))
     plot.show_earlier_runs([_history(2), _history(4)])
     assert not plot.findChildren(CurvePlot)
     plot.window().show()
@@ -36,15 +36,15 @@ def test_charts_are_created_when_shown_and_contain_all_earlier_events(plot: Live
 
 
 def test_the_schedule_is_hidden_under_a_time_budget(qtbot: QtBot, plot: LivePlot) -> None:
-    plot.show_plan(RunConfig().changed("training", budget="5m"))
+    plot.show_plan(scratch_config().changed("training", budget="5m"))
     plot.window().show()
     assert plot.schedule.isHidden()
-    plot.show_plan(RunConfig())
+    plot.show_plan(scratch_config())
     qtbot.waitUntil(plot.schedule.isVisible)
 
 
 def test_visible_curves_are_updated_with_new_events(qtbot: QtBot, plot: LivePlot) -> None:
-    plot.begin(RunConfig())
+    plot.begin(scratch_config())
     plot.window().show()
     assert plot.accuracy.label_texts == []
     plot.add_events([epoch_done(1), epoch_done(2)])
