@@ -194,8 +194,8 @@ def _fit_scale(scores: Floats, labels: Labels, log_shares: Floats) -> tuple[floa
 
 def _with_missing_classes(
     vectors: Vectors,
-    weight: Floats,
-    bias: Floats,
+    weight: Vectors,
+    bias: Vectors,
     present: Labels,
     num_classes: int,
     shrinkage: float,
