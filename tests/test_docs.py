@@ -11,7 +11,7 @@ from engine.config.settings import RunConfig
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGES = ("engine", "gui", "tests", "benchmarks")
-SUBCOMMANDS = {name.replace("_", "-") for name in _build_app(RunConfig())._subcommands}
+SUBCOMMANDS = {name.replace("_", "-") for name in _build_app(RunConfig(), ())._subcommands}
 
 each_document = pytest.mark.parametrize("doc", DOCS, ids=lambda path: path.relative_to(ROOT).as_posix())
 

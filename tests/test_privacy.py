@@ -23,7 +23,7 @@ from engine.cli.main import main
 
 code, model = 0, "run/model.safetensors"
 for command in (
-    "train data --out run --data.image-size 16 --training.epochs 1 --training.batch-size 8 --training.device cpu",
+    "train data --out run --model.weights none --data.image-size 16 --training.epochs 1 --training.device cpu",
     f"predict {model} data --json",
     f"explain {model} data/red/000.png --out heatmap.png",
     "report run --out report.html",

@@ -26,7 +26,9 @@ HEAD_EPOCHS = 20
 """Epochs of the modes that train the head or the last block only, which are cheap."""
 
 TINY_SIDE = 64
-"""Largest side of images, in pixels, for which SE-ResNet gets a smaller input than its default."""
+"""Largest side of images, in pixels, for which SE-ResNet is tried, and gets a smaller input than its default."""
+MAX_DOWNLOADED = 3
+"""Largest number of downloaded networks that are compared with the included one."""
 _SIDE_STEP, _MIN_SIDE = 16, 32
 
 
@@ -38,6 +40,8 @@ class DatasetFacts:
     """Training and validation images."""
     image_side: int | None = None
     """Median of the shorter sides of the images in pixels; None if it is unknown."""
+    downloaded: tuple[str, ...] = ()
+    """Backbones whose pretrained weights were downloaded to this computer."""
 
 
 def resolve(settings: RunConfig, facts: DatasetFacts) -> RunConfig:
@@ -45,6 +49,7 @@ def resolve(settings: RunConfig, facts: DatasetFacts) -> RunConfig:
 
     Fields that were set (pydantic's `model_fields_set`) keep their values, except "auto" for backbone and weights.
     """
+    is_open = settings.model.backbone == "auto" and settings.model.weights == "auto"
     config = _resolve_model(settings)
     row = find_backbone(config.model.backbone)
     if config.model.weights == "none":
@@ -53,6 +58,8 @@ def resolve(settings: RunConfig, facts: DatasetFacts) -> RunConfig:
         config = _fill(config, "data", image_size=_scratch_side(row, facts))
     else:
         config = _fill(config, "training", **_transfer_training(config, facts))
+        if is_open and config.training.budget:
+            config = _fill(config, "model", candidates=_candidates(facts))
     return RunConfig.model_validate(config.model_dump())
 
 
@@ -98,6 +105,23 @@ def _transfer_training(config: RunConfig, facts: DatasetFacts) -> dict[str, obje
         return {}
     seconds = min(MAX_BUDGET_SECONDS, max(MIN_BUDGET_SECONDS, facts.num_images * SECONDS_PER_IMAGE))
     return {"budget": f"{round(seconds)}s"}
+
+
+def with_network(config: RunConfig, name: str) -> RunConfig:
+    """Return resolved settings for another network, from its own pretrained weights or from scratch."""
+    row = find_backbone(name)
+    config = config.changed("model", backbone=name, weights="default" if row.weights_file else "none")
+    if name != SCRATCH_BACKBONE:
+        return config.changed("data", image_size=None)
+    config = config.changed("optim", **_scratch_optim(row)).changed("training", batch_size=SCRATCH_BATCH)
+    return config.changed("data", image_size=TINY_SIDE)
+
+
+def _candidates(facts: DatasetFacts) -> tuple[str, ...]:
+    """Return the networks to compare with the included one: the best downloaded ones, and SE-ResNet for tiny images."""
+    rows = sorted((find_backbone(name) for name in facts.downloaded), key=lambda row: -(row.top1 or 0.0))
+    is_tiny = facts.image_side is not None and facts.image_side <= TINY_SIDE
+    return (*(row.name for row in rows[:MAX_DOWNLOADED]), *([SCRATCH_BACKBONE] if is_tiny else []))
 
 
 def _scratch_training(row: Backbone, facts: DatasetFacts) -> dict[str, object]:

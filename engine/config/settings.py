@@ -143,6 +143,12 @@ class ModelConfig(FiniteModel):
         description="Probability of dropping a feature before the classifier during training. 0: off.",
     )
 
+    candidates: tuple[str, ...] = Field(
+        (),
+        max_length=8,
+        title="Other networks",
+        description="Backbones that are tried within a time budget too; the one with the best accuracy is trained.",
+    )
     reason: str = Field(
         "",
         max_length=1000,

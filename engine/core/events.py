@@ -168,6 +168,30 @@ class EpochDone(FiniteModel):
     best: bool
 
 
+class CandidateDone(FiniteModel):
+    """A way of training was tried within the time budget: its best epoch, by the criterion of the run."""
+
+    event: Literal["candidate_done"] = "candidate_done"
+    name: str
+    """Network and trained layers for the user, such as `EfficientNet-Lite0, last block`."""
+    epoch: Count
+    """Number of its best epoch in the run; 0 for a trial that the run does not continue."""
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    loss: float
+    seconds: Seconds
+    """Time that it took."""
+
+
+class RaceDone(FiniteModel):
+    """The best candidate was chosen; its model is kept."""
+
+    event: Literal["race_done"] = "race_done"
+    winner: str
+    """Name of the candidate."""
+    reason: str
+    """One sentence for the user."""
+
+
 class Warned(FiniteModel):
     """A problem that does not stop the job."""
 
@@ -193,7 +217,9 @@ class RunDone(FiniteModel):
     best: Best | None = None
 
 
-Event: TypeAlias = DatasetSplit | RunStarted | Progress | EpochDone | Warned | Serving | RunDone
+Event: TypeAlias = (
+    DatasetSplit | RunStarted | Progress | EpochDone | CandidateDone | RaceDone | Warned | Serving | RunDone
+)
 
 _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 

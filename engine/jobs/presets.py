@@ -4,6 +4,8 @@ import statistics
 from contextlib import suppress
 from pathlib import Path
 
+from engine.config.backbones import BACKBONES
+from engine.config.local_weights import is_on_this_machine
 from engine.config.presets import DatasetFacts, resolve
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
@@ -22,7 +24,8 @@ def read_facts(dataset: Dataset) -> DatasetFacts:
     for sample in samples[:: max(1, len(samples) // _NUM_SIZES)][:_NUM_SIZES]:
         with suppress(EngineError):  # the check of the images reports it
             sides.append(min(read_size(dataset.root / sample.path)))
-    return DatasetFacts(len(samples), round(statistics.median(sides)) if sides else None)
+    downloaded = [row.name for row in BACKBONES.values() if is_on_this_machine(row) and not row.is_included]
+    return DatasetFacts(len(samples), round(statistics.median(sides)) if sides else None, tuple(downloaded))
 
 
 def resolve_for(dataset: Dataset, settings: RunConfig) -> RunConfig:

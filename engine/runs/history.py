@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from engine.core.events import Best, EpochDone, Event, Progress, RunDone, RunStarted, Warned
+from engine.core.events import Best, CandidateDone, EpochDone, Event, Progress, RaceDone, RunDone, RunStarted, Warned
 from engine.results.headline import Headline, run_headline
 from engine.results.statistics import Interval, count_successes, wilson_interval
 
@@ -20,6 +20,10 @@ class History:
     step_positions: list[float] = field(default_factory=list)
     """Position of each step loss, in epochs."""
     step_losses: list[float] = field(default_factory=list)
+    candidates: list[CandidateDone] = field(default_factory=list)
+    """Ways of training that were tried within the time budget."""
+    race: RaceDone | None = None
+    """The choice between them."""
     warnings: list[Warned] = field(default_factory=list)
     progress: Progress | None = None
     done: RunDone | None = None
@@ -41,6 +45,11 @@ class History:
                     self.step_losses.append(event.loss)
                     if len(self.step_losses) > MAX_STEPS:
                         del self.step_positions[::2], self.step_losses[::2]
+            case CandidateDone():
+                # A run resumed after a crash repeats the candidate that was not saved
+                self.candidates = [other for other in self.candidates if other.name != event.name] + [event]
+            case RaceDone():
+                self.race = event
             case Warned():
                 self.warnings.append(event)
             case RunDone():

@@ -38,6 +38,12 @@ MIDDLE_STAGE = 4
 """Index of the last stage at a sixteenth of the image side; its activations go to the head too."""
 NUM_FEATURES = STAGES[MIDDLE_STAGE].channels + STAGES[-1].channels + HEAD_CHANNELS
 """Length of the embedding: 112 + 320 + 1280."""
+SCALES = (0.2, 0.25)
+"""Factors of the pooled activations of the middle and the last stage, which are linear and large.
+
+With them all parts of the embedding vary about equally over photos (a standard deviation of 0.36 per value, measured on
+four datasets), so that one learning rate suits the whole head.
+"""
 _EPSILON = 1e-3
 
 
@@ -99,7 +105,8 @@ class LastBlock(nn.Module):
         """Return the embedding, shape (N, NUM_FEATURES), of activations of shape (N, inputs + passed, H, W)."""
         x, middle = torch.split(x, self.sizes, 1)
         x = self.stage(x)
-        return torch.cat([middle.mean((2, 3)), x.mean((2, 3)), self.conv(x).mean((2, 3))], 1)
+        pooled = [SCALES[0] * middle.mean((2, 3)), SCALES[1] * x.mean((2, 3)), self.conv(x).mean((2, 3))]
+        return torch.cat(pooled, 1)
 
 
 class EfficientNetLite(nn.Module):

@@ -54,6 +54,20 @@ class FeatureBatchSource:
         """Return nothing: features are not mixed, so the training accuracy is already a clean one."""
         return ()
 
+    def train_embeddings(self) -> tuple[Tensor, Tensor]:
+        """Return the embeddings of all training features, float32, shape (M, D), and their labels, shape (M,).
+
+        M counts the mirror images too. The embeddings are those of the current weights.
+        """
+        setup = self._setup
+        embed = fuse_for_inference(self._network.suffix, setup.device, setup.inference_dtype)
+        rows = self._train.rows.flatten(0, 1)
+        with torch.inference_mode():
+            parts = [
+                split_on_oom(embed, part.to(setup.device)).float().cpu() for part in torch.split(rows, EVAL_BATCH_SIZE)
+            ]
+        return torch.cat(parts), self._train.labels.repeat_interleave(self._train.rows.shape[1])
+
     def to_input(self, batch: Batch) -> Tensor:
         """Return float32 features, shape (N, ...), on the device."""
         return batch.inputs.to(self._setup.device, torch.float32)

@@ -1,5 +1,6 @@
 """The training loop of a run: prepare, run the phases, save the best model, finish."""
 
+import time
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -16,8 +17,11 @@ from engine.ml.runtime.errors import DivergedError
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
 from engine.ml.training.checkpoint import Checkpoint, read_checkpoint
 from engine.ml.training.checkpoint_writer import CheckpointWriter
+from engine.ml.training.choose_network import choose_network
 from engine.ml.training.epoch import save_checkpoint
 from engine.ml.training.finalize import save_reference_embeddings
+from engine.ml.training.head_fit import fit_head
+from engine.ml.training.race import run_race
 from engine.ml.training.run_phase import run_phase
 from engine.ml.training.setup import TrainingSetup, prepare_run
 from engine.ml.training.state import TrainState, make_train_state
@@ -44,13 +48,11 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
     """
     with distributed.process_group():
         checkpoint = read_checkpoint(run)
-        setup = yield from prepare_run(config, dataset, None if checkpoint is None else checkpoint.precision)
+        state = yield from _make_state(config, dataset, run, checkpoint)
+        setup = state.setup
         if setup.config != config and distributed.rank() == 0:
             _save_resolved_settings(run, setup)
-        if checkpoint is not None:
-            checkpoint.restore_model(setup.model)
-        state = make_train_state(setup, dataset, run)
-        state.learnt = yield from _find_learnt(run, config.model.weights, dataset)
+        state.learnt = yield from _find_learnt(run, setup.config.model.weights, dataset)
         writer = CheckpointWriter(run, setup.model, setup.plan.checkpoint_minutes)
         if checkpoint is not None:
             state.started -= checkpoint.seconds
@@ -67,6 +69,30 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
                 if not isinstance(event, Warned):  # unreadable images were already reported during the epochs
                     yield event
         return _run_done(state, stopped=False)
+
+
+def _make_state(
+    config: RunConfig, dataset: Dataset, run: Run, checkpoint: Checkpoint | None
+) -> Generator[Event, None, TrainState]:
+    """Return the state of a run before its first step, after the choice between candidate networks, if there are any.
+
+    The state of a resumed run has the weights of its checkpoint; the rest is restored when its phase begins.
+    """
+    started = time.monotonic()
+    is_choice = bool(config.model.candidates) and checkpoint is None and distributed.world_size() == 1
+    if is_choice:
+        trial = yield from choose_network(config, dataset, run)
+        if trial.is_from_scratch:
+            yield from trial.events
+            return trial.state
+        config = trial.config
+    setup = yield from prepare_run(config, dataset, None if checkpoint is None else checkpoint.precision)
+    if checkpoint is not None:
+        checkpoint.restore_model(setup.model)
+    state = make_train_state(setup, dataset, run)
+    if is_choice:
+        state.started = started  # the trials are part of the time budget
+    return state
 
 
 def _find_learnt(run: Run, weights: str, dataset: Dataset) -> Generator[Event, None, LearntImages | None]:
@@ -94,10 +120,14 @@ def _run_phases(
 ) -> Generator[Event, None, None]:
     plan = state.setup.plan
     try:
-        if (plan.mode == "quick" or plan.starts_quick) and (checkpoint is None or checkpoint.kind == "quick"):
+        if plan.starts_quick:
+            yield from run_race(state, writer, checkpoint)
+        elif plan.mode == "quick":
             phase = yield from make_quick_phase(state)
+            if checkpoint is None:
+                yield from fit_head(state, phase, writer)
             yield from run_phase(state, phase, writer, checkpoint)
-        if plan.mode != "quick" and not state.stopping.should_stop:
+        else:
             yield from run_phase(state, make_image_phase(state), writer, checkpoint)
     except (GeneratorExit, EngineError) as end:
         _save_unfinished(state, writer, has_diverged=isinstance(end, DivergedError))

@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Generator
 
-from engine.core.events import EpochDone, Event, RunStarted
+from engine.core.events import EpochDone, Event, RunStarted, TrainScores
 from engine.ml.evaluation.class_scores import compute_val_scores
 from engine.ml.evaluation.metrics import compute_metrics
 from engine.ml.evaluation.run_inference import Predictions
@@ -26,14 +26,19 @@ def run_phase(
     if checkpoint is not None and checkpoint.kind == phase.kind:
         checkpoint.restore(state, phase)
     state.phase = phase
-    if not state.is_announced:
-        state.is_announced = True
-        yield _run_started(state, phase)
+    yield from announce(state, phase)
     for phase_epoch in itertools.count(state.epoch + 1 - phase.first_epoch):
         is_done = phase.num_epochs is not None and phase_epoch >= phase.num_epochs
         if is_done or state.stopping.should_stop or distributed.broadcast_from_rank0(is_out_of_time(state, phase)):
             return
         yield from _run_epoch(state, phase, phase_epoch, writer)
+
+
+def announce(state: TrainState, phase: Phase) -> Generator[Event, None, None]:
+    """Yield the event of the start of the run, unless it was yielded before."""
+    if not state.is_announced:
+        state.is_announced = True
+        yield _run_started(state, phase)
 
 
 def _run_epoch(
@@ -45,6 +50,30 @@ def _run_epoch(
     if phase.source.uses_mixup:
         clean = yield from score_clean_train(state, phase)
         train_scores = train_scores.model_copy(update={"plain_accuracy": clean.accuracy})
+    yield from finish_epoch(state, phase, writer, train_scores, predictions, started)
+    # After the event, so that the event log never lacks an epoch that a checkpoint counts as done
+    if distributed.broadcast_from_rank0(writer.is_due(at_epoch_end=True)):
+        save_checkpoint(state, phase, writer)
+
+
+def finish_epoch(
+    state: TrainState,
+    phase: Phase,
+    writer: CheckpointWriter,
+    train_scores: TrainScores,
+    predictions: Predictions,
+    started: float,
+) -> Generator[Event, None, None]:
+    """Save the model if it is the best so far, count the epoch, and yield its event.
+
+    Args:
+        state: The state of the run.
+        phase: The phase that is running.
+        writer: Writes the best model.
+        train_scores: Scores of the training images.
+        predictions: Predictions on all validation images.
+        started: Value of time.monotonic() at the start of the epoch.
+    """
     epoch = state.epoch + 1
     val_scores = compute_val_scores(predictions, state.dataset.classes)
     is_best = state.stopping.update(epoch, val_scores)
@@ -65,9 +94,6 @@ def _run_epoch(
         seconds=seconds,
         best=is_best,
     )
-    # After the event, so that the event log never lacks an epoch that a checkpoint counts as done
-    if distributed.broadcast_from_rank0(writer.is_due(at_epoch_end=True)):
-        save_checkpoint(state, phase, writer)
 
 
 def _save_best(state: TrainState, predictions: Predictions, writer: CheckpointWriter) -> None:

@@ -47,6 +47,11 @@ class TrainingSetup:
     """All settings, with what was chosen for this computer. Stored in the model file; not read below this module."""
 
     @property
+    def backbone(self) -> str:
+        """Name of the backbone."""
+        return self.config.model.backbone
+
+    @property
     def dtype(self) -> torch.dtype:
         """Precision of training."""
         return self.precision.dtype

@@ -70,7 +70,16 @@ def test_training_keeps_duplicates_in_one_split_unless_the_setting_is_off(tmp_pa
             path = root / ("ant" if number % 2 else "bee") / f"{number:02}{name}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             draw_scene(number).save(path, quality=90 if name == "a" else 60)
-    tiny = ["--data.image-size", "16", "--training.epochs", "1", "--training.batch-size", "8"]
+    tiny = [
+        "--model.backbone",
+        "se_resnet",
+        "--data.image-size",
+        "16",
+        "--training.epochs",
+        "1",
+        "--training.batch-size",
+        "8",
+    ]
     assert main(["train", str(root), "--out", str(tmp_path / "run"), *tiny]) == 0
     files = json.loads((tmp_path / "run" / "split.json").read_text("utf-8"))["files"]
     assert _num_divided_groups([(entry["path"], entry["split"]) for entry in files]) == 0

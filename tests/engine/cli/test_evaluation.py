@@ -8,7 +8,18 @@ import pytest
 from engine.cli.main import main
 from tests.images import write_classes
 
-TINY = ["--data.image-size", "16", "--training.epochs", "2", "--training.batch-size", "8", "--optim.lr", "5e-3"]
+TINY = [
+    "--model.backbone",
+    "se_resnet",
+    "--data.image-size",
+    "16",
+    "--training.epochs",
+    "2",
+    "--training.batch-size",
+    "8",
+    "--optim.lr",
+    "5e-3",
+]
 
 
 @pytest.fixture

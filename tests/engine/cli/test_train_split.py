@@ -10,7 +10,18 @@ from engine.data.dataset import scan
 from engine.data.splits import read_split
 from tests.images import write_classes
 
-TINY = ("--data.image-size", "16", "--training.epochs", "1", "--training.batch-size", "8", "--training.device", "cpu")
+TINY = (
+    "--model.backbone",
+    "se_resnet",
+    "--data.image-size",
+    "16",
+    "--training.epochs",
+    "1",
+    "--training.batch-size",
+    "8",
+    "--training.device",
+    "cpu",
+)
 
 
 def test_train_prints_classes_and_split_before_it_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

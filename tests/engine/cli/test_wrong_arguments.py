@@ -187,7 +187,16 @@ def test_a_class_folder_that_was_renamed_is_named_when_a_run_is_resumed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = write_classes(tmp_path / "data", {"red": 12, "blue": 12}), tmp_path / "run"
-    flags = ["--data.image-size", "16", "--training.batch-size", "8", "--training.checkpoint-minutes", "0"]
+    flags = [
+        "--model.backbone",
+        "se_resnet",
+        "--data.image-size",
+        "16",
+        "--training.batch-size",
+        "8",
+        "--training.checkpoint-minutes",
+        "0",
+    ]
     assert main(["train", str(data), "--out", str(run), *flags, "--training.epochs", "1"]) == 0
     lines = Run(run).events_path.read_text("utf-8").splitlines()
     Run(run).events_path.write_text("\n".join(lines[:-1]) + "\n", "utf-8")  # as after a crash

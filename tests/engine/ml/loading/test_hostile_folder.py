@@ -154,7 +154,17 @@ def test_the_command_line_handles_unusual_file_names(tmp_path: Path, capsys: pyt
     class_name = os.fsdecode(b"B\xe4ume")
     os.rename(root / "blue", root / class_name)
     run = tmp_path / "run"
-    flags = ["--data.image-size", "16", "--training.epochs", "1", "--training.device", "cpu", "--events"]
+    flags = [
+        "--model.backbone",
+        "se_resnet",
+        "--data.image-size",
+        "16",
+        "--training.epochs",
+        "1",
+        "--training.device",
+        "cpu",
+        "--events",
+    ]
     assert main(["train", str(root), "--out", str(run), *flags]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["event"] == "run_done"
     listed = {entry["path"]: entry["class"] for entry in json.loads((run / "split.json").read_bytes())["files"]}

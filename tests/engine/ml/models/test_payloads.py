@@ -140,8 +140,7 @@ def test_the_command_line_rejects_weights_with_a_payload(
         str(tmp_path / "run"),
         "--model.weights",
         str(tmp_path / "weights.pth"),
-        "--data.image-size",
-        "16",
+        *("--model.backbone", "se_resnet", "--data.image-size", "16"),
     ]
     assert main(["train", str(image_folder(tmp_path)), *flags]) == 1
     assert "not a file of plain weights" in capsys.readouterr().err

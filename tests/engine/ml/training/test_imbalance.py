@@ -16,7 +16,16 @@ from engine.runs.run_folder import Run
 from tests.engine.ml.training.training_runs import TINY, epochs_of, fit_run
 from tests.images import write_classes
 
-FLAGS = ["--data.image-size", "16", "--training.batch-size", "8", "--training.precision", "float32"]
+FLAGS = [
+    "--model.backbone",
+    "se_resnet",
+    "--data.image-size",
+    "16",
+    "--training.batch-size",
+    "8",
+    "--training.precision",
+    "float32",
+]
 
 
 def _draw_parts(root: Path, num_good: int, num_scratched: int, seed: int) -> Path:
@@ -39,7 +48,16 @@ def test_the_kept_model_finds_a_class_with_4_of_404_images_in_other_images(share
     data, other = _draw_parts(tmp_path / "data", 400, 4, 5), _draw_parts(tmp_path / "other", 40, 40, 6)
     weights = str(shared / "weights" / "mobilenet_v2.pth")
     arguments = ["--model.backbone", "mobilenet_v2", "--model.weights", weights, "--training.mode", "quick"]
-    arguments += ["--training.epochs", "6", "--data.image-size", "64", "--training.precision", "float32"]
+    arguments += [
+        "--training.epochs",
+        "6",
+        "--model.backbone",
+        "se_resnet",
+        "--data.image-size",
+        "64",
+        "--training.precision",
+        "float32",
+    ]
     assert main(["train", str(data), "--out", str(tmp_path / "run"), *arguments]) == 0
     assert (
         main(["evaluate", str(tmp_path / "run" / "model.safetensors"), str(other), "--csv", str(tmp_path / "t")]) == 0

@@ -97,5 +97,5 @@ def _flags() -> list[str]:
     training, data = CONFIG.training, CONFIG.data
     return [
         *("--training.epochs", "1", "--training.device", "cpu", "--training.batch-size", str(training.batch_size)),
-        *("--data.image-size", str(data.image_size)),
+        *("--model.backbone", "se_resnet", "--data.image-size", str(data.image_size)),
     ]

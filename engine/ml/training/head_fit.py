@@ -1,0 +1,51 @@
+"""Fit the head to cached features in closed form, as the first epoch of a run that starts from pretrained weights."""
+
+import time
+from collections.abc import Generator
+
+import torch
+from torch import Tensor, nn
+
+from engine.core.events import Event, TrainScores
+from engine.ml.evaluation.linear_head import fit_linear_head
+from engine.ml.training.checkpoint_writer import CheckpointWriter
+from engine.ml.training.feature_source import FeatureBatchSource
+from engine.ml.training.phases import Phase
+from engine.ml.training.run_phase import announce, finish_epoch
+from engine.ml.training.state import TrainState
+from engine.ml.training.validation import validate
+
+
+def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Generator[Event, None, None]:
+    """Replace the head by a logistic regression on the embeddings of the training images; counts as one epoch.
+
+    Args:
+        state: The state of the run; its head changes.
+        phase: A phase on cached features. Its own epochs follow this one.
+        writer: Writes the model.
+    """
+    assert isinstance(phase.source, FeatureBatchSource)
+    started = time.monotonic()
+    state.phase = phase
+    yield from announce(state, phase)
+    head, num_classes = state.setup.model.head, len(state.dataset.classes)
+    embeddings, labels = phase.source.train_embeddings()
+    fitted = fit_linear_head(embeddings.numpy(), labels.numpy(), num_classes, seed=state.setup.plan.seed)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(fitted.weight))
+        head.bias.copy_(torch.from_numpy(fitted.bias))
+    if state.averaged is not None:
+        state.averaged.update_parameters(state.setup.model)
+    predictions = yield from validate(state, phase)
+    scores = _score(head, embeddings, labels)
+    yield from finish_epoch(state, phase, writer, scores, predictions, started)
+    phase.first_epoch = state.epoch + 1
+
+
+def _score(head: nn.Linear, embeddings: Tensor, labels: Tensor) -> TrainScores:
+    with torch.no_grad():
+        weight, bias = head.weight.float().cpu(), head.bias.float().cpu()
+        logits = nn.functional.linear(embeddings, weight, bias)
+        loss = nn.functional.cross_entropy(logits, labels).item()
+        accuracy = (logits.argmax(1) == labels).float().mean().item()
+    return TrainScores(loss=loss, accuracy=accuracy, plain_accuracy=accuracy)
