@@ -14,7 +14,7 @@ from engine.runs.run_folder import create_run
 def config_for(task: Task) -> RunConfig:
     """Return the default settings, changed for the task."""
     training = {"epochs": task.epochs, "batch_size": task.batch_size, "seed": task.seed, "mode": task.mode}
-    training |= {"precision": task.precision}
+    training |= {"precision": task.precision, "threads": task.threads}
     if task.budget:
         training["budget"] = f"{task.budget:.0f}s"
     config = RunConfig().changed("model", backbone=task.backbone, weights=task.weights)

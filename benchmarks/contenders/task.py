@@ -30,6 +30,8 @@ class Task:
     """Training mode; used by Classifold only."""
     precision: str = "auto"
     """Precision of training; used by Classifold only."""
+    threads: int = 0
+    """Number of compute threads; 0: adapted to other programs. Used by Classifold only."""
     model: str = ""
     """Model file for prediction; used by Classifold only."""
     save_model_to: str = ""

@@ -247,10 +247,19 @@ class TrainingConfig(FiniteModel):
         description="Minutes between checkpoints, from which an interrupted run can be resumed.",
     )
     seed: int = Field(
-        0, ge=0, lt=2**32, title="Seed", description="Random seed; on the CPU, the same seed gives the same model."
+        0,
+        ge=0,
+        lt=2**32,
+        title="Seed",
+        description="Random seed; on the CPU, the same seed and CPU threads give the same model.",
     )
     threads: int = Field(
-        0, ge=0, le=1024, title="CPU threads", description="0: one per core. Other numbers change the last digits."
+        0,
+        ge=0,
+        le=1024,
+        title="CPU threads",
+        description="0: one per core, or fewer while that is faster beside other programs, which changes the last "
+        "digits of the results. Other numbers stay fixed.",
     )
     device: Device = Field("auto", title="Device", description="Hardware for training. auto: the fastest available.")
     precision: Precision = Field(

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from engine.core.errors import EngineError
 from engine.core.events import Event, TrainScores, Warned
 from engine.core.progress import Ticker
 from engine.core.seeds import stable_seed
-from engine.ml.loading.loader import require_folder
+from engine.ml.loading.loader import Batch, require_folder
 from engine.ml.models.build import train_mode
 from engine.ml.runtime import distributed
 from engine.ml.runtime.errors import DivergedError
@@ -48,7 +48,7 @@ def train_epoch(
     reported = state.sums.cpu().clone()
     num_done = first * phase.batch_size
     began = time.monotonic()
-    for step, batch in enumerate(phase.source.train_batches(epoch, first), first):
+    for step, batch in enumerate(_train_batches(state, phase, first), first):
         num_images = (len(batch.samples) + len(batch.unreadable)) * distributed.world_size()
         num_done = min(num_samples, num_done + num_images)
         yield from unreadable_warnings(state, batch.unreadable)
@@ -71,6 +71,17 @@ def train_epoch(
             break
     state.work_done += num_samples
     return _train_scores(state)
+
+
+def _train_batches(state: TrainState, phase: Phase, first: int) -> Iterable[Batch]:
+    """Return the batches of the current epoch from number `first` on; their steps may adapt the number of threads.
+
+    Steps of the quick phase are so short that this would gain little.
+    """
+    batches = phase.source.train_batches(state.epoch + 1, first)
+    if state.threads is None or phase.kind == "quick":
+        return batches
+    return state.threads.during(batches, lambda batch: len(batch.samples))
 
 
 def save_checkpoint(state: TrainState, phase: Phase, writer: CheckpointWriter) -> str | None:

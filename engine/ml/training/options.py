@@ -61,3 +61,5 @@ class LoopPlan:
     """Correction for classes of different size."""
     checkpoint_minutes: float
     seed: int
+    adapts_threads: bool = False
+    """True if the number of compute threads follows the load by other programs, on the CPU."""

@@ -141,6 +141,7 @@ def make_loop_plan(config: RunConfig) -> LoopPlan:
         balance=training.balance,
         checkpoint_minutes=training.checkpoint_minutes,
         seed=training.seed,
+        adapts_threads=training.threads == 0,
     )
 
 

@@ -15,6 +15,7 @@ from engine.audit.class_balance import (
 from engine.audit.learnt_images import LearntImages
 from engine.data.dataset import Dataset
 from engine.ml.models.build import Classifier
+from engine.ml.runtime.adaptive_threads import AdaptiveThreads, make_adaptive_threads
 from engine.ml.training.early_stopping import EarlyStopping
 from engine.ml.training.phases import Phase
 from engine.ml.training.setup import TrainingSetup
@@ -71,6 +72,8 @@ class TrainState:
     """Weight of each class in the loss, float32, shape (K,), on the device; None if all are equal."""
     phase: Phase | None = None
     """The current phase."""
+    threads: AdaptiveThreads | None = None
+    """Adapts the number of compute threads to other programs; None if it is fixed."""
     is_announced: bool = False
     """True once the RunStarted event has been yielded."""
 
@@ -107,6 +110,8 @@ def make_train_state(setup: TrainingSetup, dataset: Dataset, run: Run) -> TrainS
     stopping = EarlyStopping(patience=plan.early_stopping, criterion=choose_criterion(dataset.counts("val")))
     state = TrainState(setup, dataset, run, stopping, averaged, time.monotonic())
     state.sums = torch.zeros(3, device=setup.device)
+    if plan.adapts_threads and setup.device.type == "cpu":
+        state.threads = make_adaptive_threads(state.notices.append)
     counts = dataset.counts("train")
     if uses_class_weights(plan.balance):
         state.class_weights = torch.tensor(class_weights(counts), device=setup.device)

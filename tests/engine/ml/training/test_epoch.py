@@ -1,6 +1,7 @@
 """Tests of one epoch of training, on a tiny network."""
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from torch import Tensor
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
 from engine.core.events import Progress, Warned
+from engine.ml.loading.loader import Batch
 from engine.ml.runtime.errors import DivergedError
 from engine.ml.training.epoch import save_checkpoint, train_epoch, unreadable_warnings
 from engine.ml.training.phases import Phase
@@ -213,3 +215,19 @@ def test_a_high_loss_is_accepted_in_the_first_epoch_and_below_the_limit_in_later
     state.epoch, state.sums = 1, 6.0 * torch.tensor([10.1 * math.log(3), 0.5, 1.0])
     with pytest.raises(DivergedError):
         run_epoch(state, make_batches_phase(state))
+
+
+@pytest.mark.parametrize(("kind", "adapts"), [("full", True), ("head", True), ("quick", False)])
+def test_steps_adapt_the_number_of_threads_except_in_the_quick_phase(kind: str, adapts: bool) -> None:
+    state, counted = make_state(), []
+
+    def during(batches: Iterable[Batch], num_images: Callable[[Batch], int]) -> Iterator[Batch]:
+        for batch in batches:
+            yield batch
+            counted.append(num_images(batch))
+
+    state.threads = SimpleNamespace(during=during)  # type: ignore[assignment]
+    phase = replace(make_batches_phase(state, make_batch(), make_batch((0, 1, 2))), kind=kind)  # type: ignore[arg-type]
+    run_epoch(state, phase)
+    assert counted == ([6, 3] if adapts else [])
+    assert state.num_batches_done == 2

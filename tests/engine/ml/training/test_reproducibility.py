@@ -3,17 +3,21 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from engine import jobs
 from engine.cli.main import main
 from engine.core.event_stream import run_to_end
+from engine.core.events import Event, Warned
+from engine.core.free_cores import FreeCores
 from engine.data.dataset import Dataset
-from engine.ml.runtime import precision
+from engine.ml.runtime import adaptive_threads, precision
 from engine.runs.run_folder import Run
 from tests.engine.ml.training.training_runs import TINY, make_dataset
 
@@ -91,6 +95,44 @@ def test_a_resumed_run_has_the_precision_and_the_threads_it_began_with(
         run = run_to_end(jobs.resume(path))
     assert (run.config.training.precision, run.config.training.threads) == ("bfloat16", 2)
     assert _weights(run) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "threads", "adapts"), [("full", 2, False), ("quick", 0, False), ("quick", 2, False), ("full", 0, True)]
+)
+def test_on_a_busy_computer_only_a_fixed_number_of_threads_or_quick_mode_gives_the_same_bits(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, threads: int, adapts: bool
+) -> None:
+    _use_machine(monkeypatch, prefers_bfloat16=False, num_cores=2)
+    monkeypatch.setattr(adaptive_threads, "num_compute_threads", lambda: 2)
+    monkeypatch.setattr(adaptive_threads, "_MIN_SECONDS", 0.0)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    config = CONFIG.changed("training", mode=mode, threads=threads, epochs=4)
+    weights, counts, messages = [], [], []
+    for free_cores in (2.0, 1.0):
+        monkeypatch.setattr(FreeCores, "since_last_call", lambda _, free_cores=free_cores: free_cores)
+        work = jobs.train(dataset, config, tmp_path / str(free_cores))
+        seen: list[Event] = []
+        with forward_thread_counts() as counted:
+            weights.append(_weights(run_to_end(work, seen.append)))
+        counts.append(set(counted))
+        messages.append([event.message for event in seen if isinstance(event, Warned) and "threads" in event.message])
+    assert counts == [{2}, {1, 2} if adapts else {2}]
+    assert [len(found) for found in messages] == [0, int(adapts)]
+    assert adapts or weights[0] == weights[1]
+
+
+@contextmanager
+def forward_thread_counts() -> Iterator[list[int]]:
+    """Collect torch's thread count in each forward pass of a convolution during the block."""
+    counts: list[int] = []
+    hook = register_module_forward_pre_hook(
+        lambda module, _: counts.append(torch.get_num_threads()) if isinstance(module, torch.nn.Conv2d) else None
+    )
+    try:
+        yield counts
+    finally:
+        hook.remove()
 
 
 def _flags() -> list[str]:

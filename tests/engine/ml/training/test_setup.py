@@ -93,3 +93,8 @@ def test_an_image_size_that_the_backbone_does_not_accept_is_an_error() -> None:
     config = scratch_config().changed("model", backbone="vit_b_16").changed("data", image_size=33)
     with pytest.raises(EngineError):
         make_preprocessing(config, None)
+
+
+@pytest.mark.parametrize(("threads", "adapts"), [(0, True), (1, False), (2, False)])
+def test_only_an_automatic_number_of_threads_is_adapted(threads: int, adapts: bool) -> None:
+    assert make_loop_plan(scratch_config().changed("training", threads=threads)).adapts_threads is adapts

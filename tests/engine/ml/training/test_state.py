@@ -103,3 +103,23 @@ def test_only_training_images_count_for_the_class_weights() -> None:
     validation = tuple(Sample(f"val {number}.png", 0, "val") for number in range(100))
     dataset = replace(state.dataset, samples=(*state.dataset.samples, *validation))
     assert make_train_state(state.setup, dataset, state.run).class_weights is None
+
+
+@pytest.mark.parametrize(
+    ("adapts_threads", "num_cores", "adapts"), [(True, 2, True), (False, 2, False), (True, 1, False)]
+)
+def test_threads_are_adapted_if_their_number_is_automatic(
+    adapts_threads: bool, num_cores: int, adapts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.ml.runtime.adaptive_threads.num_compute_threads", lambda: num_cores)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    state = make_state(adapts_threads=adapts_threads)
+    assert (state.threads is not None) is adapts
+
+
+def test_threads_are_not_adapted_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.ml.runtime.adaptive_threads.num_compute_threads", lambda: 2)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    state = make_state(adapts_threads=True)
+    setup = replace(state.setup, device=torch.device("meta"))
+    assert make_train_state(setup, state.dataset, state.run).threads is None
