@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks.contenders.our_training import config_for
@@ -25,8 +25,10 @@ def main() -> None:
     """Train until all speeds are measured, and print each of them."""
     task = task_from_arguments()
     dataset, config = task.dataset, config_for(task).changed("training", epochs=10_000)
-    with tempfile.TemporaryDirectory() as folder:
-        events = fit(config, dataset, create_run(Path(folder) / "run", config, dataset))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(fit(config, dataset, create_run(Path(folder) / "run", config, dataset))) as events,
+    ):
         for event in events:
             if event.event == "epoch_done":  # the first epoch decodes the images
                 break
