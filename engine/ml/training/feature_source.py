@@ -54,10 +54,12 @@ class FeatureBatchSource:
         """Return nothing: features are not mixed, so the training accuracy is already a clean one."""
         return ()
 
-    def train_embeddings(self) -> tuple[Tensor, Tensor]:
-        """Return the embeddings of all training features, float32, shape (M, D), and their labels, shape (M,).
+    def train_embeddings(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the embeddings of all training features by the current weights.
 
-        M counts the mirror images too. The embeddings are those of the current weights.
+        Returns:
+            Embeddings, float32, shape (M, D), where M counts the mirror images too; their labels, shape (M,); the
+            number of the image that each is of, shape (M,).
         """
         setup = self._setup
         embed = fuse_for_inference(self._network.suffix, setup.device, setup.inference_dtype)

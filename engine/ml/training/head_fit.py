@@ -17,7 +17,7 @@ from engine.ml.training.validation import validate
 
 
 def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Generator[Event, None, None]:
-    """Replace the head by a logistic regression on the embeddings of the training images; counts as one epoch.
+    """Replace the head by a linear discriminant analysis of the embeddings of the training images; counts as one epoch.
 
     Args:
         state: The state of the run; its head changes.
@@ -29,8 +29,9 @@ def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Gener
     state.phase = phase
     yield from announce(state, phase)
     head, num_classes = state.setup.model.head, len(state.dataset.classes)
-    embeddings, labels = phase.source.train_embeddings()
-    fitted = fit_linear_head(embeddings.numpy(), labels.numpy(), num_classes, seed=state.setup.plan.seed)
+    embeddings, labels, images = phase.source.train_embeddings()
+    seed = state.setup.plan.seed
+    fitted = fit_linear_head(embeddings.numpy(), labels.numpy(), num_classes, images.numpy(), seed)
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(fitted.weight))
         head.bias.copy_(torch.from_numpy(fitted.bias))

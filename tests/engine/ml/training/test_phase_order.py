@@ -35,9 +35,15 @@ def phases(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         yield from ()
         kinds.append(phase.kind)
 
-    monkeypatch.setattr("engine.ml.training.loop.make_quick_phase", make_quick_phase)
-    monkeypatch.setattr("engine.ml.training.loop.make_image_phase", make_phase)
-    monkeypatch.setattr("engine.ml.training.loop.run_phase", run_phase)
+    def fit_head(*_: object) -> Generator[Event, None, None]:
+        yield from ()
+        kinds.append("linear head")
+
+    for module in ("loop", "race"):
+        monkeypatch.setattr(f"engine.ml.training.{module}.make_quick_phase", make_quick_phase)
+        monkeypatch.setattr(f"engine.ml.training.{module}.make_image_phase", make_phase)
+        monkeypatch.setattr(f"engine.ml.training.{module}.run_phase", run_phase)
+        monkeypatch.setattr(f"engine.ml.training.{module}.fit_head", fit_head)
     return kinds
 
 
@@ -45,8 +51,8 @@ def phases(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("plan", "checkpoint", "expected"),
     [
         ({"mode": "full"}, None, ["full"]),
-        ({"mode": "quick"}, None, ["quick"]),
-        ({"mode": "full", "starts_quick": True}, None, ["quick", "full"]),
+        ({"mode": "quick"}, None, ["linear head", "quick"]),
+        ({"mode": "full", "starts_quick": True}, None, ["linear head", "quick", "full"]),
         ({"mode": "full", "starts_quick": True}, "quick", ["quick", "full"]),
         ({"mode": "full", "starts_quick": True}, "full", ["full"]),
         ({"mode": "quick"}, "quick", ["quick"]),
@@ -64,8 +70,8 @@ def test_a_run_that_stopped_early_in_its_quick_phase_is_finished(phases: list[st
     state = make_state(mode="full", starts_quick=True, early_stopping=1)
     for epoch in (1, 2):
         state.stopping.update(epoch, ValScores(loss=1.0, accuracy=0.5))
-    run_to_end(_run_phases(state, SimpleNamespace(), None))  # type: ignore[arg-type]
-    assert phases == ["quick"]
+    run_to_end(_run_phases(state, SimpleNamespace(), SimpleNamespace(kind="full")))  # type: ignore[arg-type]
+    assert phases == []
 
 
 @pytest.mark.usefixtures("phases")
