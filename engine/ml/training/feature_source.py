@@ -63,12 +63,12 @@ class FeatureBatchSource:
         """
         setup = self._setup
         embed = fuse_for_inference(self._network.suffix, setup.device, setup.inference_dtype)
-        rows = self._train.rows.flatten(0, 1)
+        parts = torch.split(self._train.rows.flatten(0, 1), EVAL_BATCH_SIZE)
         with torch.inference_mode():
-            parts = [
-                split_on_oom(embed, part.to(setup.device)).float().cpu() for part in torch.split(rows, EVAL_BATCH_SIZE)
-            ]
-        return torch.cat(parts), self._train.labels.repeat_interleave(self._train.rows.shape[1])
+            embeddings = [split_on_oom(embed, part.to(setup.device)).float().cpu() for part in parts]
+        num_images, num_views = self._train.rows.shape[:2]
+        labels, numbers = self._train.labels, torch.arange(num_images)
+        return torch.cat(embeddings), labels.repeat_interleave(num_views), numbers.repeat_interleave(num_views)
 
     def to_input(self, batch: Batch) -> Tensor:
         """Return float32 features, shape (N, ...), on the device."""
