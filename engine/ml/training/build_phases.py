@@ -10,7 +10,14 @@ from engine.ml.runtime.ddp import wrap_ddp
 from engine.ml.training.batch_source import ImageBatchSource
 from engine.ml.training.feature_source import make_feature_source
 from engine.ml.training.optim import make_run_optimizer
-from engine.ml.training.phases import FINE_TUNING_LR_SCALE, QUICK_EPOCHS, QUICK_FRACTION, QUICK_LR_SCALE, Phase
+from engine.ml.training.phases import (
+    FEATURE_FRACTION,
+    FINE_TUNING_LR_SCALE,
+    QUICK_EPOCHS,
+    QUICK_FRACTION,
+    QUICK_LR_SCALE,
+    Phase,
+)
 from engine.ml.training.state import TrainState
 
 
@@ -19,9 +26,10 @@ def make_quick_phase(state: TrainState) -> Generator[Event, None, Phase]:
     setup, plan = state.setup, state.setup.plan
     if distributed.world_size() > 1:
         raise EngineError("Quick mode runs in one process only. Start it without torchrun, or choose mode full.")
-    source = yield from make_feature_source(setup, state.dataset)
     is_only_phase = plan.mode == "quick"
     budget = plan.budget_seconds
+    max_seconds = None if budget is None else budget * FEATURE_FRACTION
+    source = yield from make_feature_source(setup, state.dataset, max_seconds)
     return Phase(
         kind="quick",
         source=source,

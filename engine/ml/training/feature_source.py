@@ -15,6 +15,7 @@ from engine.ml.loading.loader import EVAL_BATCH_SIZE, Batch
 from engine.ml.models.blocks import NetworkSplit, split_before_last_block
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import Forward, fuse_for_inference, split_on_oom, with_head
+from engine.ml.training.affordable_images import find_affordable
 from engine.ml.training.epoch_order import epoch_chunks
 from engine.ml.training.setup import TrainingSetup
 
@@ -87,21 +88,32 @@ class FeatureBatchSource:
         return with_head(partial(split_on_oom, fused), model, setup.device)
 
 
-def make_feature_source(setup: TrainingSetup, dataset: Dataset) -> Generator[Event, None, FeatureBatchSource]:
-    """Compute the features of all images, freeze all but the last block and the head, and return the batch source."""
+def make_feature_source(
+    setup: TrainingSetup, dataset: Dataset, max_seconds: float | None = None
+) -> Generator[Event, None, FeatureBatchSource]:
+    """Compute the features of the images, freeze all but the last block and the head, and return the batch source.
+
+    Args:
+        setup: The parts of the run.
+        dataset: The split dataset.
+        max_seconds: Time for the features; if it is not sufficient, a part of the training images is used.
+    """
     setup.model.eval()
     network = _split_network(setup, len(dataset.samples))
-    train, val = dataset.of_split("train"), dataset.of_split("val")
-    features = yield from compute_features(
+    compute = partial(
+        compute_features,
         dataset.root,
-        [*train, *val],
-        network.prefix,
-        setup.preprocessing,
-        setup.device,
-        setup.inference_dtype,
+        network=network.prefix,
+        preprocessing=setup.preprocessing,
+        device=setup.device,
+        dtype=setup.inference_dtype,
         # Under a time budget an early first result is worth more, and the next phase trains on mirror images anyway
         mirrored=setup.augment.horizontal_flip > 0 and setup.plan.mode == "quick",
     )
+    train, val = dataset.of_split("train"), dataset.of_split("val")
+    if max_seconds is not None:
+        train = yield from find_affordable(dataset, compute, max_seconds)
+    features = yield from compute([*train, *val])
     setup.model.backbone.requires_grad_(False)
     network.suffix.requires_grad_(True)
     return FeatureBatchSource(setup, network, features.of(train), features.of(val))

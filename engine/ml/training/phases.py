@@ -20,7 +20,9 @@ FINE_TUNING_LR_SCALE = 0.3
 QUICK_EPOCHS = 6
 """Epochs of the quick phase that a time budget starts with."""
 QUICK_FRACTION = 0.35
-"""Largest fraction of a time budget that the quick phase may take."""
+"""Largest fraction of a time budget that the quick phase may take, with the features before it."""
+FEATURE_FRACTION = 0.25
+"""Largest fraction of a time budget for the features of the quick phase."""
 
 _RESOLUTION = 10_000
 """Steps that a time budget is divided into for the schedule."""

@@ -109,7 +109,7 @@ def _run_started(state: TrainState, phase: Phase) -> RunStarted:
     return RunStarted(
         run=str(state.run.path),
         classes=state.dataset.classes,
-        num_train=len(phase.source.train_samples),
+        num_train=len(state.dataset.of_split("train")),
         num_val=len(phase.source.val_samples),
         grouping=state.dataset.grouping,
         device=setup.device_name,

@@ -10,7 +10,14 @@ from engine.core.events import Event
 from engine.data.dataset import Dataset
 from engine.ml.training.batch_source import ImageBatchSource
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
-from engine.ml.training.phases import FINE_TUNING_LR_SCALE, QUICK_EPOCHS, QUICK_FRACTION, QUICK_LR_SCALE, Phase
+from engine.ml.training.phases import (
+    FEATURE_FRACTION,
+    FINE_TUNING_LR_SCALE,
+    QUICK_EPOCHS,
+    QUICK_FRACTION,
+    QUICK_LR_SCALE,
+    Phase,
+)
 from engine.ml.training.setup import TrainingSetup
 from engine.ml.training.state import TrainState
 from tests.engine.ml.training.tiny_state import TensorSource, make_batch, make_state
@@ -77,7 +84,11 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TrainingSetup, Datas
     """Replace the batch source over features by images in memory; return the arguments of each call."""
     calls: list[tuple[TrainingSetup, Dataset]] = []
 
-    def make_source(setup: TrainingSetup, dataset: Dataset) -> Generator[Event, None, TensorSource]:
+    def make_source(
+        setup: TrainingSetup, dataset: Dataset, max_seconds: float | None
+    ) -> Generator[Event, None, TensorSource]:
+        budget = setup.plan.budget_seconds
+        assert max_seconds == (None if budget is None else budget * FEATURE_FRACTION)
         calls.append((setup, dataset))
         yield from ()
         setup.model.backbone.requires_grad_(False)
