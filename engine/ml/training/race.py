@@ -3,6 +3,9 @@
 import time
 from collections.abc import Generator
 
+import torch
+from torch import Tensor
+
 from engine.core.events import CandidateDone, EpochDone, Event, RaceDone
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
 from engine.ml.training.checkpoint import Checkpoint
@@ -19,7 +22,7 @@ LINEAR_HEAD, LAST_BLOCK, ALL_LAYERS = "linear head", "last block", "all layers"
 def run_race(
     state: TrainState, writer: CheckpointWriter, checkpoint: Checkpoint | None
 ) -> Generator[Event, None, None]:
-    """Train the candidates one after the other, each from the weights of the one before, within the time budget.
+    """Train the candidates one after the other, each from the best one before, within the time budget.
 
     The run folder keeps the best epoch of all, so the result is never below that of the linear head. The race ends
     early if a candidate classifies all validation images correctly, because no other one can be measured as better.
@@ -34,12 +37,30 @@ def run_race(
         phase = yield from make_quick_phase(state)
         if checkpoint is None:
             yield from _follow(state, LINEAR_HEAD, fit_head(state, phase, writer), done)
+        fitted, num_epochs = _trained_weights(state), state.epoch
         if not _is_decided(state):
             yield from _follow(state, LAST_BLOCK, run_phase(state, phase, writer, checkpoint), done)
+        if checkpoint is None and state.stopping.best is not None and state.stopping.best.epoch <= num_epochs:
+            _restore(state, fitted)  # the last block was not better, so all layers start from the linear head
     if not _is_decided(state):
         yield from _follow(state, ALL_LAYERS, run_phase(state, make_image_phase(state), writer, checkpoint), done)
     if race := _choose(state, done):
         yield race
+
+
+def _trained_weights(state: TrainState) -> dict[str, Tensor]:
+    """Return copies of the parameters that are trained, by name."""
+    named = state.setup.model.named_parameters()
+    return {name: parameter.detach().clone() for name, parameter in named if parameter.requires_grad}
+
+
+def _restore(state: TrainState, weights: dict[str, Tensor]) -> None:
+    """Copy the parameters of `_trained_weights` back into the model and its EMA."""
+    for model in filter(None, (state.setup.model, None if state.averaged is None else state.eval_model)):
+        parameters = dict(model.named_parameters())
+        with torch.no_grad():
+            for name, value in weights.items():
+                parameters[name].copy_(value)
 
 
 def _is_decided(state: TrainState) -> bool:

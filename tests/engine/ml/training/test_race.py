@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Mapping
 from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
 from engine.core.event_stream import run_to_end
 from engine.core.events import CandidateDone, EpochDone, Event, RaceDone, TrainScores, ValScores
@@ -92,6 +93,35 @@ def test_a_resumed_race_trains_only_the_candidates_that_are_left(
 ) -> None:
     events = race({"head": (0.7,), "quick": (0.8,), "full": (0.9,)}, checkpoint)
     assert [name for name, _, _ in _candidates(events)] == names
+
+
+@pytest.mark.parametrize(("accuracy", "start"), [(0.6, "linear head"), (0.8, "last block")])
+def test_all_layers_start_from_the_best_candidate_before(
+    monkeypatch: pytest.MonkeyPatch, accuracy: float, start: str
+) -> None:
+    state = make_state(starts_quick=True)
+    bias, starts = state.setup.model.head.bias, []
+
+    def mark(value: float, accuracies: tuple[float, ...]) -> Generator[Event, None, None]:
+        nn.init.constant_(bias, value)
+        return _epochs(state, accuracies)
+
+    def make_quick_phase(_: TrainState) -> Generator[Event, None, object]:
+        yield from ()
+        return SimpleNamespace(kind="quick")
+
+    def run_phase(_: TrainState, phase: SimpleNamespace, *_rest: object) -> Generator[Event, None, None]:
+        if phase.kind == "quick":
+            return mark(2.0, (accuracy,))
+        starts.append({1.0: "linear head", 2.0: "last block"}[bias[0].item()])
+        return _epochs(state, (0.5,))
+
+    monkeypatch.setattr("engine.ml.training.race.make_quick_phase", make_quick_phase)
+    monkeypatch.setattr("engine.ml.training.race.make_image_phase", make_phase)
+    monkeypatch.setattr("engine.ml.training.race.run_phase", run_phase)
+    monkeypatch.setattr("engine.ml.training.race.fit_head", lambda *_: mark(1.0, (0.7,)))
+    run_to_end(run_race(state, SimpleNamespace(), None))  # type: ignore[arg-type]
+    assert starts == [start]
 
 
 def test_a_candidate_without_an_epoch_is_not_listed(race: Callable[..., list[Event]]) -> None:
