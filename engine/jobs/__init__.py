@@ -10,6 +10,7 @@ from engine.jobs.base import EventStream
 from engine.jobs.dataset import check, preview, scan, split
 from engine.jobs.evaluation import evaluate, learning_curve, robustness, test
 from engine.jobs.exporting import export, run_export
+from engine.jobs.input_batches import input_batches
 from engine.jobs.labels import evaluate_corrections, review
 from engine.jobs.licences import all_licences
 from engine.jobs.moved_images import find_images
@@ -33,6 +34,7 @@ __all__ = [
     "export",
     "finalize",
     "find_images",
+    "input_batches",
     "learning_curve",
     "predict",
     "preview",

@@ -28,6 +28,22 @@ class History:
     progress: Progress | None = None
     done: RunDone | None = None
 
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the curves that `history[name]` gives."""
+        return ("train_loss", "train_acc", "val_loss", "val_acc")
+
+    def __getitem__(self, name: str) -> list[float]:
+        """Return one of the curves of `keys`, one value per epoch: losses in nats, accuracies as fractions 0..1.
+
+        Raises:
+            KeyError: There is no curve of that name.
+        """
+        if name not in self.keys():
+            raise KeyError(f"{name}; the curves are {', '.join(self.keys())}")
+        split, _, measure = name.partition("_")
+        scores = [epoch.train if split == "train" else epoch.val for epoch in self.epochs]
+        return [each.loss if measure == "loss" else each.accuracy for each in scores]
+
     def add(self, event: Event) -> None:
         """Update the history with one event."""
         match event:
