@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine import jobs
+from engine.config.backbones import INCLUDED_BACKBONE
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
@@ -26,6 +27,7 @@ _NUM_PER_CLASS = 12
 _FORMATS = ("png", "jpg", "webp", "tiff", "avif", "bmp", "gif")
 _CONFIG = (
     RunConfig()
+    .changed("model", backbone=INCLUDED_BACKBONE, weights="default")
     .changed("data", image_size=32, val_fraction=0.34)
     .changed("training", epochs=1, batch_size=8, device="cpu", keep_awake=False)
 )
@@ -50,7 +52,7 @@ def try_engine(folder: Path) -> list[str]:
     tested: list[str] = []
     with _part("draw and decode images", tested):
         data = _draw_images(folder / "images")
-    with _part("train two steps", tested):
+    with _part("train two steps from the included network", tested):
         run = run_to_end(jobs.split_and_train(scan(data), _CONFIG, folder / "run"))
     with _part("check the images", tested):
         run_to_end(jobs.check(run.dataset))

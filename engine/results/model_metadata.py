@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from engine.config.backbones import find_backbone
 from engine.config.settings import Geometry, RunConfig
 from engine.config.settings_file import validation_message
+from engine.config.weight_origin import describe_weights
 from engine.core.errors import EngineError
 from engine.core.events import Best
 from engine.core.records import ExtensibleModel
@@ -47,6 +48,13 @@ class ModelMetadata(ExtensibleModel):
     best: Best | None
     """Validation metrics of these weights; None if training was stopped before the first validation."""
     created: str
+    started_from: str = Field("", max_length=1000)
+    """Origin and licence of the first weights; empty in models of version 0.1."""
+
+    @property
+    def origin(self) -> str:
+        """Origin and licence of the weights that this model or the models before it started from."""
+        return self.started_from or describe_weights(self.backbone, self.config.model.weights)
 
     @property
     def temperature(self) -> float:

@@ -240,6 +240,7 @@ class PredictPage(QWidget):
             point = choose_operating_point(metadata.calibration.coverage, self._state.max_error)
             self._threshold = point.threshold
             self.operating_point.setText(operating_point_text(point, self._state.max_error))
+        self.model_label.setToolTip(f"{path}\nStarted from {metadata.origin}")
         return model_text(metadata)
 
     def _describe(self) -> None:

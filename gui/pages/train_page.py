@@ -63,6 +63,7 @@ class TrainPage(QWidget):
     def _build_adjust(self) -> QScrollArea:
         for row in BACKBONES.values():
             score = f", {row.top1:.1f} % ImageNet" if row.top1 is not None else ""
+            score += ", pretrained weights included" if row.is_included else ""
             cost = f"{millions(row.num_parameters)} parameters, {row.multiply_adds:,} M MACs"
             self.backbones.addItem(f"{network_name(row.name)}   {cost}{score}", row.name)
         self.backbones.setEditable(True)

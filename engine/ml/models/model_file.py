@@ -32,8 +32,9 @@ def make_metadata(
     inference_dtype: torch.dtype,
     best: Best | None,
     calibration: Calibration | None,
+    started_from: str = "",
 ) -> ModelMetadata:
-    """Return the metadata of a model trained with these settings."""
+    """Return the metadata of a model trained with these settings from weights of the origin `started_from`."""
     return ModelMetadata(
         program=__version__,
         classes=classes,
@@ -48,6 +49,7 @@ def make_metadata(
         best=best,
         calibration=calibration,
         created=now(),
+        started_from=started_from,
     )
 
 

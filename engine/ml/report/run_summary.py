@@ -1,11 +1,11 @@
 """Summary table of a run: data, network, device, duration and versions."""
 
 import platform
-from pathlib import Path, PureWindowsPath
 
 import torch
 
 from engine.config.settings import RunConfig
+from engine.config.weight_origin import describe_weights
 from engine.core.formatting import duration, percent
 from engine.core.paths import folder_name
 from engine.data.dataset import Dataset
@@ -35,7 +35,7 @@ def summarize_run(
         ("Classes", str(len(dataset.classes))),
         ("Split", _describe_split(dataset, config)),
         ("Backbone", metadata.backbone),
-        ("Pretrained weights", _describe_weights(config.model.weights)),
+        ("Started from", _describe_start(metadata, config.model.weights)),
         ("Image size", f"{metadata.image_size} px"),
         ("Epochs", _describe_epochs(history)),
         ("Seed", str(config.training.seed)),
@@ -52,10 +52,9 @@ def _describe_epochs(history: History) -> str:
     return f"{len(history.epochs)}, best: epoch {best.epoch} ({CRITERION_TEXTS[best.criterion]})" if best else ""
 
 
-def _describe_weights(weights: str) -> str:
-    # Only the file name is published, because a path can hold private information
-    descriptions = {"none": "none (random initialisation)", "default": "ImageNet"}
-    return descriptions.get(weights, PureWindowsPath(Path(weights).name).name)
+def _describe_start(metadata: ModelMetadata, weights: str) -> str:
+    file = describe_weights(metadata.backbone, weights)  # of a path only the name, because it can be private
+    return file if file == metadata.origin else f"{file}, which started from {metadata.origin}"
 
 
 def _versions() -> str:

@@ -148,6 +148,7 @@ def _describe(predictor: Predictor) -> dict[str, object]:
         "classes": metadata.classes,
         "backbone": metadata.backbone,
         "image_size": metadata.image_size,
+        "started_from": metadata.origin,
         "best": metadata.best.model_dump() if metadata.best else None,
         "program": f"Classifold {__version__}",
     }

@@ -25,6 +25,7 @@ from engine.ml.runtime.threads import set_compute_threads
 from engine.ml.training.options import LoopPlan, OptimizerOptions, StepOptions
 from engine.results.calibration import Calibration
 from engine.results.model_metadata import ModelMetadata
+from engine.results.start_weights import find_origin
 
 _NUM_TRIAL_IMAGES = 8
 """Images on which a lower precision is compared with float32."""
@@ -43,6 +44,8 @@ class TrainingSetup:
     optimizer: OptimizerOptions
     augment: AugmentOptions
     plan: LoopPlan
+    started_from: str
+    """Origin and licence of the start weights."""
     config: RunConfig
     """All settings, with what was chosen for this computer. Stored in the model file; not read below this module."""
 
@@ -75,7 +78,9 @@ class TrainingSetup:
         self, classes: tuple[str, ...], best: Best | None, calibration: Calibration | None
     ) -> ModelMetadata:
         """Return the metadata of a model file of this run."""
-        return make_metadata(self.config, classes, self.preprocessing, self.inference_dtype, best, calibration)
+        return make_metadata(
+            self.config, classes, self.preprocessing, self.inference_dtype, best, calibration, self.started_from
+        )
 
 
 def make_preprocessing(config: RunConfig, grey_ranges: GreyRanges | None) -> Preprocessing:
@@ -180,6 +185,7 @@ def prepare_run(
         optimizer=make_optimizer_options(config),
         augment=make_augment_options(config.augment),
         plan=make_loop_plan(config),
+        started_from=find_origin(backbone.name, config.model.weights),
         config=_resolved(config, precision, num_threads),
     )
 

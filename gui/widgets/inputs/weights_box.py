@@ -7,11 +7,13 @@ from PySide6.QtWidgets import QButtonGroup, QFileDialog, QLabel, QPushButton, QR
 
 from engine.config.backbones import NON_COMMERCIAL, WEIGHTS_HOST, Backbone
 from engine.config.local_weights import is_on_this_machine
+from engine.config.weight_origin import describe_imagenet_weights
 from engine.core.formatting import size
 from gui.theme import GRID
 from gui.widgets.labels import MutedLabel
 
 _NONE, _DEFAULT = "none", "default"
+_IMAGENET_HELP = "Start from weights trained on 1.2 million images of ImageNet (transfer learning)."
 
 
 class WeightsBox(QWidget):
@@ -43,9 +45,13 @@ class WeightsBox(QWidget):
     def show_choice(self, backbone: Backbone, weights: str) -> None:
         """Show which weights `backbone` has and which are chosen: `none`, `default` or a path."""
         has_weights = bool(backbone.weights_file)
+        origin = f" Origin: {describe_imagenet_weights(backbone)}." if has_weights else ""
+        self.imagenet.setToolTip(_IMAGENET_HELP + origin)
         self.imagenet.setEnabled(has_weights)
         if not has_weights:
             self._note.setText("Not available for this backbone.")
+        elif backbone.is_included:
+            self._note.setText("Included in the program, no download. Recommended for small datasets.")
         elif is_on_this_machine(backbone):
             self._note.setText("Already on this computer. Recommended for small datasets.")
         else:
@@ -74,7 +80,7 @@ class WeightsBox(QWidget):
         self.weights_chosen.emit(name or self._path or _NONE)
 
     def _set_help(self) -> None:
-        self.imagenet.setToolTip("Start from weights trained on 1.2 million images of ImageNet (transfer learning).")
+        self.imagenet.setToolTip(_IMAGENET_HELP)
         self.scratch.setToolTip("Start from random weights. Needs many images.")
         self.file.setToolTip("Start from weights of the same backbone in a file on this computer.")
         self.choose_file.setToolTip("Choose a .pth or .safetensors file.")

@@ -111,6 +111,7 @@ def test_model_metadata_have_preprocessing_and_inference_precision_of_the_run(da
     assert (metadata.best, metadata.calibration) == (best, calibration)
     assert (metadata.classes, metadata.image_size, metadata.precision) == (("a", "b", "c"), 16, "bfloat16")
     assert metadata.config == setup.config
+    assert metadata.started_from == setup.started_from == "random weights"
 
 
 def test_the_name_of_the_device_is_its_type_unless_it_is_a_gpu(
