@@ -58,6 +58,8 @@ def try_engine(folder: Path) -> list[str]:
         run_to_end(jobs.check(run.dataset))
     with _part("load and predict", tested):
         _predict(run, data)
+    with _part("build a network of torchvision", tested):
+        run_to_end(jobs.summarize("squeezenet1_1", len(_CLASSES), 32))
     with _part("explain", tested):
         explanation = run_to_end(jobs.explain(run.model_path, next(data.rglob("*.png"))))
         run_to_end(jobs.draw_explanation(explanation, folder / "why.png"))

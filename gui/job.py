@@ -120,7 +120,9 @@ class _WorkThread(QThread):
         def collect(event: Any) -> None:
             pending.append(event)
             is_urgent = not isinstance(event, Progress | Prediction | RunRecord)
-            if is_urgent or time.monotonic() - last_sent >= _SEND_INTERVAL_SECONDS:
+            # While torch is imported no further event comes
+            is_loading = isinstance(event, Progress) and event.stage == "load"
+            if is_urgent or is_loading or time.monotonic() - last_sent >= _SEND_INTERVAL_SECONDS:
                 send()
 
         try:

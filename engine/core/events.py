@@ -100,6 +100,7 @@ class RunStarted(FiniteModel):
 
 
 Stage: TypeAlias = Literal[
+    "load",
     "scan",
     "check",
     "compare",
@@ -119,6 +120,7 @@ Stage: TypeAlias = Literal[
 ]
 
 STAGE_LABELS: dict[Stage, str] = {
+    "load": "Loading PyTorch",
     "scan": "Scanning folder",
     "check": "Checking files",
     "compare": "Finding duplicates",

@@ -1,11 +1,12 @@
 """Describe backbones."""
 
-from engine.jobs.base import EventStream, from_callable, translate_device_errors
+from engine.jobs.base import EventStream, from_callable, load_torch, translate_device_errors
 from engine.results.model_summary import Summary
 
 
 def summarize(backbone: str, num_classes: int, image_size: int) -> EventStream[Summary]:
     """Return the layers of a network with their output shapes, parameters and multiply-accumulates (MACs)."""
+    yield from load_torch()
     from engine.ml.models.summary import summarize as summarize_layers
 
     return (

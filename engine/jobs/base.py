@@ -1,14 +1,41 @@
 """The type of a job and helpers that all jobs share."""
 
+import atexit
+import gc
+import sys
 from collections.abc import Callable, Generator
 from typing import TypeAlias, TypeVar
 
-from engine.core.events import Event
+from engine.core.events import Event, Progress
+from engine.core.garbage_collection import collector_paused
 from engine.results.predictions import Prediction
 
 Result = TypeVar("Result")
 Yielded = TypeVar("Yielded", bound=Event | Prediction)
 EventStream: TypeAlias = Generator[Event, None, Result]
+
+
+def load_torch() -> EventStream[None]:
+    """Import torch unless it is loaded; the event before that says so, because it takes a second or more.
+
+    Every job that needs `engine.ml` does this before it imports a module of it.
+    """
+    if "engine.ml.runtime.threads" in sys.modules:
+        return
+    yield Progress(stage="load", done=0, total=0)
+    with collector_paused():
+        import engine.ml.runtime.threads  # noqa: F401 - it imports torch
+    atexit.register(gc.freeze)  # so that the collector does not look at all objects of torch when the process ends
+
+
+def load_torch_for_training() -> EventStream[None]:
+    """Import torch, and its compiler, which torch would import later, when the optimizer is created."""
+    yield from load_torch()
+    if "engine.ml.runtime.compiler" in sys.modules:
+        return
+    yield Progress(stage="load", done=0, total=0)
+    with collector_paused():
+        import engine.ml.runtime.compiler  # noqa: F401 - it imports the compiler
 
 
 def translate_device_errors(work: Generator[Yielded, None, Result]) -> Generator[Yielded, None, Result]:

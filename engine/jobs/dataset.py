@@ -20,7 +20,7 @@ from engine.data.decode import Pixels
 from engine.data.pixels.grey_range import GreyRanges
 from engine.data.splits import cut_warning
 from engine.data.splits import split as draw_split
-from engine.jobs.base import EventStream, from_callable, translate_device_errors
+from engine.jobs.base import EventStream, from_callable, load_torch, translate_device_errors
 from engine.jobs.held_out import find_start_images, paths_of_copies
 from engine.results.imbalance import imbalance_ratio
 from engine.results.split_caveats import expected_split, split_caveats
@@ -126,6 +126,7 @@ def split_warnings(dataset: Dataset) -> Iterator[Warned]:
 
 def preview(dataset: Dataset, config: RunConfig, num_images: int) -> EventStream[list[Pixels]]:
     """Return augmented training images as the network receives them."""
+    yield from load_torch()
     from engine.ml.loading.augment import preview_images
     from engine.ml.training.setup import make_augment_options, make_preprocessing
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from engine.jobs.base import EventStream, translate_device_errors
+from engine.jobs.base import EventStream, load_torch, translate_device_errors
 from engine.results.export_verification import ExportOptions, ExportVerification
 
 
@@ -22,6 +22,7 @@ def export(
         EngineError: The predictions of the exported file differ from the program's. The file is then saved under a
             name that shows the failure, with its verification record.
     """
+    yield from load_torch()
     from engine.ml.export.export import export_model
 
     return (yield from translate_device_errors(export_model(model, path, options, data)))

@@ -16,7 +16,7 @@ from engine.core.formatting import count
 from engine.data.dataset import Dataset, Sample
 from engine.data.folders.split_names import Split
 from engine.data.splits import divided_paths
-from engine.jobs.base import EventStream
+from engine.jobs.base import EventStream, load_torch
 
 _HELD_OUT: tuple[tuple[Split, str, str], ...] = (
     ("val", "validation", "training"),
@@ -37,6 +37,7 @@ def find_start_images(weights: str) -> EventStream[LearntFrom]:
     """Return the images that the start weights of a training learnt from; `weights` is as in the settings."""
     if not Path(weights).expanduser().is_file():
         return NOTHING
+    yield from load_torch()
     from engine.ml.evaluation.learnt_from import find_learnt_from_weights
 
     return (yield from find_learnt_from_weights(weights))

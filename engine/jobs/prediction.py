@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from engine.core.events import Event
-from engine.jobs.base import EventStream, from_callable, translate_device_errors
+from engine.jobs.base import EventStream, from_callable, load_torch, translate_device_errors
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.explanation import Explanation
 from engine.results.predictions import Prediction
@@ -25,6 +25,7 @@ def predict(
     Returns:
         The number of images, unreadable ones included.
     """
+    yield from load_torch()
     from engine.ml.evaluation.predict import predict_paths
 
     return (yield from translate_device_errors(predict_paths(model, paths, num_top, max_error)))
@@ -32,6 +33,7 @@ def predict(
 
 def explain(model: Path, image: Path, label: str | None = None) -> EventStream[Explanation]:
     """Return the heat map of an image for class `label`, or the predicted class, and its nearest training images."""
+    yield from load_torch()
     from engine.ml.evaluation.explain import explain_image
 
     return (yield from translate_device_errors(from_callable(lambda: explain_image(model, image, label))))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.core.errors import EngineError
-from engine.jobs.base import EventStream, translate_device_errors
+from engine.jobs.base import EventStream, load_torch, translate_device_errors
 from engine.jobs.dataset import check
 from engine.runs.image_folder import current_dataset
 from engine.runs.run_folder import Run
@@ -14,6 +14,7 @@ def report(run: Run, path: Path) -> EventStream[Path]:
 
     Missing results, such as the learning curve, are computed first and saved in the run folder.
     """
+    yield from load_torch()
     from engine.ml.report.report import write_report
 
     try:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.jobs.base import EventStream, translate_device_errors
+from engine.jobs.base import EventStream, load_torch, translate_device_errors
 from engine.results.calibration import DEFAULT_MAX_ERROR
 
 
@@ -19,6 +19,7 @@ def serve(
         host: Address to listen on.
         max_error: Maximum error rate (0..1) among decided images; None: no limit.
     """
+    yield from load_torch()
     from engine.ml.serving.app import Limits
     from engine.ml.serving.server import serve_model
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.jobs.base import EventStream, translate_device_errors
+from engine.jobs.base import EventStream, load_torch, translate_device_errors
 from engine.results.calibration import DEFAULT_MAX_ERROR
 from engine.results.model_metadata import read_metadata
 from engine.sorting.file_transfer import TransferMode
@@ -19,6 +19,7 @@ def sort(
     is called so. If the job is stopped or killed, the
     images sorted so far stay sorted, and `undo_sort` can restore them.
     """
+    yield from load_torch()
     from engine.ml.evaluation.predict import predict_paths
 
     files = files_to_sort(folder, target)

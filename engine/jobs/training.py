@@ -18,7 +18,7 @@ from engine.core.paths import path_below
 from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.data.folders.split_names import SPLITS
-from engine.jobs.base import EventStream, translate_device_errors
+from engine.jobs.base import EventStream, load_torch, load_torch_for_training, translate_device_errors
 from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings
 from engine.jobs.held_out import find_start_images, separate_held_out
 from engine.jobs.presets import resolve_for
@@ -126,8 +126,8 @@ def _fit_silently(run: Run, config: RunConfig, dataset: Dataset) -> EventStream[
 
 
 def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iterable[Warned]) -> EventStream[Run]:
+    yield from load_torch_for_training()
     from engine.core.keep_awake import keep_awake
-    from engine.ml.report.history_plot import draw_history
     from engine.ml.training.loop import fit
 
     def fit_and_draw() -> EventStream[None]:
@@ -135,6 +135,8 @@ def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iter
         try:
             done = yield from translate_device_errors(fit(config, dataset, run))
         finally:
+            from engine.ml.report.history_plot import draw_history  # training need not wait for matplotlib
+
             try:
                 draw_history(run.history, run.figure_path)
             except OSError as error:  # the figure can be drawn again later, and this error must not hide an earlier one
@@ -159,6 +161,7 @@ def _with_tensorboard(run: Run, config: RunConfig, work: EventStream[None]) -> E
 
 def finalize(run: Run) -> EventStream[None]:
     """Finalize a stopped run as the end of training does: save the embeddings of its training images."""
+    yield from load_torch()
     from engine.ml.training.finalize import finalize_stopped_run
 
     with locked(run.path):

@@ -28,6 +28,7 @@ def test_every_part_of_the_engine_is_used_once(tmp_path: Path) -> None:
         "train two steps from the included network",
         "check the images",
         "load and predict",
+        "build a network of torchvision",
         "explain",
         "write the report",
         "export",

@@ -18,9 +18,9 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.vision_transformer import VisionTransformer
 
 from engine.ml.models.build import Classifier
+from engine.ml.models.lazy_torchvision import is_vision_transformer
 from engine.ml.models.se_resnet import SEResNet
 
 Layout: TypeAlias = Literal["channels_first", "channels_last", "tokens"]
@@ -64,8 +64,8 @@ def find_target_layer(model: Classifier, batch: Tensor) -> TargetLayer:
         model: Classifier in eval mode.
         batch: Normalised image, float32, shape (1, 3, S, S); it is run through the model once.
     """
-    if isinstance(model.backbone, VisionTransformer):
-        return TargetLayer(list(model.backbone.encoder.layers.children())[-1], "tokens")
+    if is_vision_transformer(model.backbone):
+        return TargetLayer(list(model.backbone.get_submodule("encoder.layers").children())[-1], "tokens")
     sides: list[tuple[int, TargetLayer]] = []
     is_own_thread = _thread_check()
 

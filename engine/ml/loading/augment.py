@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.v2 import functional as F
 
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Dataset
 from engine.data.decode import Pixels, decode
+from engine.ml.models.lazy_torchvision import adjust_hue
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, make_canvas
 
 NUM_RANDOM_PARAMETERS = 16
@@ -133,7 +133,7 @@ def _jitter_colours(images: Tensor, parameters: Tensor, options: AugmentOptions)
         images = (changed_grey + saturation * contrast * (images - grey)).clamp_(0, 255)
     if options.hue:
         shifts = (_scale_to(parameters[:, 10], -options.hue, options.hue)).tolist()
-        images = torch.stack([F.adjust_hue(image / 255, shift) * 255 for image, shift in zip(images, shifts)])
+        images = torch.stack([adjust_hue(image / 255, shift) * 255 for image, shift in zip(images, shifts)])
     return images
 
 

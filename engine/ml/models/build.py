@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torchvision import models
 
 from engine.config.backbones import find_backbone
 from engine.ml.models.efficientnet_lite import EfficientNetLite
+from engine.ml.models.lazy_torchvision import make_torchvision_network
 from engine.ml.models.se_resnet import SEResNet
 
 _OWN_NETWORKS: dict[str, Callable[[], nn.Module]] = {"se_resnet": SEResNet, "efficientnet_lite0": EfficientNetLite}
@@ -103,6 +103,8 @@ class _MetaParameters(TorchFunctionMode):
     ) -> Any:
         if func in (torch.empty, torch.zeros, torch.ones):
             return func(*args, **(kwargs or {}) | {"device": "meta"})
+        if func is Tensor.normal_ and args[0].is_meta:  # it would fill nothing, and load torch's compiler for a second
+            return args[0]
         return func(*args, **(kwargs or {}))
 
 
@@ -125,18 +127,7 @@ def train_mode(model: Classifier, head_only: bool, freeze_norms: bool = False) -
 def _build_backbone(name: str, image_size: int) -> nn.Module:
     if name in _OWN_NETWORKS:
         return _OWN_NETWORKS[name]()
-    options: dict[str, Any] = {}
-    if name.startswith("vit_"):
-        options["image_size"] = image_size
-    if name == "maxvit_t":
-        options["input_size"] = (image_size, image_size)
-    if name in ("googlenet", "inception_v3"):
-        # Their ImageNet weights come from TensorFlow and expect [-1, 1]; transform_input converts to that range from
-        # the ImageNet normalisation. The auxiliary heads are not used. A BatchNorm follows each convolution, so torch's
-        # default initialisation works as well as theirs, which takes seconds.
-        options |= {"transform_input": True, "aux_logits": False, "init_weights": False}
-    backbone: nn.Module = models.get_model(name, weights=None, **options)
-    return backbone
+    return make_torchvision_network(name, image_size)
 
 
 def _take_linear_head(backbone: nn.Module) -> tuple[str, int]:

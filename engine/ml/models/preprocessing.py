@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torchvision.transforms.v2 import functional as F
+from torch import Tensor, nn
 
 from engine.config.settings import Geometry
 from engine.data.decode import Pixels
 from engine.data.pixels.grey_range import GreyRanges
+from engine.ml.models.resize import resize
 from engine.results.explanation import Box
 from engine.results.model_metadata import ModelMetadata
 
@@ -62,10 +62,12 @@ def preprocess(pixels: Pixels, preprocessing: Preprocessing) -> Tensor:
         pixels = _crop_long_ends(pixels)
     image = to_tensor(pixels)
     height, width = image.shape[1:]
-    image = F.resize(image, list(_resized(height, width, preprocessing)), antialias=True)
+    height, width = _resized(height, width, preprocessing)
+    image = resize(image, height, width)
     if preprocessing.geometry == "pad":
         return pad_to_square(image, size)
-    return F.center_crop(image, [size, size])  # type: ignore[no-any-return]
+    top, left = round((height - size) / 2), round((width - size) / 2)
+    return image[:, top : top + size, left : left + size]
 
 
 def _crop_long_ends(pixels: Pixels) -> Pixels:
@@ -117,9 +119,9 @@ def make_canvas(pixels: Pixels, preprocessing: Preprocessing) -> tuple[Tensor, f
     if preprocessing.geometry == "pad":
         # Resized before it is padded, because the square around a long strip would fill the memory
         scale = side / max(height, width)
-        size = [max(1, round(height * scale)), max(1, round(width * scale))]
-        return pad_to_square(F.resize(image, size, antialias=True), side), 1.0
-    return F.resize(image, [side, side], antialias=True), width / height
+        resized = resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
+        return pad_to_square(resized, side), 1.0
+    return resize(image, side, side), width / height
 
 
 def normalise(batch: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -138,4 +140,4 @@ def pad_to_square(image: Tensor, size: int) -> Tensor:
     """Return an image (3, H, W) centred on a grey square of `size` pixels."""
     height, width = image.shape[1:]
     left, top = (size - width) // 2, (size - height) // 2
-    return F.pad(image, [left, top, size - width - left, size - height - top], fill=PAD_GREY)  # type: ignore[no-any-return]
+    return nn.functional.pad(image, (left, size - width - left, top, size - height - top), value=PAD_GREY)

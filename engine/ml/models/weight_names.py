@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from torch import Tensor
-from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from engine.ml.models.build import Classifier
+from engine.ml.models.lazy_torchvision import interpolate_positions, is_vision_transformer
 
 BACKBONE, HEAD = "backbone.", "head."
 """Prefixes of the names in a Classifier."""
-_POSITIONS = "encoder.pos_embedding"
+_POSITIONS = f"{BACKBONE}encoder.pos_embedding"
 _MAX_PREFIX_PARTS = 6
 
 _OLD_NAMES = (
@@ -68,16 +68,6 @@ def _own_name(name: str, model: Classifier) -> str:
 def _reshape(name: str, value: Tensor, model: Classifier) -> Tensor:
     if name == "head.weight" and value.ndim == 4:  # SqueezeNet's head is a 1 x 1 convolution in files
         return value.flatten(1)
-    if name == f"{BACKBONE}{_POSITIONS}" and isinstance(model.backbone, VisionTransformer):
-        return _interpolate_positions(value, model.backbone)
+    if name == _POSITIONS and is_vision_transformer(model.backbone):
+        return interpolate_positions(value, model.backbone)
     return value
-
-
-def _interpolate_positions(positions: Tensor, vit: VisionTransformer) -> Tensor:
-    """Interpolate a ViT's position embeddings, shape (1, 1 + S * S, D), to the grid of another image size."""
-    try:
-        state = interpolate_embeddings(vit.image_size, vit.patch_size, {_POSITIONS: positions.float()})
-    except (ValueError, RuntimeError):  # not a square grid, or an empty one: unchanged, it does not match
-        return positions
-    interpolated: Tensor = state[_POSITIONS]
-    return interpolated

@@ -63,6 +63,25 @@ def test_a_training_is_shown_until_it_ends_and_then_the_other_job(qtbot: QtBot, 
     assert not bar.bar.isVisible()
 
 
+def test_loading_torch_is_shown_at_once_though_another_event_came_just_before(qtbot: QtBot, bar: JobBar) -> None:
+    is_loaded = threading.Event()
+
+    def work() -> Iterator[Event]:
+        yield _progress("check")
+        yield Progress(stage="load", done=0, total=0)
+        is_loaded.wait()
+
+    job = Job(work())  # type: ignore[arg-type]
+    bar.follow("Training", job, is_training=True)
+    job.start()
+    try:
+        qtbot.waitUntil(lambda: bar.label.text() == "Loading PyTorch")
+        assert bar.bar.maximum() == 0, "the bar shows that the duration is unknown"
+    finally:
+        is_loaded.set()
+        job.wait()
+
+
 def test_the_latest_job_is_shown_and_then_the_earlier_one(qtbot: QtBot, bar: JobBar, start: Start) -> None:
     export = start("Exporting", _progress("verify"))
     report = start("Reporting", _progress("report"))

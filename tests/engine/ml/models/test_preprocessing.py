@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torchvision.transforms.v2 import functional
+from torch.nn import functional
 
 from engine.config.settings import Geometry
 from engine.ml.models.preprocessing import PAD_GREY, Preprocessing, make_canvas, normalise, preprocess
@@ -46,7 +46,7 @@ def test_a_long_strip_does_not_fill_the_memory(
     geometry: Geometry, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    for name in ("resize", "pad"):
+    for name in ("interpolate", "pad"):
         real = getattr(functional, name)
 
         def noted(*args: object, real: Callable[..., torch.Tensor] = real, **options: object) -> torch.Tensor:
