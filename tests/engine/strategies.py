@@ -47,6 +47,8 @@ def _values(field: Any) -> st.SearchStrategy[Any]:
     if kind in (int, int | None):
         low, high = _limits(field)
         return st.integers(int(low), int(high)) | (st.nothing() if kind is int else st.none())
+    if kind == tuple[str, ...]:
+        return st.lists(st.sampled_from(["se_resnet", "resnet18"]), max_size=3).map(tuple)
     if kind is str:
         return st.sampled_from(["", "5m", "90s"]) if field.metadata else texts
     return st.sampled_from(kind.__args__)

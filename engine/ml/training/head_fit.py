@@ -35,12 +35,23 @@ def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Gener
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(fitted.weight))
         head.bias.copy_(torch.from_numpy(fitted.bias))
+        if state.is_balanced:
+            head.bias.sub_(_log_shares(labels, num_classes).to(head.bias))
     if state.averaged is not None:
         state.averaged.update_parameters(state.setup.model)
     predictions = yield from validate(state, phase)
     scores = _score(head, embeddings, labels)
     yield from finish_epoch(state, phase, writer, scores, predictions, started)
     phase.first_epoch = state.epoch + 1
+
+
+def _log_shares(labels: Tensor, num_classes: int) -> Tensor:
+    """Return the logarithm of the share of each class in `labels`, shape (K,); 0 for a class without images.
+
+    Without it in the biases all classes are equally probable beforehand, as with balanced sampling.
+    """
+    counts = torch.bincount(labels, minlength=num_classes)
+    return torch.where(counts > 0, counts / len(labels), 1.0).log()
 
 
 def _score(head: nn.Linear, embeddings: Tensor, labels: Tensor) -> TrainScores:

@@ -70,6 +70,8 @@ class TrainState:
     """Mean duration of a step in the current epoch."""
     class_weights: torch.Tensor | None = None
     """Weight of each class in the loss, float32, shape (K,), on the device; None if all are equal."""
+    is_balanced: bool = False
+    """True if each class counts equally in training, whatever its number of images."""
     phase: Phase | None = None
     """The current phase."""
     threads: AdaptiveThreads | None = None
@@ -116,5 +118,6 @@ def make_train_state(setup: TrainingSetup, dataset: Dataset, run: Run) -> TrainS
     if uses_class_weights(plan.balance):
         state.class_weights = torch.tensor(class_weights(counts), device=setup.device)
     if state.class_weights is not None or uses_balanced_sampling(plan.balance, counts):
+        state.is_balanced = True
         state.notices.append(describe_imbalance(imbalance_ratio(counts), plan.balance))
     return state

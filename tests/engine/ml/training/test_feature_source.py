@@ -122,14 +122,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Arguments]:
     recorded: list[Arguments] = []
 
     def compute(
-        root: Path, samples: list[Sample], prefix: nn.Module, *values: object, mirrored: bool
+        root: Path, samples: list[Sample], network: nn.Module, mirrored: bool, **values: object
     ) -> Generator[Event, None, Features]:
-        recorded.append({"root": root, "samples": samples, "values": values, "mirrored": mirrored})
+        recorded.append({"root": root, "samples": samples, "values": tuple(values.values()), "mirrored": mirrored})
         yield from ()
-        assert not prefix.training
+        assert not network.training
         images = torch.randn(len(samples), 3, 4, 4, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
-            return Features(tuple(samples), prefix(images)[:, None])
+            return Features(tuple(samples), network(images)[:, None])
 
     monkeypatch.setattr("engine.ml.training.feature_source.compute_features", compute)
     return recorded

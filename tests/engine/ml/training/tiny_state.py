@@ -107,6 +107,7 @@ def make_state(step: StepOptions = NO_OPTIONS, labels: Sequence[int] = LABELS, *
         optimizer=OptimizerOptions("sgd", lr=1.0, weight_decay=0.0, momentum=0.0, layer_decay=1.0),
         augment=AugmentOptions(),
         plan=make_plan(**plan),
+        started_from="random weights",
         config=scratch_config(),
     )
     samples = tuple(Sample(f"{number}.png", label) for number, label in enumerate(labels))

@@ -1,0 +1,35 @@
+"""Tests of the head that is fitted to cached features."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.core.events import EpochDone, RunStarted
+from engine.ml.training.head_fit import _log_shares
+from engine.results.model_metadata import read_metadata
+from tests.engine.ml.training.training_runs import TINY, epochs_of, fit_run, make_dataset
+
+
+def test_quick_mode_begins_with_a_fitted_head_that_classifies_easy_images(tmp_path: Path) -> None:
+    _, events = fit_run(make_dataset(tmp_path / "data"), TINY.changed("training", mode="quick"), tmp_path / "run")
+    epochs = epochs_of(events)
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
+    assert epochs[0].val.accuracy == epochs[0].train.accuracy == 1.0
+    assert epochs[0].val.loss < 0.1
+    kinds = [type(event) for event in events if isinstance(event, RunStarted | EpochDone)]
+    assert kinds[0] is RunStarted
+
+
+def test_the_fitted_head_is_in_the_saved_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.ml.training.loop.run_phase", lambda *_: iter(()))
+    run, events = fit_run(make_dataset(tmp_path / "data"), TINY.changed("training", mode="quick"), tmp_path / "run")
+    (epoch,) = epochs_of(events)
+    best = read_metadata(run.model_path).best
+    assert best is not None
+    assert (best.epoch, best.accuracy) == (epoch.epoch, epoch.val.accuracy)
+
+
+def test_a_rare_class_is_as_probable_as_others_if_classes_are_balanced() -> None:
+    shares = _log_shares(torch.tensor([0, 0, 0, 2]), 3)
+    assert shares.exp().tolist() == pytest.approx([0.75, 1.0, 0.25])
