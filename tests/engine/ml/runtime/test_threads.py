@@ -1,8 +1,9 @@
 """Tests of torch's thread count: every job uses all cores, whatever ran before it in the process."""
 
 import http.client
+import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from threadpoolctl import ThreadpoolController, threadpool_info
 from torch import nn
 
 from engine import jobs
+from engine.audit.findings import Audit
 from engine.core.event_stream import run_to_end
 from engine.core.events import Serving
 from engine.data.dataset import scan
@@ -25,6 +27,21 @@ from tests.scratch_config import scratch_config
 
 NUM_THREADS = 3
 """More than one core, and not the count that torch has in tests."""
+
+JOBS: dict[str, Callable[[Run, Path], Generator[object, None, object]]] = {
+    "evaluation": lambda run, _: jobs.evaluate(run.model_path, run.dataset.root),
+    "learning curve": lambda run, _: jobs.learning_curve(run.path),
+    "robustness": lambda run, _: jobs.robustness(run),
+    "explanation": lambda run, _: jobs.explain(
+        run.model_path, run.dataset.root / run.dataset.samples[0].path, run.dataset.classes[0]
+    ),
+    "label review": lambda run, _: jobs.review(run.dataset, run.model_path, Audit()),
+    "label corrections": lambda run, _: jobs.evaluate_corrections(run.dataset, run.model_path),
+    "sorting": lambda run, folder: jobs.sort(run.model_path, run.dataset.root, folder / "sorted", "copy"),
+    "report": lambda run, folder: jobs.report(run, folder / "report.html"),
+    "resuming": lambda run, _: jobs.resume(_interrupted(run)),
+}
+"""Jobs that compute with a network, by name; those with tests of their own below are left out."""
 
 
 @pytest.fixture
@@ -57,6 +74,17 @@ def run_job(request: pytest.FixtureRequest) -> Callable[[Callable[[], object]], 
     return run
 
 
+def _interrupted(run: Run) -> Path:
+    """Train and stop after the first epoch, then return the run folder."""
+    path = run.path.with_name("interrupted")
+    config = run.config.changed("training", epochs=2, checkpoint_minutes=0, threads=0)
+    work = jobs.train(run.dataset, config, path)
+    while next(work).event != "epoch_done":
+        pass
+    work.close()
+    return path
+
+
 def _train(path: Path, root: Path) -> Run:
     config = scratch_config().changed("data", image_size=16).changed("training", epochs=1, batch_size=8, device="cpu")
     return run_to_end(jobs.train(split(scan(root), 0.25, 0), config, path))
@@ -80,6 +108,14 @@ def test_every_prediction_uses_all_cores(
         counts.clear()
         run_job(lambda: list(jobs.predict(tiny_run.model_path, [image])))
         assert set(counts) == {NUM_THREADS}
+
+
+@pytest.mark.parametrize("kind", sorted(JOBS))
+def test_every_kind_of_job_uses_all_cores(kind: str, counts: list[int], tiny_run: Run, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(tiny_run.path, tmp_path / "copy")))
+    torch.set_num_threads(1)  # as a job in another thread may have done
+    run_to_end(JOBS[kind](run, tmp_path))
+    assert set(counts) == {NUM_THREADS}
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
