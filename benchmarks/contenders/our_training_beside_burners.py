@@ -16,7 +16,7 @@ from engine.ml.training.loop import fit
 from engine.runs.run_folder import create_run
 
 _NUM_BURNERS = (0, 1, 2)
-_SETTLING_SECONDS, _SECONDS = 8.0, 12.0
+_SETTLING_SECONDS, _SECONDS = 15.0, 15.0
 """Time before the measurement, in which the number of threads adapts, and least duration of the measurement."""
 _BURNER = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 

@@ -12,8 +12,8 @@ from engine.ml.runtime.threads import num_compute_threads, set_compute_threads
 
 Batch = TypeVar("Batch")
 
-_MIN_SECONDS, _MIN_STEPS = 2.0, 2
-"""Shortest window in which a speed is measured."""
+_MIN_SECONDS = 2.0
+"""Shortest window in which a speed is measured. Beside other programs a step may take that long."""
 _NOTICE = (
     "Other programs are busy, so the number of CPU threads is adapted to them. This changes the last digits of the "
     "results; a number in the setting 'CPU threads' keeps them the same."
@@ -78,8 +78,7 @@ class AdaptiveThreads:
         """Count a step; return True if it ends the window and the number of threads is changed."""
         self._num_images += num_images
         self._seconds += seconds
-        self._num_steps += 1
-        if self._seconds < _MIN_SECONDS or self._num_steps < _MIN_STEPS:
+        if self._seconds < _MIN_SECONDS:
             return False
         before = self._search.count
         count = self._search.window_done(self._num_images / self._seconds, self._load.since_last_call())
@@ -93,7 +92,7 @@ class AdaptiveThreads:
         return True
 
     def _start_window(self) -> None:
-        self._num_images, self._seconds, self._num_steps = 0, 0.0, 0
+        self._num_images, self._seconds = 0, 0.0
 
 
 def make_adaptive_threads(notify: Callable[[str], object]) -> AdaptiveThreads | None:
