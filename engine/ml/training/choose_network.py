@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.config.backbones import find_backbone
 from engine.config.presets import with_network
 from engine.config.settings import RunConfig
+from engine.core.atomic_write import saving
 from engine.core.events import CandidateDone, EpochDone, Event, RunStarted
 from engine.data.dataset import Dataset
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
@@ -50,13 +51,13 @@ def choose_network(config: RunConfig, dataset: Dataset, run: Run) -> Generator[E
     """Try the network of the settings and `config.model.candidates`; return the trial with the best accuracy.
 
     All trials together take at most TRIAL_FRACTION of the time budget. A network is left out if its features would take
-    longer than the time that is left, estimated from the speed of the first one and the numbers of multiply-adds.
+    longer than the time that is left, estimated from the speed of the first one and the numbers of multiply-adds, or if
+    another one classifies all validation images correctly.
 
     Args:
         config: Settings with a time budget.
         dataset: The split dataset.
-        run: The run folder. If training from scratch is chosen, it receives the model of the trial, so that the run
-            is never worse than the trial.
+        run: The run folder. It receives the model of the best trial so far, so that the run is never worse.
 
     Yields:
         Progress, warnings, and a CandidateDone for each network.
@@ -65,19 +66,27 @@ def choose_network(config: RunConfig, dataset: Dataset, run: Run) -> Generator[E
     deadline = started + TRIAL_FRACTION * (config.training.budget_seconds or 0.0)
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=run.path, ignore_cleanup_errors=True) as folder:
         best = yield from _try(_choice(config, config.model.backbone), dataset, Path(folder) / "0", deadline)
+        _save(best, run)
         speed = _num_operations(best.config) / (time.monotonic() - started)
         for number, name in enumerate(config.model.candidates, start=1):
             other, left = _choice(config, name), deadline - time.monotonic()
             is_too_slow = other.model.weights != "none" and _num_operations(other) > left * speed
-            if left <= 0 or is_too_slow:
+            if left <= 0 or is_too_slow or best.accuracy == 1.0:
                 continue
             trial = yield from _try(other, dataset, Path(folder) / str(number), deadline)
-            best = max(best, trial, key=lambda trial: trial.accuracy)
-        if best.is_from_scratch:
-            for path in (best.state.run.model_path, best.state.run.results_path):
-                shutil.copyfile(path, run.path / path.name)
-            best.state.run, best.state.started = run, started
+            if trial.accuracy > best.accuracy:
+                best = trial
+                _save(best, run)
+        best.state.run, best.state.started = run, started
     return best
+
+
+def _save(trial: Trial, run: Run) -> None:
+    """Copy the model of a trial and its results into the run folder."""
+    with saving("The best model", run.path):
+        for path in (trial.state.run.model_path, trial.state.run.results_path):
+            if path.is_file():  # without a validated epoch there are no results
+                shutil.copyfile(path, run.path / path.name)
 
 
 def _choice(config: RunConfig, name: str) -> RunConfig:
