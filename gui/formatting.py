@@ -1,11 +1,9 @@
 """Figures and settings of a run as text for the window."""
 
-import re
-
-from engine.config.backbones import BACKBONES
+from engine.config.network_names import network_name
 from engine.config.settings import RunConfig
 from engine.core.events import Best, RunStarted
-from engine.core.formatting import NBSP, count, duration, listing, percent
+from engine.core.formatting import NBSP, count, listing, percent
 from engine.results.calibration import OperatingPoint
 from engine.results.headline import Headline, best_headline
 from engine.results.model_metadata import ModelMetadata
@@ -55,24 +53,6 @@ def short_headline(headline: Headline) -> str:
     return f"{text} {WARNING_SIGN}" if headline.caveats() else text
 
 
-def network_name(backbone: str) -> str:
-    """Return the usual spelling of a backbone's registry name."""
-    row = BACKBONES.get(backbone)
-    if row is None:
-        return backbone
-    backbone = re.sub(r"(?<!\d)(\d)_(\d)", r"\1.\2", backbone)
-    letters = re.sub(r"[^a-z]", "", row.family.lower())
-    match = re.match("_?".join(letters), backbone)
-    rest = backbone[match.end() :] if match else ""
-    if not match or rest[:1].isdigit():
-        return row.family + rest.replace("_", "-") if match else backbone
-    words = [word.capitalize() if len(word) <= 2 else word for word in rest.strip("_").split("_") if word]
-    if not words:
-        return row.family
-    joint = "" if re.fullmatch(r"V\d", words[0]) else " "
-    return row.family + joint + " ".join(words)
-
-
 def model_text(metadata: ModelMetadata) -> str:
     """Return backbone, classes and validation accuracy of a model as one line."""
     classes = f"{count(len(metadata.classes), 'class', 'classes')}: {listing(metadata.classes, _MAX_CLASSES)}"
@@ -88,11 +68,6 @@ def _best_text(best: Best, num_images: int) -> str:
     return f"{text}. {' '.join(headline.caveats())}" if num_images else text
 
 
-def weights_text(weights: str) -> str:
-    """Return the initial weights of a network as text."""
-    return {"none": "from scratch", "default": "from ImageNet weights"}.get(weights, "from a weights file")
-
-
 def device_text(started: RunStarted) -> str:
     """Return the device and the precision of a run: `CPU, bfloat16`."""
     return f"{started.device.upper()}, {started.precision}"
@@ -106,18 +81,6 @@ def interruption_text(name: str, history: History, config: RunConfig | None) -> 
     has_budget = config is not None and config.training.budget_seconds is not None  # then epochs are an estimate
     total = "" if has_budget else f" of {epochs[-1].epochs}"
     return f"The training “{name}” was interrupted after epoch {epochs[-1].epoch}{total}."
-
-
-def plan_text(config: RunConfig, num_images: int | None) -> str:
-    """Return the network, its initial weights, the length of the training and the number of images in one line."""
-    budget = config.training.budget_seconds
-    items = [
-        f"{network_name(config.model.backbone)} {weights_text(config.model.weights)}",
-        count(config.training.epochs, "epoch") if budget is None else f"within {duration(budget)}",
-    ]
-    if num_images is not None:
-        items.append(count(num_images, "image"))
-    return ", ".join(items)
 
 
 def operating_point_text(point: OperatingPoint, max_error: float | None) -> str:

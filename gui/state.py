@@ -1,11 +1,13 @@
 """State of the window: dataset, settings, run, model and training. Pages read it, operations change it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from engine.audit.findings import Audit
 from engine.audit.review_queue import Review
+from engine.config.preset_differences import FieldKey, find_differences, with_choice, without
 from engine.config.presets import DatasetFacts, resolve
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
@@ -34,7 +36,7 @@ class AppState(QObject):
         self._audit = Audit()
         self._summary: DatasetSummary | None = None
         self._review: Review | None = None
-        self._settings, self._facts = RunConfig(), DatasetFacts(0)
+        self._start, self._settings, self._facts = RunConfig(), RunConfig(), DatasetFacts(0)
         self._config = resolve(self._settings, self._facts)
         self._run: Run | None = None
         self._model: Path | None = None
@@ -88,9 +90,19 @@ class AppState(QObject):
         """The settings that the user chose; the other fields are not set."""
         return self._settings
 
-    def set_config(self, settings: RunConfig, facts: DatasetFacts | None = None) -> None:
-        """Replace the settings that the user chose, and the properties of the dataset that presets depend on."""
-        self._settings, self._facts = settings, facts or self._facts
+    def start_config(self, settings: RunConfig, facts: DatasetFacts) -> None:
+        """Start from the settings for a newly opened folder.
+
+        Args:
+            settings: Settings that are not left to the presets, although the user did not choose them.
+            facts: Properties of the dataset that the presets depend on.
+        """
+        self._start, self._facts = settings, facts
+        self.set_config(settings)
+
+    def set_config(self, settings: RunConfig) -> None:
+        """Replace the settings that the user chose."""
+        self._settings = settings
         config = resolve(self._settings, self._facts)
         if config != self._config:
             self._config = config
@@ -103,6 +115,19 @@ class AppState(QObject):
             pydantic.ValidationError: A value is not allowed.
         """
         self.set_config(self._settings.changed(section, **values))
+
+    def choose_network(self, backbone: str, weights: str) -> None:
+        """Choose a backbone, or "auto", and its weights; what the user did not choose follows from them."""
+        settings, self._start = with_choice(self._settings, self._start, backbone, weights)
+        self.set_config(settings)
+
+    def preset_differences(self) -> dict[FieldKey, dict[FieldKey, object]]:
+        """Return the fields whose chosen values make a difference to the presets, see `find_differences`."""
+        return find_differences(self._settings, self._start, self._facts)
+
+    def reset_fields(self, fields: Iterable[FieldKey]) -> None:
+        """Leave these fields to the presets."""
+        self.set_config(without(self._settings, self._start, fields))
 
     @property
     def run(self) -> Run | None:

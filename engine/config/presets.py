@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.config.backbones import INCLUDED_BACKBONE, Backbone, find_backbone
 from engine.config.local_weights import is_on_this_machine
+from engine.config.network_names import network_name
 from engine.config.settings import RunConfig
 
 SCRATCH_BACKBONE = "se_resnet"
@@ -86,15 +87,16 @@ def _resolve_model(settings: RunConfig) -> RunConfig:
 
 
 def _reason(row: Backbone, weights: str) -> str:
+    name = network_name(row.name)
     if weights == "none" and row.weights_file:
-        return f"{row.name} is trained from scratch, because its pretrained weights are not on this computer."
+        return f"{name} is trained from scratch, because its pretrained weights are not on this computer."
     if weights == "none":
-        return f"{row.name} is trained from scratch."
+        return f"{name} is trained from scratch."
     if weights == "default" and row.is_included:
-        return f"{row.name} is included with pretrained weights, and a pretrained network needs few images."
+        return f"{name} is included with pretrained weights, and a pretrained network needs few images."
     if weights == "default":
-        return f"The pretrained weights of {row.name} are on this computer."
-    return f"{row.name} starts from the weights in a file."
+        return f"The pretrained weights of {name} are on this computer."
+    return f"{name} starts from the weights in a file."
 
 
 def _transfer_training(config: RunConfig, facts: DatasetFacts) -> dict[str, object]:

@@ -15,7 +15,7 @@ from engine.jobs.labels import evaluate_corrections, review
 from engine.jobs.licences import all_licences
 from engine.jobs.moved_images import find_images
 from engine.jobs.prediction import draw_explanation, explain, predict
-from engine.jobs.presets import read_facts, resolve_for
+from engine.jobs.presets import read_backbone, read_facts, resolve_for
 from engine.jobs.reporting import draw_history, report
 from engine.jobs.serving import serve
 from engine.jobs.sorting import sort, undo_sort
@@ -38,6 +38,7 @@ __all__ = [
     "learning_curve",
     "predict",
     "preview",
+    "read_backbone",
     "read_facts",
     "report",
     "resolve_for",

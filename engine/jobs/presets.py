@@ -32,12 +32,13 @@ def resolve_for(dataset: Dataset, settings: RunConfig) -> RunConfig:
     """Return the settings with a value for every field; a model file as start weights determines the backbone."""
     weights = settings.model.weights_path
     if settings.model.backbone == "auto" and weights is not None:
-        settings = settings.changed("model", backbone=_backbone_of(weights))
+        settings = settings.changed("model", backbone=read_backbone(weights))
     return resolve(settings, read_facts(dataset))
 
 
-def _backbone_of(weights: Path) -> str:
+def read_backbone(weights: Path) -> str:
+    """Return the backbone of a model file, or "auto" for a file of another program, which does not name its network."""
     try:
         return read_metadata(weights).backbone
-    except EngineError:  # a file of another program, which does not name its network
+    except EngineError:
         return "auto"

@@ -10,6 +10,9 @@ from engine.results.statistics import Interval, count_successes, wilson_interval
 MAX_STEPS = 20_000
 """Largest number of step losses; a training of many hours reports more than can be drawn."""
 
+MAX_CANDIDATES = 20
+"""Largest number of candidates that are kept, the latest; a race has fewer."""
+
 
 @dataclass
 class History:
@@ -63,7 +66,8 @@ class History:
                         del self.step_positions[::2], self.step_losses[::2]
             case CandidateDone():
                 # A run resumed after a crash repeats the candidate that was not saved
-                self.candidates = [other for other in self.candidates if other.name != event.name] + [event]
+                others = [other for other in self.candidates if other.name != event.name]
+                self.candidates = [*others, event][-MAX_CANDIDATES:]
             case RaceDone():
                 self.race = event
             case Warned():

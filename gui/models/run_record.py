@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from engine.config.network_names import network_name
 from engine.config.settings import RunConfig
 from engine.core.errors import EngineError
 from engine.core.events import Best
@@ -12,7 +13,7 @@ from engine.core.formatting import duration
 from engine.core.locks import is_locked
 from engine.runs.history import History
 from engine.runs.run_folder import Run, list_runs
-from gui.formatting import network_name, percent_with_interval
+from gui.formatting import percent_with_interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ class DatasetOperations(QObject):
     def _on_scanned(self, scanned: tuple[Dataset, DatasetFacts]) -> None:
         dataset, facts = scanned
         if self._dataset is None or self._dataset.root != dataset.root:
-            self._state.set_config(preset_settings(dataset.root), facts)
+            self._state.start_config(preset_settings(dataset.root), facts)
         self._dataset, self._audit = dataset, Audit()
         self._split()
         data = self._state.config.data

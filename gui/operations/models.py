@@ -33,6 +33,10 @@ class ModelOperations(QObject):
             self._opening.discard()
             self._state.set_model(None)
 
+    def read_backbone(self, weights: Path) -> Job:
+        """Read the backbone of a model file that a training starts from; the result is "auto" for other files."""
+        return self._runner.start_silently(from_callable(lambda: jobs.read_backbone(weights)))
+
     def predict(self, paths: Sequence[Path], num_top: int = 5) -> Job:
         """Classify files and folders; the result is the number of images."""
         work = jobs.predict(self._state.require_model(), paths, num_top, self._state.max_error)

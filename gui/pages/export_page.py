@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from gui.formatting import network_name
+from engine.config.network_names import network_name
 from gui.operations import Operations
 from gui.panels.export_panel import ExportPanel
 from gui.panels.serve_panel import ServePanel

@@ -3,24 +3,24 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from engine.config.backbones import BACKBONES, find_backbone
+from engine.config.backbones import find_backbone
 from engine.config.local_weights import is_on_this_machine
 from engine.config.settings import RunConfig
 from engine.core.events import RunDone, RunStarted, Warned
-from engine.core.formatting import millions, size
+from engine.core.formatting import size
 from engine.runs.run_folder import Run
-from gui.formatting import device_text, headline_text, network_name, plan_text
+from gui.formatting import device_text, headline_text
 from gui.latest_job import LatestJob
 from gui.models.run_record import RunRecord
 from gui.operations import Operations
 from gui.state import AppState
 from gui.theme import GRID
+from gui.training_sentence import training_sentence
 from gui.widgets.images.preview_strip import PreviewStrip
-from gui.widgets.inputs.drops import refuse_drops
+from gui.widgets.inputs.network_box import NetworkBox
 from gui.widgets.inputs.settings_form import SettingsForm
-from gui.widgets.inputs.weights_box import WeightsBox
 from gui.widgets.labels import MutedLabel, NoteLabel, TitleLabel
 from gui.widgets.model_summary import ModelSummary
 from gui.widgets.plots.live_plot import LivePlot
@@ -40,14 +40,13 @@ class TrainPage(QWidget):
     def __init__(self, state: AppState, operations: Operations, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._operations = state, operations
-        self._reading = LatestJob()
+        self._reading, self._reading_backbone = LatestJob(), LatestJob()
         self.title = TitleLabel("", self)
         self.note = MutedLabel("", self)
         self.warnings = NoteLabel("", self)
         self.caveats = NoteLabel("", self)
         self.plot = LivePlot(self)
-        self.backbones = QComboBox(self)
-        self.weights_box = WeightsBox(self)
+        self.network_box = NetworkBox(self)
         names = {name: list(RunConfig.model_fields[name].annotation.model_fields) for name in _SECTIONS}  # type: ignore[union-attr]
         self.form = SettingsForm(names, self)
         self.adjust = self._build_adjust()
@@ -61,29 +60,10 @@ class TrainPage(QWidget):
         return button
 
     def _build_adjust(self) -> QScrollArea:
-        for row in BACKBONES.values():
-            score = f", {row.top1:.1f} % ImageNet" if row.top1 is not None else ""
-            score += ", pretrained weights included" if row.is_included else ""
-            cost = f"{millions(row.num_parameters)} parameters, {row.multiply_adds:,} M MACs"
-            self.backbones.addItem(f"{network_name(row.name)}   {cost}{score}", row.name)
-        self.backbones.setEditable(True)
-        refuse_drops(self.backbones)
-        self.backbones.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        completer = self.backbones.completer()
-        if completer is not None:
-            completer.setFilterMode(Qt.MatchFlag.MatchContains)
-            completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-        self.backbones.setMinimumContentsLength(16)
-        self.backbones.setToolTip(
-            "Backbone: the network architecture to train. Type to search. MACs: multiply-accumulates per image"
-        )
-        self.backbones.setAccessibleName("Backbone")
         inside = QWidget(self)
         column = QVBoxLayout(inside)
         column.setSpacing(2 * GRID)
-        column.addWidget(self.backbones)
         column.addWidget(ModelSummary(self._state, self._operations, inside))
-        column.addWidget(self.weights_box)
         column.addWidget(self.form)
         column.addWidget(PreviewStrip(self._state, self._operations, inside))
         area = QScrollArea(self)
@@ -97,7 +77,7 @@ class TrainPage(QWidget):
     def _lay_out(self) -> None:
         self.train_button = self._button("Train", "Train a model with these settings")
         self.train_button.setProperty("accent", True)
-        self.adjust_button = self._button("Adjust", "Change the backbone and all settings")
+        self.adjust_button = self._button("Adjust", "Change all settings")
         self.adjust_button.setCheckable(True)
         self.dataset_button = self._button("Choose images…", "Go to the Dataset page")
         self.results_button = self._button("See results", "Show accuracy, confusion matrix and misclassified images")
@@ -118,6 +98,7 @@ class TrainPage(QWidget):
         column.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, 2 * GRID)
         column.setSpacing(GRID)
         column.addLayout(head)
+        column.addWidget(self.network_box)
         column.addWidget(self.caveats)
         column.addWidget(self.warnings)
         column.addLayout(body, 1)
@@ -132,18 +113,24 @@ class TrainPage(QWidget):
         self.results_button.clicked.connect(self.results_requested)
         self.predict_button.clicked.connect(self.predict_requested)
         self.form.field_edited.connect(lambda section, values: self._state.change_config(section, **values))
-        self.backbones.activated.connect(self._on_backbone)
-        self.weights_box.weights_chosen.connect(lambda weights: self._change_model(weights=weights))
+        self.form.reset_requested.connect(self._state.reset_fields)
+        self.network_box.network_chosen.connect(self._on_network_chosen)
 
-    def _on_backbone(self) -> None:
-        name = self.backbones.currentData()
-        weights = self._state.config.model.weights
-        is_available = weights == "none" or (weights == "default" and bool(find_backbone(name).weights_file))
-        self._change_model(backbone=name, weights=weights if is_available else "none")
+    def _on_network_chosen(self, backbone: str, weights: str) -> None:
+        self._state.choose_network(backbone, weights)
+        self._refresh()  # also if the settings are as before, because the radio buttons may not match them
+        path = self._state.settings.model.weights_path
+        if path is None:
+            self._reading_backbone.discard()
+        else:
+            self._reading_backbone.request(
+                lambda: self._operations.models.read_backbone(path), lambda name: self._on_backbone_read(name, weights)
+            )
 
-    def _change_model(self, **values: object) -> None:
-        self._state.change_config("model", **values)
-        self._refresh()
+    def _on_backbone_read(self, backbone: str, weights: str) -> None:
+        """Choose the backbone that a model file names, because its weights fit no other one."""
+        if backbone != "auto":
+            self._state.choose_network(backbone, weights)
 
     def resume(self, run: Run) -> None:
         """Resume an interrupted or stopped run and show its curves so far."""
@@ -188,12 +175,9 @@ class TrainPage(QWidget):
     def _refresh(self) -> None:
         config, dataset, is_training = self._state.config, self._state.dataset, self._state.training is not None
         row = find_backbone(config.model.backbone)
-        self.form.show_config(config)
-        self.backbones.setCurrentIndex(self.backbones.findData(row.name))
-        line = self.backbones.lineEdit()
-        if line is not None:
-            line.setCursorPosition(0)
-        self.weights_box.show_choice(row, config.model.weights)
+        self.form.show_config(config, self._state.preset_differences())
+        self.network_box.show_choice(config.model)
+        self.network_box.setVisible(not is_training)
         if not is_training:
             self.plot.show_plan(config)
         needs_download = config.model.weights == "default" and not is_on_this_machine(row)
@@ -202,7 +186,7 @@ class TrainPage(QWidget):
         self.train_button.setEnabled(is_training or (dataset is not None and len(dataset.classes) > 1))
         self.adjust.setEnabled(not is_training)
         self.dataset_button.setVisible(dataset is None and not is_training)
-        headline, started = self.plot.history.headline, self.plot.history.started
+        headline = self.plot.history.headline
         has_result = headline is not None and not is_training
         self.results_button.setVisible(has_result)
         self.predict_button.setVisible(has_result)
@@ -211,12 +195,17 @@ class TrainPage(QWidget):
             self.title.setText(headline_text(headline))
         else:
             self.title.setText("Training…" if is_training else "Train a model" if dataset else "Open a dataset first")
-        plan = plan_text(config, self._num_images())
-        if started is not None and is_training:
-            self.note.setText(f"{plan}. {device_text(started)}")
+        self._show_sentence(has_result)
+
+    def _show_sentence(self, has_result: bool) -> None:
+        """Say what the running or the next training does."""
+        started, is_training = self.plot.history.started, self._state.training is not None
+        sentence = training_sentence(self._state.config, self._num_images(), is_running=is_training)
+        if is_training and started is not None:
+            self.note.setText(f"{sentence} {device_text(started)}.")
             self.note.setToolTip(started.precision_reason)
         else:
-            self.note.setText(plan)
+            self.note.setText(f"Next training: {sentence[0].lower()}{sentence[1:]}" if has_result else sentence)
             self.note.setToolTip("")
 
     def _show_caveats(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.config.backbones import find_backbone
+from engine.config.network_names import network_name
 from engine.config.presets import with_network
 from engine.config.settings import RunConfig
 from engine.core.atomic_write import saving
@@ -115,7 +116,7 @@ def _try(config: RunConfig, dataset: Dataset, folder: Path, deadline: float) -> 
     if best is not None:
         layers = "from scratch" if trial.is_from_scratch else "linear head"
         seconds = time.monotonic() - started
-        name = f"{config.model.backbone}, {layers}"
+        name = f"{network_name(config.model.backbone)}, {layers}"
         yield CandidateDone(name=name, epoch=0, accuracy=best.accuracy, loss=best.loss, seconds=seconds)
     return trial
 

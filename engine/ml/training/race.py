@@ -6,6 +6,7 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from engine.config.network_names import network_name
 from engine.core.events import CandidateDone, EpochDone, Event, RaceDone
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
 from engine.ml.training.checkpoint import Checkpoint
@@ -81,7 +82,7 @@ def _follow(
     if own.best is None:
         return
     seconds = time.monotonic() - started
-    name = f"{state.setup.backbone}, {layers}"
+    name = f"{network_name(state.setup.backbone)}, {layers}"
     done.append(
         CandidateDone(name=name, epoch=own.best.epoch, accuracy=own.best.accuracy, loss=own.best.loss, seconds=seconds)
     )

@@ -243,6 +243,15 @@ def help_text(field: FieldInfo) -> str:
     return text
 
 
+def value_text(value: object) -> str:
+    """Return the value of a setting as its editor shows it."""
+    if isinstance(value, bool):
+        return "on" if value else OFF
+    if isinstance(value, int | float):
+        return plain_number(value)
+    return AUTO if value is None else _CHOICE_LABELS.get(str(value), str(value)) or OFF
+
+
 def limits(field: FieldInfo, *, is_whole: bool) -> tuple[float, float]:
     """Return the minimum and maximum of a field. An exclusive limit is moved inside by the smallest step."""
     low, high = -1e9, 1e9

@@ -11,6 +11,7 @@ from engine.config.settings import RunConfig
 from engine.core.events import Event
 from engine.runs.history import History
 from gui.theme import GRID
+from gui.widgets.candidate_list import CandidateList
 from gui.widgets.plots.curve_plot import ACCURACY, LOSS, CurvePlot, Metric
 from gui.widgets.plots.schedule_plot import SchedulePlot
 
@@ -19,7 +20,7 @@ _MIN_WIDTH_SIDE_BY_SIDE = 720
 
 
 class LivePlot(QWidget):
-    """Plots of accuracy, loss and learning-rate schedule of one run, updated with its events."""
+    """Plots of accuracy, loss and learning-rate schedule of one run, and its candidates, updated with its events."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,6 +38,8 @@ class LivePlot(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(2 * GRID)
         self._column.addLayout(self._pair, 4)
+        self.candidates = CandidateList(self)
+        self._column.addWidget(self.candidates)
 
     @cached_property
     def accuracy(self) -> CurvePlot:
@@ -53,7 +56,7 @@ class LivePlot(QWidget):
         """The learning-rate schedule, created when first shown."""
         schedule = SchedulePlot()
         schedule.setMinimumHeight(13 * GRID)
-        self._column.addWidget(schedule, 1)
+        self._column.insertWidget(1, schedule, 1)
         return schedule
 
     def _add_curves(self, metric: Metric) -> CurvePlot:
@@ -113,6 +116,7 @@ class LivePlot(QWidget):
             # Under a time budget the learning rate depends on time, so a schedule over epochs would be wrong.
             self.schedule.setVisible(self._config.training.budget_seconds is None)
         self.schedule.show_position(self.position())
+        self.candidates.show_history(self.history)
         self._is_new_run = False
 
     def _make_stale(self) -> None:

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.audit.findings import Audit
+from engine.config.backbones import INCLUDED_BACKBONE
+from engine.config.presets import SCRATCH_LR, DatasetFacts, demo_config
 from engine.core.errors import EngineError
 from engine.core.events import (
     Best,
@@ -144,10 +146,11 @@ def test_a_failed_job_emits_its_error(qtbot: QtBot) -> None:
 def test_a_time_budget_can_be_typed_and_an_invalid_one_is_reset(page: TrainPage, qtbot: QtBot) -> None:
     box = page.form.editor("training", "budget")
     assert isinstance(box, TextBox)
+    box.clear()
     qtbot.keyClicks(box, "5m")
     qtbot.keyClick(box, Qt.Key.Key_Return)
     assert page._state.config.training.budget_seconds == 300
-    assert "within 5" in page.note.text()
+    assert "for about 5" in page.note.text()
     box.clear()
     qtbot.keyClicks(box, "5")
     QApplication.sendEvent(box, QFocusEvent(QEvent.Type.FocusOut))
@@ -165,3 +168,80 @@ def test_during_training_the_page_shows_device_and_precision(page: TrainPage, qt
     with qtbot.waitSignal(job.finished, timeout=20_000):
         job.start()
     assert any("CPU, float32" in text for text in shown)
+
+
+def test_the_page_says_what_a_training_will_do_and_which_settings_the_next_one_has(
+    page: TrainPage, qtbot: QtBot
+) -> None:
+    page._state.set_dataset(prepare_dataset(DATASET, Audit()))
+    assert page.note.text().startswith("Trains the included EfficientNet-Lite0 on 3")
+    _play(page, qtbot, _replay(_scripted_events()))
+    assert page.note.text().startswith("Next training: trains the included EfficientNet-Lite0 on 3")
+    page.network_box.scratch.click()
+    assert page.note.text().startswith("Next training: trains SE-ResNet from scratch on 3")
+
+
+def test_a_choice_of_the_network_brings_its_own_settings_except_those_of_the_user(page: TrainPage) -> None:
+    state = page._state
+    state.change_config("training", batch_size=8)
+    page.network_box.scratch.click()
+    scratch = state.config
+    assert (scratch.model.backbone, scratch.model.weights) == ("se_resnet", "none")
+    assert scratch.training.budget_seconds is None
+    assert scratch.optim.lr == SCRATCH_LR
+    page.network_box.included.click()
+    included = state.config
+    assert (included.model.backbone, included.model.weights) == (INCLUDED_BACKBONE, "default")
+    assert included.training.budget_seconds is not None
+    assert included.optim.lr < SCRATCH_LR
+    assert scratch.training.batch_size == included.training.batch_size == 8
+
+
+def test_the_network_can_be_changed_on_the_sample_dataset_too(page: TrainPage) -> None:
+    page._state.start_config(demo_config(), DatasetFacts(num_images=360, image_side=64))
+    assert page.network_box.scratch.isChecked()
+    assert page.form.changed_fields() == []
+    page.network_box.included.click()
+    config = page._state.config
+    assert config.model.backbone == INCLUDED_BACKBONE
+    assert config.training.budget_seconds is not None
+    assert config.data.image_size is None
+    assert config.augment.vertical_flip == demo_config().augment.vertical_flip
+
+
+def test_a_changed_setting_is_marked_and_reset(page: TrainPage) -> None:
+    presets = page._state.config
+    page._state.change_config("training", epochs=5)
+    page._state.change_config("augment", rotation=20)
+    assert page.form.changed_fields() == [("training", "epochs"), ("augment", "rotation")]
+    page.form.row("augment", "rotation").reset_button.click()
+    assert page._state.config.augment.rotation == 0
+    assert page.form.changed_fields() == [("training", "epochs")]
+    page.form.reset_button.click()
+    assert page._state.config == presets
+    assert not page.form.reset_button.isEnabled()
+
+
+def test_the_choice_of_the_network_is_hidden_during_a_training(page: TrainPage) -> None:
+    assert not page.network_box.isHidden()
+    page._state.set_training(Job(_replay([]), page))
+    assert page.network_box.isHidden()
+
+
+@pytest.mark.parametrize(("named", "backbone"), [("resnet18", "resnet18"), ("auto", INCLUDED_BACKBONE)])
+def test_a_model_file_as_start_weights_chooses_the_backbone_that_it_names(
+    page: TrainPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, named: str, backbone: str
+) -> None:
+    read: list[Path] = []
+
+    def read_backbone(path: Path) -> str:
+        read.append(path)
+        return named
+
+    monkeypatch.setattr("engine.jobs.read_backbone", read_backbone)
+    page.network_box.network_chosen.emit(INCLUDED_BACKBONE, "own.safetensors")
+    qtbot.waitUntil(lambda: bool(read) and not page._reading_backbone.is_awaited)
+    assert read == [Path("own.safetensors")]
+    assert page._state.config.model.backbone == backbone
+    assert page._state.config.model.weights == "own.safetensors"
+    assert page.network_box.file.isChecked()

@@ -63,9 +63,9 @@ def _winner(events: list[Event]) -> RaceDone:
 @pytest.mark.parametrize(
     ("scores", "winner"),
     [
-        ({"head": (0.9,), "quick": (0.7, 0.8), "full": (0.5, 0.6)}, "se_resnet, linear head"),
-        ({"head": (0.7,), "quick": (0.7, 0.8, 0.6), "full": (0.5, 0.6)}, "se_resnet, last block"),
-        ({"head": (0.7,), "quick": (0.8,), "full": (0.5, 0.9, 0.6)}, "se_resnet, all layers"),
+        ({"head": (0.9,), "quick": (0.7, 0.8), "full": (0.5, 0.6)}, "SE-ResNet, linear head"),
+        ({"head": (0.7,), "quick": (0.7, 0.8, 0.6), "full": (0.5, 0.6)}, "SE-ResNet, last block"),
+        ({"head": (0.7,), "quick": (0.8,), "full": (0.5, 0.9, 0.6)}, "SE-ResNet, all layers"),
     ],
 )
 def test_the_candidate_with_the_best_epoch_wins(race: Callable[..., list[Event]], scores: Scores, winner: str) -> None:
@@ -80,13 +80,13 @@ def test_the_candidate_with_the_best_epoch_wins(race: Callable[..., list[Event]]
 
 def test_the_race_ends_when_all_validation_images_are_correct(race: Callable[..., list[Event]]) -> None:
     events = race({"head": (1.0,), "quick": (0.8,), "full": (0.9,)})
-    assert _candidates(events) == [("se_resnet, linear head", 1, 1.0)]
+    assert _candidates(events) == [("SE-ResNet, linear head", 1, 1.0)]
     assert "all validation images" in _winner(events).reason
 
 
 @pytest.mark.parametrize(
     ("checkpoint", "names"),
-    [("quick", ["se_resnet, last block", "se_resnet, all layers"]), ("full", ["se_resnet, all layers"])],
+    [("quick", ["SE-ResNet, last block", "SE-ResNet, all layers"]), ("full", ["SE-ResNet, all layers"])],
 )
 def test_a_resumed_race_trains_only_the_candidates_that_are_left(
     race: Callable[..., list[Event]], checkpoint: str, names: list[str]
@@ -126,4 +126,4 @@ def test_all_layers_start_from_the_best_candidate_before(
 
 def test_a_candidate_without_an_epoch_is_not_listed(race: Callable[..., list[Event]]) -> None:
     events = race({"head": (0.7,), "quick": (0.8,), "full": ()})
-    assert [name for name, _, _ in _candidates(events)] == ["se_resnet, linear head", "se_resnet, last block"]
+    assert [name for name, _, _ in _candidates(events)] == ["SE-ResNet, linear head", "SE-ResNet, last block"]

@@ -4,6 +4,7 @@ import pytest
 from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
+from engine.core.events import CandidateDone
 from engine.runs.history import History
 from gui.widgets.plots.curve_plot import CurvePlot
 from gui.widgets.plots.live_plot import LivePlot
@@ -49,3 +50,14 @@ def test_visible_curves_are_updated_with_new_events(qtbot: QtBot, plot: LivePlot
     assert plot.accuracy.label_texts == []
     plot.add_events([epoch_done(1), epoch_done(2)])
     qtbot.waitUntil(lambda: bool(plot.accuracy.label_texts))
+
+
+def test_the_candidates_of_a_run_are_listed_and_those_of_another_replace_them(qtbot: QtBot, plot: LivePlot) -> None:
+    plot.begin(scratch_config())
+    plot.window().show()
+    assert plot.candidates.isHidden()
+    plot.add_events([CandidateDone(name="last block", epoch=1, accuracy=0.9, loss=1, seconds=2)])
+    qtbot.waitUntil(plot.candidates.isVisible)
+    assert [row[0] for row in plot.candidates.rows] == ["last block"]
+    plot.show_history(_history(3), scratch_config())
+    qtbot.waitUntil(plot.candidates.isHidden)

@@ -1,0 +1,60 @@
+"""Label and editor of one setting, marked if its chosen value makes a difference to the presets."""
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
+
+from gui import theme
+from gui.theme import GRID
+from gui.widgets.inputs.editors import Editor
+
+
+class FieldRow(QWidget):
+    """An editor with a button that resets its setting. Button and bold label show that the user changed it."""
+
+    def __init__(self, title: str, help_text: str, editor: Editor, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title = title
+        self.label = QLabel(title, self)
+        self.label.setToolTip(help_text)
+        self.label.setMinimumWidth(14 * GRID)
+        self.label.setBuddy(editor)
+        self.editor = editor
+        self.reset_button = QToolButton(self)
+        self.reset_button.setAccessibleName(f"Reset {title}")
+        self.reset_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.reset_button.setFixedWidth(3 * GRID)
+        policy = self.reset_button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # the editors stay in line
+        self.reset_button.setSizePolicy(policy)
+        self._draw_icon()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID // 2)
+        row.addWidget(editor, 1)
+        row.addWidget(self.reset_button)
+        self.show_preset("")
+
+    @property
+    def is_changed(self) -> bool:
+        """True if the row is marked as changed."""
+        return self.label.font().bold()
+
+    def show_preset(self, preset: str) -> None:
+        """Mark the row as changed, with the text of the preset; an empty text removes the mark."""
+        font = self.label.font()
+        font.setBold(bool(preset))
+        self.label.setFont(font)
+        self.label.setAccessibleName(f"{self._title}, changed" if preset else self._title)
+        self.reset_button.setVisible(bool(preset))
+        self.reset_button.setToolTip(f"Reset to the preset: {preset}" if preset else "")
+        self.reset_button.setAccessibleDescription(self.reset_button.toolTip())
+
+    def _draw_icon(self) -> None:
+        colour = theme.colors(self.palette()).accent
+        self.reset_button.setIcon(theme.pixmap("refresh", colour, 2 * GRID))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icon again when the theme changes."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "reset_button"):
+            self._draw_icon()
