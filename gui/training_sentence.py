@@ -8,6 +8,7 @@ from engine.config.settings import RunConfig
 from engine.core.formatting import count, duration, listing
 
 _MAX_CANDIDATES = 3
+_VERBS = {False: ("Trains", "keeps"), True: ("Training", "keeping")}
 _PHASES = "first its head, then the last block, then all layers"
 
 
@@ -26,17 +27,18 @@ def training_sentence(config: RunConfig, num_images: int | None, *, is_running: 
     if config.model.weights != "none" and mode == "full" and budget is not None:
         return _describe_race(config, network, f"{images} {length}", is_running)
     layers = {"full": "", "head": "only the head of ", "quick": "only the last block and the head of "}[mode]
-    verb = "Training" if is_running else "Trains"
-    return f"{verb} {layers}{network}{images} {length}, and keeps the best epoch."
+    verb, keeps = _VERBS[is_running]
+    return f"{verb} {layers}{network}{images} {length}, and {keeps} the best epoch."
 
 
 def _describe_race(config: RunConfig, network: str, rest: str, is_running: bool) -> str:
-    verb = "Training" if is_running else "Trains"
+    verb, keeps = _VERBS[is_running]
+    end = f"{rest}: {_PHASES}, and {keeps} the best."
     if not config.model.candidates:
-        return f"{verb} {network}{rest}: {_PHASES}, and keeps the best."
-    verb = "Comparing" if is_running else "Compares"
+        return f"{verb} {network}{end}"
     others = listing([network_name(name) for name in config.model.candidates], _MAX_CANDIDATES)
-    return f"{verb} {network} with {others}, then trains the best of them{rest}: {_PHASES}, and keeps the best."
+    compares = "Comparing" if is_running else "Compares"
+    return f"{compares} {network} with {others}, then {verb.lower()} the best of them{end}"
 
 
 def _describe_network(config: RunConfig) -> str:

@@ -9,7 +9,7 @@ from engine.config.settings import RunConfig
 from gui.training_sentence import training_sentence
 
 FACTS = DatasetFacts(num_images=360, image_side=300)
-PHASES = "first its head, then the last block, then all layers, and keeps the best."
+PHASES = "first its head, then the last block, then all layers"
 
 
 def _sentence(settings: RunConfig, facts: DatasetFacts = FACTS, *, is_running: bool = False) -> str:
@@ -19,16 +19,17 @@ def _sentence(settings: RunConfig, facts: DatasetFacts = FACTS, *, is_running: b
 
 def test_the_presets_name_the_included_network_the_time_and_the_phases() -> None:
     expected = f"the included EfficientNet-Lite0 on 360 images for about 30 s: {PHASES}"
-    assert _sentence(RunConfig()) == f"Trains {expected}"
-    assert _sentence(RunConfig(), is_running=True) == f"Training {expected}"
+    assert _sentence(RunConfig()) == f"Trains {expected}, and keeps the best."
+    assert _sentence(RunConfig(), is_running=True) == f"Training {expected}, and keeping the best."
 
 
 def test_other_networks_on_this_computer_are_named() -> None:
     facts = DatasetFacts(num_images=360, image_side=32, downloaded=("resnet18",))
     assert _sentence(RunConfig(), facts) == (
         "Compares the included EfficientNet-Lite0 with ResNet18 and SE-ResNet, then trains the best of them on 360 "
-        f"images for about 30 s: {PHASES}"
+        f"images for about 30 s: {PHASES}, and keeps the best."
     )
+    assert "ResNet18 and SE-ResNet, then training the best" in _sentence(RunConfig(), facts, is_running=True)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,31 @@
 """Label and editor of one setting, marked if its chosen value makes a difference to the presets."""
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from gui import theme
 from gui.theme import GRID
 from gui.widgets.inputs.editors import Editor
+from gui.widgets.labels import StyledLabel
+
+
+class FieldLabel(StyledLabel):
+    """The title of a setting, bold if it is changed, in all themes."""
+
+    is_changed = False
+
+    def choose_font(self, font: QFont) -> QFont:
+        """Return the font, bold for a changed setting."""
+        chosen = QFont(font)
+        chosen.setBold(self.is_changed)
+        return chosen
+
+    def show_changed(self, is_changed: bool) -> None:
+        """Mark the setting as changed or not."""
+        if is_changed != self.is_changed:
+            self.is_changed = is_changed
+            self._restyle()
 
 
 class FieldRow(QWidget):
@@ -14,7 +34,8 @@ class FieldRow(QWidget):
     def __init__(self, title: str, help_text: str, editor: Editor, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title = title
-        self.label = QLabel(title, self)
+        self.label = FieldLabel(title)
+        self.label.setWordWrap(False)
         self.label.setToolTip(help_text)
         self.label.setMinimumWidth(14 * GRID)
         self.label.setBuddy(editor)
@@ -37,13 +58,11 @@ class FieldRow(QWidget):
     @property
     def is_changed(self) -> bool:
         """True if the row is marked as changed."""
-        return self.label.font().bold()
+        return self.label.is_changed
 
     def show_preset(self, preset: str) -> None:
         """Mark the row as changed, with the text of the preset; an empty text removes the mark."""
-        font = self.label.font()
-        font.setBold(bool(preset))
-        self.label.setFont(font)
+        self.label.show_changed(bool(preset))
         self.label.setAccessibleName(f"{self._title}, changed" if preset else self._title)
         self.reset_button.setVisible(bool(preset))
         self.reset_button.setToolTip(f"Reset to the preset: {preset}" if preset else "")

@@ -1,7 +1,5 @@
 """Choice of the network and its start weights: included, another pretrained network, from scratch, or a file."""
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -89,7 +87,7 @@ class NetworkBox(QWidget):
     def _describe(self) -> str:
         name = network_name(self._backbone.name)
         if self._is_file:
-            return f"{Path(self._weights).name} must hold weights of this backbone."
+            return "The file must hold weights of this backbone."
         if self._weights == _NONE:
             return "Starts from random weights, so it needs more images and more time."
         if self._backbone.is_included:
@@ -148,11 +146,12 @@ class NetworkBox(QWidget):
         choices.setColumnStretch(2, 1)
         details = QHBoxLayout()
         details.setSpacing(GRID)
-        details.addWidget(self.backbones)
+        self.backbones.setMaximumWidth(56 * GRID)
+        details.addWidget(self.backbones, 2)
         details.addWidget(self.choose_file)
         details.addWidget(self.note, 1, Qt.AlignmentFlag.AlignVCenter)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, GRID // 2, 0, 0)
         column.setSpacing(GRID // 2)
         column.addLayout(choices)
         column.addLayout(details)

@@ -1,7 +1,7 @@
 """Tests of the list of candidates."""
 
 import pytest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from engine.core.events import CandidateDone, RaceDone
@@ -10,9 +10,10 @@ from gui.widgets.candidate_list import MAX_ROWS, CandidateList
 
 
 @pytest.fixture
-def candidates(qtbot: QtBot) -> CandidateList:
+def candidates(frame: QScrollArea) -> CandidateList:
     candidates = CandidateList()
-    qtbot.addWidget(candidates)
+    frame.setWidget(candidates)
+    candidates.hide()
     return candidates
 
 

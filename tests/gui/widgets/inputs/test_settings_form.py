@@ -2,20 +2,21 @@
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from engine.config.settings import RunConfig
+from gui import theme
 from gui.widgets.inputs.settings_form import SettingsForm
 
 EPOCHS, BUDGET = ("training", "epochs"), ("training", "budget")
 
 
 @pytest.fixture
-def form(qtbot: QtBot) -> SettingsForm:
+def form(frame: QScrollArea) -> SettingsForm:
     form = SettingsForm({"training": ["epochs", "budget", "batch_size"]})
-    qtbot.addWidget(form)
-    form.show()
+    frame.setWidget(form)
+    frame.show()
     return form
 
 
@@ -41,6 +42,16 @@ def test_a_changed_field_is_bold_and_names_the_presets(form: SettingsForm) -> No
     assert form.summary.text() == "1\N{NO-BREAK SPACE}setting changed."
 
 
+def test_the_mark_stays_when_the_theme_changes(form: SettingsForm, qapp: QApplication) -> None:
+    _show_changed(form)
+    scheme = qapp.property("scheme")
+    for other in ("dark", "light"):
+        theme.apply(qapp, other)
+        assert form.row(*EPOCHS).label.font().bold()
+        assert not form.row(*BUDGET).label.font().bold()
+    theme.apply(qapp, scheme or "system")
+
+
 def test_a_field_and_the_whole_form_are_reset_by_keyboard(form: SettingsForm, qtbot: QtBot) -> None:
     _show_changed(form)
     for button in (form.row(*EPOCHS).reset_button, form.reset_button):
@@ -57,7 +68,6 @@ def test_marks_disappear_when_the_presets_are_shown_again(form: SettingsForm) ->
 
 
 def test_editors_keep_their_place_when_a_field_is_marked(form: SettingsForm, qtbot: QtBot) -> None:
-    qtbot.waitExposed(form)
     width = form.editor(*EPOCHS).width()
     _show_changed(form)
     qtbot.waitUntil(form.row(*EPOCHS).reset_button.isVisible)
