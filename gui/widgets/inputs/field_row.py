@@ -27,6 +27,12 @@ class FieldLabel(StyledLabel):
             self.is_changed = is_changed
             self._restyle()
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Restore the font, which Qt resets with the style sheet to what it was when the label was first shown."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self.font().bold() != self.is_changed and not self._is_styling:
+            self._restyle()
+
 
 class FieldRow(QWidget):
     """An editor with a button that resets its setting. Button and bold label show that the user changed it."""
