@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.audit.findings import Audit
 from engine.audit.review_queue import Review
-from engine.config.preset_differences import FieldKey, find_differences, with_choice, without
+from engine.config.preset_differences import FieldKey, find_differences, with_network_choice, without
 from engine.config.presets import DatasetFacts, resolve
 from engine.config.settings import RunConfig
 from engine.data.dataset import Dataset
@@ -118,7 +118,7 @@ class AppState(QObject):
 
     def choose_network(self, backbone: str, weights: str) -> None:
         """Choose a backbone, or "auto", and its weights; what the user did not choose follows from them."""
-        settings, self._start = with_choice(self._settings, self._start, backbone, weights)
+        settings, self._start = with_network_choice(self._settings, self._start, self._facts, backbone, weights)
         self.set_config(settings)
 
     def preset_differences(self) -> dict[FieldKey, dict[FieldKey, object]]:

@@ -30,7 +30,7 @@ def find_differences(
         number of epochs, for example, replaces the time budget of the presets.
     """
     config = resolve(settings, facts)
-    settings = _without_preset_values(settings, start, config, facts)
+    settings = _without_preset_values(settings, start, facts)
     found = {}
     for key in _chosen_fields(settings):
         other = resolve(without(settings, start, [key]), facts)
@@ -49,19 +49,23 @@ def without(settings: RunConfig, start: RunConfig, fields: Iterable[FieldKey]) -
     return RunConfig.model_validate(chosen)
 
 
-def with_choice(settings: RunConfig, start: RunConfig, backbone: str, weights: str) -> tuple[RunConfig, RunConfig]:
-    """Choose a network, and leave to the presets what `start` gives for another network.
+def with_network_choice(
+    settings: RunConfig, start: RunConfig, facts: DatasetFacts, backbone: str, weights: str
+) -> tuple[RunConfig, RunConfig]:
+    """Choose a network, and leave to the presets what `start` or the presets gave for another network.
 
     Args:
         settings: The settings that were chosen.
         start: The settings before the user chose any.
+        facts: Properties of the dataset that the presets depend on.
         backbone: Name of the backbone, or "auto".
         weights: "auto", "none", "default" or the path of a file.
 
     Returns:
-        The new settings, and the new `start`. Values that the user chose stay, except the other candidates of a race.
+        The new settings, and the new `start`. Values that make a difference to the presets stay, except the other
+        candidates of a race.
     """
-    chosen, initial = _chosen(settings), _chosen(start)
+    chosen, initial = _chosen(_without_preset_values(settings, start, facts)), _chosen(start)
     initial.pop("model", None)
     for section, name in _network_fields(initial):
         if chosen.get(section, {}).get(name) == initial[section].pop(name):
@@ -71,8 +75,9 @@ def with_choice(settings: RunConfig, start: RunConfig, backbone: str, weights: s
     return RunConfig.model_validate(chosen), RunConfig.model_validate(initial)
 
 
-def _without_preset_values(settings: RunConfig, start: RunConfig, config: RunConfig, facts: DatasetFacts) -> RunConfig:
+def _without_preset_values(settings: RunConfig, start: RunConfig, facts: DatasetFacts) -> RunConfig:
     """Drop the choices that equal the presets, as in the settings of an earlier run, if this changes nothing else."""
+    config = resolve(settings, facts)
     presets = resolve(without(settings, start, _chosen_fields(settings)), facts)
     different = _changes(config, presets)
     fewer = without(settings, start, [key for key in _chosen_fields(settings) if key not in different])

@@ -1,6 +1,6 @@
 """Label and editor of one setting, marked if its chosen value makes a difference to the presets."""
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
@@ -8,6 +8,8 @@ from gui import theme
 from gui.theme import GRID
 from gui.widgets.inputs.editors import Editor
 from gui.widgets.labels import StyledLabel
+
+_ICON_SIZE = 20
 
 
 class FieldLabel(StyledLabel):
@@ -49,7 +51,8 @@ class FieldRow(QWidget):
         self.reset_button = QToolButton(self)
         self.reset_button.setAccessibleName(f"Reset {title}")
         self.reset_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.reset_button.setFixedWidth(3 * GRID)
+        self.reset_button.setIconSize(QSize(_ICON_SIZE, _ICON_SIZE))
+        self.reset_button.setFixedWidth(_ICON_SIZE + GRID)
         policy = self.reset_button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)  # the editors stay in line
         self.reset_button.setSizePolicy(policy)
@@ -76,7 +79,7 @@ class FieldRow(QWidget):
 
     def _draw_icon(self) -> None:
         colour = theme.colors(self.palette()).accent
-        self.reset_button.setIcon(theme.pixmap("refresh", colour, 2 * GRID))
+        self.reset_button.setIcon(theme.pixmap("refresh", colour, _ICON_SIZE))
 
     def changeEvent(self, event: QEvent) -> None:
         """Draw the icon again when the theme changes."""

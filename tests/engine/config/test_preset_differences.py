@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.config.preset_differences import find_differences, with_choice, without
+from engine.config.preset_differences import find_differences, with_network_choice, without
 from engine.config.presets import DatasetFacts, demo_config, resolve
 from engine.config.settings import RunConfig
 
@@ -65,7 +65,7 @@ def test_a_network_replaces_the_length_and_rate_of_the_start_but_not_those_of_th
     backbone: str, weights: str
 ) -> None:
     start = demo_config()
-    settings, start = with_choice(start.changed("training", batch_size=8), start, backbone, weights)
+    settings, start = with_network_choice(start.changed("training", batch_size=8), start, FACTS, backbone, weights)
     assert (settings.model.backbone, settings.model.weights) == (backbone, weights)
     assert settings.training.model_fields_set == {"batch_size"}
     assert not settings.optim.model_fields_set
@@ -76,5 +76,14 @@ def test_a_network_replaces_the_length_and_rate_of_the_start_but_not_those_of_th
 
 def test_a_network_drops_the_other_candidates_of_an_earlier_run() -> None:
     earlier = RunConfig().changed("model", backbone="resnet18", candidates=("resnet50",), reason="best", dropout=0.5)
-    settings, _ = with_choice(earlier, RunConfig(), "auto", "auto")
+    settings, _ = with_network_choice(earlier, RunConfig(), FACTS, "auto", "auto")
     assert settings.model.model_dump(exclude_unset=True) == {"backbone": "auto", "weights": "auto", "dropout": 0.5}
+
+
+def test_a_network_replaces_the_presets_in_the_settings_of_an_earlier_run() -> None:
+    scratch = RunConfig().changed("model", backbone="se_resnet", weights="none").changed("augment", rotation=20)
+    earlier = resolve(scratch, DatasetFacts(num_images=400))
+    settings, _ = with_network_choice(earlier, RunConfig(), FACTS, "auto", "auto")
+    assert resolve(settings, FACTS).optim.lr == RunConfig().optim.lr
+    assert settings.augment.model_fields_set == {"rotation"}
+    assert settings.training.model_fields_set == {"epochs"}
