@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.audit.findings import Audit
 from engine.cli.console import Console, printable
 from engine.config.settings import RunConfig
-from engine.core.events import DatasetSplit, EpochDone, Event, RunStarted, Warned, to_line
+from engine.core.events import CandidateDone, DatasetSplit, EpochDone, Event, RaceDone, RunStarted, Warned, to_line
 from engine.data.dataset import Dataset
 from engine.data.split_description import describe_classes, describe_split
 from engine.results.evaluation import Evaluation
@@ -127,6 +127,8 @@ def print_event(console: Console) -> Callable[[Event | Prediction], None]:
                 console.print_message(f"{describe_classes(event.classes)}.")
                 console.print_message(f"Images: {sizes}.")
             case RunStarted():
+                if event.network_reason:
+                    console.print_message(event.network_reason)
                 console.print_message(
                     f"Training on {event.num_train} images of {len(event.classes)} classes, "
                     f"validating on {event.num_val}.{f' Groups: {event.grouping}.' if event.grouping else ''} "
@@ -135,6 +137,12 @@ def print_event(console: Console) -> Callable[[Event | Prediction], None]:
                 )
             case EpochDone():
                 console.print_message(_epoch_line(event))
+            case CandidateDone():
+                console.print_message(
+                    f"candidate {event.name}: accuracy {event.accuracy:.3f} after {event.seconds:.1f} s"
+                )
+            case RaceDone():
+                console.print_message(f"Chosen: {event.reason}")
             case Warned():
                 console.print_message(f"{event.path}: {event.message}" if event.path else event.message)
 

@@ -86,6 +86,8 @@ class RunStarted(FiniteModel):
     precision: str
     precision_reason: str = ""
     """Why this precision was chosen."""
+    network_reason: str = ""
+    """Why this network and its start weights were chosen; empty if the user chose them."""
     parameters: Count
     """Number of all parameters of the model."""
     trainable: Count

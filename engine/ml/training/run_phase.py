@@ -115,6 +115,7 @@ def _run_started(state: TrainState, phase: Phase) -> RunStarted:
         device=setup.device_name,
         precision=setup.precision.name,
         precision_reason=setup.precision.reason,
+        network_reason=setup.network_reason,
         parameters=sum(parameter.numel() for parameter in parameters),
         trainable=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         epochs=setup.plan.epochs if phase.num_epochs is None else phase.num_epochs,

@@ -55,6 +55,11 @@ class TrainingSetup:
         return self.config.model.backbone
 
     @property
+    def network_reason(self) -> str:
+        """Sentence about the automatic choice of the network; empty if the user chose it."""
+        return self.config.model.reason
+
+    @property
     def dtype(self) -> torch.dtype:
         """Precision of training."""
         return self.precision.dtype
