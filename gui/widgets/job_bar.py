@@ -91,7 +91,10 @@ def _status_text(tracked: _TrackedJob) -> str:
         return f"{tracked.title}…"
     stage = STAGE_LABELS[tracked.progress.stage]
     epoch = tracked.progress.epoch
-    return f"{stage}, epoch {epoch} of {tracked.epochs}" if epoch else stage
+    if not epoch:
+        return stage
+    # Under a time budget the number of epochs is an estimate, which can be too low
+    return f"{stage}, epoch {epoch} of {tracked.epochs}" if epoch <= tracked.epochs else f"{stage}, epoch {epoch}"
 
 
 def _details(tracked: _TrackedJob) -> list[str]:
