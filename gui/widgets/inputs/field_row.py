@@ -9,7 +9,7 @@ from gui.theme import GRID
 from gui.widgets.inputs.editors import Editor
 from gui.widgets.labels import StyledLabel
 
-_ICON_SIZE = 20
+_ICON_SIZE = 16
 
 
 class FieldLabel(StyledLabel):
