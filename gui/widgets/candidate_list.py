@@ -24,7 +24,7 @@ class CandidateList(QWidget):
         self.reason = MutedLabel("", self)
         self.rows: list[tuple[str, str, str, str]] = []
         """Texts of the rows: name, accuracy, time and mark."""
-        self._shown: tuple[object, object] = ((), None)
+        self._shown: tuple[object, ...] = ((), None, False)
         self._labels: list[QLabel] = []
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(3 * GRID)
@@ -40,7 +40,7 @@ class CandidateList(QWidget):
 
     def show_history(self, history: History) -> None:
         """Show the candidates of a run; hide the list if there are none."""
-        content = (tuple(history.candidates), history.race)
+        content = (tuple(history.candidates), history.race, history.done is not None)
         if content == self._shown:
             return
         self._shown = content
@@ -72,7 +72,7 @@ def _make_rows(history: History) -> list[tuple[str, str, str, str]]:
         return []
     best = _find_best(history)
     kept = sorted(candidates, key=lambda candidate: (candidate is not best, -candidate.accuracy))[:MAX_ROWS]
-    mark = "kept" if history.race else "best so far"
+    mark = "kept" if history.race else "best" if history.done else "best so far"
     return [
         (candidate.name, percent(candidate.accuracy, 1), duration(candidate.seconds), mark if candidate is best else "")
         for candidate in candidates

@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtWidgets import QLabel, QScrollArea
 from pytestqt.qtbot import QtBot
 
-from engine.core.events import CandidateDone, RaceDone
+from engine.core.events import CandidateDone, RaceDone, RunDone
 from engine.runs.history import History
 from gui.widgets.candidate_list import MAX_ROWS, CandidateList
 
@@ -49,6 +49,14 @@ def test_the_winner_and_the_reason_are_shown_at_the_end(candidates: CandidateLis
     assert [row[-1] for row in candidates.rows] == ["", "kept"]
     assert candidates.reason.text() == "B has the lower loss."
     assert not candidates.reason.isHidden()
+
+
+def test_a_run_that_was_stopped_before_the_choice_has_a_best_candidate(candidates: CandidateList) -> None:
+    history = History.from_events([_candidate("A", 0.9), _candidate("B", 0.8)])
+    candidates.show_history(history)
+    history.add(RunDone(model="m", seconds=1, stopped=True))
+    candidates.show_history(history)
+    assert [row[-1] for row in candidates.rows] == ["best", ""]
 
 
 def test_only_the_best_of_many_candidates_are_shown_in_their_order(candidates: CandidateList) -> None:
