@@ -2,7 +2,7 @@
 
 Linear discriminant analysis (LDA) with a shrunken covariance (Friedman 1989, "Regularized Discriminant Analysis") and a
 temperature (Guo et al. 2017). With few images per class it is more accurate than logistic regression on the same
-embeddings, see docs/performance.md, few images. Both strengths are chosen by cross-validation.
+embeddings, see docs/performance.md, Few images. Both strengths are chosen by cross-validation.
 """
 
 from collections.abc import Iterator
