@@ -41,10 +41,9 @@ class FieldRow(QWidget):
 
     def __init__(self, title: str, help_text: str, editor: Editor, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._title = title
+        self._title, self._help = title, help_text
         self.label = FieldLabel(title)
         self.label.setWordWrap(False)
-        self.label.setToolTip(help_text)
         self.label.setMinimumWidth(14 * GRID)
         self.label.setBuddy(editor)
         self.editor = editor
@@ -72,6 +71,10 @@ class FieldRow(QWidget):
     def show_preset(self, preset: str) -> None:
         """Mark the row as changed, with the text of the preset; an empty text removes the mark."""
         self.label.show_changed(bool(preset))
+        described = f"{self._help}\nPreset: {preset}." if preset else self._help
+        for widget in (self.label, self.editor):
+            widget.setToolTip(described)
+        self.editor.setAccessibleDescription(described)
         self.label.setAccessibleName(f"{self._title}, changed" if preset else self._title)
         self.reset_button.setVisible(bool(preset))
         self.reset_button.setToolTip(f"Reset to the preset: {preset}" if preset else "")

@@ -39,6 +39,7 @@ def test_a_changed_field_is_bold_and_names_the_presets(form: SettingsForm) -> No
     assert not form.row(*BUDGET).label.font().bold()
     assert row.reset_button.toolTip() == "Reset to the preset: 10, Time budget 30s"
     assert row.label.accessibleName() == "Epochs, changed"
+    assert row.editor.accessibleDescription().endswith("\nPreset: 10, Time budget 30s.")
     assert form.summary.text() == "1\N{NO-BREAK SPACE}setting changed."
 
 
@@ -67,6 +68,7 @@ def test_marks_disappear_when_the_presets_are_shown_again(form: SettingsForm) ->
     form.show_config(RunConfig(), {})
     assert form.changed_fields() == []
     assert form.row(*EPOCHS).label.accessibleName() == "Epochs"
+    assert "Preset" not in form.row(*EPOCHS).editor.accessibleDescription()
 
 
 def test_editors_keep_their_place_when_a_field_is_marked(form: SettingsForm, qtbot: QtBot) -> None:
