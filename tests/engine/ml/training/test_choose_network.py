@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.network_names import network_name
 from engine.config.settings import RunConfig
 from engine.core.event_stream import run_to_end
 from engine.core.events import CandidateDone, EpochDone, Event, RunStarted, ValScores
@@ -99,7 +100,7 @@ def test_a_run_continues_with_the_chosen_network_and_stores_it(
     config = INCLUDED.changed("model", candidates=("se_resnet",)).changed("training", budget="20s")
     run, events = fit_run(dataset, config.changed("training", early_stopping=2), tmp_path / "run")
     names = {event.name.partition(",")[0] for event in events if isinstance(event, CandidateDone)}
-    assert names == {winner}
+    assert names == {network_name(winner)}
     assert run.config.model.backbone == winner
     assert run.config.model.candidates == ()
     assert next(type(event) for event in events if isinstance(event, RunStarted | EpochDone)) is RunStarted
