@@ -120,7 +120,7 @@ def train_mode(model: Classifier, head_only: bool, freeze_norms: bool = False) -
         model.backbone.eval()
     if freeze_norms:
         for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
                 module.eval()
 
 

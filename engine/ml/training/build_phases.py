@@ -52,8 +52,8 @@ def make_image_phase(state: TrainState) -> Phase:
     return Phase(
         kind="head" if plan.mode == "head" else "full",
         source=ImageBatchSource(setup, state.dataset, network),
-        optimizer=make_run_optimizer(setup.model, setup.optimizer, FINE_TUNING_LR_SCALE if plan.starts_quick else 1.0),
-        freezes_norms=plan.starts_quick,
+        optimizer=make_run_optimizer(setup.model, setup.optimizer, FINE_TUNING_LR_SCALE if plan.fits_head else 1.0),
+        freezes_norms=plan.fits_head,
         num_epochs=plan.epochs if budget is None else None,
         batch_size=plan.batch_size,
         warmup_epochs=plan.warmup_epochs,

@@ -28,8 +28,17 @@ def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Gener
     started = time.monotonic()
     state.phase = phase
     yield from announce(state, phase)
-    head, num_classes = state.setup.model.head, len(state.dataset.classes)
     embeddings, labels, images = phase.source.train_embeddings()
+    replace_head(state, embeddings, labels, images)
+    predictions = yield from validate(state, phase)
+    scores = _score(state.setup.model.head, embeddings, labels)
+    yield from finish_epoch(state, phase, writer, scores, predictions, started)
+    phase.first_epoch = state.epoch + 1
+
+
+def replace_head(state: TrainState, embeddings: Tensor, labels: Tensor, images: Tensor) -> None:
+    """Fit the head to embeddings (N, D), float32, with classes (N,); `images` (N,) is equal for views of one image."""
+    head, num_classes = state.setup.model.head, len(state.dataset.classes)
     seed = state.setup.plan.seed
     fitted = fit_linear_head(embeddings.numpy(), labels.numpy(), num_classes, images.numpy(), seed)
     with torch.no_grad():
@@ -39,10 +48,6 @@ def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Gener
             head.bias.sub_(_log_shares(labels, num_classes).to(head.bias))
     if state.averaged is not None:
         state.averaged.update_parameters(state.setup.model)
-    predictions = yield from validate(state, phase)
-    scores = _score(head, embeddings, labels)
-    yield from finish_epoch(state, phase, writer, scores, predictions, started)
-    phase.first_epoch = state.epoch + 1
 
 
 def _log_shares(labels: Tensor, num_classes: int) -> Tensor:

@@ -21,6 +21,7 @@ from engine.ml.training.choose_network import choose_network
 from engine.ml.training.epoch import save_checkpoint
 from engine.ml.training.finalize import save_reference_embeddings
 from engine.ml.training.head_fit import fit_head
+from engine.ml.training.head_start import start_with_fitted_head
 from engine.ml.training.race import run_race
 from engine.ml.training.run_phase import run_phase
 from engine.ml.training.setup import TrainingSetup, prepare_run
@@ -128,6 +129,8 @@ def _run_phases(
                 yield from fit_head(state, phase, writer)
             yield from run_phase(state, phase, writer, checkpoint)
         else:
+            if plan.fits_head and checkpoint is None:
+                yield from start_with_fitted_head(state)
             yield from run_phase(state, make_image_phase(state), writer, checkpoint)
     except (GeneratorExit, EngineError) as end:
         _save_unfinished(state, writer, has_diverged=isinstance(end, DivergedError))

@@ -45,6 +45,8 @@ class LoopPlan:
     """Length, phases and bookkeeping of a run."""
 
     mode: Mode
+    fits_head: bool
+    """True if the head is fitted to the pretrained features before all layers are trained."""
     starts_quick: bool
     """True if a run with a time budget first trains the last block on cached features."""
     epochs: int

@@ -140,6 +140,8 @@ def make_loop_plan(config: RunConfig) -> LoopPlan:
     is_transfer = config.model.weights != "none" and training.mode == "full"
     return LoopPlan(
         mode=training.mode,
+        # The gradients of a random head would destroy the pretrained features
+        fits_head=is_transfer,
         # A quick phase on features of the pretrained weights gives a good model early in the budget
         starts_quick=training.budget_seconds is not None and is_transfer and distributed.world_size() == 1,
         epochs=training.epochs,
@@ -209,16 +211,16 @@ def _choose_precision(
     multiply_adds = num_passes * backbone.multiply_adds_at(preprocessing.image_size)
     if training.mode != "quick":  # quick mode computes each image once, whatever the number of epochs
         multiply_adds *= plan.epochs if plan.budget_seconds is None else math.inf
-    is_quick = training.mode == "quick" or plan.starts_quick
+    freezes_norms = training.mode == "quick" or plan.fits_head
     return choose_precision(
         training.precision,
         device,
         backbone.name,
-        model.backbone if is_quick else model,
+        model.backbone if freezes_norms else model,
         normalise(batch.inputs.to(device), preprocessing),
         multiply_adds,
         trains_backbone,
-        uses_batch_statistics=trains_backbone and not is_quick,  # a quick start freezes BatchNorm afterwards
+        uses_batch_statistics=trains_backbone and not freezes_norms,
     )
 
 

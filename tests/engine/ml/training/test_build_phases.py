@@ -23,11 +23,11 @@ from engine.ml.training.state import TrainState
 from tests.engine.ml.training.tiny_state import TensorSource, make_batch, make_state
 
 
-@pytest.mark.parametrize("starts_quick", [True, False])
-def test_training_after_a_quick_phase_freezes_norms_and_lowers_the_learning_rate(starts_quick: bool) -> None:
-    phase = make_image_phase(make_state(starts_quick=starts_quick))
-    assert phase.freezes_norms == starts_quick
-    assert phase.optimizer.param_groups[-1]["initial_lr"] == (FINE_TUNING_LR_SCALE if starts_quick else 1.0)
+@pytest.mark.parametrize("fits_head", [True, False])
+def test_training_with_a_fitted_head_freezes_norms_and_lowers_the_learning_rate(fits_head: bool) -> None:
+    phase = make_image_phase(make_state(fits_head=fits_head))
+    assert phase.freezes_norms == fits_head
+    assert phase.optimizer.param_groups[-1]["initial_lr"] == (FINE_TUNING_LR_SCALE if fits_head else 1.0)
 
 
 def test_head_mode_trains_the_head_alone() -> None:

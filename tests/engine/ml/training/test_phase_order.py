@@ -39,6 +39,11 @@ def phases(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         yield from ()
         kinds.append("linear head")
 
+    def start_with_fitted_head(*_: object) -> Generator[Event, None, None]:
+        yield from ()
+        kinds.append("fitted head")
+
+    monkeypatch.setattr("engine.ml.training.loop.start_with_fitted_head", start_with_fitted_head)
     for module in ("loop", "race"):
         monkeypatch.setattr(f"engine.ml.training.{module}.make_quick_phase", make_quick_phase)
         monkeypatch.setattr(f"engine.ml.training.{module}.make_image_phase", make_phase)
@@ -51,6 +56,8 @@ def phases(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("plan", "checkpoint", "expected"),
     [
         ({"mode": "full"}, None, ["full"]),
+        ({"mode": "full", "fits_head": True}, None, ["fitted head", "full"]),
+        ({"mode": "full", "fits_head": True}, "full", ["full"]),
         ({"mode": "quick"}, None, ["linear head", "quick"]),
         ({"mode": "full", "starts_quick": True}, None, ["linear head", "quick", "full"]),
         ({"mode": "full", "starts_quick": True}, "quick", ["quick", "full"]),

@@ -177,25 +177,27 @@ def test_precisions_are_compared_on_the_first_eight_normalised_training_images(
 
 
 @pytest.mark.parametrize(
-    ("training", "is_whole", "num_passes", "trains_backbone", "uses_batch_statistics"),
+    ("weights", "training", "is_whole", "num_passes", "trains_backbone", "uses_batch_statistics"),
     [
-        ({"epochs": 3}, True, 3 * (3 * 27 + 9), True, True),
-        ({"epochs": 3, "mode": "head"}, True, 3 * (27 + 9), False, False),
-        ({"epochs": 3, "mode": "quick"}, False, 27 + 9, False, False),
-        ({"budget": "5m"}, False, math.inf, True, False),
-        ({"budget": "5m", "mode": "head"}, True, math.inf, False, False),
+        ("none", {"epochs": 3}, True, 3 * (3 * 27 + 9), True, True),
+        ("default", {"epochs": 3}, False, 3 * (3 * 27 + 9), True, False),
+        ("default", {"epochs": 3, "mode": "head"}, True, 3 * (27 + 9), False, False),
+        ("default", {"epochs": 3, "mode": "quick"}, False, 27 + 9, False, False),
+        ("default", {"budget": "5m"}, False, math.inf, True, False),
+        ("default", {"budget": "5m", "mode": "head"}, True, math.inf, False, False),
     ],
 )
 def test_the_precision_depends_on_the_work_and_the_kind_of_the_run(
     dataset: Dataset,
     comparison: Callable[[Dataset, RunConfig], dict[str, object]],
+    weights: str,
     training: dict[str, object],
     is_whole: bool,
     num_passes: float,
     trains_backbone: bool,
     uses_batch_statistics: bool,
 ) -> None:
-    call = comparison(dataset, TINY.changed("training", **training).changed("model", weights="default"))
+    call = comparison(dataset, TINY.changed("training", **training).changed("model", weights=weights))
     assert isinstance(call["network"], Classifier) == is_whole
     assert call["multiply_adds"] == pytest.approx(num_passes * 144e6 / 36)
     assert (call["trains_backbone"], call["uses_batch_statistics"]) == (trains_backbone, uses_batch_statistics)

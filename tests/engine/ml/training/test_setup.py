@@ -72,20 +72,22 @@ def test_layer_decay_is_used_with_pretrained_weights_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "weights", "mode", "starts_quick"),
+    ("budget", "weights", "mode", "fits_head", "starts_quick"),
     [
-        ("5m", "default", "full", True),
-        ("", "default", "full", False),
-        ("5m", "none", "full", False),
-        ("5m", "default", "head", False),
+        ("5m", "default", "full", True, True),
+        ("", "default", "full", True, False),
+        ("5m", "none", "full", False, False),
+        ("", "none", "full", False, False),
+        ("5m", "default", "head", False, False),
+        ("", "default", "quick", False, False),
     ],
 )
-def test_a_time_budget_with_pretrained_weights_starts_with_a_quick_phase(
-    budget: str, weights: str, mode: str, starts_quick: bool
+def test_all_layers_of_a_pretrained_network_are_trained_with_a_fitted_head_and_within_a_budget_after_a_quick_phase(
+    budget: str, weights: str, mode: str, fits_head: bool, starts_quick: bool
 ) -> None:
     config = scratch_config().changed("training", budget=budget, mode=mode).changed("model", weights=weights)
     plan = make_loop_plan(config)
-    assert plan.starts_quick == starts_quick
+    assert (plan.fits_head, plan.starts_quick) == (fits_head, starts_quick)
     assert plan.budget_seconds == (300.0 if budget else None)
 
 

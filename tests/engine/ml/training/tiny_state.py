@@ -80,6 +80,7 @@ def make_plan(**changes: object) -> LoopPlan:
     """Return the plan of one epoch of full training, with some values changed."""
     values: dict[str, object] = {
         "mode": "full",
+        "fits_head": False,
         "starts_quick": False,
         "epochs": 1,
         "budget_seconds": None,
