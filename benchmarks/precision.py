@@ -16,6 +16,7 @@ from engine.ml.models.build import build_model
 
 BACKBONES = (
     *("se_resnet", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "efficientnet_b0", "efficientnet_v2_s"),
+    "efficientnet_lite0",
     *("resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "regnet_x_400mf", "regnet_y_400mf", "densenet121"),
     *("googlenet", "inception_v3", "mnasnet1_0", "shufflenet_v2_x1_0", "squeezenet1_1", "alexnet", "vgg11"),
     *("convnext_tiny", "vit_b_16", "swin_t", "swin_v2_t", "maxvit_t"),
