@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.contenders.task import Clock, Task, print_measurement, task_from_arguments
+from engine.config.presets import DatasetFacts, resolve
 from engine.config.settings import RunConfig
 from engine.core.events import EpochDone, Progress, RunStarted
 from engine.ml.training.loop import fit
@@ -12,13 +13,14 @@ from engine.runs.run_folder import create_run
 
 
 def config_for(task: Task) -> RunConfig:
-    """Return the default settings, changed for the task."""
+    """Return the settings of the task, with those of the presets for the others."""
     training = {"epochs": task.epochs, "batch_size": task.batch_size, "seed": task.seed, "mode": task.mode}
     training |= {"precision": task.precision, "threads": task.threads}
     if task.budget:
         training["budget"] = f"{task.budget:.0f}s"
     config = RunConfig().changed("model", backbone=task.backbone, weights=task.weights)
-    return config.changed("data", image_size=task.image_size).changed("training", **training)
+    config = config.changed("data", image_size=task.image_size).changed("training", **training)
+    return resolve(config, DatasetFacts(num_images=len(task.dataset.samples)))
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ def resolve(settings: RunConfig, facts: DatasetFacts) -> RunConfig:
         config = _fill(config, "data", image_size=_scratch_side(row, facts))
     else:
         config = _fill(config, "training", **_transfer_training(config, facts))
+        config = _fill(config, "optim", **_transfer_optim(config))
         if is_open and config.training.budget:
             config = _fill(config, "model", candidates=_candidates(facts))
     return RunConfig.model_validate(config.model_dump())
@@ -124,6 +125,15 @@ def _candidates(facts: DatasetFacts) -> tuple[str, ...]:
     rows = sorted((find_backbone(name) for name in facts.downloaded), key=lambda row: -(row.top1 or 0.0))
     is_tiny = facts.image_side is not None and facts.image_side <= TINY_SIDE
     return (*(row.name for row in rows[:MAX_DOWNLOADED]), *([SCRATCH_BACKBONE] if is_tiny else []))
+
+
+def _transfer_optim(config: RunConfig) -> dict[str, object]:
+    """Return one learning rate for all layers if they are trained for a number of epochs, after the head was fitted.
+
+    The rate is a tenth of `optim.lr` then, so that the first layers need no lower one; see docs/performance.md, full
+    fine-tuning.
+    """
+    return {"layer_decay": 1.0} if config.training.mode == "full" and not config.training.budget else {}
 
 
 def _scratch_training(row: Backbone, facts: DatasetFacts) -> dict[str, object]:

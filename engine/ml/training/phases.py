@@ -16,7 +16,9 @@ WARMUP_FRACTION = 0.05
 QUICK_LR_SCALE = 2.0
 """Factor of the learning rate in the quick phase. Frozen BatchNorm tolerates a higher learning rate."""
 FINE_TUNING_LR_SCALE = 0.3
-"""Factor of the learning rate when all layers are trained with a fitted head. A small rate does not destroy it."""
+"""Factor of the learning rate after a quick phase. A small rate avoids destroying the trained head."""
+FITTED_HEAD_LR_SCALE = 0.1
+"""Factor of the learning rate when all layers are trained right after the head was fitted; see docs/performance.md."""
 QUICK_EPOCHS = 6
 """Epochs of the quick phase that a time budget starts with."""
 QUICK_FRACTION = 0.35

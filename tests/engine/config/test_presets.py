@@ -98,6 +98,16 @@ def test_training_of_the_last_layers_needs_no_time_budget(mode: str) -> None:
     assert resolve(RunConfig().changed("training", mode=mode), PHOTOS).training.budget_seconds is None
 
 
+@pytest.mark.parametrize(
+    ("training", "layer_decay"),
+    [({"epochs": 3}, 1.0), ({"budget": "60s"}, 0.7), ({"mode": "quick"}, 0.7), ({"mode": "head"}, 0.7)],
+)
+def test_all_layers_have_the_same_rate_if_they_are_trained_for_a_number_of_epochs(
+    training: dict[str, object], layer_decay: float
+) -> None:
+    assert resolve(RunConfig().changed("training", **training), PHOTOS).optim.layer_decay == layer_decay
+
+
 def test_the_demo_trains_from_scratch_with_its_own_settings() -> None:
     config = resolve(demo_config(), DatasetFacts(300, 64))
     assert config.model.weights == "none"

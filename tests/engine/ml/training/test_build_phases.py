@@ -13,6 +13,7 @@ from engine.ml.training.build_phases import make_image_phase, make_quick_phase
 from engine.ml.training.phases import (
     FEATURE_FRACTION,
     FINE_TUNING_LR_SCALE,
+    FITTED_HEAD_LR_SCALE,
     QUICK_EPOCHS,
     QUICK_FRACTION,
     QUICK_LR_SCALE,
@@ -23,11 +24,16 @@ from engine.ml.training.state import TrainState
 from tests.engine.ml.training.tiny_state import TensorSource, make_batch, make_state
 
 
-@pytest.mark.parametrize("fits_head", [True, False])
-def test_training_with_a_fitted_head_freezes_norms_and_lowers_the_learning_rate(fits_head: bool) -> None:
-    phase = make_image_phase(make_state(fits_head=fits_head))
+@pytest.mark.parametrize(
+    ("fits_head", "starts_quick", "lr_scale"),
+    [(True, True, FINE_TUNING_LR_SCALE), (True, False, FITTED_HEAD_LR_SCALE), (False, False, 1.0)],
+)
+def test_training_with_a_fitted_head_freezes_norms_and_lowers_the_learning_rate(
+    fits_head: bool, starts_quick: bool, lr_scale: float
+) -> None:
+    phase = make_image_phase(make_state(fits_head=fits_head, starts_quick=starts_quick))
     assert phase.freezes_norms == fits_head
-    assert phase.optimizer.param_groups[-1]["initial_lr"] == (FINE_TUNING_LR_SCALE if fits_head else 1.0)
+    assert phase.optimizer.param_groups[-1]["initial_lr"] == lr_scale
 
 
 def test_head_mode_trains_the_head_alone() -> None:
