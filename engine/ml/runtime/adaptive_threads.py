@@ -51,6 +51,7 @@ class AdaptiveThreads:
         self._max, self._notify, self._set_threads, self._clock = max_threads, notify, set_threads, clock
         self._load = FreeCores() if load is None else load
         self._search = ThreadSearch(max_threads)
+        self._used = {max_threads}
         self._was_adapted = False
         self._start_window()
 
@@ -69,8 +70,9 @@ class AdaptiveThreads:
                 yield batch
                 now = self._clock()
                 is_changed = is_warm and self._step_done(num_images(batch), now - began)
-                # The first step with another number of threads is slower, since kernels are prepared for it
-                is_warm, began = not is_changed, now
+                # The first step with a new number of threads is slower, since kernels are prepared for it
+                is_warm, began = not is_changed or self._search.count in self._used, now
+                self._used.add(self._search.count)
         finally:
             self._set_threads(self._max)
 

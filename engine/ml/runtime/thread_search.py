@@ -4,8 +4,11 @@ _BUSY_CORES = 0.3
 """The computer is busy if other programs take more than this number of the cores that the threads need."""
 _MIN_GAIN = 1.05
 """Smallest ratio of speeds for which another number replaces the current one; less may be noise."""
-_MIN_WAIT, _MAX_WAIT = 2, 8
-"""Windows before another number is tried. The wait doubles after each trial that brought nothing."""
+_FIRST_WAIT, _MIN_WAIT, _MAX_WAIT = 2, 4, 16
+"""Windows before another number is tried: first, after a trial that was faster, and at most.
+
+The wait doubles after each trial that brought nothing, because a window with a slower number takes longer than others.
+"""
 
 
 class ThreadSearch:
@@ -49,7 +52,7 @@ class ThreadSearch:
         self._settled, self._trial = self._max, None
         self._speed = 0.0
         self._goes_down = True
-        self._windows_left = self._wait = _MIN_WAIT
+        self._windows_left = self._wait = _FIRST_WAIT
 
     def _judge(self, trial: int, speed: float) -> None:
         """Keep the number that was tried if it is faster, else wait longer and then try in the other direction."""

@@ -94,9 +94,11 @@ def test_time_between_epochs_does_not_count_as_training() -> None:
     assert computer.counts == undisturbed.counts
 
 
-def test_the_first_step_of_an_epoch_and_after_a_change_is_not_measured() -> None:
+def test_the_first_step_of_an_epoch_and_with_a_new_number_is_not_measured() -> None:
     computer = Computer()
-    assert computer.train(6, seconds=10.0) == [2, 2, 2, 1, 1, 2]
+    counts = computer.train(15, seconds=10.0)
+    assert counts[:6] == [2, 2, 2, 1, 1, 2]
+    assert counts[6:].count(1) == 1, "the second trial takes a single step"
 
 
 @pytest.mark.parametrize(("num_cores", "variable", "adapts"), [(2, "", True), (1, "", False), (2, "2", False)])

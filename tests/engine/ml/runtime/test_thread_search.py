@@ -89,5 +89,5 @@ def test_all_threads_are_used_again_as_soon_as_the_computer_is_idle() -> None:
 
 def test_after_a_trial_that_brought_nothing_the_next_one_is_in_the_other_direction() -> None:
     search = ThreadSearch(8)
-    counts = _counts(search, lambda count: 1.0 if count == 8 else 2.0, free_cores=6.0, num_windows=15)
+    counts = _counts(search, lambda count: 1.0 if count == 8 else 2.0, free_cores=6.0, num_windows=18)
     assert [count for count in counts[3:] if count != 6] == [5, 7]
