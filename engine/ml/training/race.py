@@ -35,9 +35,10 @@ def run_race(
     """
     done = [] if checkpoint is None else list(state.run.history.candidates)
     if checkpoint is None or checkpoint.kind == "quick":
+        started = time.monotonic()
         phase = yield from make_quick_phase(state)
         if checkpoint is None:
-            yield from _follow(state, LINEAR_HEAD, fit_head(state, phase, writer), done)
+            yield from _follow(state, LINEAR_HEAD, fit_head(state, phase, writer), done, started)
         fitted, num_epochs = _trained_weights(state), state.epoch
         if not _is_decided(state):
             yield from _follow(state, LAST_BLOCK, run_phase(state, phase, writer, checkpoint), done)
@@ -70,10 +71,17 @@ def _is_decided(state: TrainState) -> bool:
 
 
 def _follow(
-    state: TrainState, layers: str, events: Generator[Event, None, None], done: list[CandidateDone]
+    state: TrainState,
+    layers: str,
+    events: Generator[Event, None, None],
+    done: list[CandidateDone],
+    started: float | None = None,
 ) -> Generator[Event, None, None]:
-    """Pass on the events of a candidate, then yield its best epoch and append it to `done`."""
-    started = time.monotonic()
+    """Pass on the events of a candidate, then yield its best epoch and append it to `done`.
+
+    `started` is the time at which its preparation began, if there was any.
+    """
+    started = time.monotonic() if started is None else started
     own = EarlyStopping(patience=0, criterion=state.stopping.criterion)
     for event in events:
         if isinstance(event, EpochDone):
@@ -96,11 +104,16 @@ def _choose(state: TrainState, done: list[CandidateDone]) -> RaceDone | None:
 
 
 def _reason(winner: CandidateDone, done: list[CandidateDone]) -> str:
+    share = f"{_percent(winner)} of the validation images are classified correctly"
     others = [candidate for candidate in done if candidate is not winner]
-    share = f"{winner.accuracy:.1%} of the validation images"
-    if not others and winner.accuracy == 1.0:
-        return f"{winner.name}: classifies all validation images correctly, so nothing else was tried."
     if not others:
-        return f"{winner.name}: classifies {share} correctly; there was no time for more."
-    compared = "; ".join(f"{other.name}: {other.accuracy:.1%}" for other in others)
-    return f"{winner.name}: classifies {share} correctly. Compared with {compared}."
+        end = "so nothing else was tried" if winner.accuracy == 1.0 else "and there was no time for more"
+        return f"{winner.name}: {share}, {end}."
+    second = max(others, key=lambda candidate: (candidate.accuracy, -candidate.loss))
+    if second.accuracy == winner.accuracy:
+        return f"{winner.name}: {share}, as many as with {second.name}, at a lower loss."
+    return f"{winner.name}: {share}; the next best is {second.name} with {_percent(second)}."
+
+
+def _percent(candidate: CandidateDone) -> str:
+    return f"{100 * candidate.accuracy:.1f} %"

@@ -74,14 +74,15 @@ def test_the_candidate_with_the_best_epoch_wins(race: Callable[..., list[Event]]
     assert [accuracy for _, _, accuracy in _candidates(events)] == [best["head"], best["quick"], best["full"]]
     done = _winner(events)
     assert done.winner == winner
-    assert f"{max(best.values()):.1%}" in done.reason
-    assert all(f"{value:.1%}" in done.reason for value in best.values())
+    first, second, _ = sorted(best.values(), reverse=True)
+    assert f"{100 * first:.1f} % of the validation images" in done.reason
+    assert f"with {100 * second:.1f} %" in done.reason
 
 
 def test_the_race_ends_when_all_validation_images_are_correct(race: Callable[..., list[Event]]) -> None:
     events = race({"head": (1.0,), "quick": (0.8,), "full": (0.9,)})
     assert _candidates(events) == [("SE-ResNet, linear head", 1, 1.0)]
-    assert "all validation images" in _winner(events).reason
+    assert "nothing else was tried" in _winner(events).reason
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,12 @@ def test_a_resumed_race_trains_only_the_candidates_that_are_left(
 ) -> None:
     events = race({"head": (0.7,), "quick": (0.8,), "full": (0.9,)}, checkpoint)
     assert [name for name, _, _ in _candidates(events)] == names
+
+
+def test_of_equally_accurate_candidates_the_one_with_the_lower_loss_wins(race: Callable[..., list[Event]]) -> None:
+    done = _winner(race({"head": (0.7,), "quick": (0.7,), "full": (0.6,)}))
+    assert "linear head" in done.winner
+    assert "as many as with SE-ResNet, last block" in done.reason
 
 
 @pytest.mark.parametrize(("accuracy", "start"), [(0.6, "linear head"), (0.8, "last block")])
