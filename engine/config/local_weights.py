@@ -17,9 +17,12 @@ def weights_folder() -> Path:
 
 def weights_path(backbone: Backbone) -> Path:
     """Return the path of the ImageNet weights of `backbone`, which has weights; the file need not exist."""
-    if backbone.is_included:
+    if not backbone.is_included:
+        return weights_folder() / backbone.weights_file
+    try:
         return Path(str(files(_PACKAGE) / _FOLDER / backbone.weights_file))
-    return weights_folder() / backbone.weights_file
+    except ModuleNotFoundError:  # an incomplete installation: the program works without it, from scratch
+        return Path(_PACKAGE) / _FOLDER / backbone.weights_file
 
 
 def is_on_this_machine(backbone: Backbone) -> bool:
