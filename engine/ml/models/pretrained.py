@@ -23,7 +23,7 @@ _MAX_NAME_LENGTH = 100
 
 def load_pretrained(
     model: Classifier, backbone: Backbone, source: str, classes: Sequence[str]
-) -> Generator[Event, None, None]:
+) -> Generator[Event, None, bool]:
     """Load pretrained weights into `model`.
 
     Rows of the head are loaded for classes that the file names; other rows stay as initialised. Tensors of the backbone
@@ -35,11 +35,14 @@ def load_pretrained(
         source: "none", "default" (ImageNet weights, included or downloaded if necessary), or the path of a file.
         classes: Names of the classes of `model`, in the order of its head.
 
+    Returns:
+        True if the file has a head for all of the classes.
+
     Raises:
         EngineError: If there are no such weights, nothing in the file matches, or it is a model of another backbone.
     """
     if source == "none":
-        return
+        return False
     path = Path(source).expanduser()
     if source == "default":
         if not backbone.weights_file:
@@ -50,7 +53,7 @@ def load_pretrained(
         path = weights_path(backbone)
         if backbone.is_included:
             load_included_weights(model, path)
-            return
+            return False
         if not path.is_file():
             yield from download(backbone.weights_url, path)
     file = read_weights(path)
@@ -58,12 +61,13 @@ def load_pretrained(
         raise EngineError(f"This model has the backbone {file.backbone}. Choose this backbone to start from it.", path)
     tensors = to_own_names(model, file.tensors)
     unexpected_keys, missing_keys = load_matching(model, tensors, path)
-    new_classes = load_head(model, tensors, file.classes, classes)
+    num_known, new_classes = load_head(model, tensors, file.classes, classes)
     if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
         raise EngineError("This weights file contains values that are not finite. Choose another file.", path)
     yield from (Warned(message=message, path=str(path)) for message in new_classes)
     if unexpected_keys or missing_keys:
         yield Warned(message=_describe(unexpected_keys, missing_keys), path=str(path))
+    return num_known == len(classes)
 
 
 def load_matching(model: Classifier, tensors: Mapping[str, Tensor], path: Path) -> tuple[list[str], list[str]]:

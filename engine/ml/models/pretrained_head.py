@@ -12,7 +12,7 @@ from engine.ml.models.build import Classifier
 
 def load_head(
     model: Classifier, tensors: Mapping[str, Tensor], file_classes: Sequence[str], classes: Sequence[str]
-) -> list[str]:
+) -> tuple[int, list[str]]:
     """Copy the rows of known classes into the head of `model`; rows of other classes stay as initialised.
 
     Rows are never matched by number, since the order of the classes depends on their names.
@@ -24,13 +24,13 @@ def load_head(
         classes: Names of the K classes of the model.
 
     Returns:
-        At most one sentence for the user, about the classes that start untrained.
+        Number of classes whose rows were copied, and at most one sentence for the user, about the others.
     """
     weight, bias = tensors.get("head.weight"), tensors.get("head.bias")
     if weight is None or bias is None or not file_classes:
-        return []
+        return 0, []
     if weight.shape != (len(file_classes), model.head.in_features) or bias.shape != (len(file_classes),):
-        return []
+        return 0, []
     matches = match_class_names(classes, file_classes)
     rows = {name: file_classes.index(match) for name, match in matches.items()}
     with torch.no_grad():
@@ -40,5 +40,7 @@ def load_head(
                 model.head.bias[row] = bias[rows[name]]
     new = [name for name in classes if name not in rows]
     if not rows or not new:
-        return []
-    return [f"The head starts with {len(rows)} of {len(classes)} classes from this file. New: {listing(new)}."]
+        return len(rows), []
+    return len(rows), [
+        f"The head starts with {len(rows)} of {len(classes)} classes from this file. New: {listing(new)}."
+    ]

@@ -36,7 +36,7 @@ def make_quick_phase(state: TrainState) -> Generator[Event, None, Phase]:
         kind="quick",
         source=source,
         optimizer=make_run_optimizer(setup.model, setup.optimizer, QUICK_LR_SCALE),
-        num_epochs=plan.epochs if is_only_phase else QUICK_EPOCHS,
+        num_epochs=plan.epochs - 1 if is_only_phase else QUICK_EPOCHS,  # the fitted head is the first epoch
         batch_size=plan.batch_size,
         warmup_epochs=plan.warmup_epochs,
         deadline=None if budget is None else state.started + budget * (1.0 if is_only_phase else QUICK_FRACTION),

@@ -19,6 +19,8 @@ from engine.ml.training.validation import validate
 def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Generator[Event, None, None]:
     """Replace the head by a linear discriminant analysis of the embeddings of the training images; counts as one epoch.
 
+    A head for all classes from the start weights is kept, as it may have learnt from more images.
+
     Args:
         state: The state of the run; its head changes.
         phase: A phase on cached features. Its own epochs follow this one.
@@ -26,14 +28,14 @@ def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Gener
     """
     assert isinstance(phase.source, FeatureBatchSource)
     started = time.monotonic()
-    state.phase = phase
+    state.phase, phase.first_epoch = phase, state.epoch + 2
     yield from announce(state, phase)
     embeddings, labels, images = phase.source.train_embeddings()
-    replace_head(state, embeddings, labels, images)
+    if not state.setup.has_head:
+        replace_head(state, embeddings, labels, images)
     predictions = yield from validate(state, phase)
     scores = _score(state.setup.model.head, embeddings, labels)
     yield from finish_epoch(state, phase, writer, scores, predictions, started)
-    phase.first_epoch = state.epoch + 1
 
 
 def replace_head(state: TrainState, embeddings: Tensor, labels: Tensor, images: Tensor) -> None:

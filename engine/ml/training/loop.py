@@ -129,7 +129,7 @@ def _run_phases(
                 yield from fit_head(state, phase, writer)
             yield from run_phase(state, phase, writer, checkpoint)
         else:
-            if plan.fits_head and checkpoint is None:
+            if plan.fits_head and checkpoint is None and not state.setup.has_head:
                 yield from start_with_fitted_head(state)
             yield from run_phase(state, make_image_phase(state), writer, checkpoint)
     except (GeneratorExit, EngineError) as end:

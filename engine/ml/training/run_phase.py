@@ -128,7 +128,7 @@ def _run_started(state: TrainState, phase: Phase) -> RunStarted:
 def _planned_epochs(state: TrainState, phase: Phase, seconds_per_epoch: float) -> int:
     """Return the number of epochs of the run, estimated from the remaining time if there is a time budget."""
     if phase.num_epochs is not None and state.setup.plan.budget_seconds is None:
-        return phase.num_epochs
+        return phase.first_epoch - 1 + phase.num_epochs
     left = state.seconds_left(phase, 0) or 0.0
     if phase.kind == "quick" or not seconds_per_epoch:
         return state.epoch + int(left > 0)

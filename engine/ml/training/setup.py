@@ -48,6 +48,8 @@ class TrainingSetup:
     """Origin and licence of the start weights."""
     config: RunConfig
     """All settings, with what was chosen for this computer. Stored in the model file; not read below this module."""
+    has_head: bool = False
+    """True if the start weights have a head for all classes, so that none is fitted."""
 
     @property
     def backbone(self) -> str:
@@ -175,8 +177,9 @@ def prepare_run(
     preprocessing = make_preprocessing(config, dataset.grey_ranges)
     device = choose_device(config.training.device)
     model = build_model(backbone.name, len(dataset.classes), preprocessing.image_size, config.model.dropout)
+    has_head = False
     if precision is None:
-        yield from load_pretrained(model, backbone, config.model.weights, dataset.classes)
+        has_head = yield from load_pretrained(model, backbone, config.model.weights, dataset.classes)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     precision = precision or _choose_precision(config, dataset, model, preprocessing, device)
     model.to(memory_format=precision.layout)
@@ -194,6 +197,7 @@ def prepare_run(
         plan=make_loop_plan(config),
         started_from=find_origin(backbone.name, config.model.weights),
         config=_resolved(config, precision, num_threads),
+        has_head=has_head,
     )
 
 

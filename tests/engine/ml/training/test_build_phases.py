@@ -114,7 +114,7 @@ def test_a_quick_phase_trains_on_the_features_of_the_dataset(computed: list[tupl
     assert computed == [(state.setup, state.dataset)]
     assert isinstance(phase.source, TensorSource)
     assert phase.kind == "quick"
-    assert (phase.num_epochs, phase.batch_size, phase.warmup_epochs, phase.deadline) == (9, 5, 1.5, None)
+    assert (phase.num_epochs, phase.batch_size, phase.warmup_epochs, phase.deadline) == (8, 5, 1.5, None)
     groups = phase.optimizer.param_groups
     assert [group["initial_lr"] for group in groups] == [QUICK_LR_SCALE] * 2
     trained = {id(parameter) for group in groups for parameter in group["params"]}
@@ -125,7 +125,7 @@ def test_a_quick_phase_trains_on_the_features_of_the_dataset(computed: list[tupl
 def test_a_quick_phase_takes_the_whole_time_budget_in_quick_mode_and_a_part_of_it_otherwise() -> None:
     quick, first = (make_state(mode=mode, budget_seconds=100.0, epochs=99) for mode in ("quick", "full"))
     assert _quick_phase(quick).deadline == pytest.approx(quick.started + 100.0)
-    assert _quick_phase(quick).num_epochs == 99
+    assert _quick_phase(quick).num_epochs == 98
     assert _quick_phase(first).deadline == pytest.approx(first.started + 100.0 * QUICK_FRACTION)
     assert _quick_phase(first).num_epochs == QUICK_EPOCHS
 

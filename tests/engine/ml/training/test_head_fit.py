@@ -1,5 +1,6 @@
 """Tests of the head that is fitted to cached features."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.engine.ml.training.training_runs import TINY, epochs_of, fit_run, mak
 def test_quick_mode_begins_with_a_fitted_head_that_classifies_easy_images(tmp_path: Path) -> None:
     _, events = fit_run(make_dataset(tmp_path / "data"), TINY.changed("training", mode="quick"), tmp_path / "run")
     epochs = epochs_of(events)
-    assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
+    assert [(epoch.epoch, epoch.epochs) for epoch in epochs] == [(1, 2), (2, 2)]
     assert epochs[0].val.accuracy == epochs[0].train.accuracy == 1.0
     assert epochs[0].val.loss < 0.1
     kinds = [type(event) for event in events if isinstance(event, RunStarted | EpochDone)]
@@ -28,6 +29,23 @@ def test_the_fitted_head_is_in_the_saved_model(tmp_path: Path, monkeypatch: pyte
     best = read_metadata(run.model_path).best
     assert best is not None
     assert (best.epoch, best.accuracy) == (epoch.epoch, epoch.val.accuracy)
+
+
+@pytest.mark.parametrize("mode", ["quick", "full"])
+def test_a_head_for_these_classes_from_the_start_weights_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    dataset = make_dataset(tmp_path / "data")
+    first, _ = fit_run(dataset, TINY, tmp_path / "first")
+    fitted: list[object] = []
+    for module in ("head_fit", "head_start"):
+        monkeypatch.setattr(f"engine.ml.training.{module}.replace_head", lambda *_: fitted.append(1))
+    start = {"weights": str(first.model_path)}
+    fit_run(dataset, TINY.changed("model", **start).changed("training", mode=mode, epochs=1), tmp_path / "second")
+    assert not fitted
+    other = replace(dataset, classes=("green", "red", "violet"))
+    fit_run(other, TINY.changed("model", **start).changed("training", mode=mode, epochs=1), tmp_path / "third")
+    assert fitted
 
 
 def test_a_rare_class_is_as_probable_as_others_if_classes_are_balanced() -> None:
