@@ -15,6 +15,9 @@ from engine.ml.training.run_phase import announce, finish_epoch
 from engine.ml.training.state import TrainState
 from engine.ml.training.validation import validate
 
+_MIN_SIZE = 1e-3
+"""Smallest root mean square of the values of an embedding; it is 0.1 to 1 for pretrained networks."""
+
 
 def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Generator[Event, None, None]:
     """Replace the head by a linear discriminant analysis of the embeddings of the training images; counts as one epoch.
@@ -39,7 +42,13 @@ def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Gener
 
 
 def replace_head(state: TrainState, embeddings: Tensor, labels: Tensor, images: Tensor) -> None:
-    """Fit the head to embeddings (N, D), float32, with classes (N,); `images` (N,) is equal for views of one image."""
+    """Fit the head to embeddings (N, D), float32, with classes (N,); `images` (N,) is equal for views of one image.
+
+    The embeddings of some networks with random weights are tiny. A head fitted to them would have huge weights, with
+    which training diverges, so the head stays as it is.
+    """
+    if embeddings.square().mean() < _MIN_SIZE**2:
+        return
     head, num_classes = state.setup.model.head, len(state.dataset.classes)
     seed = state.setup.plan.seed
     fitted = fit_linear_head(embeddings.numpy(), labels.numpy(), num_classes, images.numpy(), seed)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from engine.core.events import EpochDone, RunStarted
-from engine.ml.training.head_fit import _log_shares
+from engine.ml.training.head_fit import _log_shares, replace_head
 from engine.results.model_metadata import read_metadata
+from tests.engine.ml.training.tiny_state import make_state
 from tests.engine.ml.training.training_runs import TINY, epochs_of, fit_run, make_dataset
 
 
@@ -46,6 +47,15 @@ def test_a_head_for_these_classes_from_the_start_weights_is_kept(
     other = replace(dataset, classes=("green", "red", "violet"))
     fit_run(other, TINY.changed("model", **start).changed("training", mode=mode, epochs=1), tmp_path / "third")
     assert fitted
+
+
+@pytest.mark.parametrize(("size", "is_fitted"), [(1e-4, False), (1.0, True)])
+def test_no_head_is_fitted_to_tiny_embeddings(size: float, is_fitted: bool) -> None:
+    state = make_state()
+    before = state.setup.model.head.weight.detach().clone()
+    embeddings = size * torch.randn(12, before.shape[1], generator=torch.Generator().manual_seed(0))
+    replace_head(state, embeddings, torch.arange(12) % 3, torch.arange(12))
+    assert (not torch.equal(before, state.setup.model.head.weight)) == is_fitted
 
 
 def test_a_rare_class_is_as_probable_as_others_if_classes_are_balanced() -> None:
