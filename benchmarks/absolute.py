@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.output import print_line
-from engine.config.settings import AugmentConfig
+from engine.config.augmentation import AugmentConfig
 from engine.data.dataset import scan
 from engine.ml.loading.augment import NUM_RANDOM_PARAMETERS, augment
 from engine.ml.models.preprocessing import Preprocessing

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.config.augmentation import AugmentConfig
 from engine.config.backbones import find_backbone
-from engine.config.settings import AugmentConfig, RunConfig
+from engine.config.settings import RunConfig
 from engine.core.events import Best, Event
 from engine.data.dataset import Dataset
 from engine.data.pixels.grey_range import GreyRanges

@@ -4,7 +4,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-from engine.config.settings import AugmentConfig
+from engine.config.augmentation import AugmentConfig
 from engine.core.errors import EngineError
 from engine.ml.loading.augment import AugmentOptions
 from engine.ml.training.setup import (
