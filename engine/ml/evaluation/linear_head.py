@@ -19,10 +19,10 @@ from engine.ml.runtime.threads import single_threaded
 
 Floats = npt.NDArray[np.float64]
 
-_SHRINKAGES = (0.03, 0.1, 0.3, 0.6)
+_SHRINKAGES = (0.1, 0.3, 0.6)
 _DEFAULT_SHRINKAGE = 0.3
 _DEFAULT_SCALE = 2.5
-_PRIOR_IMAGES = 2.0
+_PRIOR_IMAGES = 1.0
 """Weight of all images together in the mean and the covariance of a class, counted in images of this class."""
 _ENOUGH_IMAGES = 1000
 """Number of held out images after which cross-validation ends; more would not change the choice."""

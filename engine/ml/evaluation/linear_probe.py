@@ -57,7 +57,7 @@ def compute_embeddings(root: Path, samples: Sequence[Sample], model_path: Path) 
     """
     model = open_model(model_path)
     features = yield from compute_features(
-        root, samples, model.network.backbone, model.preprocessing, model.device, model.dtype, mirrored=False
+        root, samples, model.network.backbone, model.preprocessing, model.device, model.dtype
     )
     if not features.samples:
         raise EngineError("None of the images could be read. Check that the folder still holds them.", root)

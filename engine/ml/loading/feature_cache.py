@@ -34,7 +34,7 @@ class Features:
 
     samples: tuple[Sample, ...]
     rows: Tensor
-    """Shape (N, V, ...): V is 1, or 2 if the mirror image was computed too (index 1)."""
+    """Shape (N, ...), on the CPU."""
 
     @property
     def labels(self) -> Tensor:
@@ -55,7 +55,6 @@ def compute_features(
     preprocessing: Preprocessing,
     device: torch.device,
     dtype: torch.dtype,
-    mirrored: bool,
 ) -> Generator[Event, None, Features]:
     """Compute `network` of each sample, or read it from the cache; warn of unreadable images.
 
@@ -69,13 +68,11 @@ def compute_features(
         preprocessing: Preprocessing for evaluation.
         device: Where `network` runs.
         dtype: Precision that `network` runs in, and of the returned features.
-        mirrored: Also compute the horizontally flipped image.
 
     Returns:
         Features of the readable samples, on the CPU.
     """
-    num_views = 2 if mirrored else 1
-    identity = _identity(root, network, preprocessing, device, dtype, num_views)
+    identity = _identity(root, network, preprocessing, device, dtype)
     cached = _load(identity)
     keys = {sample.path: _key(root, sample.path) for sample in samples}
     missing = [sample for sample in samples if keys[sample.path] not in cached]
@@ -86,9 +83,8 @@ def compute_features(
     for batch in load_batches(chunks_in_order(missing), eval_loader(root, preprocessing)):
         yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in batch.unreadable)
         if batch.samples:
-            views = [batch.inputs, batch.inputs.flip(-1)] if mirrored else [batch.inputs]
             with torch.inference_mode():
-                rows = torch.stack([forward(images) for images in views], 1).cpu()
+                rows = forward(batch.inputs).cpu()
             computed |= {keys[sample.path]: row for sample, row in zip(batch.samples, rows)}
         num_done += len(batch.samples) + len(batch.unreadable)
         yield from ticker.at(num_done)
@@ -110,16 +106,11 @@ def _key(root: Path, path: str) -> str:
 
 
 def _identity(
-    root: Path,
-    network: nn.Module,
-    preprocessing: Preprocessing,
-    device: torch.device,
-    dtype: torch.dtype,
-    num_views: int,
+    root: Path, network: nn.Module, preprocessing: Preprocessing, device: torch.device, dtype: torch.dtype
 ) -> str:
     # Device, number of threads and version of torch change the last bits, on which a repeated run must not depend
     computer = (device.type, torch.get_num_threads(), torch.__version__)
-    values = (str(root.resolve()), preprocessing, computer, dtype, num_views)
+    values = (str(root.resolve()), preprocessing, computer, dtype)
     digest = hashlib.blake2b(repr(values).encode(), digest_size=16)
     for name, tensor in network.state_dict().items():
         digest.update(name.encode())

@@ -1,9 +1,9 @@
 """EfficientNet-Lite0, the pretrained network that comes with the program.
 
 Tan and Le, EfficientNet, 2019; the Lite variant (TensorFlow, 2020) has ReLU6 instead of Swish and no
-squeeze-and-excitation, which makes it fast on every processor. The classification head gets the pooled activations of
-three depths, not only of the last layer: with few images per class a linear head on them is more accurate
-(docs/performance.md, few images).
+squeeze-and-excitation, which makes it fast on every processor. The classification head gets mean and standard deviation
+of the activations at every depth, not only the mean of the last layer: with few images per class a linear head on them
+is more accurate (docs/performance.md, few images).
 """
 
 from collections.abc import Iterator
@@ -34,16 +34,14 @@ STAGES = (
     Stage(1, 320, 3, 1, 6),
 )
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
-MIDDLE_STAGE = 4
-"""Index of the last stage at a sixteenth of the image side; its activations go to the head too."""
-NUM_FEATURES = STAGES[MIDDLE_STAGE].channels + STAGES[-1].channels + HEAD_CHANNELS
-"""Length of the embedding: 112 + 320 + 1280."""
-SCALES = (0.2, 0.25)
-"""Factors of the pooled activations of the middle and the last stage, which are linear and large.
-
-With them all parts of the embedding vary about equally over photos (a standard deviation of 0.36 per value, measured on
-four datasets), so that one learning rate suits the whole head.
-"""
+_MAPS = (*(stage.channels for stage in STAGES), HEAD_CHANNELS)
+"""Channels of the activations that the embedding describes, by depth."""
+NUM_FEATURES = 2 * sum(_MAPS)
+"""Length of the embedding."""
+_NUM_EARLY = 2 * sum(stage.channels for stage in STAGES[:-1])
+"""Length of the part of the embedding that is computed before the last block."""
+_MIN_VARIANCE = 1e-6
+"""Added to the variance of a channel, because the gradient of the square root is infinite at 0."""
 _EPSILON = 1e-3
 
 
@@ -89,44 +87,73 @@ class InvertedResidual(nn.Module):
         return x + y if self.is_residual else y
 
 
-class LastBlock(nn.Module):
-    """The last stage and the final convolution, on the activations of the stages before and of the middle stage.
+def describe(activations: Tensor) -> Tensor:
+    """Return mean and standard deviation of each channel, two parts of the L2 norm C ** 0.25.
 
-    Both are one tensor, so that the network can be split before this block (blocks.py).
+    With this norm the late layers, which have more channels, count more in a linear head than with equal norms, and
+    less than with equally large values; it is the best for the mean of four datasets (docs/performance.md, few images).
+
+    Args:
+        activations: Shape (N, C, H, W).
+
+    Returns:
+        Shape (N, 2 C), float32, as the squares of float16 activations could overflow.
+    """
+    activations = activations.float()
+    mean = activations.mean((2, 3))
+    # torch.var takes ten to fifty times as long on tensors in channels_last
+    variance = (activations.square().mean((2, 3)) - mean.square()).clamp(min=0)
+    parts = [nn.functional.normalize(part) for part in (mean, (variance + _MIN_VARIANCE).sqrt())]
+    norm: float = activations.shape[1] ** 0.25
+    return norm * torch.cat(parts, 1)
+
+
+class LastBlock(nn.Module):
+    """The last stage and the final convolution; adds their part to the embedding.
+
+    The activations and the part of the embedding from the stages before are one tensor, so that the network can be
+    split before this block (blocks.py).
     """
 
-    def __init__(self, inputs: int, passed: int, stage: nn.Sequential, outputs: int) -> None:
+    def __init__(self, stage: nn.Sequential) -> None:
         super().__init__()
-        self.sizes = [inputs, passed]
         self.stage = stage
-        self.conv = ConvNorm(STAGES[-1].channels, outputs)
+        self.conv = ConvNorm(STAGES[-1].channels, HEAD_CHANNELS)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the embedding, shape (N, NUM_FEATURES), of activations of shape (N, inputs + passed, H, W)."""
-        x, middle = torch.split(x, self.sizes, 1)
-        x = self.stage(x)
-        pooled = [SCALES[0] * middle.mean((2, 3)), SCALES[1] * x.mean((2, 3)), self.conv(x).mean((2, 3))]
-        return torch.cat(pooled, 1)
+        """Return the embedding, shape (N, NUM_FEATURES), of a tensor from `pack`."""
+        channels = STAGES[-2].channels
+        early = x[:, channels:].flatten(1)[:, :_NUM_EARLY]
+        last = self.stage(x[:, :channels])
+        return torch.cat([early, *(describe(each).to(x.dtype) for each in (last, self.conv(last)))], 1)
+
+
+def pack(activations: Tensor, embedding: Tensor) -> Tensor:
+    """Append an embedding (N, D), padded with zeros, to activations (N, C, H, W) as further channels."""
+    height, width = activations.shape[2], activations.shape[3]
+    padded = nn.functional.pad(embedding, (0, -_NUM_EARLY % (height * width)))
+    return torch.cat([activations, padded.view(padded.shape[0], -1, height, width).to(activations.dtype)], 1)
 
 
 class EfficientNetLite(nn.Module):
-    """EfficientNet-Lite0 with a linear head on the pooled activations of three depths."""
+    """EfficientNet-Lite0 with a linear head on mean and standard deviation of the activations at every depth."""
 
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
-        stages = list(_make_stages())
+        *early, last = _make_stages()
         self.stem = ConvNorm(3, STEM_CHANNELS, 3, 2)
-        self.early = nn.Sequential(*stages[: MIDDLE_STAGE + 1])
-        self.late = nn.Sequential(*stages[MIDDLE_STAGE + 1 : -1])
-        self.pool = nn.AvgPool2d(2)
-        self.last = LastBlock(STAGES[-2].channels, STAGES[MIDDLE_STAGE].channels, stages[-1], HEAD_CHANNELS)
+        self.stages = nn.ModuleList(early)
+        self.last = LastBlock(last)
         self.fc = nn.Linear(NUM_FEATURES, num_classes)
         _initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits, shape (N, num_classes), for images of shape (N, 3, H, W)."""
-        middle = self.early(self.stem(x))
-        return self.fc(self.last(torch.cat([self.late(middle), self.pool(middle)], 1)))  # type: ignore[no-any-return]
+        x, parts = self.stem(x), []
+        for stage in self.stages:
+            x = stage(x)
+            parts.append(describe(x))
+        return self.fc(self.last(pack(x, torch.cat(parts, 1))))  # type: ignore[no-any-return]
 
 
 def _make_stages() -> Iterator[nn.Sequential]:

@@ -10,14 +10,11 @@ from engine.ml.runtime.ddp import wrap_ddp
 from engine.ml.training.batch_source import ImageBatchSource
 from engine.ml.training.feature_source import make_feature_source
 from engine.ml.training.optim import make_run_optimizer
-from engine.ml.training.options import LoopPlan
 from engine.ml.training.phases import (
     FEATURE_FRACTION,
-    FINE_TUNING_LR_SCALE,
     FITTED_HEAD_LR_SCALE,
     QUICK_EPOCHS,
     QUICK_FRACTION,
-    QUICK_LR_SCALE,
     Phase,
 )
 from engine.ml.training.state import TrainState
@@ -35,7 +32,7 @@ def make_quick_phase(state: TrainState) -> Generator[Event, None, Phase]:
     return Phase(
         kind="quick",
         source=source,
-        optimizer=make_run_optimizer(setup.model, setup.optimizer, QUICK_LR_SCALE),
+        optimizer=make_run_optimizer(setup.model, setup.optimizer),
         num_epochs=plan.epochs - 1 if is_only_phase else QUICK_EPOCHS,  # the fitted head is the first epoch
         batch_size=plan.batch_size,
         warmup_epochs=plan.warmup_epochs,
@@ -54,7 +51,7 @@ def make_image_phase(state: TrainState) -> Phase:
     return Phase(
         kind="head" if plan.mode == "head" else "full",
         source=ImageBatchSource(setup, state.dataset, network),
-        optimizer=make_run_optimizer(setup.model, setup.optimizer, _image_lr_scale(plan)),
+        optimizer=make_run_optimizer(setup.model, setup.optimizer, FITTED_HEAD_LR_SCALE if plan.fits_head else 1.0),
         freezes_norms=plan.fits_head,
         num_epochs=plan.epochs if budget is None else None,
         batch_size=plan.batch_size,
@@ -62,9 +59,3 @@ def make_image_phase(state: TrainState) -> Phase:
         first_epoch=state.epoch + 1,
         deadline=None if budget is None else state.started + budget,
     )
-
-
-def _image_lr_scale(plan: LoopPlan) -> float:
-    if plan.starts_quick:
-        return FINE_TUNING_LR_SCALE
-    return FITTED_HEAD_LR_SCALE if plan.fits_head else 1.0

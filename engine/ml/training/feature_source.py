@@ -1,6 +1,7 @@
 """Batches of an epoch from cached features, so that an epoch runs only the last block and the head."""
 
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -15,6 +16,7 @@ from engine.ml.loading.loader import EVAL_BATCH_SIZE, Batch
 from engine.ml.models.blocks import NetworkSplit, split_before_last_block
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import Forward, fuse_for_inference, split_on_oom, with_head
+from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.training.affordable_images import find_affordable
 from engine.ml.training.epoch_order import epoch_chunks
 from engine.ml.training.setup import TrainingSetup
@@ -26,27 +28,34 @@ class FeatureBatchSource:
     uses_mixup: bool = False
 
     def __init__(self, setup: TrainingSetup, network: NetworkSplit, train: Features, val: Features) -> None:
-        """`train` and `val` are the output of `network.prefix`; `network.suffix` is trained."""
+        """`train` and `val` are the output of `network.prefix`; `network.suffix` is trained.
+
+        Args:
+            setup: The parts of the run.
+            network: The split network.
+            train: Features of the training images, rows of shape (N, V, ...) with V views of each image.
+            val: Features of the validation images, rows of shape (M, ...).
+        """
         self._setup, self._network, self._train, self._val = setup, network, train, val
         self.train_samples, self.val_samples = train.samples, val.samples
         self.clean_train_samples: tuple[Sample, ...] = ()
         self._positions = {sample.path: position for position, sample in enumerate(train.samples)}
 
     def train_batches(self, epoch: int, first: int) -> Iterable[Batch]:
-        """Return shuffled features, randomly those of the image or of its mirror image."""
+        """Return shuffled features, of a random view of each image."""
         plan, rows, labels = self._setup.plan, self._train.rows, self._train.labels
-        generator = torch.Generator().manual_seed(stable_seed("mirror images", plan.seed, epoch))
+        generator = torch.Generator().manual_seed(stable_seed("views", plan.seed, epoch))
         chunks = epoch_chunks(self.train_samples, plan, epoch)
         for number, chunk in enumerate(chunks):
             positions = torch.tensor([self._positions[sample.path] for sample in chunk])
-            flips = (torch.rand(len(chunk), generator=generator) < self._setup.augment.horizontal_flip).long()
+            views = torch.randint(rows.shape[1], (len(chunk),), generator=generator)
             if number < first:  # skipped only now, so that a resumed epoch draws the same random numbers
                 continue
-            yield Batch(rows[positions, flips * (rows.shape[1] - 1)], labels[positions], tuple(chunk))
+            yield Batch(rows[positions, views], labels[positions], tuple(chunk))
 
     def val_batches(self) -> Iterable[Batch]:
         """Return the features of the validation images."""
-        rows, labels, samples = self._val.rows[:, 0], self._val.labels, self._val.samples
+        rows, labels, samples = self._val.rows, self._val.labels, self._val.samples
         for start in range(0, len(samples), EVAL_BATCH_SIZE):
             chunk = slice(start, start + EVAL_BATCH_SIZE)
             yield Batch(rows[chunk], labels[chunk], samples[chunk])
@@ -59,7 +68,7 @@ class FeatureBatchSource:
         """Return the embeddings of all training features by the current weights.
 
         Returns:
-            Embeddings, float32, shape (M, D), where M counts the mirror images too; their labels, shape (M,); the
+            Embeddings, float32, shape (M, D), where M counts the views of all images; their labels, shape (M,); the
             number of the image that each is of, shape (M,).
         """
         setup = self._setup
@@ -104,19 +113,34 @@ def make_feature_source(
         compute_features,
         dataset.root,
         network=network.prefix,
-        preprocessing=setup.preprocessing,
         device=setup.device,
         dtype=setup.inference_dtype,
-        # Under a time budget an early first result is worth more, and the next phase trains on mirror images anyway
-        mirrored=setup.augment.horizontal_flip > 0 and setup.plan.mode == "quick",
     )
+    preprocessing = setup.preprocessing
     train, val = dataset.of_split("train"), dataset.of_split("val")
     if max_seconds is not None:
-        train = yield from find_affordable(dataset, compute, max_seconds)
-    features = yield from compute([*train, *val])
+        train = yield from find_affordable(dataset, partial(compute, preprocessing=preprocessing), max_seconds)
+    features = yield from compute([*train, *val], preprocessing=preprocessing)
+    views = [features.of(train)]
+    # Under a time budget an early first result is worth more, and the next phase trains on random crops anyway
+    if setup.plan.mode == "quick":
+        views.append((yield from compute(views[0].samples, preprocessing=other_view(preprocessing))))
     setup.model.backbone.requires_grad_(False)
     network.suffix.requires_grad_(True)
-    return FeatureBatchSource(setup, network, features.of(train), features.of(val))
+    return FeatureBatchSource(setup, network, stack_views(views), features.of(val))
+
+
+def other_view(preprocessing: Preprocessing) -> Preprocessing:
+    """Return a second view for training: the whole image if validation crops it, otherwise its centre."""
+    return replace(preprocessing, geometry="squash" if preprocessing.geometry == "crop" else "crop")
+
+
+def stack_views(views: list[Features]) -> Features:
+    """Return rows of shape (N, V, ...) of the images that could be read for all views."""
+    common = set.intersection(*(set(view.samples) for view in views))
+    readable = [sample for sample in views[0].samples if sample in common]
+    features = [view.of(readable) for view in views]
+    return Features(tuple(readable), torch.stack([each.rows for each in features], 1))
 
 
 def _split_network(setup: TrainingSetup, num_images: int) -> NetworkSplit:

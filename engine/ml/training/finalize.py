@@ -32,14 +32,13 @@ def save_reference_embeddings(run: Run, dataset: Dataset, device: torch.device) 
         model.preprocessing,
         device,
         model.dtype,
-        mirrored=False,
     )
     train_features, val_features = features.of(train), features.of(val)
     if not train_features.samples or not val_features.samples:
         return
     # Rounded to half precision first, because prediction compares with the embeddings as the file stores them
-    reference = l2_normalize(l2_normalize(train_features.rows[:, 0]).half())
-    threshold = choose_ood_threshold(mean_knn_cosine(val_features.rows[:, 0], reference))
+    reference = l2_normalize(l2_normalize(train_features.rows).half())
+    threshold = choose_ood_threshold(mean_knn_cosine(val_features.rows, reference))
     calibration = metadata.calibration.model_copy(update={"ood_threshold": threshold})
     if run.results_path.is_file():
         evaluation = read_evaluation(run.results_path)

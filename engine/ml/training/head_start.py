@@ -34,10 +34,9 @@ def start_with_fitted_head(state: TrainState) -> Generator[Event, None, None]:
         setup.preprocessing,
         setup.device,
         setup.inference_dtype,
-        mirrored=False,
     )
     features = yield from map_events(work, lambda event: _note(state, event))
-    own = (features.rows[:, 0].float(), features.labels) if features.samples else None
+    own = (features.rows.float(), features.labels) if features.samples else None
     shares = [share for share in distributed.all_gather(own) if share is not None]
     if shares:  # the first epoch raises the error if no image can be read
         labels = torch.cat([share[1] for share in shares])

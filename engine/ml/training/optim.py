@@ -66,7 +66,7 @@ def make_optimizer(
             return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=True)
 
 
-def make_run_optimizer(model: Classifier, options: OptimizerOptions, lr_scale: float) -> torch.optim.Optimizer:
+def make_run_optimizer(model: Classifier, options: OptimizerOptions, lr_scale: float = 1.0) -> torch.optim.Optimizer:
     """Return the optimizer of the trainable parameters of `model`; every learning rate is multiplied by `lr_scale`."""
     lr = options.lr * lr_scale
     groups = parameter_groups(model, lr, options.weight_decay, options.layer_decay)

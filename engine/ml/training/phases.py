@@ -13,12 +13,8 @@ from engine.ml.training.batch_source import BatchSource
 
 WARMUP_FRACTION = 0.05
 """Fraction of a time budget in which the learning rate rises."""
-QUICK_LR_SCALE = 2.0
-"""Factor of the learning rate in the quick phase. Frozen BatchNorm tolerates a higher learning rate."""
-FINE_TUNING_LR_SCALE = 0.3
-"""Factor of the learning rate after a quick phase. A small rate avoids destroying the trained head."""
-FITTED_HEAD_LR_SCALE = 0.1
-"""Factor of the learning rate when all layers are trained right after the head was fitted; see docs/performance.md."""
+FITTED_HEAD_LR_SCALE = 0.2
+"""Factor of the learning rate when all layers are trained after the head was fitted; see docs/performance.md."""
 QUICK_EPOCHS = 6
 """Epochs of the quick phase that a time budget starts with."""
 QUICK_FRACTION = 0.35

@@ -109,6 +109,8 @@ def make_train_state(setup: TrainingSetup, dataset: Dataset, run: Run) -> TrainS
     averaged = None
     if plan.ema_decay:
         averaged = AveragedModel(setup.model, multi_avg_fn=get_ema_multi_avg_fn(plan.ema_decay), use_buffers=True)  # type: ignore[no-untyped-call]
+        if setup.has_head:  # the average begins with a trained model; otherwise with the first step or a fitted head
+            averaged.update_parameters(setup.model)
     stopping = EarlyStopping(patience=plan.early_stopping, criterion=choose_criterion(dataset.counts("val")))
     state = TrainState(setup, dataset, run, stopping, averaged, time.monotonic())
     state.sums = torch.zeros(3, device=setup.device)

@@ -131,7 +131,7 @@ def test_features_and_canvases_of_another_range_are_not_reused(run: Run, tmp_pat
     for ranges in (RANGES, GreyRanges(), RANGES):
         preprocessing = Preprocessing(16, "crop", (0.5,) * 3, (0.5,) * 3, ranges)
         cpu, dtype = torch.device("cpu"), torch.float32
-        work = compute_features(root, scan(root).samples, nn.Identity(), preprocessing, cpu, dtype, False)
+        work = compute_features(root, scan(root).samples, nn.Identity(), preprocessing, cpu, dtype)
         rows.append(run_to_end(work).rows)
     assert not torch.equal(rows[0], rows[1])
     assert torch.equal(rows[0], rows[2])

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,23 +27,25 @@ def _network(seed: int = 0) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
 
 
-def _compute(root: Path, network: nn.Module, mirrored: bool = True) -> tuple[Features, int, list[Warned]]:
+def _compute(
+    root: Path, network: nn.Module, preprocessing: Preprocessing = PREPROCESSING
+) -> tuple[Features, int, list[Warned]]:
     """Return features, the number of images they were computed for, and the warnings."""
     events: list[object] = []
     samples: tuple[Sample, ...] = scan(root).samples
     cpu = torch.device("cpu")
-    work = compute_features(root, samples, network, PREPROCESSING, cpu, torch.float32, mirrored)
+    work = compute_features(root, samples, network, preprocessing, cpu, torch.float32)
     features = run_to_end(work, events.append)
     num_computed = max((event.total for event in events if isinstance(event, Progress)), default=0)
     return features, num_computed, [event for event in events if isinstance(event, Warned)]
 
 
-def test_both_views_of_each_image_are_computed_once_and_cached(tmp_path: Path) -> None:
+def test_each_image_is_computed_once_and_cached(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 3, "blue": 3})
     first, num_first, _ = _compute(root, _network())
     second, num_second, _ = _compute(root, _network())
     assert (num_first, num_second) == (6, 0)
-    assert first.rows.shape == (6, 2, 4, 14, 14)
+    assert first.rows.shape == (6, 4, 14, 14)
     assert torch.equal(first.rows, second.rows)
     assert first.labels.tolist() == [0, 0, 0, 1, 1, 1]
 
@@ -63,13 +66,11 @@ def test_an_image_that_was_edited_is_computed_again(tmp_path: Path) -> None:
     assert _compute(root, _network())[1] == 1
 
 
-def test_other_weights_or_views_have_a_cache_of_their_own(tmp_path: Path) -> None:
+def test_other_weights_or_another_preprocessing_have_a_cache_of_their_own(tmp_path: Path) -> None:
     root = write_classes(tmp_path / "data", {"red": 2, "blue": 2})
-    assert [_compute(root, _network(seed), mirrored)[1] for seed, mirrored in ((0, True), (1, True), (0, False))] == [
-        4,
-        4,
-        4,
-    ]
+    squashed = replace(PREPROCESSING, geometry="squash")
+    cases = ((0, PREPROCESSING), (1, PREPROCESSING), (0, squashed))
+    assert [_compute(root, _network(seed), preprocessing)[1] for seed, preprocessing in cases] == [4, 4, 4]
 
 
 def test_features_that_another_number_of_threads_computed_are_not_used(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_features_of_some_images_stay_cached_when_others_are_requested(tmp_path:
 
     def num_computed(requested: Sequence[Sample]) -> int:
         events: list[Event] = []
-        work = compute_features(root, requested, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
+        work = compute_features(root, requested, network, PREPROCESSING, torch.device("cpu"), torch.float32)
         run_to_end(work, events.append)
         return max((event.total for event in events if isinstance(event, Progress)), default=0)
 
@@ -144,7 +145,7 @@ def test_a_cache_file_that_takes_most_of_the_space_is_replaced_by_a_larger_one(
     samples, network = scan(root).samples, _network()
     events: list[Event] = []
     for requested in (samples[:4], samples, samples):
-        work = compute_features(root, requested, network, PREPROCESSING, torch.device("cpu"), torch.float32, False)
+        work = compute_features(root, requested, network, PREPROCESSING, torch.device("cpu"), torch.float32)
         run_to_end(work, events.append)
         (path,) = cache_folder().iterdir()
         monkeypatch.setattr(cache, "MAX_CACHE_BYTES", int(1.6 * path.stat().st_size))

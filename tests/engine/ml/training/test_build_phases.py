@@ -12,11 +12,9 @@ from engine.ml.training.batch_source import ImageBatchSource
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
 from engine.ml.training.phases import (
     FEATURE_FRACTION,
-    FINE_TUNING_LR_SCALE,
     FITTED_HEAD_LR_SCALE,
     QUICK_EPOCHS,
     QUICK_FRACTION,
-    QUICK_LR_SCALE,
     Phase,
 )
 from engine.ml.training.setup import TrainingSetup
@@ -25,13 +23,13 @@ from tests.engine.ml.training.tiny_state import TensorSource, make_batch, make_s
 
 
 @pytest.mark.parametrize(
-    ("fits_head", "starts_quick", "lr_scale"),
-    [(True, True, FINE_TUNING_LR_SCALE), (True, False, FITTED_HEAD_LR_SCALE), (False, False, 1.0)],
+    ("fits_head", "lr_scale"),
+    [(True, FITTED_HEAD_LR_SCALE), (False, 1.0)],
 )
 def test_training_with_a_fitted_head_freezes_norms_and_lowers_the_learning_rate(
-    fits_head: bool, starts_quick: bool, lr_scale: float
+    fits_head: bool, lr_scale: float
 ) -> None:
-    phase = make_image_phase(make_state(fits_head=fits_head, starts_quick=starts_quick))
+    phase = make_image_phase(make_state(fits_head=fits_head))
     assert phase.freezes_norms == fits_head
     assert phase.optimizer.param_groups[-1]["initial_lr"] == lr_scale
 
@@ -116,7 +114,7 @@ def test_a_quick_phase_trains_on_the_features_of_the_dataset(computed: list[tupl
     assert phase.kind == "quick"
     assert (phase.num_epochs, phase.batch_size, phase.warmup_epochs, phase.deadline) == (8, 5, 1.5, None)
     groups = phase.optimizer.param_groups
-    assert [group["initial_lr"] for group in groups] == [QUICK_LR_SCALE] * 2
+    assert [group["initial_lr"] for group in groups] == [1.0] * 2
     trained = {id(parameter) for group in groups for parameter in group["params"]}
     assert trained == {id(parameter) for parameter in state.setup.model.head.parameters()}
 

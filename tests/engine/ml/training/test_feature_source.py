@@ -9,51 +9,49 @@ import pytest
 import torch
 from torch import nn
 
+from engine.config.settings import Geometry
 from engine.core.event_stream import run_to_end
 from engine.core.events import Event
 from engine.data.dataset import Dataset, Sample
-from engine.ml.loading.augment import AugmentOptions
 from engine.ml.loading.feature_cache import Features
 from engine.ml.models.blocks import NetworkSplit
 from engine.ml.models.build import Classifier, Head
+from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.training.batch_source import clean_train_subset
-from engine.ml.training.feature_source import FeatureBatchSource, make_feature_source
+from engine.ml.training.feature_source import FeatureBatchSource, make_feature_source, stack_views
 from engine.ml.training.setup import TrainingSetup
 from tests.engine.ml.training.tiny_state import make_state
 
 SAMPLES = tuple(Sample(f"{number}.png", number % 3) for number in range(10))
 ROWS = torch.stack([torch.stack([torch.full((2,), n), torch.full((2,), n + 100.0)]) for n in range(10)])
-"""Row n holds n for the image and n + 100 for its mirror image."""
+"""Row n holds n for the first view of the image and n + 100 for the second."""
 
 
-def _make_source(horizontal_flip: float, seed: int = 0) -> FeatureBatchSource:
-    setup = replace(make_state(batch_size=4, seed=seed).setup, augment=AugmentOptions(horizontal_flip=horizontal_flip))
+def _make_source(seed: int = 0, num_views: int = 2) -> FeatureBatchSource:
+    setup = make_state(batch_size=4, seed=seed).setup
     split = NetworkSplit("", nn.Identity(), nn.Identity())
-    return FeatureBatchSource(setup, split, Features(SAMPLES, ROWS), Features(SAMPLES[:3], ROWS[:3]))
+    return FeatureBatchSource(setup, split, Features(SAMPLES, ROWS[:, :num_views]), Features(SAMPLES[:3], ROWS[:3, 0]))
 
 
-@pytest.mark.parametrize(("horizontal_flip", "offset"), [(0.0, 0.0), (1.0, 100.0)])
-def test_a_batch_holds_the_features_of_its_samples_or_of_their_mirror_images(
-    horizontal_flip: float, offset: float
-) -> None:
-    batches = list(_make_source(horizontal_flip).train_batches(1, 0))
+def test_a_batch_holds_the_features_of_one_view_of_each_of_its_samples() -> None:
+    batches = list(_make_source().train_batches(1, 0))
     assert sorted(sample.path for batch in batches for sample in batch.samples) == sorted(s.path for s in SAMPLES)
     for batch in batches:
         numbers = [float(sample.path.removesuffix(".png")) for sample in batch.samples]
-        assert batch.inputs[:, 0].tolist() == [number + offset for number in numbers]
+        assert [value % 100 for value in batch.inputs[:, 0].tolist()] == numbers
         assert batch.labels.tolist() == [sample.label for sample in batch.samples]
 
 
 def test_a_resumed_epoch_has_the_same_batches_as_an_uninterrupted_one() -> None:
-    whole, rest = (list(_make_source(0.5).train_batches(3, first)) for first in (0, 1))
+    whole, rest = (list(_make_source().train_batches(3, first)) for first in (0, 1))
     assert len(whole) == 3
     assert len(rest) == 2
     for expected, batch in zip(whole[1:], rest):
         assert torch.equal(expected.inputs, batch.inputs)
 
 
-def test_validation_uses_the_features_of_the_images_themselves() -> None:
-    (batch,) = _make_source(1.0).val_batches()
+def test_validation_uses_the_features_of_its_own_images() -> None:
+    (batch,) = _make_source().val_batches()
     assert batch.inputs[:, 0].tolist() == [0.0, 1.0, 2.0]
 
 
@@ -66,47 +64,45 @@ def test_the_clean_training_subset_is_all_images_if_validation_has_more() -> Non
     assert clean_train_subset(SAMPLES, 100) == SAMPLES
 
 
-def test_the_order_of_an_epoch_and_its_flips_depend_on_seed_and_epoch() -> None:
+def test_the_order_of_an_epoch_and_its_views_depend_on_seed_and_epoch() -> None:
     def rows(seed: int, epoch: int) -> list[float]:
-        source = _make_source(0.5, seed)
+        source = _make_source(seed)
         return [number for batch in source.train_batches(epoch, 0) for number in batch.inputs[:, 0].tolist()]
 
-    def flips(seed: int, epoch: int) -> list[bool]:
+    def views(seed: int, epoch: int) -> list[bool]:
         return [number >= 100 for number in rows(seed, epoch)]
 
     assert rows(0, 1) == rows(0, 1)
     numbers = [[number % 100 for number in rows(*arguments)] for arguments in ((0, 1), (1, 1), (0, 2))]
     assert numbers[0] != numbers[1]
     assert numbers[0] != numbers[2]
-    assert len({tuple(flips(seed, epoch)) for seed, epoch in ((0, 1), (1, 1), (0, 2), (3, 1))}) > 1
-    assert {True, False} == set(flips(0, 1))
+    assert len({tuple(views(seed, epoch)) for seed, epoch in ((0, 1), (1, 1), (0, 2), (3, 1))}) > 1
+    assert {True, False} == set(views(0, 1))
     # The sum of seed and epoch must not matter: seed 0 would repeat the second epoch of seed 1 in its third
-    assert len({tuple(flips(seed, 4 - seed)) for seed in range(4)}) == 4
+    assert len({tuple(views(seed, 4 - seed)) for seed in range(4)}) == 4
 
 
-def test_without_mirror_images_every_row_is_that_of_the_image() -> None:
-    setup = replace(make_state(batch_size=4).setup, augment=AugmentOptions(horizontal_flip=0.5))
-    features = Features(SAMPLES, ROWS[:, :1])
-    source = FeatureBatchSource(setup, NetworkSplit("", nn.Identity(), nn.Identity()), features, features)
+def test_with_one_view_every_row_is_of_this_view() -> None:
+    source = _make_source(num_views=1)
     assert max(number for batch in source.train_batches(1, 0) for number in batch.inputs[:, 0].tolist()) < 100
 
 
 def test_validation_features_come_in_batches_with_labels_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.ml.training.feature_source.EVAL_BATCH_SIZE", 2)
-    first, last = _make_source(0.0).val_batches()
+    first, last = _make_source().val_batches()
     assert (first.samples, last.samples) == (SAMPLES[:2], SAMPLES[2:3])
     assert (first.labels.tolist(), last.labels.tolist()) == ([0, 1], [2])
     assert (first.inputs[:, 0].tolist(), last.inputs[:, 0].tolist()) == ([0.0, 1.0], [2.0])
 
 
 def test_features_are_not_mixed_so_there_are_no_clean_training_images() -> None:
-    source = _make_source(0.0)
+    source = _make_source()
     assert not source.uses_mixup
     assert list(source.clean_train_batches()) == list(source.clean_train_samples) == []
 
 
 def test_cached_features_become_float32_input() -> None:
-    source = _make_source(0.0)
+    source = _make_source()
     batch = next(iter(source.val_batches()))
     inputs = source.to_input(replace(batch, inputs=batch.inputs.bfloat16()))
     assert inputs.dtype == torch.float32
@@ -122,26 +118,28 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Arguments]:
     recorded: list[Arguments] = []
 
     def compute(
-        root: Path, samples: list[Sample], network: nn.Module, mirrored: bool, **values: object
+        root: Path, samples: list[Sample], network: nn.Module, preprocessing: Preprocessing, **values: object
     ) -> Generator[Event, None, Features]:
-        recorded.append({"root": root, "samples": samples, "values": tuple(values.values()), "mirrored": mirrored})
+        recorded.append(
+            {"root": root, "samples": samples, "preprocessing": preprocessing, "values": tuple(values.values())}
+        )
         yield from ()
         assert not network.training
         images = torch.randn(len(samples), 3, 4, 4, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
-            return Features(tuple(samples), network(images)[:, None])
+            return Features(tuple(samples), network(images))
 
     monkeypatch.setattr("engine.ml.training.feature_source.compute_features", compute)
     return recorded
 
 
-def _make_two_blocks(mode: str = "quick", horizontal_flip: float = 0.0) -> tuple[TrainingSetup, Dataset]:
+def _make_two_blocks(mode: str = "quick", geometry: Geometry = "crop") -> tuple[TrainingSetup, Dataset]:
     """Return the setup of a network of two convolutions, and a dataset of 10 training and 2 validation images."""
     torch.manual_seed(0)
     backbone = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Conv2d(2, 4, 2), nn.Flatten())
     model = Classifier(backbone, Head(4, 3, 0.0), "fc")
-    augment = AugmentOptions(horizontal_flip=horizontal_flip)
-    setup = replace(make_state(mode=mode, batch_size=4).setup, model=model, augment=augment)
+    setup = make_state(mode=mode, batch_size=4).setup
+    setup = replace(setup, model=model, preprocessing=replace(setup.preprocessing, geometry=geometry))
     val = tuple(Sample(f"val {number}.png", number, "val") for number in range(2))
     return setup, Dataset(Path("images"), ("a", "b", "c"), (*SAMPLES, *val))
 
@@ -175,17 +173,32 @@ def test_features_are_computed_in_the_inference_precision_of_the_run(calls: list
     run_to_end(make_feature_source(setup, dataset))
     assert calls[0]["root"] == dataset.root
     assert calls[0]["samples"] == list(dataset.samples)
-    assert calls[0]["values"] == (setup.preprocessing, setup.device, torch.float32)
+    assert calls[0]["values"] == (setup.device, torch.float32)
+    assert calls[0]["preprocessing"] == setup.preprocessing
 
 
-@pytest.mark.parametrize(
-    ("mode", "horizontal_flip", "is_mirrored"), [("quick", 0.5, True), ("quick", 0.0, False), ("full", 0.5, False)]
-)
-def test_mirror_images_are_computed_in_quick_mode_if_images_are_flipped(
-    calls: list[Arguments], mode: str, horizontal_flip: float, is_mirrored: bool
+@pytest.mark.parametrize(("geometry", "other"), [("crop", "squash"), ("squash", "crop"), ("pad", "crop")])
+def test_quick_mode_trains_on_a_second_view_of_the_training_images(
+    calls: list[Arguments], geometry: Geometry, other: Geometry
 ) -> None:
-    run_to_end(make_feature_source(*_make_two_blocks(mode, horizontal_flip)))
-    assert calls[0]["mirrored"] is is_mirrored
+    setup, dataset = _make_two_blocks("quick", geometry)
+    source = run_to_end(make_feature_source(setup, dataset))
+    assert [call["preprocessing"].geometry for call in calls] == [geometry, other]  # type: ignore[attr-defined]
+    assert calls[1]["samples"] == SAMPLES
+    assert len(source.train_embeddings()[0]) == 2 * len(SAMPLES)
+
+
+def test_within_a_time_budget_one_view_is_computed(calls: list[Arguments]) -> None:
+    source = run_to_end(make_feature_source(*_make_two_blocks("full")))
+    assert len(calls) == 1
+    assert len(source.train_embeddings()[0]) == len(SAMPLES)
+
+
+def test_an_image_that_can_be_read_for_one_view_only_is_left_out() -> None:
+    first, second = Features(SAMPLES, ROWS[:, 0]), Features(SAMPLES[:4], ROWS[:4, 1])
+    stacked = stack_views([first, second])
+    assert stacked.samples == SAMPLES[:4]
+    assert torch.equal(stacked.rows, ROWS[:4])
 
 
 @pytest.mark.usefixtures("calls")

@@ -59,8 +59,8 @@ def _embed(run: Run, dataset: Dataset, split: str) -> torch.Tensor:
     model, metadata = load_model(run.model_path)
     samples = dataset.of_split(split)  # type: ignore[arg-type]
     preprocessing = Preprocessing.from_metadata(metadata)
-    work = compute_features(dataset.root, samples, model.backbone, preprocessing, CPU, torch.float32, mirrored=False)
-    return run_to_end(work).rows[:, 0]
+    work = compute_features(dataset.root, samples, model.backbone, preprocessing, CPU, torch.float32)
+    return run_to_end(work).rows
 
 
 def test_the_model_file_holds_the_normalised_embeddings_of_the_training_images(finished: Run, dataset: Dataset) -> None:

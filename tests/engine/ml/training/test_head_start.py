@@ -20,11 +20,11 @@ UNREADABLE = Warned(message="Left out: no image", path="0.png")
 
 def _embeddings(samples: Sequence[Sample], width: int) -> torch.Tensor:
     """Return embeddings (N, 1, D) whose classes are far apart; each depends on the sample alone."""
-    rows = torch.zeros(len(samples), 1, width)
+    rows = torch.zeros(len(samples), width)
     for row, sample in zip(rows, samples):
         generator = torch.Generator().manual_seed(int(sample.path.removesuffix(".png")))
-        row[0] = torch.randn(width, generator=generator)
-        row[0, sample.label] += 8.0
+        row[:] = torch.randn(width, generator=generator)
+        row[sample.label] += 8.0
     return rows
 
 
@@ -45,7 +45,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Sample]]:
 
 def _accuracy(state: TrainState) -> float:
     samples = state.dataset.of_split("train")
-    logits = state.eval_model.eval().head(_embeddings(samples, 16)[:, 0])
+    logits = state.eval_model.eval().head(_embeddings(samples, 16))
     return (logits.argmax(1) == torch.tensor([sample.label for sample in samples])).float().mean().item()
 
 
@@ -96,7 +96,7 @@ def test_each_process_computes_its_share_and_fits_the_head_to_all_of_them(
 
     def all_gather(share: tuple[torch.Tensor, torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         features = Features(others, _embeddings(others, 16))
-        gathered.extend([share, (features.rows[:, 0], features.labels)])
+        gathered.extend([share, (features.rows, features.labels)])
         return gathered
 
     monkeypatch.setattr("engine.ml.runtime.distributed.world_size", lambda: 2)
