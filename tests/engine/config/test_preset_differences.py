@@ -28,7 +28,7 @@ def test_a_chosen_value_that_equals_the_preset_is_no_difference() -> None:
 def test_chosen_epochs_are_a_difference_because_they_replace_the_time_budget() -> None:
     epochs = resolve(RunConfig(), FACTS).training.epochs
     settings = RunConfig().changed("training", epochs=epochs)
-    assert find_differences(settings, RunConfig(), FACTS) == {EPOCHS: {BUDGET: "100s", ("optim", "layer_decay"): 0.7}}
+    assert find_differences(settings, RunConfig(), FACTS) == {EPOCHS: {BUDGET: "100s"}}
 
 
 def test_the_epochs_that_a_chosen_mode_brings_are_no_difference() -> None:

@@ -4,7 +4,16 @@ import pytest
 
 from engine.config.backbones import INCLUDED_BACKBONE, find_backbone
 from engine.config.local_weights import is_on_this_machine, weights_path
-from engine.config.presets import MAX_BUDGET_SECONDS, MIN_BUDGET_SECONDS, DatasetFacts, demo_config, resolve
+from engine.config.presets import (
+    MAX_BUDGET_SECONDS,
+    MIN_BUDGET_SECONDS,
+    SCRATCH_BACKBONE,
+    TRANSFER_EMA_DECAY,
+    DatasetFacts,
+    demo_config,
+    resolve,
+    with_network,
+)
 from engine.config.settings import RunConfig
 
 PHOTOS = DatasetFacts(300, 400)
@@ -100,12 +109,25 @@ def test_training_of_the_last_layers_needs_no_time_budget(mode: str) -> None:
 
 @pytest.mark.parametrize(
     ("training", "layer_decay"),
-    [({"epochs": 3}, 1.0), ({"budget": "60s"}, 0.7), ({"mode": "quick"}, 0.7), ({"mode": "head"}, 0.7)],
+    [({"epochs": 3}, 1.0), ({"budget": "60s"}, 1.0), ({"mode": "quick"}, 0.7), ({"mode": "head"}, 0.7)],
 )
-def test_all_layers_have_the_same_rate_if_they_are_trained_for_a_number_of_epochs(
+def test_the_layers_have_the_same_rate_if_all_of_them_are_trained(
     training: dict[str, object], layer_decay: float
 ) -> None:
     assert resolve(RunConfig().changed("training", **training), PHOTOS).optim.layer_decay == layer_decay
+
+
+@pytest.mark.parametrize("mode", ["full", "head", "quick"])
+@pytest.mark.parametrize(("weights", "ema_decay"), [("auto", TRANSFER_EMA_DECAY), ("none", 0.0)])
+def test_training_from_pretrained_weights_averages_the_weights(mode: str, weights: str, ema_decay: float) -> None:
+    settings = RunConfig().changed("training", mode=mode).changed("model", weights=weights)
+    assert resolve(settings, PHOTOS).training.ema_decay == ema_decay
+
+
+def test_a_network_from_scratch_beside_a_pretrained_one_does_not_average_the_weights() -> None:
+    config = resolve(RunConfig(), PHOTOS)
+    assert config.training.ema_decay == TRANSFER_EMA_DECAY
+    assert with_network(config, SCRATCH_BACKBONE).training.ema_decay == 0.0
 
 
 def test_the_demo_trains_from_scratch_with_its_own_settings() -> None:

@@ -88,6 +88,19 @@ def test_the_moving_average_includes_the_statistics_of_batchnorm() -> None:
     assert averaged.running_mean.tolist() == [1.0] * 4
 
 
+@pytest.mark.parametrize(("has_head", "expected"), [(True, 0.5), (False, 1.0)])
+def test_the_moving_average_begins_with_a_trained_model_or_else_with_the_first_step(
+    has_head: bool, expected: float
+) -> None:
+    state = make_state(ema_decay=0.5)
+    state.setup.model.head.bias.data.fill_(0.0)
+    state = make_train_state(replace(state.setup, has_head=has_head), state.dataset, state.run)
+    assert state.averaged is not None
+    state.setup.model.head.bias.data.fill_(1.0)
+    state.averaged.update_parameters(state.setup.model)
+    assert state.eval_model.head.bias.tolist() == [expected] * 3
+
+
 def test_a_run_stops_early_with_the_patience_of_its_plan() -> None:
     assert make_state(early_stopping=3).stopping.patience == 3
 
