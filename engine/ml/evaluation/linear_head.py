@@ -20,6 +20,11 @@ from engine.ml.runtime.threads import single_threaded
 Floats = npt.NDArray[np.float64]
 
 _SHRINKAGES = (0.1, 0.3, 0.6)
+_TOLERANCE = 1.03
+"""The strongest shrinkage is chosen whose cross-entropy is at most this multiple of the lowest one.
+
+The lowest one alone depends on the random folds.
+"""
 _DEFAULT_SHRINKAGE = 0.3
 _DEFAULT_SCALE = 2.5
 _PRIOR_IMAGES = 1.0
@@ -138,7 +143,7 @@ def _standardisation(vectors: Vectors) -> tuple[Vectors, Vectors]:
 def _cross_validate(
     rows: Vectors, labels: Labels, folds: Labels, all_images: _Statistics
 ) -> tuple[float, float, float | None]:
-    """Return the shrinkage with the lowest cross-entropy, the factor of its logits, and the accuracy."""
+    """Return the strongest shrinkage with about the lowest cross-entropy, the factor of its logits, the accuracy."""
     num_classes = len(all_images.counts)
     scores = np.full((len(_SHRINKAGES), len(rows), num_classes), -np.inf)
     log_shares = np.zeros((len(rows), num_classes))
@@ -156,7 +161,8 @@ def _cross_validate(
         return _DEFAULT_SHRINKAGE, _DEFAULT_SCALE, None
     measured, truth, priors = scores[:, is_measured], labels[is_measured], log_shares[is_measured]
     results = [_fit_scale(of_shrinkage, truth, priors) for of_shrinkage in measured]
-    best = min(range(len(results)), key=lambda number: results[number][0])
+    limit = _TOLERANCE * min(loss for loss, _ in results)
+    best = max(number for number, (loss, _) in enumerate(results) if loss <= limit)
     hits = (results[best][1] * measured[best] + priors).argmax(1) == truth
     return _SHRINKAGES[best], results[best][1], float(hits.mean())
 

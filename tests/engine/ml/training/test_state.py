@@ -9,7 +9,7 @@ import torch
 from engine.audit.class_balance import class_weights
 from engine.config.settings import Balance
 from engine.data.dataset import Sample
-from engine.ml.training.state import make_train_state
+from engine.ml.training.state import TrainState, make_train_state
 from engine.runs.run_folder import Run
 from tests.engine.ml.training.tiny_state import make_phase, make_state
 
@@ -44,30 +44,36 @@ def test_a_warning_names_the_ratio_of_the_class_sizes() -> None:
     assert "6.7 times" in notice
 
 
+@pytest.fixture
+def ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every run have lasted for ten seconds."""
+    monkeypatch.setattr(TrainState, "seconds", 10.0)
+
+
+@pytest.mark.usefixtures("ten_seconds")
 def test_seconds_left_is_extrapolated_from_the_images_done() -> None:
     state = make_state(epochs=2)
     phase = make_phase(state)
     assert state.seconds_left(phase, 0) is None
-    state.started -= 10.0
     state.work_done = 7.2  # one of two epochs of 6 training images and 6 validation images at 1/5
-    assert state.seconds_left(phase, 0) == pytest.approx(10.0, abs=0.1)
+    assert state.seconds_left(phase, 0) == pytest.approx(10.0)
 
 
+@pytest.mark.usefixtures("ten_seconds")
 def test_seconds_left_of_a_time_budget_is_the_rest_of_the_budget() -> None:
     state = make_state(budget_seconds=60.0)
-    state.started -= 10.0
-    assert state.seconds_left(make_phase(state), 0) == pytest.approx(50.0, abs=0.1)
+    assert state.seconds_left(make_phase(state), 0) == pytest.approx(50.0)
 
 
 def test_sums_start_at_zero() -> None:
     assert torch.equal(make_state().sums, torch.zeros(3))
 
 
+@pytest.mark.usefixtures("ten_seconds")
 def test_seconds_left_counts_the_work_of_the_current_stage() -> None:
     state = make_state(epochs=2)
-    state.started -= 10.0
-    assert state.seconds_left(make_phase(state), 7.2) == pytest.approx(10.0, abs=0.1)
-    assert state.seconds_left(make_phase(state), 0.5) == pytest.approx(10.0 / 0.5 * 13.9, abs=0.5)
+    assert state.seconds_left(make_phase(state), 7.2) == pytest.approx(10.0)
+    assert state.seconds_left(make_phase(state), 0.5) == pytest.approx(10.0 / 0.5 * 13.9)
 
 
 @pytest.mark.parametrize("plan", [{"budget_seconds": 60.0}, {"epochs": 2}])
