@@ -132,7 +132,7 @@ def _candidates(facts: DatasetFacts) -> tuple[str, ...]:
 def _transfer_optim(config: RunConfig) -> dict[str, object]:
     """Return one learning rate for all layers if they are trained, after the head was fitted.
 
-    The rate is a tenth of `optim.lr` then, so that the first layers need no lower one; see docs/performance.md, full
+    The rate is a fifth of `optim.lr` then, so that the first layers need no lower one; see docs/performance.md, full
     fine-tuning.
     """
     return {"layer_decay": 1.0} if config.training.mode == "full" else {}

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from engine.config.network_names import network_name
 from engine.core.events import CandidateDone, EpochDone, Event, RaceDone
+from engine.core.formatting import percent
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
 from engine.ml.training.checkpoint import Checkpoint
 from engine.ml.training.checkpoint_writer import CheckpointWriter
@@ -104,7 +105,7 @@ def _choose(state: TrainState, done: list[CandidateDone]) -> RaceDone | None:
 
 
 def _reason(winner: CandidateDone, done: list[CandidateDone]) -> str:
-    share = f"{_percent(winner)} of the validation images are classified correctly"
+    share = f"{percent(winner.accuracy, 1)} of the validation images are classified correctly"
     others = [candidate for candidate in done if candidate is not winner]
     if not others:
         end = "so nothing else was tried" if winner.accuracy == 1.0 else "and there was no time for more"
@@ -112,8 +113,4 @@ def _reason(winner: CandidateDone, done: list[CandidateDone]) -> str:
     second = max(others, key=lambda candidate: (candidate.accuracy, -candidate.loss))
     if second.accuracy == winner.accuracy:
         return f"{winner.name}: {share}, as many as with {second.name}, at a lower loss."
-    return f"{winner.name}: {share}; the next best is {second.name} with {_percent(second)}."
-
-
-def _percent(candidate: CandidateDone) -> str:
-    return f"{100 * candidate.accuracy:.1f} %"
+    return f"{winner.name}: {share}; the next best is {second.name} with {percent(second.accuracy, 1)}."

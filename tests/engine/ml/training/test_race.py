@@ -8,6 +8,7 @@ from torch import nn
 
 from engine.core.event_stream import run_to_end
 from engine.core.events import CandidateDone, EpochDone, Event, RaceDone, TrainScores, ValScores
+from engine.core.formatting import percent
 from engine.ml.training.race import run_race
 from engine.ml.training.state import TrainState
 from tests.engine.ml.training.tiny_state import make_phase, make_state
@@ -75,8 +76,8 @@ def test_the_candidate_with_the_best_epoch_wins(race: Callable[..., list[Event]]
     done = _winner(events)
     assert done.winner == winner
     first, second, _ = sorted(best.values(), reverse=True)
-    assert f"{100 * first:.1f} % of the validation images" in done.reason
-    assert f"with {100 * second:.1f} %" in done.reason
+    assert f"{percent(first, 1)} of the validation images" in done.reason
+    assert f"with {percent(second, 1)}" in done.reason
 
 
 def test_the_race_ends_when_all_validation_images_are_correct(race: Callable[..., list[Event]]) -> None:
