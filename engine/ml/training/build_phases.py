@@ -3,6 +3,7 @@
 from collections.abc import Generator
 
 from engine.core.errors import EngineError
+from engine.core.event_stream import map_events
 from engine.core.events import Event
 from engine.ml.models.build import set_trainable
 from engine.ml.runtime import distributed
@@ -28,7 +29,8 @@ def make_quick_phase(state: TrainState) -> Generator[Event, None, Phase]:
     is_only_phase = plan.mode == "quick"
     budget = plan.budget_seconds
     max_seconds = None if budget is None else budget * FEATURE_FRACTION
-    source = yield from make_feature_source(setup, state.dataset, max_seconds)
+    work = make_feature_source(setup, state.dataset, max_seconds)
+    source = yield from map_events(work, state.warn_once)
     return Phase(
         kind="quick",
         source=source,

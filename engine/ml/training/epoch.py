@@ -97,9 +97,7 @@ def unreadable_warnings(state: TrainState, unreadable: tuple[Unreadable, ...]) -
     """Yield a warning for each unreadable image, once per run; raise EngineError if its folder is gone."""
     require_folder(state.dataset.root, unreadable)
     for image in unreadable:
-        if image.path not in state.warned:
-            state.warned.add(image.path)
-            yield Warned(message=f"Left out: {image.reason}", path=image.path)
+        yield from state.warn_once(Warned(message=f"Left out: {image.reason}", path=image.path))
 
 
 def _train_scores(state: TrainState) -> TrainScores:

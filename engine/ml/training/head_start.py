@@ -9,7 +9,7 @@ from collections.abc import Generator
 import torch
 
 from engine.core.event_stream import map_events
-from engine.core.events import Event, Warned
+from engine.core.events import Event
 from engine.ml.evaluation.stratified_subset import stratified_subset
 from engine.ml.loading.feature_cache import compute_features
 from engine.ml.runtime import distributed
@@ -35,16 +35,9 @@ def start_with_fitted_head(state: TrainState) -> Generator[Event, None, None]:
         setup.device,
         setup.inference_dtype,
     )
-    features = yield from map_events(work, lambda event: _note(state, event))
+    features = yield from map_events(work, state.warn_once)
     own = (features.rows.float(), features.labels) if features.samples else None
     shares = [share for share in distributed.all_gather(own) if share is not None]
     if shares:  # the first epoch raises the error if no image can be read
         labels = torch.cat([share[1] for share in shares])
         replace_head(state, torch.cat([share[0] for share in shares]), labels, torch.arange(len(labels)))
-
-
-def _note(state: TrainState, event: Event) -> list[Event]:
-    """Return the event; a warning about an image will not be repeated in the epochs."""
-    if isinstance(event, Warned) and event.path is not None:
-        state.warned.add(event.path)
-    return [event]

@@ -13,6 +13,7 @@ from engine.audit.class_balance import (
     uses_class_weights,
 )
 from engine.audit.learnt_images import LearntImages
+from engine.core.events import Event, Warned
 from engine.data.dataset import Dataset
 from engine.ml.models.build import Classifier
 from engine.ml.runtime.adaptive_threads import AdaptiveThreads, make_adaptive_threads
@@ -78,6 +79,14 @@ class TrainState:
     """Adapts the number of compute threads to other programs; None if it is fixed."""
     is_announced: bool = False
     """True once the RunStarted event has been yielded."""
+
+    def warn_once(self, event: Event) -> list[Event]:
+        """Return the event, or nothing if it warns of an image that the user was already warned of."""
+        if isinstance(event, Warned) and event.path is not None:
+            if event.path in self.warned:
+                return []
+            self.warned.add(event.path)
+        return [event]
 
     @property
     def seconds(self) -> float:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.errors import EngineError
 from engine.core.event_stream import run_to_end
-from engine.core.events import Event
+from engine.core.events import Event, Warned
 from engine.data.dataset import Dataset
 from engine.ml.training.batch_source import ImageBatchSource
 from engine.ml.training.build_phases import make_image_phase, make_quick_phase
@@ -133,3 +133,19 @@ def test_quick_mode_under_torchrun_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("engine.ml.runtime.distributed.world_size", lambda: 2)
     with pytest.raises(EngineError, match="one process only"):
         _quick_phase(make_state(mode="quick"))
+
+
+def test_the_user_is_warned_of_an_unreadable_image_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = Warned(message="Left out: no image", path="0.png")
+    notice = Warned(message="The disk is full.")
+
+    def make_source(*_: object) -> Generator[Event, None, TensorSource]:
+        yield from (warning, warning, notice, notice)
+        return TensorSource(state.setup.model, make_batch())
+
+    monkeypatch.setattr("engine.ml.training.build_phases.make_feature_source", make_source)
+    state = make_state(mode="quick")
+    events: list[Event] = []
+    run_to_end(make_quick_phase(state), events.append)
+    assert events == [warning, notice, notice]
+    assert state.warned == {"0.png"}
