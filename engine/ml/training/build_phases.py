@@ -1,6 +1,7 @@
 """Build the phases of a run: the quick phase on cached features, and training on images."""
 
 from collections.abc import Generator
+from functools import partial
 
 from engine.core.errors import EngineError
 from engine.core.event_stream import map_events
@@ -34,7 +35,7 @@ def make_quick_phase(state: TrainState) -> Generator[Event, None, Phase]:
     return Phase(
         kind="quick",
         source=source,
-        optimizer=make_run_optimizer(setup.model, setup.optimizer),
+        make_optimizer=partial(make_run_optimizer, setup.model, setup.optimizer),
         num_epochs=plan.epochs - 1 if is_only_phase else QUICK_EPOCHS,  # the fitted head is the first epoch
         batch_size=plan.batch_size,
         warmup_epochs=plan.warmup_epochs,
@@ -49,11 +50,12 @@ def make_image_phase(state: TrainState) -> Phase:
     if plan.batch_size < 2 * distributed.world_size():
         raise EngineError("Each process needs at least two images of a batch. Choose a larger batch size.")
     network = wrap_ddp(setup.model)
+    lr_scale = FITTED_HEAD_LR_SCALE if plan.fits_head else 1.0
     budget = plan.budget_seconds
     return Phase(
         kind="head" if plan.mode == "head" else "full",
         source=ImageBatchSource(setup, state.dataset, network),
-        optimizer=make_run_optimizer(setup.model, setup.optimizer, FITTED_HEAD_LR_SCALE if plan.fits_head else 1.0),
+        make_optimizer=partial(make_run_optimizer, setup.model, setup.optimizer, lr_scale),
         freezes_norms=plan.fits_head,
         num_epochs=plan.epochs if budget is None else None,
         batch_size=plan.batch_size,

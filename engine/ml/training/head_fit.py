@@ -38,7 +38,7 @@ def fit_head(state: TrainState, phase: Phase, writer: CheckpointWriter) -> Gener
         replace_head(state, embeddings, labels, images)
     predictions = yield from validate(state, phase)
     scores = _score(state.setup.model.head, embeddings, labels)
-    yield from finish_epoch(state, phase, writer, scores, predictions, started)
+    yield from finish_epoch(state, phase, writer, scores, predictions, started, lr=0.0)
 
 
 def replace_head(state: TrainState, embeddings: Tensor, labels: Tensor, images: Tensor) -> None:

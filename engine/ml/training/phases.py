@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import torch
@@ -34,7 +35,7 @@ class Phase:
 
     kind: PhaseKind
     source: BatchSource
-    optimizer: torch.optim.Optimizer
+    make_optimizer: Callable[[], torch.optim.Optimizer]
     num_epochs: int | None
     """None if only the deadline ends the phase."""
     batch_size: int
@@ -51,6 +52,11 @@ class Phase:
 
     def __post_init__(self) -> None:
         self.began = self.clock()
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer, made at its first use: torch imports its compiler then, and a fitted head does without."""
+        return self.make_optimizer()
 
     @property
     def steps_per_epoch(self) -> int:

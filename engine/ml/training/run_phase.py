@@ -50,7 +50,8 @@ def _run_epoch(
     if phase.source.uses_mixup:
         clean = yield from score_clean_train(state, phase)
         train_scores = train_scores.model_copy(update={"plain_accuracy": clean.accuracy})
-    yield from finish_epoch(state, phase, writer, train_scores, predictions, started)
+    lr = phase.optimizer.param_groups[-1]["lr"]
+    yield from finish_epoch(state, phase, writer, train_scores, predictions, started, lr)
     # After the event, so that the event log never lacks an epoch that a checkpoint counts as done
     if distributed.broadcast_from_rank0(writer.is_due(at_epoch_end=True)):
         save_checkpoint(state, phase, writer)
@@ -63,6 +64,7 @@ def finish_epoch(
     train_scores: TrainScores,
     predictions: Predictions,
     started: float,
+    lr: float,
 ) -> Generator[Event, None, None]:
     """Save the model if it is the best so far, count the epoch, and yield its event.
 
@@ -73,6 +75,7 @@ def finish_epoch(
         train_scores: Scores of the training images.
         predictions: Predictions on all validation images.
         started: Value of time.monotonic() at the start of the epoch.
+        lr: Learning rate of the head; 0 without gradient steps.
     """
     epoch = state.epoch + 1
     val_scores = compute_val_scores(predictions, state.dataset.classes)
@@ -90,7 +93,7 @@ def finish_epoch(
         epochs=_planned_epochs(state, phase, seconds),
         train=train_scores,
         val=val_scores,
-        lr=phase.optimizer.param_groups[-1]["lr"],
+        lr=lr,
         seconds=seconds,
         best=is_best,
     )

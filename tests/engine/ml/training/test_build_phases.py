@@ -149,3 +149,14 @@ def test_the_user_is_warned_of_an_unreadable_image_once(monkeypatch: pytest.Monk
     run_to_end(make_quick_phase(state), events.append)
     assert events == [warning, notice, notice]
     assert state.warned == {"0.png"}
+
+
+@pytest.mark.usefixtures("computed")
+def test_the_optimizer_of_a_phase_is_made_at_its_first_use_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("engine.ml.training.build_phases.make_run_optimizer", lambda *_: made.append(0) or object())
+    phases = [_quick_phase(make_state(mode="quick")), make_image_phase(make_state())]
+    assert not made
+    for phase in phases:
+        assert phase.optimizer is phase.optimizer
+    assert len(made) == 2

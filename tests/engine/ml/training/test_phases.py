@@ -20,7 +20,7 @@ def _make_phase(num_epochs: int | None, warmup_epochs: float = 0.0, deadline: fl
     """Return a phase of three steps per epoch that begins at 100 seconds."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))])
     source = TensorSource(make_model(), make_batch())
-    return Phase("full", source, optimizer, num_epochs, 2, warmup_epochs, deadline=deadline, clock=Clock())
+    return Phase("full", source, lambda: optimizer, num_epochs, 2, warmup_epochs, deadline=deadline, clock=Clock())
 
 
 def _factors_at(phase: Phase, *times: float) -> list[float]:

@@ -121,4 +121,4 @@ def make_phase(state: TrainState, lr: float = 1.0, freezes_norms: bool = False) 
     groups = [{"params": list(model.parameters()), "lr": lr, "initial_lr": lr}]
     optimizer = torch.optim.SGD(groups, lr=lr)
     source = TensorSource(model, make_batch())
-    return Phase("full", source, optimizer, 1, len(LABELS), 0.0, freezes_norms=freezes_norms)
+    return Phase("full", source, lambda: optimizer, 1, len(LABELS), 0.0, freezes_norms=freezes_norms)
