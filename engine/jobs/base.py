@@ -28,16 +28,6 @@ def load_torch() -> EventStream[None]:
     atexit.register(gc.freeze)  # so that the collector does not look at all objects of torch when the process ends
 
 
-def load_torch_for_training() -> EventStream[None]:
-    """Import torch, and its compiler, which torch would import later, when the optimizer is created."""
-    yield from load_torch()
-    if "engine.ml.runtime.compiler" in sys.modules:
-        return
-    yield Progress(stage="load", done=0, total=0)
-    with collector_paused():
-        import engine.ml.runtime.compiler  # noqa: F401 - it imports the compiler
-
-
 def translate_device_errors(work: Generator[Yielded, None, Result]) -> Generator[Yielded, None, Result]:
     """Run a job of `engine.ml` on all cores; raise EngineError when memory runs out or the device fails."""
     from engine.ml.runtime.errors import device_errors_translated

@@ -18,7 +18,7 @@ from engine.core.paths import path_below
 from engine.core.process_rank import is_rank_zero, is_restarted
 from engine.data.dataset import Dataset, require_trainable
 from engine.data.folders.split_names import SPLITS
-from engine.jobs.base import EventStream, load_torch, load_torch_for_training, translate_device_errors
+from engine.jobs.base import EventStream, load_torch, translate_device_errors
 from engine.jobs.dataset import skipped_warnings, split_readable, split_warnings
 from engine.jobs.held_out import find_start_images, separate_held_out
 from engine.jobs.presets import resolve_for
@@ -126,7 +126,7 @@ def _fit_silently(run: Run, config: RunConfig, dataset: Dataset) -> EventStream[
 
 
 def _fit_and_record(run: Run, config: RunConfig, dataset: Dataset, skipped: Iterable[Warned]) -> EventStream[Run]:
-    yield from load_torch_for_training()
+    yield from load_torch()
     from engine.core.keep_awake import keep_awake
     from engine.ml.training.loop import fit
 

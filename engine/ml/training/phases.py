@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import torch
 
 from engine.config.schedule import rate_multiplier
+from engine.core.garbage_collection import collector_paused
 from engine.ml.loading.loader import num_steps
 from engine.ml.training.batch_source import BatchSource
 
@@ -56,7 +57,8 @@ class Phase:
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
         """The optimizer, made at its first use: torch imports its compiler then, and a fitted head does without."""
-        return self.make_optimizer()
+        with collector_paused():
+            return self.make_optimizer()
 
     @property
     def steps_per_epoch(self) -> int:

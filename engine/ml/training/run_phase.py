@@ -1,10 +1,11 @@
 """Run the epochs of a phase: train, validate, save the best model, report."""
 
 import itertools
+import sys
 import time
 from collections.abc import Generator
 
-from engine.core.events import EpochDone, Event, RunStarted, TrainScores
+from engine.core.events import EpochDone, Event, Progress, RunStarted, TrainScores
 from engine.ml.evaluation.class_scores import compute_val_scores
 from engine.ml.evaluation.metrics import compute_metrics
 from engine.ml.evaluation.run_inference import Predictions
@@ -23,6 +24,8 @@ def run_phase(
     state: TrainState, phase: Phase, writer: CheckpointWriter, checkpoint: Checkpoint | None
 ) -> Generator[Event, None, None]:
     """Run all epochs of a phase; a checkpoint of this phase is restored first."""
+    if "torch._dynamo" not in sys.modules:  # the first optimizer imports this compiler, which takes a second or more
+        yield Progress(stage="load", done=0, total=0)
     if checkpoint is not None and checkpoint.kind == phase.kind:
         checkpoint.restore(state, phase)
     state.phase = phase

@@ -1,5 +1,7 @@
 """Tests of the epochs of a phase, on a tiny network and with a writer that records its calls."""
 
+import importlib
+import sys
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.core.event_stream import run_to_end
-from engine.core.events import EpochDone, Event, RunStarted, Scores, Warned
+from engine.core.events import EpochDone, Event, Progress, RunStarted, Scores, Warned
 from engine.ml.evaluation.run_inference import Predictions
 from engine.ml.runtime.precision import PrecisionChoice
 from engine.ml.training.phases import Phase
@@ -266,3 +268,15 @@ def test_in_a_quick_phase_under_a_time_budget_one_more_epoch_is_planned_while_ti
     assert _planned_epochs(state, phase, 1.0) == 3
     state.started -= 200.0
     assert _planned_epochs(state, phase, 1.0) == 2
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_phase_says_that_the_compiler_is_loaded_if_it_is_not_yet(
+    is_loaded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, phase = _make_run()
+    importlib.import_module("torch._dynamo")
+    if not is_loaded:
+        monkeypatch.delitem(sys.modules, "torch._dynamo")
+    event = next(run_phase(state, phase, RecordingWriter(), None))  # type: ignore[arg-type]
+    assert isinstance(event, RunStarted if is_loaded else Progress)
