@@ -1,6 +1,7 @@
 """Batches of an epoch from cached features, so that an epoch runs only the last block and the head."""
 
-from collections.abc import Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -98,14 +99,19 @@ class FeatureBatchSource:
 
 
 def make_feature_source(
-    setup: TrainingSetup, dataset: Dataset, max_seconds: float | None = None
+    setup: TrainingSetup,
+    dataset: Dataset,
+    max_seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Event, None, FeatureBatchSource]:
     """Compute the features of the images, freeze all but the last block and the head, and return the batch source.
 
     Args:
         setup: The parts of the run.
         dataset: The split dataset.
-        max_seconds: Time for the features; if it is not sufficient, a part of the training images is used.
+        max_seconds: Time for the features; if it is not sufficient for two views of each training image, one is used,
+            and if it is not sufficient for that, a part of the images.
+        clock: Returns the time in seconds.
     """
     setup.model.eval()
     network = _split_network(setup, len(dataset.samples))
@@ -119,11 +125,12 @@ def make_feature_source(
     preprocessing = setup.preprocessing
     train, val = dataset.of_split("train"), dataset.of_split("val")
     if max_seconds is not None:
-        train = yield from find_affordable(dataset, partial(compute, preprocessing=preprocessing), max_seconds)
+        train = yield from find_affordable(dataset, partial(compute, preprocessing=preprocessing), max_seconds, clock)
+    began = clock()
     features = yield from compute([*train, *val], preprocessing=preprocessing)
     views = [features.of(train)]
-    # Under a time budget an early first result is worth more, and the next phase trains on random crops anyway
-    if setup.plan.mode == "quick":
+    seconds = clock() - began
+    if max_seconds is None or 2 * seconds < max_seconds:
         views.append((yield from compute(views[0].samples, preprocessing=other_view(preprocessing))))
     setup.model.backbone.requires_grad_(False)
     network.suffix.requires_grad_(True)

@@ -188,10 +188,16 @@ def test_quick_mode_trains_on_a_second_view_of_the_training_images(
     assert len(source.train_embeddings()[0]) == 2 * len(SAMPLES)
 
 
-def test_within_a_time_budget_one_view_is_computed(calls: list[Arguments]) -> None:
-    source = run_to_end(make_feature_source(*_make_two_blocks("full")))
-    assert len(calls) == 1
-    assert len(source.train_embeddings()[0]) == len(SAMPLES)
+@pytest.mark.parametrize(("max_seconds", "num_views"), [(20.0, 1), (20.1, 2)])
+def test_within_a_time_budget_the_second_view_is_computed_if_the_time_suffices_for_both(
+    max_seconds: float, num_views: int, calls: list[Arguments]
+) -> None:
+    def clock() -> float:
+        return 10.0 * len(calls)  # each call takes 10 s
+
+    source = run_to_end(make_feature_source(*_make_two_blocks("full"), max_seconds, clock))
+    assert [call["preprocessing"].geometry for call in calls[1:]] == ["crop", "squash"][:num_views]  # type: ignore[attr-defined]
+    assert source.train_embeddings()[0].shape[0] == num_views * len(source.train_samples)
 
 
 def test_an_image_that_can_be_read_for_one_view_only_is_left_out() -> None:
