@@ -43,6 +43,8 @@ class Features:
 
     def of(self, samples: Sequence[Sample]) -> "Features":
         """Return the features of some of the samples, in the given order; unreadable samples are dropped."""
+        if tuple(samples) == self.samples:
+            return self
         positions = {sample.path: position for position, sample in enumerate(self.samples)}
         readable = tuple(sample for sample in samples if sample.path in positions)
         return Features(readable, self.rows[[positions[sample.path] for sample in readable]])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from engine.core.events import Event
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Dataset, Sample
+from engine.ml.evaluation.stratified_subset import stratified_subset
 from engine.ml.loading.feature_cache import Features, compute_features
 from engine.ml.loading.image_cache import MEMORY_BUDGET
 from engine.ml.loading.loader import EVAL_BATCH_SIZE, Batch
@@ -21,6 +22,9 @@ from engine.ml.models.preprocessing import Preprocessing
 from engine.ml.training.affordable_images import find_affordable
 from engine.ml.training.epoch_order import epoch_chunks
 from engine.ml.training.setup import TrainingSetup
+
+MAX_FITTED_EMBEDDINGS = 20_000
+"""Largest number of embeddings that a head is fitted to: 330 MB for the included network. More change it little."""
 
 
 class FeatureBatchSource:
@@ -66,7 +70,7 @@ class FeatureBatchSource:
         return ()
 
     def train_embeddings(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the embeddings of all training features by the current weights.
+        """Return the embeddings of training features by the current weights, at most MAX_FITTED_EMBEDDINGS.
 
         Returns:
             Embeddings, float32, shape (M, D), where M counts the views of all images; their labels, shape (M,); the
@@ -74,11 +78,13 @@ class FeatureBatchSource:
         """
         setup = self._setup
         embed = fuse_for_inference(self._network.suffix, setup.device, setup.inference_dtype)
-        parts = torch.split(self._train.rows.flatten(0, 1), EVAL_BATCH_SIZE)
+        train, num_views = self._train, self._train.rows.shape[1]
+        if train.rows.shape[0] * num_views > MAX_FITTED_EMBEDDINGS:
+            train = train.of(stratified_subset(train.samples, MAX_FITTED_EMBEDDINGS // num_views))
+        parts = torch.split(train.rows.flatten(0, 1), EVAL_BATCH_SIZE)
         with torch.inference_mode():
             embeddings = [split_on_oom(embed, part.to(setup.device)).float().cpu() for part in parts]
-        num_images, num_views = self._train.rows.shape[:2]
-        labels, numbers = self._train.labels, torch.arange(num_images)
+        labels, numbers = train.labels, torch.arange(len(train.samples))
         return torch.cat(embeddings), labels.repeat_interleave(num_views), numbers.repeat_interleave(num_views)
 
     def to_input(self, batch: Batch) -> Tensor:

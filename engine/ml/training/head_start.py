@@ -13,11 +13,9 @@ from engine.core.events import Event
 from engine.ml.evaluation.stratified_subset import stratified_subset
 from engine.ml.loading.feature_cache import compute_features
 from engine.ml.runtime import distributed
+from engine.ml.training.feature_source import MAX_FITTED_EMBEDDINGS, other_view, stack_views
 from engine.ml.training.head_fit import replace_head
 from engine.ml.training.state import TrainState
-
-_MAX_IMAGES = 50_000
-"""Largest number of images whose embeddings are held in memory; more would not change the head much."""
 
 
 def start_with_fitted_head(state: TrainState) -> Generator[Event, None, None]:
@@ -25,19 +23,28 @@ def start_with_fitted_head(state: TrainState) -> Generator[Event, None, None]:
 
     Each process computes its share of the embeddings, and all of them fit the same head.
     """
-    setup, dataset = state.setup, state.dataset
+    setup, train = state.setup, state.dataset.of_split("train")
+    preprocessings = [setup.preprocessing]
+    if 2 * len(train) <= MAX_FITTED_EMBEDDINGS:
+        preprocessings.append(other_view(setup.preprocessing))
+    samples = distributed.shard(stratified_subset(train, MAX_FITTED_EMBEDDINGS))
     setup.model.eval()
-    work = compute_features(
-        dataset.root,
-        distributed.shard(stratified_subset(dataset.of_split("train"), _MAX_IMAGES)),
-        setup.model.backbone,
-        setup.preprocessing,
-        setup.device,
-        setup.inference_dtype,
-    )
-    features = yield from map_events(work, state.warn_once)
+    views = []
+    for preprocessing in preprocessings:
+        work = compute_features(
+            state.dataset.root,
+            samples,
+            setup.model.backbone,
+            preprocessing,
+            setup.device,
+            setup.inference_dtype,
+        )
+        views.append((yield from map_events(work, state.warn_once)))
+    features = stack_views(views)
     own = (features.rows.float(), features.labels) if features.samples else None
     shares = [share for share in distributed.all_gather(own) if share is not None]
     if shares:  # the first epoch raises the error if no image can be read
-        labels = torch.cat([share[1] for share in shares])
-        replace_head(state, torch.cat([share[0] for share in shares]), labels, torch.arange(len(labels)))
+        rows, labels = (torch.cat(parts) for parts in zip(*shares, strict=True))
+        numbers, num_views = torch.arange(len(labels)), rows.shape[1]
+        embeddings = rows.flatten(0, 1)
+        replace_head(state, embeddings, labels.repeat_interleave(num_views), numbers.repeat_interleave(num_views))

@@ -200,6 +200,15 @@ def test_within_a_time_budget_the_second_view_is_computed_if_the_time_suffices_f
     assert source.train_embeddings()[0].shape[0] == num_views * len(source.train_samples)
 
 
+@pytest.mark.parametrize("num_views", [1, 2])
+def test_the_head_is_fitted_to_a_limited_number_of_embeddings(num_views: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.ml.training.feature_source.MAX_FITTED_EMBEDDINGS", 6)
+    embeddings, labels, images = _make_source(num_views=num_views).train_embeddings()
+    assert len(embeddings) == len(labels) == len(images) == 6
+    assert images.tolist() == [number for number in range(6 // num_views) for _ in range(num_views)]
+    assert [int(row) % 100 % 3 for row in embeddings[:, 0]] == labels.tolist()
+
+
 def test_an_image_that_can_be_read_for_one_view_only_is_left_out() -> None:
     first, second = Features(SAMPLES, ROWS[:, 0]), Features(SAMPLES[:4], ROWS[:4, 1])
     stacked = stack_views([first, second])

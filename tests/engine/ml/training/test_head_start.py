@@ -86,6 +86,15 @@ def test_without_a_readable_image_the_head_stays_the_same(monkeypatch: pytest.Mo
     assert torch.equal(before, state.setup.model.head.weight)
 
 
+@pytest.mark.parametrize(("max_embeddings", "views"), [(48, 2), (47, 1), (12, 1)])
+def test_the_head_is_fitted_to_both_views_of_a_small_dataset_and_to_one_view_of_a_part_of_a_large_one(
+    max_embeddings: int, views: int, computed: list[Sequence[Sample]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.ml.training.head_start.MAX_FITTED_EMBEDDINGS", max_embeddings)
+    run_to_end(start_with_fitted_head(make_state(labels=LABELS)))
+    assert [len(samples) for samples in computed] == [min(24, max_embeddings)] * views
+
+
 def test_each_process_computes_its_share_and_fits_the_head_to_all_of_them(
     computed: list[Sequence[Sample]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +105,7 @@ def test_each_process_computes_its_share_and_fits_the_head_to_all_of_them(
 
     def all_gather(share: tuple[torch.Tensor, torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         features = Features(others, _embeddings(others, 16))
-        gathered.extend([share, (features.rows, features.labels)])
+        gathered.extend([share, (torch.stack([features.rows] * 2, 1), features.labels)])
         return gathered
 
     monkeypatch.setattr("engine.ml.runtime.distributed.world_size", lambda: 2)
