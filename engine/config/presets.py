@@ -24,7 +24,7 @@ MIN_SCRATCH_EPOCHS, MAX_SCRATCH_EPOCHS = 10, 40
 SCRATCH_BATCH, SCRATCH_LR = 16, 5e-3
 """Small batches give more steps: on the sample dataset, batches of 32 gained half as much in the same time."""
 TRANSFER_EMA_DECAY = 0.98
-"""With an average that begins at the fitted head, the first epochs are never worse than this head."""
+"""With an average that begins at the fitted head, the first epochs are hardly worse than this head."""
 HEAD_EPOCHS = 20
 """Epochs of the modes that train the head or the last block only, which are cheap."""
 
