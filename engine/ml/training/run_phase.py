@@ -26,6 +26,7 @@ def run_phase(
     """Run all epochs of a phase; a checkpoint of this phase is restored first."""
     if "torch._dynamo" not in sys.modules:  # the first optimizer imports this compiler, which takes a second or more
         yield Progress(stage="load", done=0, total=0)
+    phase.optimizer  # noqa: B018 - made now, so that the first epoch does not include the time of this import
     if checkpoint is not None and checkpoint.kind == phase.kind:
         checkpoint.restore(state, phase)
     state.phase = phase

@@ -19,7 +19,7 @@ UNREADABLE = Warned(message="Left out: no image", path="0.png")
 
 
 def _embeddings(samples: Sequence[Sample], width: int) -> torch.Tensor:
-    """Return embeddings (N, 1, D) whose classes are far apart; each depends on the sample alone."""
+    """Return embeddings (N, D) whose classes are far apart; each depends on the sample alone."""
     rows = torch.zeros(len(samples), width)
     for row, sample in zip(rows, samples):
         generator = torch.Generator().manual_seed(int(sample.path.removesuffix(".png")))

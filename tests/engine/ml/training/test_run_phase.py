@@ -280,3 +280,12 @@ def test_a_phase_says_that_the_compiler_is_loaded_if_it_is_not_yet(
         monkeypatch.delitem(sys.modules, "torch._dynamo")
     event = next(run_phase(state, phase, RecordingWriter(), None))  # type: ignore[arg-type]
     assert isinstance(event, RunStarted if is_loaded else Progress)
+
+
+def test_the_optimizer_is_made_before_the_first_epoch_whose_duration_it_must_not_count_to() -> None:
+    state, original = _make_run()
+    made: list[object] = []
+    phase = replace(original, make_optimizer=lambda: made.append(0) or original.optimizer)  # type: ignore[func-returns-value]
+    importlib.import_module("torch._dynamo")
+    assert isinstance(next(run_phase(state, phase, RecordingWriter(), None)), RunStarted)  # type: ignore[arg-type]
+    assert len(made) == 1
