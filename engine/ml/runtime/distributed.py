@@ -1,5 +1,6 @@
 """Process group and collectives for training under torchrun; in a single process they return their argument."""
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,14 +15,22 @@ Item = TypeVar("Item")
 
 @contextmanager
 def process_group() -> Iterator[None]:
-    """Initialise the process group when started by torchrun, and destroy it at the end of the block."""
+    """Initialise the process group when started by torchrun, and destroy it at the end of the block.
+
+    Its threads end with it, unless something still refers to it, as DistributedDataParallel does. Threads that are at
+    work when the interpreter ends may abort the process (https://github.com/pytorch/pytorch/issues/38228).
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1 or dist.is_initialized():
         yield
         return
+    # Imported later, by DistributedDataParallel, its functions would keep the group as a default argument
+    import torch.distributed.nn  # noqa: PLC0415
+
     dist.init_process_group("cuda:nccl,cpu:gloo" if torch.cuda.is_available() else "gloo")
     try:
         yield
     finally:
+        gc.collect()  # DistributedDataParallel is part of reference cycles
         dist.destroy_process_group()
 
 

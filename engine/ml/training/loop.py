@@ -48,28 +48,34 @@ def fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None,
         EngineError: If settings or images do not allow training, the loss diverges, or memory or disk space run out.
     """
     with distributed.process_group():
-        checkpoint = read_checkpoint(run)
-        state = yield from _make_state(config, dataset, run, checkpoint)
-        setup = state.setup
-        if setup.config != config and distributed.rank() == 0:
-            _save_resolved_settings(run, setup)
-        state.learnt = yield from _find_learnt(run, setup.config.model.weights, dataset)
-        writer = CheckpointWriter(run, setup.model, setup.plan.checkpoint_minutes)
-        if checkpoint is not None:
-            state.started -= checkpoint.seconds
-        elif not run.model_path.is_file():
-            writer.save_best(state, None)
-        try:
-            yield from _run_phases(state, writer, checkpoint)
-        except DivergedError:
-            yield _run_done(state, stopped=True)
-            raise
-        writer.finish()
-        if distributed.rank() == 0:
-            for event in save_reference_embeddings(run, dataset, setup.device):
-                if not isinstance(event, Warned):  # unreadable images were already reported during the epochs
-                    yield event
-        return _run_done(state, stopped=False)
+        # In a frame of its own: once it has returned, nothing of the training keeps the process group alive
+        return (yield from _fit(config, dataset, run))
+
+
+def _fit(config: RunConfig, dataset: Dataset, run: Run) -> Generator[Event, None, RunDone]:
+    """Train or resume, within the process group."""
+    checkpoint = read_checkpoint(run)
+    state = yield from _make_state(config, dataset, run, checkpoint)
+    setup = state.setup
+    if setup.config != config and distributed.rank() == 0:
+        _save_resolved_settings(run, setup)
+    state.learnt = yield from _find_learnt(run, setup.config.model.weights, dataset)
+    writer = CheckpointWriter(run, setup.model, setup.plan.checkpoint_minutes)
+    if checkpoint is not None:
+        state.started -= checkpoint.seconds
+    elif not run.model_path.is_file():
+        writer.save_best(state, None)
+    try:
+        yield from _run_phases(state, writer, checkpoint)
+    except DivergedError:
+        yield _run_done(state, stopped=True)
+        raise
+    writer.finish()
+    if distributed.rank() == 0:
+        for event in save_reference_embeddings(run, dataset, setup.device):
+            if not isinstance(event, Warned):  # unreadable images were already reported during the epochs
+                yield event
+    return _run_done(state, stopped=False)
 
 
 def _make_state(

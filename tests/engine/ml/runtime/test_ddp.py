@@ -67,6 +67,26 @@ def test_two_processes_give_the_metrics_of_one_at_the_same_global_batch_size(tmp
         assert (two.train.accuracy, two.val.accuracy) == (one.train.accuracy, one.val.accuracy)
 
 
+COUNT_THREADS_AFTER_TRAINING = """
+import os
+from engine.cli.main import main
+assert main() == 0
+print("threads:", len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are listed in /proc")
+@pytest.mark.slow
+def test_no_thread_of_the_process_group_is_left_after_training(tmp_path: Path) -> None:
+    data = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
+    script = tmp_path / "train.py"
+    script.write_text(COUNT_THREADS_AFTER_TRAINING)
+    launcher = [*_command(2)[:-2], str(script)]
+    command = [*launcher, "train", str(data), "--out", str(tmp_path / "run"), *FLAGS]
+    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines().count("threads: 1") == 2, result.stdout
+
+
 @pytest.mark.skipif(os.name == "nt", reason="processes are found and killed with POSIX tools")
 @pytest.mark.slow
 def test_a_run_resumes_after_one_of_its_processes_was_killed(tmp_path: Path) -> None:
