@@ -50,6 +50,69 @@ class Features:
         return Features(readable, self.rows[[positions[sample.path] for sample in readable]])
 
 
+class FeatureCache:
+    """Features of one network and one preprocessing, in memory and on disk.
+
+    The cache identifies an image by its path, inode, size and modification time, so an edited or moved one is computed
+    again.
+    """
+
+    def __init__(
+        self, root: Path, network: nn.Module, preprocessing: Preprocessing, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """Read the features that are on disk.
+
+        Args:
+            root: Folder that the paths of samples are relative to.
+            network: Maps normalised images (N, 3, S, S) to features (N, ...).
+            preprocessing: Preprocessing for evaluation.
+            device: Where `network` runs.
+            dtype: Precision that `network` runs in, and of the features.
+        """
+        self._root, self._preprocessing = root, preprocessing
+        self._forward = make_embedding_forward(network, preprocessing, device, dtype)
+        self._identity = _identity(root, network, preprocessing, device, dtype)
+        self._rows = _load(self._identity)
+        self._keys: dict[str, str] = {}
+        self._is_saved = True
+
+    def missing(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Return the samples whose features have to be computed."""
+        return [sample for sample in samples if self._key(sample) not in self._rows]
+
+    def compute(self, samples: Sequence[Sample], *, saves: bool = True) -> Generator[Event, None, Features]:
+        """Return the features of the readable samples, on the CPU; warn of unreadable images.
+
+        Args:
+            samples: Samples of any split.
+            saves: Whether to write new features to disk.
+        """
+        missing = self.missing(samples)
+        ticker, num_done = Ticker("prepare", len(missing)), 0
+        for batch in load_batches(chunks_in_order(missing), eval_loader(self._root, self._preprocessing)):
+            yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in batch.unreadable)
+            if batch.samples:
+                with torch.inference_mode():
+                    rows = self._forward(batch.inputs).cpu()
+                self._rows |= {self._key(sample): row for sample, row in zip(batch.samples, rows)}
+                self._is_saved = False
+            num_done += len(batch.samples) + len(batch.unreadable)
+            yield from ticker.at(num_done)
+        readable = tuple(sample for sample in samples if self._key(sample) in self._rows)
+        rows = torch.stack([self._rows[self._key(sample)] for sample in readable]) if readable else torch.empty(0)
+        if saves and not self._is_saved:  # rows of other images are saved too, because another job may need them next
+            is_all = len(self._rows) == len(readable)
+            keys = [self._key(sample) for sample in readable] if is_all else list(self._rows)
+            _save(self._identity, keys, rows if is_all else torch.stack(list(self._rows.values())))
+            self._is_saved = True
+        return Features(readable, rows.clone())  # cloned, because autograd refuses tensors made in inference mode
+
+    def _key(self, sample: Sample) -> str:
+        if sample.path not in self._keys:
+            self._keys[sample.path] = _key(self._root, sample.path)
+        return self._keys[sample.path]
+
+
 def compute_features(
     root: Path,
     samples: Sequence[Sample],
@@ -58,46 +121,8 @@ def compute_features(
     device: torch.device,
     dtype: torch.dtype,
 ) -> Generator[Event, None, Features]:
-    """Compute `network` of each sample, or read it from the cache; warn of unreadable images.
-
-    The cache identifies an image by its path, inode, size and modification time, so an edited or moved one is computed
-    again.
-
-    Args:
-        root: Folder that the paths of `samples` are relative to.
-        samples: Samples of any split.
-        network: Maps normalised images (N, 3, S, S) to features (N, ...).
-        preprocessing: Preprocessing for evaluation.
-        device: Where `network` runs.
-        dtype: Precision that `network` runs in, and of the returned features.
-
-    Returns:
-        Features of the readable samples, on the CPU.
-    """
-    identity = _identity(root, network, preprocessing, device, dtype)
-    cached = _load(identity)
-    keys = {sample.path: _key(root, sample.path) for sample in samples}
-    missing = [sample for sample in samples if keys[sample.path] not in cached]
-    computed: _RowsByKey = {}
-    ticker = Ticker("prepare", len(missing))
-    forward = make_embedding_forward(network, preprocessing, device, dtype)
-    num_done = 0
-    for batch in load_batches(chunks_in_order(missing), eval_loader(root, preprocessing)):
-        yield from (Warned(message=f"Left out: {bad.reason}", path=bad.path) for bad in batch.unreadable)
-        if batch.samples:
-            with torch.inference_mode():
-                rows = forward(batch.inputs).cpu()
-            computed |= {keys[sample.path]: row for sample, row in zip(batch.samples, rows)}
-        num_done += len(batch.samples) + len(batch.unreadable)
-        yield from ticker.at(num_done)
-    cached |= computed
-    readable = tuple(sample for sample in samples if keys[sample.path] in cached)
-    rows = torch.stack([cached[keys[sample.path]] for sample in readable]) if readable else torch.empty(0)
-    if computed:  # the rows of other images are saved too, because another job may need them next
-        is_all = len(cached) == len(readable)
-        saved_keys = [keys[sample.path] for sample in readable] if is_all else list(cached)
-        _save(identity, saved_keys, rows if is_all else torch.stack(list(cached.values())))
-    return Features(readable, rows.clone())  # cloned, because autograd refuses tensors made in inference mode
+    """Return the features of the readable samples, computed or from the cache, as `FeatureCache.compute` does."""
+    return (yield from FeatureCache(root, network, preprocessing, device, dtype).compute(samples))
 
 
 def _key(root: Path, path: str) -> str:

@@ -12,14 +12,14 @@ from engine.core.events import Event
 from engine.core.seeds import stable_seed
 from engine.data.dataset import Dataset, Sample
 from engine.ml.evaluation.stratified_subset import stratified_subset
-from engine.ml.loading.feature_cache import Features, compute_features
+from engine.ml.loading.feature_cache import FeatureCache, Features
 from engine.ml.loading.image_cache import MEMORY_BUDGET
 from engine.ml.loading.loader import EVAL_BATCH_SIZE, Batch
 from engine.ml.models.blocks import NetworkSplit, split_before_last_block
 from engine.ml.models.build import Classifier
 from engine.ml.models.inference import Forward, fuse_for_inference, split_on_oom, with_head
 from engine.ml.models.preprocessing import Preprocessing
-from engine.ml.training.affordable_images import find_affordable
+from engine.ml.training.affordable_images import find_affordable, is_affordable
 from engine.ml.training.epoch_order import epoch_chunks
 from engine.ml.training.setup import TrainingSetup
 
@@ -121,23 +121,24 @@ def make_feature_source(
     """
     setup.model.eval()
     network = _split_network(setup, len(dataset.samples))
-    compute = partial(
-        compute_features,
+    open_cache = partial(
+        FeatureCache,
         dataset.root,
-        network=network.prefix,
+        network.prefix,
         device=setup.device,
         dtype=setup.inference_dtype,
     )
-    preprocessing = setup.preprocessing
     train, val = dataset.of_split("train"), dataset.of_split("val")
-    if max_seconds is not None:
-        train = yield from find_affordable(dataset, partial(compute, preprocessing=preprocessing), max_seconds, clock)
     began = clock()
-    features = yield from compute([*train, *val], preprocessing=preprocessing)
+    cache = open_cache(preprocessing=setup.preprocessing)
+    if max_seconds is not None:
+        train = yield from find_affordable(cache, dataset, max_seconds, clock)
+    features = yield from cache.compute([*train, *val])
     views = [features.of(train)]
-    seconds = clock() - began
-    if max_seconds is None or 2 * seconds < max_seconds:
-        views.append((yield from compute(views[0].samples, preprocessing=other_view(preprocessing))))
+    readable = views[0].samples
+    cache = open_cache(preprocessing=other_view(setup.preprocessing))
+    if max_seconds is None or (yield from is_affordable(cache, readable, began + max_seconds - clock(), clock)):
+        views.append((yield from cache.compute(readable)))
     setup.model.backbone.requires_grad_(False)
     network.suffix.requires_grad_(True)
     return FeatureBatchSource(setup, network, stack_views(views), features.of(val))
