@@ -9,7 +9,7 @@ from engine.config.settings import RunConfig
 FieldKey: TypeAlias = tuple[str, str]
 """Names of a section and of a field in it, such as ("training", "epochs")."""
 
-_NETWORK_SECTIONS = ("training", "optim")
+_NETWORK_SECTIONS = ("training", "optim", "schedule")
 _NETWORK_FIELDS = (("data", "image_size"),)
 
 

@@ -23,6 +23,10 @@ SCRATCH_STEPS = 600
 MIN_SCRATCH_EPOCHS, MAX_SCRATCH_EPOCHS = 10, 40
 SCRATCH_BATCH, SCRATCH_LR = 16, 5e-3
 """Small batches give more steps: on the sample dataset, batches of 32 gained half as much in the same time."""
+TRANSFER_LAYER_DECAY = 1.0
+"""The rate is a fifth of `optim.lr` after a head was fitted, so that the first layers need no lower one."""
+TRANSFER_WARMUP_EPOCHS = 1.0
+"""The first steps of AdamW are large whatever the gradients are, and would damage the fitted head."""
 TRANSFER_EMA_DECAY = 0.98
 """With an average that begins at the fitted head, the first epochs are hardly worse than this head."""
 HEAD_EPOCHS = 20
@@ -61,7 +65,9 @@ def resolve(settings: RunConfig, facts: DatasetFacts) -> RunConfig:
         config = _fill(config, "data", image_size=_scratch_side(row, facts))
     else:
         config = _fill(config, "training", **_transfer_training(config, facts))
-        config = _fill(config, "optim", **_transfer_optim(config))
+        if config.training.mode == "full":
+            config = _fill(config, "optim", layer_decay=TRANSFER_LAYER_DECAY)
+            config = _fill(config, "schedule", warmup_epochs=TRANSFER_WARMUP_EPOCHS)
         if is_open and config.training.budget:
             config = _fill(config, "model", candidates=_candidates(facts))
     return RunConfig.model_validate(config.model_dump())
@@ -127,15 +133,6 @@ def _candidates(facts: DatasetFacts) -> tuple[str, ...]:
     rows = sorted((find_backbone(name) for name in facts.downloaded), key=lambda row: -(row.top1 or 0.0))
     is_tiny = facts.image_side is not None and facts.image_side <= TINY_SIDE
     return (*(row.name for row in rows[:MAX_DOWNLOADED]), *([SCRATCH_BACKBONE] if is_tiny else []))
-
-
-def _transfer_optim(config: RunConfig) -> dict[str, object]:
-    """Return one learning rate for all layers if they are trained, after the head was fitted.
-
-    The rate is a fifth of `optim.lr` then, so that the first layers need no lower one; see docs/performance.md, full
-    fine-tuning.
-    """
-    return {"layer_decay": 1.0} if config.training.mode == "full" else {}
 
 
 def _scratch_training(row: Backbone, facts: DatasetFacts) -> dict[str, object]:

@@ -15,6 +15,8 @@ from engine.ml.training.batch_source import BatchSource
 
 WARMUP_FRACTION = 0.05
 """Fraction of a time budget in which the learning rate rises."""
+MAX_WARMUP_STEPS = 20
+"""Steps in which it rises too, or `warmup_epochs` if these are fewer, because a slow computer does few steps in all."""
 FITTED_HEAD_LR_SCALE = 0.2
 """Factor of the learning rate when all layers are trained after the head was fitted; see docs/performance.md."""
 QUICK_EPOCHS = 6
@@ -67,9 +69,11 @@ class Phase:
 
     def lr_factor(self, steps_done: int) -> float:
         """Return the factor of the learning rate (0..1), by steps, or by time if only the deadline ends the phase."""
+        warmup_steps = round(self.steps_per_epoch * self.warmup_epochs)
         if self.num_epochs is None:
             assert self.deadline is not None
             elapsed = (self.clock() - self.began) / max(1e-9, self.deadline - self.began)
-            return rate_multiplier(round(elapsed * _RESOLUTION), _RESOLUTION, round(WARMUP_FRACTION * _RESOLUTION))
+            by_time = rate_multiplier(round(elapsed * _RESOLUTION), _RESOLUTION, round(WARMUP_FRACTION * _RESOLUTION))
+            return min(by_time, (steps_done + 1) / max(1, min(warmup_steps, MAX_WARMUP_STEPS)))
         total = self.steps_per_epoch * self.num_epochs
-        return rate_multiplier(steps_done, total, min(total, round(self.steps_per_epoch * self.warmup_epochs)))
+        return rate_multiplier(steps_done, total, min(total, warmup_steps))

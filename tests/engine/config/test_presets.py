@@ -117,6 +117,11 @@ def test_the_layers_have_the_same_rate_if_all_of_them_are_trained(
     assert resolve(RunConfig().changed("training", **training), PHOTOS).optim.layer_decay == layer_decay
 
 
+@pytest.mark.parametrize(("mode", "warmup_epochs"), [("full", 1.0), ("quick", 0.5), ("head", 0.5)])
+def test_all_layers_of_a_pretrained_network_warm_up_for_an_epoch(mode: str, warmup_epochs: float) -> None:
+    assert resolve(RunConfig().changed("training", mode=mode), PHOTOS).schedule.warmup_epochs == warmup_epochs
+
+
 @pytest.mark.parametrize("mode", ["full", "head", "quick"])
 @pytest.mark.parametrize(("weights", "ema_decay"), [("auto", TRANSFER_EMA_DECAY), ("none", 0.0)])
 def test_training_from_pretrained_weights_averages_the_weights(mode: str, weights: str, ema_decay: float) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.ml.training.phases import Phase
+from engine.ml.training.phases import MAX_WARMUP_STEPS, Phase
 from tests.engine.ml.training.tiny_state import TensorSource, make_batch, make_model
 
 
@@ -68,3 +68,16 @@ def test_a_time_budget_of_less_than_a_second_is_scheduled_too() -> None:
 
 def test_a_phase_that_begins_at_its_deadline_does_not_divide_by_zero() -> None:
     assert _factors_at(_make_phase(num_epochs=None, deadline=100.0), 100.0, 101.0)[1] == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("warmup_epochs", "num_warmup_steps"), [(0.0, 1), (1.0, 3), (2.0, 6), (100.0, MAX_WARMUP_STEPS)]
+)
+def test_a_slow_computer_warms_up_for_a_number_of_steps_although_the_budget_is_used_up_sooner(
+    warmup_epochs: float, num_warmup_steps: int
+) -> None:
+    phase = _make_phase(num_epochs=None, warmup_epochs=warmup_epochs, deadline=200.0)
+    phase.clock.now = 105.0  # type: ignore[attr-defined]
+    factors = [phase.lr_factor(step) for step in range(num_warmup_steps + 1)]
+    assert factors[:num_warmup_steps] == pytest.approx([(n + 1) / num_warmup_steps for n in range(num_warmup_steps)])
+    assert factors[-1] == 1.0
