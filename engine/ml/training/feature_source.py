@@ -1,7 +1,7 @@
 """Batches of an epoch from cached features, so that an epoch runs only the last block and the head."""
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -128,20 +128,35 @@ def make_feature_source(
         device=setup.device,
         dtype=setup.inference_dtype,
     )
-    train, val = dataset.of_split("train"), dataset.of_split("val")
     began = clock()
-    cache = open_cache(preprocessing=setup.preprocessing)
+    # Each cache lives only while its view is computed, because it holds another copy of the features
+    train, val = yield from _first_view(open_cache(preprocessing=setup.preprocessing), dataset, max_seconds, clock)
+    seconds_left = None if max_seconds is None else began + max_seconds - clock()
+    other = other_view(setup.preprocessing)
+    second = yield from _second_view(open_cache(preprocessing=other), train.samples, seconds_left, clock)
+    setup.model.backbone.requires_grad_(False)
+    network.suffix.requires_grad_(True)
+    return FeatureBatchSource(setup, network, stack_views([train, *second]), val)
+
+
+def _first_view(
+    cache: FeatureCache, dataset: Dataset, max_seconds: float | None, clock: Callable[[], float]
+) -> Generator[Event, None, tuple[Features, Features]]:
+    """Return the features of the training images that there is time for, and those of the validation images."""
+    train, val = dataset.of_split("train"), dataset.of_split("val")
     if max_seconds is not None:
         train = yield from find_affordable(cache, dataset, max_seconds, clock)
     features = yield from cache.compute([*train, *val])
-    views = [features.of(train)]
-    readable = views[0].samples
-    cache = open_cache(preprocessing=other_view(setup.preprocessing))
-    if max_seconds is None or (yield from is_affordable(cache, readable, began + max_seconds - clock(), clock)):
-        views.append((yield from cache.compute(readable)))
-    setup.model.backbone.requires_grad_(False)
-    network.suffix.requires_grad_(True)
-    return FeatureBatchSource(setup, network, stack_views(views), features.of(val))
+    return features.of(train), features.of(val)
+
+
+def _second_view(
+    cache: FeatureCache, samples: Sequence[Sample], seconds: float | None, clock: Callable[[], float]
+) -> Generator[Event, None, list[Features]]:
+    """Return the features of another view in a list, which is empty if `seconds` do not suffice for all samples."""
+    if seconds is not None and not (yield from is_affordable(cache, samples, seconds, clock)):
+        return []
+    return [(yield from cache.compute(samples))]
 
 
 def other_view(preprocessing: Preprocessing) -> Preprocessing:
