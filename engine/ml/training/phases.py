@@ -16,7 +16,10 @@ from engine.ml.training.batch_source import BatchSource
 WARMUP_FRACTION = 0.05
 """Fraction of a time budget in which the learning rate rises."""
 MAX_WARMUP_STEPS = 20
-"""Steps in which it rises too, or `warmup_epochs` if these are fewer, because a slow computer does few steps in all."""
+"""Within a time budget it also rises over this number of steps, or over `warmup_epochs` if that is fewer.
+
+On a slow computer WARMUP_FRACTION is less than one step.
+"""
 FITTED_HEAD_LR_SCALE = 0.2
 """Factor of the learning rate when all layers are trained after the head was fitted; see docs/performance.md."""
 QUICK_EPOCHS = 6

@@ -33,19 +33,21 @@ FLAGS = [
 ]
 
 
-def _command(num_processes: int, *arguments: str) -> list[str]:
+def _command(num_processes: int, *arguments: str, program: tuple[str, ...] = ("-m", "engine")) -> list[str]:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num_processes)]
-    return [sys.executable, *(launcher if num_processes > 1 else ()), "-m", "engine", *arguments]
+    return [sys.executable, *(launcher if num_processes > 1 else ()), *program, *arguments]
 
 
 def _environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def _run(num_processes: int, *arguments: str) -> None:
-    command = _command(num_processes, *arguments)
+def _run(num_processes: int, *arguments: str, program: tuple[str, ...] = ("-m", "engine")) -> str:
+    """Run a program on a number of processes and return its output."""
+    command = _command(num_processes, *arguments, program=program)
     result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
 
 
 def _epochs(run: Path) -> list[EpochDone]:
@@ -81,10 +83,8 @@ def test_no_thread_of_the_process_group_is_left_after_training(tmp_path: Path) -
     data = write_classes(tmp_path / "data", {"red": 8, "blue": 8})
     script = tmp_path / "train.py"
     script.write_text(COUNT_THREADS_AFTER_TRAINING)
-    launcher = [*_command(2)[:-2], str(script)]
-    command = [*launcher, "train", str(data), "--out", str(tmp_path / "run"), *FLAGS]
-    result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
-    assert result.stdout.splitlines().count("threads: 1") == 2, result.stdout
+    output = _run(2, "train", str(data), "--out", str(tmp_path / "run"), *FLAGS, program=(str(script),))
+    assert output.splitlines().count("threads: 1") == 2, output
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are found and killed with POSIX tools")

@@ -200,6 +200,8 @@ def test_within_a_time_budget_the_second_view_is_computed_if_the_time_suffices_f
         return sum(len(call["samples"]) / 2 if call["is_timing"] else 10 for call in calls)  # type: ignore[arg-type,misc]
 
     source = run_to_end(make_feature_source(*_make_two_blocks("full"), max_seconds, clock))
+    computed = [call["preprocessing"].geometry for call in calls if not call["is_timing"]]  # type: ignore[attr-defined]
+    assert computed == ["crop", "squash"][:num_views]
     assert source.train_embeddings()[0].shape[0] == num_views * len(source.train_samples)
 
 
